@@ -1,0 +1,134 @@
+"""Two times: the only period arithmetic of the ledger.
+
+Owns the as-of pair, the fact, and the one rule that says which fact answers.
+Invariant: of the facts of a single-valued facet that hold on a date as known at a position,
+the one with the largest place (effective, seq, root position) answers, always.
+"""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+OPEN = date(9999, 12, 31)
+"""The `until` of a fact that has no end yet (PostgreSQL dates and psycopg both carry it)."""
+
+FOREVER = 2**63 - 1
+"""The `known_to` of a version that no later entry has replaced."""
+
+
+class AsOf(NamedTuple):
+    """What held on this date, as the ledger stood at this position."""
+
+    effective: date
+    recorded: int
+
+
+class Place(NamedTuple):
+    """The order of facts within a facet; `root` breaks ties by order of entry."""
+
+    effective: date
+    seq: int
+    root: int
+
+
+class Fact(NamedTuple):
+    """One version of one fact: a rectangle over both times.
+
+    [effective, until) are days, [known_from, known_to) are positions; both half-open.
+    `root` is the position of the chain's first entry, `entry` of the one that gave the content,
+    `ended_by` of the entry that capped `until`. A `value` of None is an explicit none (空缺).
+    """
+
+    subject: str
+    facet: str
+    slot: str
+    effective: date
+    until: date
+    seq: int
+    root: int
+    entry: int
+    known_from: int
+    known_to: int
+    ended_by: int | None
+    ref: str | None
+    value: Any
+
+    @property
+    def place(self) -> Place:
+        return Place(self.effective, self.seq, self.root)
+
+    def known(self, recorded: int) -> bool:
+        return self.known_from <= recorded < self.known_to
+
+    def holds(self, as_of: AsOf) -> bool:
+        return self.effective <= as_of.effective < self.until and self.known(as_of.recorded)
+
+
+class Cap(NamedTuple):
+    """An ending or a departure: from its place on, what it caps no longer holds."""
+
+    place: Place
+    entry: int
+
+
+def resolve(facts: Iterable[Fact], as_of: AsOf) -> Fact | None:
+    """Which of one facet's facts answers; None is "not recorded", unlike a fact that is none."""
+    return max(
+        (f for f in facts if f.holds(as_of)), key=lambda f: f[3:4] + f[5:7], default=None
+    )
+
+
+def in_force(facts: Iterable[Fact], as_of: AsOf) -> list[Fact]:
+    """The set a many-valued facet answers with on a day, in order of place."""
+    return sorted((f for f in facts if f.holds(as_of)), key=lambda f: f.place)
+
+
+def on_record(facts: Iterable[Fact], as_of: AsOf) -> list[Fact]:
+    """Everything that had taken effect by a day, ended or not, in order of place."""
+    return sorted(
+        (f for f in facts if f.effective <= as_of.effective and f.known(as_of.recorded)),
+        key=lambda f: f.place,
+    )
+
+
+def capped(until: date, caps: Iterable[Cap]) -> tuple[date, int | None]:
+    """The end of a fact under its caps, and the entry that set it; the earliest cap wins."""
+    ended_by = None
+    for cap in caps:
+        if cap.place.effective < until:
+            until, ended_by = cap.place.effective, cap.entry
+    return until, ended_by
+
+
+def last_day(until: date) -> date | None:
+    """The last day of a half-open period (至 … 止), None where it is open."""
+    return None if until == OPEN else until - timedelta(days=1)
+
+
+class Segment(NamedTuple):
+    """A stretch of days [start, end) over which one fact (or none) answers."""
+
+    start: date
+    end: date
+    fact: Fact | None
+
+
+def segments(facts: Iterable[Fact], recorded: int, start: date, end: date) -> list[Segment]:
+    """Which fact answers on each day of [start, end) at one position, as few stretches as can be.
+
+    A segment without a fact was not recorded.
+    """
+    known = [f for f in facts if f.known(recorded) and f.effective < end and f.until > start]
+    days = {start, end}
+    for fact in known:
+        days.add(max(fact.effective, start))
+        days.add(min(fact.until, end))
+    cuts = sorted(days)
+    found: list[Segment] = []
+    for day, following in zip(cuts, cuts[1:], strict=False):
+        fact = resolve(known, AsOf(day, recorded))
+        if found and found[-1].fact == fact:
+            found[-1] = Segment(found[-1].start, following, fact)
+        else:
+            found.append(Segment(day, following, fact))
+    return found

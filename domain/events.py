@@ -1,0 +1,385 @@
+"""Events and entries: what is declared about an act, and the bytes it is stored as.
+
+Owns the declaration (fields and their marks, the facts an event writes), the registry, the stored
+envelope and the upcasters. Invariant: stored bytes are final; reading lifts an older schema
+version to the newest, writing always writes the newest, and tags never change.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args, get_origin
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.bitemporal import OPEN
+
+FORMAT = 1
+"""The version of the envelope itself; it is part of the stored bytes."""
+
+Mood = Literal["ordered", "attested"]
+
+
+class Subject(NamedTuple):
+    """Mark of a field that names a subject: it becomes a tag `kind:value`."""
+
+    kind: str
+
+
+class Private(NamedTuple):
+    """Mark of a field readable only through the key of the person in field `of`.
+
+    Classes: identity, health, finance, political, complainant, family. `unique` names a keyed
+    lookup: no two subjects may hold the same value.
+    """
+
+    cls: str
+    of: str = "person"
+    unique: str | None = None
+
+
+Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
+PersonId = Annotated[Id, Subject("person")]
+UnitId = Annotated[Id, Subject("unit")]
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Code = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Facet(NamedTuple):
+    """A strand of a record, kept for one kind of subject.
+
+    `many`: the answer is a set. `stays`: leaving the service does not end it. `ref`: the field of
+    the value that can be asked the other way round (whom does this officer supervise?).
+    """
+
+    name: str
+    of: str
+    zh: str
+    en: str
+    many: bool = False
+    stays: bool = False
+    ref: str | None = None
+
+
+class Writes(NamedTuple):
+    """A fact that an event writes.
+
+    `key` is the field with the subject's id, `value` the fields that make the content (a fact whose
+    first value field is empty is not written), `slot` the field that parts facts of one subject
+    (a seat), `since` a field with an effective date of its own. `none` writes an explicit none,
+    placed before the other acts of its day so that a successor of that day prevails.
+    `fixed` is content that every event of the type has.
+    """
+
+    facet: Facet
+    key: str
+    value: tuple[str, ...] = ()
+    slot: str | None = None
+    since: str | None = None
+    none: bool = False
+    fixed: Mapping[str, Any] = {}
+
+
+class Label(NamedTuple):
+    zh: str
+    en: str
+
+
+class FactSpec(NamedTuple):
+    """A fact as its event states it, before any chain or cap."""
+
+    facet: str
+    subject: str
+    slot: str
+    effective: date | None
+    seq: int
+    ref: str | None
+    value: Any
+
+
+class Document(BaseModel):
+    """The paper an act rests on: 文号, or the reason why there is none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    number: Code | None = None
+    none_because: Text | None = None
+    issuer: Code | None = None
+    dated: date | None = None
+    article: Code | None = None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+class Actor(BaseModel):
+    """Who enters: the account's issuer, its subject there, and the role it acts in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: Code = "local"
+    subject: Code = "local"
+    role: Code = "clerk"
+
+
+class Source(BaseModel):
+    """Where an imported act stood: (system, key, version) identifies it for ever."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    system: Code
+    key: Code
+    version: Code = "1"
+
+
+REGISTRY: dict[str, type["Event"]] = {}
+FACETS: dict[str, Facet] = {}
+
+
+class Event(BaseModel):
+    """What happened, declared once: everything else derives from the class.
+
+    `zh`, `en`: its labels. `day`: what its effective date is, in one sentence (zh).
+    `writes`: its facts. `ends`: facets of which it ends the fact that it names.
+    `leaves`: the field with the person whose open facts all end (离职).
+    `upcasts`: for each earlier schema version, the step to the next.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    zh: ClassVar[str]
+    en: ClassVar[str]
+    day: ClassVar[str]
+    writes: ClassVar[tuple[Writes, ...]] = ()
+    ends: ClassVar[tuple[Facet, ...]] = ()
+    leaves: ClassVar[str | None] = None
+    schema_version: ClassVar[int] = 1
+    upcasts: ClassVar[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+
+    subjects: ClassVar[tuple[tuple[str, str], ...]]
+    private: ClassVar[Mapping[str, Private]]
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls.subjects = tuple(
+            (name, mark.kind)
+            for name, info in cls.model_fields.items()
+            for mark in _marks(info.annotation, info.metadata)
+            if isinstance(mark, Subject)
+        )
+        cls.private = {
+            name: mark
+            for name, info in cls.model_fields.items()
+            for mark in _marks(info.annotation, info.metadata)
+            if isinstance(mark, Private)
+        }
+        _check_declaration(cls)
+        REGISTRY[cls.__name__] = cls
+        for facet in (*(w.facet for w in cls.writes), *cls.ends):
+            if FACETS.setdefault(facet.name, facet) != facet:
+                raise TypeError(f"facet {facet.name} is declared twice")
+
+    def tags(self) -> list[str]:
+        """The subjects of this act, as sorted distinct tags."""
+        tags: set[str] = set()
+        for name, kind in type(self).subjects:
+            value = getattr(self, name)
+            if isinstance(value, str):
+                tags.add(f"{kind}:{value}")
+            elif value is not None:
+                tags.update(f"{kind}:{item}" for item in value)
+        return sorted(tags)
+
+    def decide(self, case: Any) -> None:
+        """Refuse, find or entail; the default allows what the record allows."""
+
+
+def _marks(annotation: Any, metadata: list[Any]) -> list[Any]:
+    marks = [m for m in metadata if isinstance(m, Subject | Private)]
+    if get_origin(annotation) is Annotated:
+        marks += _marks(get_args(annotation)[0], list(get_args(annotation)[1:]))
+    else:
+        for inner in get_args(annotation):
+            marks += _marks(inner, [])
+    return marks
+
+
+def _check_declaration(cls: type[Event]) -> None:
+    fields = cls.model_fields
+    for name in ("zh", "en", "day"):
+        if not isinstance(getattr(cls, name, None), str):
+            raise TypeError(f"{cls.__name__} declares no {name}")
+    for writes in cls.writes:
+        named = (writes.key, *writes.value, writes.slot, writes.since)
+        if unknown := [f for f in named if f is not None and f not in fields]:
+            raise TypeError(f"{cls.__name__} writes {writes.facet.name} from unknown {unknown}")
+        if writes.none and (writes.value or writes.fixed):
+            raise TypeError(f"{cls.__name__}: a none has no content")
+    if any(v not in cls.upcasts for v in range(1, cls.schema_version)):
+        raise TypeError(f"{cls.__name__} lacks an upcaster")
+
+
+class FactAnnulled(Event):
+    """A fact never was: its newest entry is annulled; annulling an annulment reinstates (撤销)."""
+
+    zh = "撤销登记"
+    en = "Fact annulled"
+    day = "被撤销登记的生效日"
+
+
+def fact_specs(cls: type[Event], fields: Mapping[str, Any]) -> tuple[FactSpec, ...]:
+    """The facts that stored fields state; dates stay ISO strings inside the value."""
+    specs = []
+    for w in cls.writes:
+        if w.none:
+            value: Any = None
+        else:
+            if w.value and fields.get(w.value[0]) is None:
+                continue
+            value = {name: fields[name] for name in w.value if fields.get(name) is not None}
+            value.update(w.fixed)
+        since = fields.get(w.since) if w.since else None
+        key = fields.get(w.key)
+        if key is None:
+            continue
+        ref = w.facet.ref
+        for one in (key,) if isinstance(key, str) else key:
+            specs.append(
+                FactSpec(
+                    w.facet.name,
+                    f"{w.facet.of}:{one}",
+                    str(fields.get(w.slot) or "") if w.slot else "",
+                    date.fromisoformat(since) if since else None,
+                    -1 if w.none else 0,
+                    value.get(ref) if ref and value else None,
+                    value,
+                )
+            )
+    return tuple(specs)
+
+
+class Entry:
+    """An event as entered: what the log holds at one position, decoded."""
+
+    def __init__(
+        self, position: int, recorded_at: datetime, type_: str, tags: list[str], data: bytes
+    ) -> None:
+        self.position = position
+        self.recorded_at = recorded_at
+        self.type = type_
+        self.tags = tags
+        self.data = data
+        self.envelope: dict[str, Any] = orjson.loads(data)
+
+    @property
+    def id(self) -> str:
+        return str(self.envelope["id"])
+
+    @property
+    def root(self) -> str:
+        """The event id of the first entry of this entry's chain."""
+        return str(self.envelope.get("root") or self.envelope["id"])
+
+    @property
+    def corrects(self) -> bool:
+        return "root" in self.envelope
+
+    @property
+    def ended(self) -> str | None:
+        """The event id of the root of the fact that this entry ends."""
+        return self.envelope.get("ends")
+
+    @property
+    def effective(self) -> date:
+        return date.fromisoformat(self.envelope["effective"])
+
+    @property
+    def until(self) -> date:
+        until = self.envelope.get("until")
+        return date.fromisoformat(until) if until else OPEN
+
+    @property
+    def seq(self) -> int:
+        return int(self.envelope.get("seq", 0))
+
+    @property
+    def mood(self) -> Mood:
+        mood: Mood = self.envelope.get("mood", "ordered")
+        return mood
+
+    @property
+    def cls(self) -> type[Event]:
+        return REGISTRY[self.type]
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """The event's own fields, lifted to the newest schema version; private ones sealed."""
+        fields: dict[str, Any] = self.envelope["fields"]
+        version = self.envelope.get("version", 1)
+        cls = self.cls
+        while version < cls.schema_version:
+            fields = cls.upcasts[version](dict(fields))
+            version += 1
+        return fields
+
+
+class Proposal(NamedTuple):
+    """An act before the ledger has accepted it. `event` is typed and checked, nothing is stamped.
+
+    Exactly one of `supersedes` and `annuls` may name an entry (its event id); `ends` names the root
+    of a fact. `expect` is the position the proposer has seen of the person's record.
+    """
+
+    event: Event
+    effective: date
+    until: date | None = None
+    seq: int = 0
+    occurred: date | None = None
+    supersedes: UUID | None = None
+    annuls: UUID | None = None
+    ends: UUID | None = None
+    event_id: UUID | None = None
+    source: Source | None = None
+    cause: UUID | None = None
+    reason: str | None = None
+    expect: int | None = None
+
+
+Seal = Callable[[str, str, str, bytes], dict[str, str]]
+"""(owner's id, class, field, plaintext) → the sealed form of the field."""
+
+
+def encode(
+    proposal: Proposal, event_id: UUID, root: UUID | None, shared: Mapping[str, Any], seal: Seal
+) -> bytes:
+    """The bytes of an act: final once stored. `shared` is what the whole request has in common.
+
+    Keys keep the order written here; absent values are left out; dates are ISO 8601.
+    """
+    event = proposal.event
+    cls = type(event)
+    envelope: dict[str, Any] = {"format": FORMAT, "id": str(event_id), "version": cls.schema_version}
+    optional = {
+        "root": root,
+        "supersedes": proposal.supersedes,
+        "annuls": proposal.annuls,
+        "ends": proposal.ends,
+        "effective": proposal.effective,
+        "until": proposal.until,
+        "seq": proposal.seq or None,
+        "occurred": proposal.occurred,
+        "reason": proposal.reason,
+        "cause": proposal.cause,
+    }
+    envelope.update((k, v) for k, v in optional.items() if v is not None)
+    envelope.update(shared)
+    if proposal.source is not None:
+        envelope["source"] = proposal.source.model_dump()
+    fields = event.model_dump(mode="json", exclude_none=True)
+    for name, mark in cls.private.items():
+        if name in fields:
+            owner = getattr(event, mark.of)
+            fields[name] = seal(owner, mark.cls, name, orjson.dumps(fields[name]))
+    envelope["fields"] = fields
+    return orjson.dumps(envelope)

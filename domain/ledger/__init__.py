@@ -1,0 +1,335 @@
+"""The only door to the log: enter, entries, follow, resolve.
+
+Owns entering (decide, append, retry) and reading back. Invariant: whatever is in the log was decided
+on the record as it stood just before it, or attested; nothing else writes.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
+from typing import NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
+
+from domain import acts
+from domain.events import Entry
+from domain.law import Law, Pack, parse_calendar
+from domain.ledger import log as _log
+from domain.ledger.deciding import LAW_TYPES, Decided, Decider, event_id_of
+from domain.ledger.log import Appended, EventLog
+from domain.ledger.reading import Reading
+from domain.ledger.requests import Entered, Receipt, Refused, Request
+from domain.ledger.vault import Vault
+from domain.refusals import (
+    BadInput,
+    BeyondHead,
+    ClockBehind,
+    Conflict,
+    KeyReused,
+    Refusal,
+    Superseded,
+    Taken,
+    TooLarge,
+)
+
+__all__ = ["Ledger", "Moment", "Receipt", "Refused", "Request"]
+
+acts.load()
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+ATTEMPTS = 3
+CHUNK = 4_000
+REMEMBERED = 200_000
+
+
+class Moment(NamedTuple):
+    """A point of the recorded axis: a position and when its entry was recorded."""
+
+    position: int
+    recorded_at: datetime | None
+
+
+class Ledger:
+    """One bureau's ledger: its event log and its vault. `clock` only says which day today is."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        vault: Vault,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.log = log
+        self.vault = vault
+        self._clock = clock
+        self._decider = Decider(vault, self.today)
+        self._law = Law([], [])
+        self._law_at = -1
+        self._law_lock = threading.Lock()
+
+    def today(self) -> date:
+        return self._clock().astimezone(SHANGHAI).date()
+
+    def enter(self, request: Request) -> Receipt:
+        """Enter acts: all or nothing. Raises Refusal; a repetition gives the first answer."""
+        if (receipt := self._replayed(request)) is not None:
+            return receipt
+        for _ in range(ATTEMPTS):
+            decided = self._decide(request)
+            try:
+                return _receipt(decided, self.log.enter(decided.append))
+            except _log.ConditionFailed:
+                continue
+            except _log.LogError as error:
+                raise _as_refusal(error) from error
+        raise Conflict
+
+    def preview(self, request: Request) -> Decided:
+        """Decide as `enter` would and store nothing. Raises Refusal."""
+        return self._decide(request)
+
+    def _decide(self, request: Request) -> Decided:
+        head = self.log.head()
+        law = self.law()
+        self._check_expected(request, head)
+        return self._decider.decide(request, Reading(self.log, head), law, head)
+
+    def _check_expected(self, request: Request, head: int) -> None:
+        for index, proposal in enumerate(request.proposals):
+            if proposal.expect is None:
+                continue
+            if proposal.expect > head:
+                raise BeyondHead(field="expect", index=index)
+            tags = [t for t in proposal.event.tags() if t.startswith("person:")]
+            items = [DCBQueryItem(tags=[tag]) for tag in tags]
+            since = self.log.entries(DCBQuery(items=items), after=proposal.expect, limit=1)
+            if items and (newer := next(since, None)) is not None:
+                raise Superseded(
+                    "the record has changed since the position you have seen",
+                    zh="您查看之后该人员记录已有新登记",
+                    field="expect", index=index, position=newer.position,
+                )  # fmt: skip
+
+    def _replayed(self, request: Request) -> Receipt | None:
+        """The first answer, where every act of this request is in the log already."""
+        ids = [event_id_of(request, index) for index in range(len(request.proposals))]
+        if request.key is None and all(p.event_id is None for p in request.proposals):
+            return None
+        known = self.log.by_event_id(ids)
+        if len(known) < len(ids) and request.key is None:
+            return None
+        try:
+            appended = self.log.answered(request.key, self._decider.request_hash(request))
+        except _log.LogError as error:
+            raise _as_refusal(error) from error
+        if appended is None and len(known) < len(ids):
+            return None
+        stored = [next(self.log.entries(after=known[i] - 1, until=known[i])) for i in ids]
+        entered = [
+            Entered(s.position, i, s.type, s.recorded_at)
+            for s, i in zip(stored, ids, strict=True)
+        ]
+        return Receipt(entered, [], replayed=True)
+
+    def enter_many(self, requests: Iterable[Request]) -> Iterator[Receipt | Refused]:
+        """Enter many requests, each all or nothing; one answer a request, in their order.
+
+        Decides up to a few thousand acts on one reading and appends them together. Corrections and
+        requests that the chunk's reading cannot serve are entered singly.
+        """
+        waiting = iter(requests)
+        reading: Reading | None = None
+        while batch := list(islice(waiting, CHUNK)):
+            answers, reading = self._enter_chunk(batch, reading)
+            yield from answers
+
+    def _enter_chunk(
+        self, batch: Sequence[Request], reading: Reading | None
+    ) -> tuple[list[Receipt | Refused], Reading | None]:
+        known = self.log.by_event_id(
+            [p.event_id for r in batch for p in r.proposals if p.event_id is not None]
+        )
+        answers: dict[int, Receipt | Refused] = {}
+        fresh = []
+        for index, request in enumerate(batch):
+            if any(p.event_id in known for p in request.proposals) or request.key is not None:
+                answers[index] = self._singly(request)
+            else:
+                fresh.append(index)
+        while fresh:
+            if reading is None or reading.head != self.log.head() or reading.size > REMEMBERED:
+                reading = Reading(self.log, self.log.head())
+            done, reading = self._append_run(batch, fresh, reading)
+            answers.update(done)
+            fresh = fresh[len(done) :]
+        return [answers[index] for index in range(len(batch))], reading
+
+    def _append_run(
+        self, batch: Sequence[Request], indexes: Sequence[int], reading: Reading
+    ) -> tuple[dict[int, Receipt | Refused], Reading | None]:
+        """Decide and append as many of these requests as one reading serves, at least one."""
+        first = batch[indexes[0]]
+        if _corrects(first):
+            return {indexes[0]: self._singly(first)}, None
+        law = self.law()
+        reading.extend(
+            strand
+            for i in indexes
+            for p in batch[i].proposals
+            for strand in self._decider.whole(p.event)
+        )
+        after = reading.head
+        done: dict[int, Decided | Refused] = {}
+        for index in indexes:
+            if _corrects(batch[index]) or reading.spoiled:
+                break
+            try:
+                decided = self._decider.decide(batch[index], reading, law, after)
+            except Refusal as refusal:
+                done[index] = Refused(refusal)
+                continue
+            done[index] = decided
+            after += len(decided.ids)
+        accepted = [d for d in done.values() if isinstance(d, Decided)]
+        try:
+            appended = iter(list(self.log.load(d.append for d in accepted)))
+        except _log.LogError:
+            return {i: self._singly(batch[i]) for i in done}, None
+        reading.head = after
+        return (
+            {
+                i: d if isinstance(d, Refused) else _receipt(d, next(appended))
+                for i, d in done.items()
+            },
+            None if reading.spoiled else reading,
+        )
+
+    def _singly(self, request: Request) -> Receipt | Refused:
+        try:
+            return self.enter(request)
+        except Refusal as refusal:
+            return Refused(refusal)
+
+    def law(self) -> Law:
+        """The packs and calendars published so far."""
+        with self._law_lock:
+            query = DCBQuery(items=[DCBQueryItem(types=LAW_TYPES)])
+            head = self.log.head()
+            if any(True for _ in self.log.entries(query, after=self._law_at, until=head, limit=1)):
+                self._law = law_of(Entry(*s) for s in self.log.entries(query, until=head))
+            self._law_at = head
+            return self._law
+
+    def entries(
+        self,
+        tags: Sequence[str] = (),
+        types: Sequence[str] = (),
+        *,
+        after: int = 0,
+        until: int | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Entry]:
+        """Entries that carry every tag and are of one of the types, in order of position."""
+        query = DCBQuery(items=[DCBQueryItem(types=list(types), tags=list(tags))])
+        bare = query if tags or types else None
+        for stored in self.log.entries(bare, after=after, until=until, limit=limit):
+            yield Entry(*stored)
+
+    def entry(self, event_id: UUID) -> Entry:
+        """The entry with this event id. Raises UnknownFact."""
+        return Reading(self.log, self.log.head()).entry(event_id)
+
+    def moment(self, recorded: str | int | datetime | date | None = None) -> Moment:
+        """The position that a point of the recorded axis stands for.
+
+        Takes a position, an RFC 3339 instant, a day in Asia/Shanghai (its last position), or None
+        for the latest. Raises BadInput, BeyondHead.
+        """
+        head = self.log.head()
+        if isinstance(recorded, str):
+            recorded = _parse_recorded(recorded)
+        if recorded is None:
+            position = head
+        elif isinstance(recorded, int):
+            if recorded > head:
+                raise BeyondHead(field="recorded")
+            position = recorded
+        else:
+            instant, now = _instant(recorded), self._clock()
+            today_ends = datetime.combine(self.today() + timedelta(days=1), time(), SHANGHAI)
+            if instant > (now if isinstance(recorded, datetime) else today_ends):
+                raise BeyondHead(field="recorded")
+            position = self.log.position_at(instant)
+        if position < 0:
+            raise BadInput("a position is not negative", field="recorded", zh="位置不能为负")
+        return Moment(position, self.log.recorded_at(position) if position else None)
+
+    def close(self) -> None:
+        self.log.close()
+        self.vault.close()
+
+
+def law_of(entries: Iterable[Entry]) -> Law:
+    """The law as published by these entries: the latest text of each pack and calendar year."""
+    packs: dict[str, str] = {}
+    years: dict[int, str] = {}
+    for entry in entries:
+        if entry.type == "PackPublished":
+            packs[entry.fields["code"]] = entry.fields["text"]
+        else:
+            years[entry.fields["year"]] = entry.fields["text"]
+    return Law(map(Pack.parse, packs.values()), map(parse_calendar, years.values()))
+
+
+def _instant(recorded: datetime | date) -> datetime:
+    if isinstance(recorded, datetime):
+        return recorded
+    midnight = datetime.combine(recorded + timedelta(days=1), time(), SHANGHAI)
+    return midnight - timedelta(microseconds=1)
+
+
+def _parse_recorded(text: str) -> int | datetime | date | None:
+    if text in ("", "latest"):
+        return None
+    try:
+        if text.removeprefix("pos:").isdigit():
+            return int(text.removeprefix("pos:"))
+        if len(text) == 10:
+            return date.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(
+            "not a position, a date or an RFC 3339 instant", field="recorded",
+            zh="应为位置、日期或 RFC 3339 时刻",
+        ) from None  # fmt: skip
+    if instant.tzinfo is None:
+        raise BadInput("an instant needs its offset", field="recorded", zh="时刻须带时区")
+    return instant
+
+
+def _corrects(request: Request) -> bool:
+    return any(p.supersedes or p.annuls or p.expect for p in request.proposals)
+
+
+def _receipt(decided: Decided, appended: Appended) -> Receipt:
+    entered = [
+        Entered(appended.first + n, event_id, type_, appended.recorded_at)
+        for n, (event_id, type_) in enumerate(zip(decided.ids, decided.types, strict=True))
+    ]
+    return Receipt(entered, decided.findings, appended.replayed)
+
+
+def _as_refusal(error: _log.LogError) -> Refusal:
+    match error:
+        case _log.ClaimTaken():
+            return Taken(f"another person holds this {error.kind}")
+        case _log.KeyReused():
+            return KeyReused()
+        case _log.TooLarge():
+            return TooLarge(str(error))
+        case _log.ClockBehind():
+            return ClockBehind()
+        case _:
+            return Conflict(str(error))

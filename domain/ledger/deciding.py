@@ -1,0 +1,318 @@
+"""From a request to an append: deciding each act on the record and the law.
+
+Owns the decision of a request and its premise. Invariant: an act is appended only under a condition
+that covers every strand its decision read.
+"""
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
+
+from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
+import orjson
+
+from domain.bitemporal import OPEN
+from domain.events import (
+    Entry,
+    Event,
+    FactAnnulled,
+    FactSpec,
+    Mood,
+    Proposal,
+    encode,
+    fact_specs,
+)
+from domain.law import Law
+from domain.ledger.log import Append, Claim, NewEntry
+from domain.ledger.reading import Reading, item_of, strands_of
+from domain.ledger.requests import Request
+from domain.ledger.vault import Owner, Vault, is_sealed
+from domain.record import Case, Finding, Strand, Unread
+from domain.refusals import BadInput, Refusal, Superseded, WrongCorrection
+
+KEY_NAMESPACE = UUID("5be7a8c2-8a61-4c4e-9d2e-0f3a7c1b7d11")
+LAW_TYPES = ["CalendarPublished", "PackPublished"]
+
+
+class Decided(NamedTuple):
+    """A request that passed: the append, and what the law found without refusing."""
+
+    append: Append
+    ids: list[UUID]
+    types: list[str]
+    findings: list[tuple[int, Finding]]
+
+
+class Decider:
+    """Decides requests; learns which strands each type reads, so that most need one reading."""
+
+    def __init__(self, vault: Vault, today: Callable[[], date]) -> None:
+        self._vault = vault
+        self._today = today
+        self._hints: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+
+    def predicted(self, event: Event) -> set[Strand]:
+        """The strands this act's decision will read, as far as its type has shown."""
+        strands = {
+            Strand(w.facet.name, f"{w.facet.of}:{key}")
+            for w in type(event).writes
+            if isinstance(key := getattr(event, w.key), str)
+        }
+        for facet, field in self._hints[type(event).__name__]:
+            kind = dict(type(event).subjects)[field]
+            value = getattr(event, field)
+            strands |= {Strand(facet, f"{kind}:{v}") for v in _each(value)}
+        return strands
+
+    def whole(self, event: Event) -> set[Strand]:
+        """The same, but every person's record whole: one reading for a run of many acts."""
+        return {
+            Strand(None, s.subject) if s.subject.startswith("person:") else s
+            for s in self.predicted(event)
+        }
+
+    def _learn(self, event: Event, reads: set[Strand]) -> None:
+        by_tag = {
+            f"{kind}:{value}": field
+            for field, kind in type(event).subjects
+            for value in _each(getattr(event, field))
+        }
+        self._hints[type(event).__name__] |= {
+            (s.facet, by_tag[s.subject]) for s in reads if s.facet and s.subject in by_tag
+        }
+
+    def decide(self, request: Request, reading: Reading, law: Law, after: int) -> Decided:
+        """Decide every act in turn, each on the record with the earlier ones in it.
+
+        `after` is the position the first act would follow. Accepted acts are folded into the
+        reading; a refusal after the first of them leaves it `spoiled`. Raises Refusal with the
+        index of the act.
+        """
+        if not request.proposals:
+            raise BadInput("a request has at least one act", zh="请求中没有事项", field="events")
+        ids = [event_id_of(request, index) for index in range(len(request.proposals))]
+        shared = _shared(request, ids)
+        self._vault.prepare(
+            Owner(getattr(p.event, mark.of), mark.cls)
+            for p in request.proposals
+            for mark in type(p.event).private.values()
+        )
+        entries: list[Entry] = []
+        findings: list[tuple[int, Finding]] = []
+        reads: set[Strand] = set()
+        roots: set[str] = set()
+        claims: list[Claim] = []
+        for index, proposal in enumerate(request.proposals):
+            try:
+                one = self._decide_one(proposal, request.mood, reading, law)
+            except Refusal as refusal:
+                if refusal.index is None:
+                    refusal.index = index
+                reading.spoiled = bool(entries)
+                raise
+            findings += [(index, finding) for finding in one.case.findings]
+            reads |= one.case.reads
+            roots |= {one.root or one.case.ended or ""} - {""}
+            claims += self._claims(one)
+            data = encode(
+                one.proposal, ids[index], one.root and UUID(one.root),
+                {**shared, "premise": _premise(one.case, after)}, self._vault.seal,
+            )  # fmt: skip
+            type_ = type(proposal.event).__name__
+            entry = Entry(after + len(entries) + 1, datetime.min, type_, one.tags, data)
+            entries.append(entry)
+            reading.take(entry)
+        items = [item_of(strand) for strand in sorted(reads, key=str)]
+        items += [DCBQueryItem(tags=[f"fact:{root}"]) for root in sorted(roots)]
+        items.append(DCBQueryItem(types=LAW_TYPES))
+        append = Append(
+            entries=[
+                NewEntry(e.type, e.tags, e.data, i) for e, i in zip(entries, ids, strict=True)
+            ],
+            condition=DCBAppendCondition(fail_if_events_match=DCBQuery(items=items), after=after),
+            key=request.key,
+            request_hash=self.request_hash(request),
+            claims=claims,
+        )
+        return Decided(append, ids, [e.type for e in entries], findings)
+
+    def _decide_one(
+        self, proposal: Proposal, mood: Mood, reading: Reading, law: Law
+    ) -> "_DecidedAct":
+        corrected = proposal.supersedes or proposal.annuls
+        if corrected is not None:
+            return self._decide_correction(proposal, corrected, mood, reading, law)
+        event = proposal.event
+        if isinstance(event, FactAnnulled):
+            raise BadInput("an annulment names the entry it annuls", field="annuls",
+                           zh="撤销须指明被撤销的登记")  # fmt: skip
+        reading.extend(self.predicted(event))
+        case = self._run(event, proposal, mood, reading, None, law)
+        self._learn(event, case.reads)
+        tags = event.tags()
+        if case.ended is not None:
+            tags = sorted({*tags, f"fact:{case.ended}"})
+        return _DecidedAct(_settled(proposal, case), case, None, tags, event)
+
+    def _run(
+        self, event: Event, proposal: Proposal, mood: Mood, reading: Reading, root: str | None,
+        law: Law,
+    ) -> Case:  # fmt: skip
+        while True:
+            record = reading.record if root is None else reading.without(root)
+            case = Case(proposal, mood, record, reading.read, law, self._today())
+            try:
+                event.decide(case)
+            except Unread as unread:
+                reading.extend(unread.strands)
+                continue
+            return case
+
+    def _decide_correction(
+        self, proposal: Proposal, corrected: UUID, mood: Mood, reading: Reading, law: Law
+    ) -> "_DecidedAct":
+        entries = reading.chain(corrected)
+        root = entries[0]
+        reading.extend(strands_of([root]))
+        for entry in entries:
+            reading.take(entry)
+        chain = reading.record.chains[root.id]
+        if chain.newest != str(corrected):
+            raise Superseded(position=chain.newest_position)
+        tags = [tag for tag in root.tags if not tag.startswith("fact:")]
+        annuls = proposal.annuls is not None
+        if annuls:
+            last = next(e for e in reversed(entries) if "annuls" not in e.envelope)
+            event = self.event_of(last)
+            proposal = proposal._replace(
+                effective=last.effective, until=None, seq=last.seq, ends=None
+            )
+            decided_as = proposal._replace(until=None if last.until == OPEN else last.until)
+        else:
+            event = proposal.event
+            if chain.content is None:
+                raise WrongCorrection("an annulled fact cannot be superseded; annul the annulment",
+                                      zh="已撤销的登记不能更正,只能撤销该撤销")  # fmt: skip
+            _check_same_key(event, root, chain.last.specs)
+            tags = sorted({*tags, *event.tags()})
+            decided_as = proposal
+        ends = proposal.ends or (UUID(chain.last.ends) if chain.last.ends else None)
+        decided_as = decided_as._replace(ends=ends)
+        if annuls and chain.content is not None:
+            case = Case(decided_as, mood, reading.record, reading.read, law, self._today())
+            released = True
+        else:
+            reading.extend(self.predicted(event))
+            case = self._run(event, decided_as, mood, reading, root.id, law)
+            released = False
+        case.reads |= set(strands_of([root]))
+        settled = proposal if annuls else _settled(decided_as, case)
+        if annuls:
+            case.ended = None
+        tags = sorted({*tags, f"fact:{root.id}", *([f"fact:{case.ended}"] if case.ended else [])})
+        return _DecidedAct(settled, case, root.id, tags, event, released)
+
+    def event_of(self, entry: Entry) -> Event:
+        """The typed event of an entry, its private fields opened. Raises Erased."""
+        opened = {
+            name: self._vault.open(name, value) if is_sealed(value) else value
+            for name, value in entry.fields.items()
+        }
+        return entry.cls.model_validate(opened)
+
+    def _claims(self, one: "_DecidedAct") -> list[Claim]:
+        claims = []
+        for name, mark in type(one.event).private.items():
+            value = getattr(one.event, name)
+            if mark.unique is None or (value is None and one.root is None):
+                continue
+            held = value is not None and not one.released
+            blind = self._vault.blind(mark.unique, str(value)) if held else None
+            claims.append(Claim(mark.unique, getattr(one.event, mark.of), blind))
+        return claims
+
+    def request_hash(self, request: Request) -> bytes | None:
+        """A keyed digest of everything the proposer said; None without an idempotency key."""
+        if request.key is None:
+            return None
+        said = [
+            [type(p.event).__name__, p.event.model_dump(mode="json"), *map(str, p[1:])]
+            for p in request.proposals
+        ]
+        return self._vault.request_hash(
+            orjson.dumps([said, request.mood, str(request.document), request.attested_by])
+        )
+
+
+class _DecidedAct(NamedTuple):
+    proposal: Proposal
+    case: Case
+    root: str | None
+    tags: list[str]
+    event: Event
+    released: bool = False
+
+
+def _settled(proposal: Proposal, case: Case) -> Proposal:
+    return proposal._replace(until=case.until, ends=UUID(case.ended) if case.ended else None)
+
+
+def _check_same_key(event: Event, root: Entry, before: tuple[FactSpec, ...]) -> None:
+    if type(event) is not root.cls:
+        raise WrongCorrection(position=root.position)
+    after = fact_specs(type(event), event.model_dump(mode="json", exclude_none=True))
+    keys = {(s.facet, s.subject, s.slot) for s in before}
+    facets = {s.facet for s in before} & {s.facet for s in after}
+    if any(s.facet in facets and (s.facet, s.subject, s.slot) not in keys for s in after):
+        raise WrongCorrection(position=root.position)
+    if {s.subject for s in before} != {s.subject for s in after}:
+        raise WrongCorrection(position=root.position)
+
+
+def event_id_of(request: Request, index: int) -> UUID:
+    """The proposer's id, or one derived from the key, or a new one: UUIDv7, in order of time."""
+    given = request.proposals[index].event_id
+    if given is not None:
+        return given
+    if request.key is not None:
+        scope = f"{request.actor.issuer}|{request.actor.subject}|{request.key}|{index}"
+        return uuid5(KEY_NAMESPACE, scope)
+    return new_id()
+
+
+def new_id() -> UUID:
+    """RFC 9562 version 7."""
+    raw = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    return UUID(int=raw & ~(0xF << 76) & ~(0x3 << 62) | 7 << 76 | 2 << 62)
+
+
+def _shared(request: Request, ids: list[UUID]) -> dict[str, Any]:
+    shared: dict[str, Any] = {"mood": request.mood, "actor": request.actor.model_dump()}
+    for name in ("attested_by", "standing", "request_id"):
+        if value := getattr(request, name):
+            shared[name] = value
+    if len(ids) > 1:
+        shared["batch"] = str(ids[0])
+    if request.document is not None:
+        shared["document"] = request.document.model_dump(mode="json", exclude_none=True)
+    return shared
+
+
+def _premise(case: Case, after: int) -> dict[str, Any]:
+    return {
+        "at": after,
+        "reads": sorted(f"{s.facet}@{s.subject}" for s in case.reads),
+        "from": case.first,
+        "to": case.last,
+        "law": sorted(case.digests),
+    }
+
+
+def _each(value: Any) -> list[str]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else list(value)

@@ -1,0 +1,378 @@
+"""The one fold: from entries to facts in both times.
+
+Owns chains (a root entry and its corrections), caps (endings, departures) and the case an act is
+decided on. Decisions, read models and replay all use this fold. Invariant: the facts after an entry
+depend only on the entries up to it, in order of position.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import Any, NamedTuple
+
+from domain.bitemporal import FOREVER, AsOf, Cap, Fact, Place, capped, in_force, on_record, resolve
+from domain.events import (
+    FACETS,
+    REGISTRY,
+    Entry,
+    Facet,
+    FactAnnulled,
+    FactSpec,
+    Mood,
+    Proposal,
+    fact_specs,
+)
+from domain.law import Breach, Law, Rules
+from domain.refusals import BadInput, LawForbids, RecordForbids, UnknownFact
+
+FOLD = 1
+"""The version of the fold; every answer names the one it was made by."""
+
+
+class Strand(NamedTuple):
+    """What a decision can depend on: one facet of one subject; facet None is the whole subject."""
+
+    facet: str | None
+    subject: str
+
+
+class Content(NamedTuple):
+    """What a chain says while one of its entries is the newest."""
+
+    entry: int
+    effective: date
+    until: date
+    seq: int
+    specs: tuple[FactSpec, ...]
+    ends: str | None
+    leaves: str | None
+
+
+def content_of(entry: Entry) -> Content:
+    cls = entry.cls
+    fields = entry.fields
+    return Content(
+        entry.position,
+        entry.effective,
+        entry.until,
+        entry.seq,
+        fact_specs(cls, fields),
+        entry.ended,
+        f"person:{fields[cls.leaves]}" if cls.leaves else None,
+    )
+
+
+class Chain:
+    """A fact's root entry and its corrections, as far as the fold has come."""
+
+    __slots__ = (
+        "content", "enders", "facts", "id", "last", "newest", "newest_position", "root",
+        "tags", "type",
+    )  # fmt: skip
+
+    def __init__(self, entry: Entry) -> None:
+        self.id = entry.id
+        self.root = entry.position
+        self.type = entry.type
+        self.tags = entry.tags
+        self.newest = entry.id
+        self.newest_position = entry.position
+        self.content: Content | None = None
+        self.last = content_of(entry)
+        self.facts: list[Fact] = []
+        self.enders: list[Chain] = []
+
+    @property
+    def place(self) -> Place:
+        return Place(self.last.effective, self.last.seq, self.root)
+
+
+def types_touching(facet: Facet) -> list[str]:
+    """The event types that can change a facet: they write it, end it, or end everything."""
+    departs = facet.of == "person" and not facet.stays
+    return sorted(
+        name
+        for name, cls in REGISTRY.items()
+        if cls is FactAnnulled
+        or any(w.facet == facet for w in cls.writes)
+        or facet in cls.ends
+        or (departs and cls.leaves)
+    )
+
+
+class Record:
+    """Facts folded from entries: all of the log, or the strands a decision reads."""
+
+    def __init__(self) -> None:
+        self.head = 0
+        self.chains: dict[str, Chain] = {}
+        self._by_root: dict[int, Chain] = {}
+        self._facts: defaultdict[tuple[str, str], list[Fact]] = defaultdict(list)
+        self._keyed: defaultdict[str, dict[str, Chain]] = defaultdict(dict)
+        self._departures: defaultdict[str, dict[str, Chain]] = defaultdict(dict)
+
+    @classmethod
+    def fold(cls, entries: Iterable[Entry]) -> "Record":
+        record = cls()
+        for entry in entries:
+            record.apply(entry)
+        return record
+
+    def apply(self, entry: Entry) -> list[Fact]:
+        """Take in the next entry; answer the versions it closes (`known_to` = its position) and
+        those it opens. A correction whose root lies outside the strands read changes nothing."""
+        self.head = entry.position
+        if entry.corrects:
+            chain = self.chains.get(entry.root)
+            if chain is None:
+                return []
+            self._correct(chain, entry)
+        else:
+            chain = self.chains[entry.id] = self._by_root[entry.position] = Chain(entry)
+            chain.content = chain.last
+            for spec in chain.last.specs:
+                self._keyed[spec.subject][chain.id] = chain
+        return self._settle(chain, entry.position)
+
+    def _correct(self, chain: Chain, entry: Entry) -> None:
+        chain.newest, chain.newest_position = entry.id, entry.position
+        if "annuls" in entry.envelope:
+            chain.content = None if chain.content is not None else chain.last
+        else:
+            chain.content = chain.last = content_of(entry)
+            for spec in chain.last.specs:
+                self._keyed[spec.subject][chain.id] = chain
+
+    def _settle(self, chain: Chain, position: int) -> list[Fact]:
+        content = chain.last
+        touched = {chain.id: chain}
+        if content.ends is not None and (ended := self.chains.get(content.ends)) is not None:
+            if chain not in ended.enders:
+                ended.enders.append(chain)
+            touched[ended.id] = ended
+        if content.leaves is not None:
+            self._departures[content.leaves][chain.id] = chain
+            touched.update(self._keyed[content.leaves])
+        return [change for one in touched.values() for change in self._recompute(one, position)]
+
+    def _recompute(self, chain: Chain, position: int) -> list[Fact]:
+        open_before = list(chain.facts)
+        chain.facts = []
+        changes = []
+        for fact in self._wanted(chain, position):
+            same = next((f for f in open_before if _same_version(f, fact)), None)
+            if same is not None:
+                open_before.remove(same)
+                chain.facts.append(same)
+                continue
+            self._facts[fact.facet, fact.subject].append(fact)
+            chain.facts.append(fact)
+            changes.append(fact)
+        for fact in open_before:
+            closed = fact._replace(known_to=position)
+            rows = self._facts[fact.facet, fact.subject]
+            rows[rows.index(fact)] = closed
+            changes.append(closed)
+        return changes
+
+    def _wanted(self, chain: Chain, position: int) -> Iterator[Fact]:
+        """The facts a chain contributes now, under every cap in force."""
+        content = chain.content
+        if content is None:
+            return
+        for spec in content.specs:
+            effective = spec.effective or content.effective
+            place = Place(effective, content.seq + spec.seq, chain.root)
+            until, ended_by = capped(content.until, self._caps(chain, spec, place))
+            yield Fact(
+                spec.subject, spec.facet, spec.slot, effective, until, place.seq, chain.root,
+                content.entry, position, FOREVER, ended_by, spec.ref, spec.value,
+            )  # fmt: skip
+
+    def _caps(self, chain: Chain, spec: FactSpec, place: Place) -> Iterator[Cap]:
+        for ender in chain.enders:
+            end = ender.content
+            if end is not None and end.ends == chain.id and spec.facet in _ended_facets(ender):
+                yield Cap(Place(end.effective, end.seq, ender.root), end.entry)
+        departures = self._departures.get(spec.subject)
+        if departures and not FACETS[spec.facet].stays:
+            for departure in departures.values():
+                left = departure.content
+                if left is not None and left.leaves == spec.subject:
+                    out = Place(left.effective, left.seq, departure.root)
+                    if out > place:
+                        yield Cap(out, left.entry)
+
+    def chain_at(self, root: int) -> Chain:
+        return self._by_root[root]
+
+    def versions(self, facet: Facet, subject: str) -> list[Fact]:
+        """Every version ever known of one facet of one subject (`kind:id`), unordered."""
+        return self._facts.get((facet.name, subject), [])
+
+    def subjects(self, facet: Facet) -> list[str]:
+        return sorted(subject for name, subject in self._facts if name == facet.name)
+
+    def every_version(self) -> Iterator[Fact]:
+        for rows in self._facts.values():
+            yield from rows
+
+    def at(self, facet: Facet, subject: str, as_of: AsOf, slot: str = "") -> Fact | None:
+        """The fact of a single-valued facet that answers; None is "not recorded"."""
+        return resolve((f for f in self.versions(facet, subject) if f.slot == slot), as_of)
+
+    def every(self, facet: Facet, subject: str, as_of: AsOf) -> list[Fact]:
+        """The set a many-valued facet answers with."""
+        return in_force(self.versions(facet, subject), as_of)
+
+
+def _same_version(one: Fact, other: Fact) -> bool:
+    return one[:8] == other[:8] and one[9:] == other[9:]
+
+
+def _ended_facets(ender: Chain) -> set[str]:
+    return {facet.name for facet in REGISTRY[ender.type].ends}
+
+
+class Unread(Exception):
+    """A decision asked for strands that were not read; the ledger reads them and decides again."""
+
+    def __init__(self, strands: set[Strand]) -> None:
+        self.strands = strands
+        super().__init__(f"{len(strands)} strands")
+
+
+class Finding(NamedTuple):
+    """A rule not met, with its article; it refused nothing."""
+
+    rule: str
+    article: str
+    strength: str
+    status: str
+    zh: str
+    en: str
+    field: str | None
+
+
+class Case:
+    """What an act is decided on: the record at its day just before it, and the law of that day.
+
+    Every read is noted: the strands and the span of days become the act's premise. `until` and
+    `ended` may be set by the decision and are stored with the act.
+    """
+
+    def __init__(
+        self, proposal: Proposal, mood: Mood, record: Record, read: set[Strand], law: Law,
+        today: date,
+    ) -> None:  # fmt: skip
+        self.proposal = proposal
+        self.effective = proposal.effective
+        self.until = proposal.until
+        self.seq = proposal.seq
+        self.occurred = proposal.occurred
+        self.mood = mood
+        self.law = law
+        self.today = today
+        self.ended: str | None = str(proposal.ends) if proposal.ends else None
+        self.findings: list[Finding] = []
+        self.reads: set[Strand] = set()
+        self.first = self.last = proposal.effective
+        self.digests: set[str] = set()
+        self._record = record
+        self._read = read
+
+    def rules(self, code: str) -> Rules:
+        """The law of a place (GB/T 2260 code, or "none") on the day of this act."""
+        rules = self.law.at(code, self.effective)
+        self.digests.update(rules.digests)
+        return rules
+
+    def _versions(self, facet: Facet, key: str) -> list[Fact]:
+        strand = Strand(facet.name, f"{facet.of}:{key}")
+        if strand not in self._read and Strand(None, strand.subject) not in self._read:
+            raise Unread({strand})
+        self.reads.add(strand)
+        return self._record.versions(facet, strand.subject)
+
+    def _before(self, facet: Facet, key: str, on: date | None) -> tuple[list[Fact], AsOf]:
+        facts = self._versions(facet, key)
+        if on is None:
+            limit = (self.effective, self.seq)
+            facts = [f for f in facts if (f.effective, f.seq) <= limit]
+            on = self.effective
+        self.first, self.last = min(self.first, on), max(self.last, on)
+        return facts, AsOf(on, FOREVER - 1)
+
+    def at(self, facet: Facet, key: str, on: date | None = None, slot: str = "") -> Fact | None:
+        """The fact of `facet` for the subject with id `key`: by default just before this act."""
+        facts, as_of = self._before(facet, key, on)
+        return resolve((f for f in facts if f.slot == slot), as_of)
+
+    def value(self, facet: Facet, key: str, on: date | None = None, slot: str = "") -> Any:
+        """The content of that fact; None where nothing was recorded or none was entered."""
+        fact = self.at(facet, key, on, slot)
+        return None if fact is None else fact.value
+
+    def every(self, facet: Facet, key: str, on: date | None = None) -> list[Fact]:
+        """The facts of a many-valued facet in force."""
+        facts, as_of = self._before(facet, key, on)
+        return in_force(facts, as_of)
+
+    def past(self, facet: Facet, key: str) -> list[Fact]:
+        """All that had taken effect by this act, ended or not, in order of place."""
+        facts, as_of = self._before(facet, key, None)
+        self.first = min([self.first, *(f.effective for f in facts)])
+        return on_record(facts, as_of)
+
+    def ever(self, facet: Facet, key: str) -> list[Fact]:
+        """All that stands recorded for any day, the future included, in order of place."""
+        facts = [f for f in self._versions(facet, key) if f.known_to == FOREVER]
+        self.first = min([self.first, *(f.effective for f in facts)])
+        self.last = max([self.last, *(f.effective for f in facts)])
+        return sorted(facts, key=lambda f: f.place)
+
+    def end(self, facet: Facet, key: str, slot: str = "") -> Fact:
+        """The one fact that this act ends: the one it names, or the only one in force that day.
+
+        Raises UnknownFact where there is none, BadInput where several could be meant.
+        """
+        if facet.many:
+            candidates = self.every(facet, key)
+        else:
+            fact = self.at(facet, key, slot=slot)
+            candidates = [] if fact is None or fact.value is None else [fact]
+        if self.ended is not None:
+            candidates = [f for f in candidates if self._record.chain_at(f.root).id == self.ended]
+        if not candidates:
+            raise UnknownFact(
+                f"no {facet.en} in force on {self.effective} to end",
+                zh=f"{self.effective} 没有可终止的{facet.zh}",
+                field="ends",
+            )
+        if len(candidates) > 1:
+            raise BadInput(
+                f"several {facet.en} are in force; name the one that ends", field="ends",
+                zh=f"有多项{facet.zh}有效,须指明终止哪一项",
+            )  # fmt: skip
+        self.ended = self._record.chain_at(candidates[0].root).id
+        return candidates[0]
+
+    def breach(self, breach: Breach | None) -> None:
+        """A rule not met: refuses what is ordered where the rule blocks, else becomes a finding."""
+        if breach is None:
+            return
+        rule = breach.rule
+        if self.mood == "ordered" and breach.blocks:
+            raise LawForbids(
+                breach.en, zh=breach.zh, field=breach.field, rule=rule.id, article=rule.article
+            )
+        self.findings.append(
+            Finding(
+                rule.id, rule.article, rule.strength, rule.status, breach.zh, breach.en,
+                breach.field,
+            )  # fmt: skip
+        )
+
+    def forbid(self, zh: str, en: str, field: str | None = None) -> None:
+        """What the record says makes this act impossible, ordered or attested."""
+        raise RecordForbids(en, zh=zh, field=field)

@@ -1,0 +1,197 @@
+"""Every way an entry can be refused.
+
+Owns the refusals: a code for machines, a sentence in Chinese and English for people, and where it
+points (field, item of the request, article, entry). Invariant: no private value is in any of them.
+The class docstring is the default wording; `category` says whose fault it is.
+"""
+
+from typing import Any, ClassVar
+
+
+class Refusal(Exception):
+    """The ledger refuses."""
+
+    code: ClassVar[str] = "refused"
+    category: ClassVar[str] = "refused"  # incorrect | refused | conflict | unavailable
+    zh: ClassVar[str] = "不予登记"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        zh: str = "",
+        field: str | None = None,
+        index: int | None = None,
+        rule: str | None = None,
+        article: str | None = None,
+        position: int | None = None,
+    ) -> None:
+        self.detail = detail or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.detail_zh = zh or type(self).zh
+        self.field = field
+        self.index = index
+        self.rule = rule
+        self.article = article
+        self.position = position
+        super().__init__(self.detail)
+
+    def as_dict(self) -> dict[str, Any]:
+        """A plain shape for the API and the command line; absent pointers are left out."""
+        answer: dict[str, Any] = {
+            "code": self.code,
+            "detail": self.detail,
+            "detail_zh": self.detail_zh,
+        }
+        for name in ("field", "index", "rule", "article", "position"):
+            if (value := getattr(self, name)) is not None:
+                answer[name] = value
+        return answer
+
+
+class BadInput(Refusal):
+    """A field has a value it cannot have."""
+
+    code = "bad-input"
+    category = "incorrect"
+    zh = "字段取值不合格式"
+
+
+class BadJson(BadInput):
+    """The body is not JSON of the expected shape."""
+
+    code = "bad-json"
+    zh = "请求正文不是合格的 JSON"
+
+
+class UnknownType(BadInput):
+    """There is no event type of this name."""
+
+    code = "unknown-type"
+    zh = "没有这种事项"
+
+
+class UnknownField(BadInput):
+    """The event type has no such field."""
+
+    code = "unknown-field"
+    zh = "该事项没有这个字段"
+
+
+class MissingField(BadInput):
+    """A field that the event type requires is missing."""
+
+    code = "missing-field"
+    zh = "缺少必填字段"
+
+
+class ImpossibleDate(BadInput):
+    """The date does not exist, or lies outside what a record can hold."""
+
+    code = "impossible-date"
+    zh = "日期不存在或超出范围"
+
+
+class TooLarge(BadInput):
+    """The request is larger than one append may be."""
+
+    code = "too-large"
+    zh = "请求过大"
+
+
+class UnknownSubject(Refusal):
+    """The record knows no such subject."""
+
+    code = "unknown-subject"
+    category = "incorrect"
+    zh = "账本中没有这个对象"
+
+
+class UnknownFact(Refusal):
+    """There is no such entry to correct or end."""
+
+    code = "unknown-fact"
+    category = "incorrect"
+    zh = "没有可更正或终止的登记"
+
+
+class AlreadyRecorded(Refusal):
+    """The record already says so."""
+
+    code = "already-recorded"
+    zh = "账本已有此登记"
+
+
+class NotInService(Refusal):
+    """The auxiliary is not in service on the day the act takes effect."""
+
+    code = "not-in-service"
+    zh = "该辅警于生效日不在职"
+
+
+class RecordForbids(Refusal):
+    """What the record says on that day makes the act impossible."""
+
+    code = "record-forbids"
+    zh = "与账本所载状态相抵触"
+
+
+class LawForbids(Refusal):
+    """A rule in force forbids the act."""
+
+    code = "law-forbids"
+    zh = "现行规定不允许"
+
+
+class WrongCorrection(Refusal):
+    """A correction keeps the type and the subject; a wrong one is annulled and entered anew."""
+
+    code = "wrong-correction"
+    zh = "更正不得改变事项种类和对象,应撤销后重新登记"
+
+
+class Taken(Refusal):
+    """Another subject holds this value."""
+
+    code = "taken"
+    category = "conflict"
+    zh = "该号码已属他人"
+
+
+class Superseded(Refusal):
+    """Someone has corrected this fact first; the position names the winner's entry."""
+
+    code = "superseded"
+    category = "conflict"
+    zh = "该登记已先被他人更正"
+
+
+class Conflict(Refusal):
+    """Someone else entered something that this decision rests on, several times over."""
+
+    code = "conflict"
+    category = "conflict"
+    zh = "有人同时登记了相关事项,请重试"
+
+
+class KeyReused(Refusal):
+    """The idempotency key was used before, for another request."""
+
+    code = "key-reused"
+    category = "conflict"
+    zh = "幂等键已用于另一请求"
+
+
+class ClockBehind(Refusal):
+    """The server's clock is behind the last entry; nothing is entered until it is right."""
+
+    code = "clock-behind"
+    category = "unavailable"
+    zh = "服务器时钟落后于最后一条登记"
+
+
+class BeyondHead(Refusal):
+    """The question asks about a position or an instant the ledger has not reached."""
+
+    code = "beyond-head"
+    category = "incorrect"
+    zh = "所问的登记时点尚未到来"
