@@ -216,6 +216,10 @@ def _check_declaration(cls: type[Event]) -> None:
             raise TypeError(f"{cls.__name__} writes {writes.facet.name} from unknown {unknown}")
         if writes.none and (writes.value or writes.fixed):
             raise TypeError(f"{cls.__name__}: a none has no content")
+    files_under = next((w.key for w in cls.writes), None)
+    if any(w.facet.of == "person" and not w.facet.stays and w.key != files_under
+           for w in cls.writes):  # fmt: skip
+        raise TypeError(f"{cls.__name__}: the first fact is filed under the person who may leave")
     if any(v not in cls.upcasts for v in range(1, cls.schema_version)):
         raise TypeError(f"{cls.__name__} lacks an upcaster")
 

@@ -151,6 +151,13 @@ class ClosedList(Cited):
     extends: bool = False
     members: tuple[Member, ...]
 
+    @model_validator(mode="after")
+    def _one_member_a_code(self) -> Self:
+        for one, other in combinations(self.members, 2):
+            if one.code == other.code and _overlap(one, other):
+                raise ValueError(f"member {one.code} stands on the list twice")
+        return self
+
 
 class Pack(BaseModel):
     """One jurisdiction's dated, cited rules, made by `Pack.parse`; `text` is the file as it is."""

@@ -101,10 +101,14 @@ def types_touching(facet: Facet) -> list[str]:
 
 
 class Record:
-    """Facts folded from entries: all of the log, or the strands a decision reads."""
+    """Facts folded from entries: all of the log, or the strands a decision reads.
 
-    def __init__(self) -> None:
+    Without `remember` only the changes are answered and nothing can be asked: what a rebuild needs.
+    """
+
+    def __init__(self, *, remember: bool = True) -> None:
         self.head = 0
+        self._remember = remember
         self.chains: dict[str, Chain] = {}
         self._by_root: dict[int, Chain] = {}
         self._facts: defaultdict[tuple[str, str], list[Fact]] = defaultdict(list)
@@ -165,14 +169,16 @@ class Record:
                 open_before.remove(same)
                 chain.facts.append(same)
                 continue
-            self._facts[fact.facet, fact.subject].append(fact)
             chain.facts.append(fact)
             changes.append(fact)
+            if self._remember:
+                self._facts[fact.facet, fact.subject].append(fact)
         for fact in open_before:
             closed = fact._replace(known_to=position)
-            rows = self._facts[fact.facet, fact.subject]
-            rows[rows.index(fact)] = closed
             changes.append(closed)
+            if self._remember:
+                rows = self._facts[fact.facet, fact.subject]
+                rows[rows.index(fact)] = closed
         return changes
 
     def _wanted(self, chain: Chain, position: int) -> Iterator[Fact]:
@@ -224,6 +230,17 @@ class Record:
     def every(self, facet: Facet, subject: str, as_of: AsOf) -> list[Fact]:
         """The set a many-valued facet answers with."""
         return in_force(self.versions(facet, subject), as_of)
+
+
+def uncapped(entry: Entry) -> Iterator[Fact]:
+    """The facts of a root entry that no other entry corrects, ends or caps."""
+    content = content_of(entry)
+    for spec in content.specs:
+        yield Fact(
+            spec.subject, spec.facet, spec.slot, spec.effective or content.effective,
+            content.until, content.seq + spec.seq, entry.position, entry.position,
+            entry.position, FOREVER, None, spec.ref, spec.value,
+        )  # fmt: skip
 
 
 def _same_version(one: Fact, other: Fact) -> bool:

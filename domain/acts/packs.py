@@ -8,7 +8,7 @@ import hashlib
 from datetime import date
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from domain.events import Code, Event, Facet, Id, Subject, Text, Writes
 from domain.law import LawInvalid, Pack, parse_calendar
@@ -18,7 +18,10 @@ from domain.record import Case
 PACK = Facet("pack", of="pack", zh="规则包", en="rule pack", stays=True)
 CALENDAR = Facet("calendar", of="calendar", zh="工作日历", en="working-day calendar", stays=True)
 
-PackText = Annotated[str, Field(min_length=1, max_length=60_000)]
+PackText = Annotated[
+    str, StringConstraints(strip_whitespace=False, min_length=1, max_length=60_000)
+]
+"""The file as it lies, to the byte: the digest is over it."""
 
 
 class PackPublished(Event):

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 
+from domain.bitemporal import Fact
 from domain.events import FACETS, Entry
 from domain.ledger.log import EventLog
 from domain.record import Record, Strand, types_touching
@@ -43,25 +44,27 @@ class Reading:
                 self.take(Entry(*stored))
         self.read |= missing
 
-    def take(self, entry: Entry) -> None:
-        """Fold one entry; a correction of a chain not read yet waits for that chain's strand."""
+    def take(self, entry: Entry) -> list[Fact]:
+        """Fold one entry and answer the versions it changed.
+
+        A correction of a chain not read yet waits for that chain's strand.
+        """
         if entry.position in self._entries:
-            return
+            return []
         if entry.corrects and entry.root not in self.record.chains:
-            return
+            return []
         self._entries[entry.position] = entry
-        self.record.apply(entry)
+        return self.record.apply(entry)
 
     def chain(self, event_id: UUID) -> list[Entry]:
         """The entries of the chain that this entry belongs to, the root first."""
-        entry = self.entry(event_id)
-        if entry.corrects:
-            root = self.entry(UUID(entry.root))
-        else:
-            root = entry
+        root = self.root_of(self.entry(event_id))
         query = DCBQuery(items=[DCBQueryItem(tags=[f"fact:{root.id}"])])
         later = (Entry(*s) for s in self._log.entries(query, until=self.head))
         return [root, *(e for e in later if e.corrects)]
+
+    def root_of(self, entry: Entry) -> Entry:
+        return self.entry(UUID(entry.root)) if entry.corrects else entry
 
     def entry(self, event_id: UUID) -> Entry:
         position = self._log.by_event_id([event_id]).get(event_id)

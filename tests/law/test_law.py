@@ -84,8 +84,10 @@ def test_the_nearest_pack_that_has_the_rule_on_that_day_answers() -> None:
     assert law.at("none", ON).find("a-rule") is None
 
 
-def test_until_is_the_first_day_without_the_rule() -> None:
-    rules = Law([pack("000000", rule(until="2021-09-29"), rule("2021-09-29", 2))], [])
+@pytest.mark.parametrize("order", [1, -1])
+def test_until_is_the_first_day_without_the_rule(order: int) -> None:
+    versions = [rule(until="2021-09-29"), rule("2021-09-29", 2)]
+    rules = Law([pack("000000", *versions[::order])], [])
     first, second = (rules.at("000000", date(2021, 9, day)).find("a-rule") for day in (28, 29))
     assert first is not None
     assert second is not None
@@ -137,6 +139,7 @@ def test_only_a_rule_in_force_blocks(status: str) -> None:
         (HEAD + "rule = 3\n", "rule"),
         (HEAD.replace("341302", "suzhou"), "code"),
         (HEAD + LIST.format(extends="false", members=member("a", colour="1")), "list.0.members.0"),
+        (HEAD + LIST.format(extends="false", members=member("a") * 2), "on the list twice"),
         ("code = ", "text"),
     ],
 )

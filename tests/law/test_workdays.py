@@ -74,6 +74,8 @@ def test_an_unpublished_year_makes_an_answer_provisional() -> None:
     assert PUBLISHED.count(date(2026, 12, 24), date(2027, 1, 4)).provisional
     assert PUBLISHED.roll(date(2027, 5, 3)).provisional
     assert not PUBLISHED.is_published(date(2027, 1, 1))
+    only_2022 = Workdays([load_calendars()[2022]])
+    assert only_2022.roll(date(2022, 12, 31)) == (date(2023, 1, 2), date(2022, 12, 31), True)
 
 
 def test_an_amended_year_answers_anew() -> None:

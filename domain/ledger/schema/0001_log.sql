@@ -124,7 +124,7 @@ BEGIN
         RETURN QUERY
             SELECT p.position
             FROM {schema}.{prefix}probe(sparsest.tag, one_type, after, until, leap) AS p(position)
-            WHERE (SELECT e.tags @> all_tags COLLATE "C" FROM {schema}.{prefix}entries e
+            WHERE (SELECT e.tags @> all_tags FROM {schema}.{prefix}entries e
                     WHERE e.position = p.position)
             ORDER BY p.position LIMIT wanted - given;
         GET DIAGNOSTICS batch = ROW_COUNT;
@@ -159,7 +159,8 @@ CREATE FUNCTION {schema}.{prefix}append(
     code int, first bigint, last bigint, recorded_at timestamptz, kind text, holder text
 ) LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = {schema}, pg_temp
-SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
 SET work_mem = '64MB' SET jit = off
 AS $$
 DECLARE
@@ -169,7 +170,7 @@ DECLARE
     firsts bigint[] := array_fill(0::bigint, ARRAY[requests]);
     lasts bigint[] := array_fill(0::bigint, ARRAY[requests]);
     shifts bigint[] := array_fill(0::bigint, ARRAY[requests]);
-    stamps timestamptz[] := array_fill(NULL::timestamptz, ARRAY[requests]);
+    stamps timestamptz[] := array_fill('-infinity'::timestamptz, ARRAY[requests]);
     kinds text[];
     holders text[];
     floors bigint[] := r_after;
@@ -177,6 +178,9 @@ DECLARE
     latest timestamptz;
     before bigint;
     behind boolean;
+    stamp timestamptz;
+    match bigint;
+    seen bigint;
     halted boolean := false;
     hit record;
     lo int := 1; hi int;
@@ -230,21 +234,19 @@ BEGIN
                 GROUP BY x.request
             LOOP
                 -- recorded_at is an append's own: it shows where the first append began and ended
-                SELECT min(e.recorded_at) INTO stamps[hit.request] FROM {prefix}entries e
+                SELECT min(e.recorded_at) FILTER (WHERE e.position = hit.first) INTO stamp
+                FROM {prefix}entries e
                 WHERE e.position BETWEEN hit.first - 1 AND hit.last + 1
-                HAVING count(*) FILTER (WHERE e.position BETWEEN hit.first AND hit.last) = hit.known
-                   AND hit.known = r_entries[hit.request] AND hit.whole
-                   AND count(DISTINCT e.recorded_at)
-                           FILTER (WHERE e.position BETWEEN hit.first AND hit.last) = 1
+                HAVING hit.whole AND hit.known = r_entries[hit.request]
+                   AND hit.last - hit.first + 1 = hit.known
                    AND count(DISTINCT e.recorded_at) = 1 + count(*)
-                           FILTER (WHERE e.position IN (hit.first - 1, hit.last + 1));
+                           FILTER (WHERE e.position IN (hit.first - 1, hit.last + 1))
+                   AND count(DISTINCT e.recorded_at)
+                           FILTER (WHERE e.position BETWEEN hit.first AND hit.last) = 1;
                 codes[hit.request] := CASE WHEN FOUND THEN 1 ELSE 4 END;
                 firsts[hit.request] := hit.first;
                 lasts[hit.request] := hit.last;
-                IF codes[hit.request] = 1 THEN
-                    SELECT e.recorded_at INTO stamps[hit.request]
-                    FROM {prefix}entries e WHERE e.position = hit.first;
-                END IF;
+                stamps[hit.request] := coalesce(stamp, '-infinity');
             END LOOP;
         END IF;
 
@@ -254,7 +256,7 @@ BEGIN
             FOR i IN lo..hi LOOP
                 IF r_probes[i] > 32 AND codes[i] = 0 AND r_after[i] < head
                    AND head - r_after[i] < r_probes[i] AND r_meets[i] = 0 THEN
-                    SELECT min(x.position) INTO hit FROM (
+                    SELECT min(x.position) INTO match FROM (
                         SELECT e.position, e.type, t.tag
                         FROM {prefix}entries e, unnest(e.tags || ''::text) AS t(tag)
                         WHERE e.position > r_after[i] AND e.position <= head
@@ -263,9 +265,9 @@ BEGIN
                                 p_type[before + 1:before + r_probes[i]]) AS p(tag, type)
                       ON p.tag = x.tag
                     WHERE p.type IS NULL OR p.type = x.type;
-                    IF hit.min IS NOT NULL THEN
+                    IF match IS NOT NULL THEN
                         codes[i] := 2;
-                        firsts[i] := hit.min;
+                        firsts[i] := match;
                     END IF;
                     floors[i] := head;
                 END IF;
@@ -323,6 +325,7 @@ BEGIN
         END IF;
 
         before := head;
+        seen := 0;
         FOR i IN lo..hi LOOP
             IF halted THEN
                 codes[i] := 7;
@@ -333,19 +336,20 @@ BEGIN
             IF codes[i] = 0 THEN
                 latest := greatest(clock_timestamp(), latest + interval '1 microsecond');
                 stamps[i] := latest;
-                shifts[i] := head;
+                shifts[i] := head - seen;
                 firsts[i] := head + 1;
                 head := head + r_entries[i];
                 lasts[i] := head;
             END IF;
+            seen := seen + r_entries[i];
         END LOOP;
 
         IF head > before THEN
-            IF (head - 1) / {partition_size} > (before - 1) / {partition_size} THEN
+            IF (head - 1) / {partition_size} > greatest(before - 1, 0) / {partition_size} THEN
                 PERFORM {prefix}extend(
-                    (before - 1) / {partition_size}, (head - 1) / {partition_size}, '0');
+                    greatest(before - 1, 0) / {partition_size}, (head - 1) / {partition_size}, '0');
             END IF;
-            IF head / {stride} > before / {stride} THEN
+            IF head / greatest({partition_size} / 64, 1) > before / greatest({partition_size} / 64, 1) THEN
                 BEGIN
                     PERFORM {prefix}extend((head - 1) / {partition_size} + 1,
                                            (head - 1) / {partition_size} + 1, '10ms');
@@ -356,8 +360,8 @@ BEGIN
 
             WITH stored AS (
                 INSERT INTO {prefix}entries AS e (position, recorded_at, type, tags, data)
-                SELECT shifts[x.request] + row_number() OVER (PARTITION BY x.request ORDER BY x.n),
-                       stamps[x.request], x.type, string_to_array(x.tags, E'\x1f'), x.data
+                SELECT shifts[x.request] + x.n, stamps[x.request], x.type,
+                       string_to_array(x.tags, E'\x1f'), x.data
                 FROM unnest(e_request[e_lo:e_hi], e_type[e_lo:e_hi], e_tags[e_lo:e_hi],
                             e_data[e_lo:e_hi]) WITH ORDINALITY AS x(request, type, tags, data, n)
                 WHERE codes[x.request] = 0
@@ -369,8 +373,7 @@ BEGIN
 
             IF e_id IS NOT NULL THEN
                 INSERT INTO {prefix}event_ids (event_id, position)
-                SELECT x.id, shifts[x.request]
-                       + row_number() OVER (PARTITION BY x.request ORDER BY x.n)
+                SELECT x.id, shifts[x.request] + x.n
                 FROM unnest(e_request[e_lo:e_hi], e_id[e_lo:e_hi]) WITH ORDINALITY
                      AS x(request, id, n)
                 WHERE codes[x.request] = 0 AND x.id IS NOT NULL;
@@ -398,7 +401,8 @@ BEGIN
         lo := hi + 1; e_lo := e_hi + 1; p_lo := p_hi + 1; m_lo := m_hi + 1; c_lo := c_hi + 1;
     END LOOP;
 
-    RETURN QUERY SELECT codes[i], firsts[i], lasts[i], stamps[i], kinds[i], holders[i]
+    RETURN QUERY SELECT codes[i], firsts[i], lasts[i], nullif(stamps[i], '-infinity'),
+                        kinds[i], holders[i]
                  FROM generate_series(1, requests) i ORDER BY i;
 END $$;
 REVOKE ALL ON FUNCTION {schema}.{prefix}append FROM PUBLIC;

@@ -1,0 +1,186 @@
+"""Grades 层级: rated, converted, promoted, demoted.
+
+Owns the grade facet. Invariant: an auxiliary has at most one grade on a day. Whether a grade is on
+a ladder, higher or lower, is law: it refuses only where that ladder is in force.
+"""
+
+from datetime import date
+from typing import Literal
+
+from domain.acts.discipline import sanctioned
+from domain.acts.people import PERSON, require_in_service, rules_for
+from domain.bitemporal import Fact
+from domain.events import Code, Event, Facet, Id, PersonId, Writes
+from domain.law import Ladder, Rules
+from domain.record import Case
+from domain.refusals import AlreadyRecorded
+from domain.rules import Rule, ceiling, eligibility, floor
+from domain.workdays import whole_months
+
+GRADE = Facet("grade", of="person", zh="层级", en="grade", ref="grade")
+
+Basis = Literal["education", "service", "other"]
+"""学历, 服务年限, 其他."""
+
+
+class GradeRated(Event):
+    """An auxiliary is given a first grade (层级初次评定).
+
+    Without `ladder` the grade is of the ladder of the using unit's place. `counted_from` is the day
+    from which time in the grade counts, where that is not the effective day (任职年限起算日).
+    """
+
+    zh = "层级初次评定"
+    en = "Grade rated"
+    day = "层级评定生效之日"
+    writes = (Writes(GRADE, key="person", value=("grade", "ladder", "counted_from")),)
+
+    person: PersonId
+    grade: Code
+    ladder: Id | None = None
+    basis: Basis | None = None
+    counted_from: date | None = None
+
+    def decide(self, case: Case) -> None:
+        require_in_service(case, self.person)
+        if case.value(GRADE, self.person) is not None:
+            raise AlreadyRecorded("a grade is held already", zh="已有层级", field="grade")
+        rules = rules_for(case, self.person)
+        ladder = _require_on_ladder(case, rules, self.grade, self.ladder)
+        if ladder is not None and self.basis == "education":
+            known = case.value(PERSON, self.person) or {}
+            first = ladder.initial_by_education.get(known.get("education", ""), self.grade)
+            _require(case, ladder, "first-grade-by-education", self.grade == first)
+
+
+class GradeConverted(Event):
+    """A grade becomes one of another ladder or track; neither promotion nor demotion (层级套改)."""
+
+    zh = "层级套改"
+    en = "Grade converted"
+    day = "套改生效之日"
+    writes = GradeRated.writes
+
+    person: PersonId
+    grade: Code
+    ladder: Id
+    counted_from: date | None = None
+
+    def decide(self, case: Case) -> None:
+        require_in_service(case, self.person)
+        held = _held(case, self.person)
+        if held is not None:
+            before = (held.value["grade"], held.value.get("ladder"))
+            if before == (self.grade, self.ladder):
+                raise AlreadyRecorded("this grade is held already", zh="已是该层级", field="grade")
+        _require_on_ladder(case, rules_for(case, self.person), self.grade, self.ladder)
+
+
+class AuxiliaryPromoted(Event):
+    """An auxiliary rises on the ladder, by assessment, by selection or by years (层级晋升).
+
+    `assessment` names the final assessment it rests on, `trained_on` the day the training for the
+    promotion was passed. From one track to another a grade is converted, not promoted.
+    """
+
+    zh = "层级晋升"
+    en = "Auxiliary promoted"
+    day = "晋升生效之日"
+    writes = (Writes(GRADE, key="person", value=("grade", "ladder")),)
+
+    person: PersonId
+    grade: Code
+    ladder: Id | None = None
+    kind: Literal["assessment", "selection", "natural"]
+    assessment: Code | None = None
+    trained_on: date | None = None
+
+    def decide(self, case: Case) -> None:
+        require_in_service(case, self.person)
+        held = _held(case, self.person, other_than=self.grade)
+        rules = rules_for(case, self.person)
+        ladder = _require_on_ladder(case, rules, self.grade, self.ladder)
+        if ladder is not None and held is not None:
+            steps = _steps(ladder, held, self.grade)
+            _require(case, ladder, "promotion-goes-up", steps is not None and steps > 0)
+            case.breach(ceiling(rules.find("promotion-one-step"), steps or 0, field="grade"))
+        if ladder is not None:
+            self._require_time_and_mode(case, rules, ladder, held)
+        shown = {
+            "no-live-sanction": not sanctioned(case, self.person, "blocks_promotion", rules),
+            "promotion-training": self.trained_on is not None,
+            "final-assessment": self.assessment is not None,
+        }
+        met = [condition for condition, holds in shown.items() if holds]
+        for rule in ("promotion-no-sanction", "promotion-training", "promotion-assessment"):
+            case.breach(eligibility(rules.find(rule), met))
+
+    def _require_time_and_mode(
+        self, case: Case, rules: Rules, ladder: Ladder, held: Fact | None
+    ) -> None:
+        grade = ladder.grade(self.grade)
+        if grade is None:
+            return
+        since = _counted_from(held)
+        if since is not None:
+            months, least = whole_months(since, case.effective), grade.min_months
+            rule = rules.find("promotion-months")
+            case.breach(floor(rule, months, least=least, field="grade"))
+        met = ["mode-of-the-grade"] if self.kind == grade.mode else []
+        case.breach(eligibility(rules.find("promotion-mode"), met, field="kind"))
+
+
+class AuxiliaryDemoted(Event):
+    """An auxiliary falls on the ladder, by a sanction or after an assessment (降低层级)."""
+
+    zh = "降低层级"
+    en = "Auxiliary demoted"
+    day = "降级生效之日"
+    writes = (Writes(GRADE, key="person", value=("grade", "ladder")),)
+
+    person: PersonId
+    grade: Code
+    ladder: Id | None = None
+    ground: Literal["sanction", "assessment"]
+    decision_number: Code | None = None
+
+    def decide(self, case: Case) -> None:
+        require_in_service(case, self.person)
+        held = _held(case, self.person, other_than=self.grade)
+        rules = rules_for(case, self.person)
+        ladder = _require_on_ladder(case, rules, self.grade, self.ladder)
+        if ladder is not None and held is not None:
+            steps = _steps(ladder, held, self.grade)
+            _require(case, ladder, "demotion-goes-down", steps is not None and steps < 0)
+
+
+_BY_LADDER = {
+    "grade-on-ladder": ("层级应在现行层级序列之内", "A grade is one of the ladder in force"),
+    "first-grade-by-education": ("按学历初次评定层级", "The first grade follows the education"),
+    "promotion-goes-up": ("晋升应在同一层级序列内上升", "A promotion goes up on one ladder"),
+    "demotion-goes-down": ("降级应在同一层级序列内下降", "A demotion goes down on one ladder"),
+}
+
+
+def _require(case: Case, ladder: Ladder, name: str, met: bool) -> None:
+    """What a ladder itself demands: a rule with the ladder's article, days and standing."""
+    zh, en = _BY_LADDER[name]
+    rule = Rule(
+        id=name, kind="eligibility", strength="block", zh=zh, en=en, values={"conditions": [name]},
+        since=ladder.since, until=ladder.until, article=ladder.article, source=ladder.source,
+        status=ladder.status,
+    )  # fmt: skip
+    case.breach(eligibility(rule, [name] if met else [], field="grade"))
+
+
+def _require_on_ladder(case: Case, rules: Rules, grade: str, named: str | None) -> Ladder | None:
+    """The ladder that has the grade: the one named, or that of the place; None where it is silent.
+
+    A place that has ladders, but not the one that is named, has not the grade either.
+    """
+    local = rules.ladder()
+    ladder = rules.ladder(named) if named else local
+    if (judge := ladder or local) is not None:
+        on_it = ladder is not None and ladder.grade(grade) is not None
+        _require(case, judge, "grade-on-ladder", on_it)
+    return ladder

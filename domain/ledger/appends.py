@@ -1,0 +1,308 @@
+"""Owns what is asked of an append, how it may be refused, and how a group of appends is sent.
+
+Invariant: what passes `Prepared.of` can be stored as it is; the database refuses only for what is
+in the log already, for its clock, or because it is out of reach.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Self
+from uuid import UUID
+
+from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery
+from eventsourcing.persistence import IntegrityError
+
+MOST_ENTRIES = 10_000
+MOST_ENTRY_BYTES = 0xFFFF  # a transparency log's entries carry a uint16 length
+MOST_TEXT_BYTES = 1_000  # a btree row holds 2,700 bytes: a tag and a type
+SEPARATOR = "\x1f"
+_UNSTORABLE = re.compile("[\x00-\x1f\ud800-\udfff]")
+
+Probe = tuple[str, str | None]
+"""A tag ('' for any) or several joined by U+001F, and a type (None for any)."""
+
+
+class NewEntry(NamedTuple):
+    """An entry to append; `event_id` makes a repetition safe: every entry of an append or none."""
+
+    type: str
+    tags: Sequence[str]
+    data: bytes
+    event_id: UUID | None = None
+
+
+class Claim(NamedTuple):
+    """A keyed lookup: `subject` alone holds `blind` among its kind; None releases it."""
+
+    kind: str
+    subject: str
+    blind: bytes | None
+
+
+class Append(NamedTuple):
+    """One request: all of it or nothing, one `recorded_at`.
+
+    `key` is an idempotency key in the caller's scope; `request_hash` (an HMAC) tells a repetition
+    from another request under the same key. Neither is stored in the log itself.
+    """
+
+    entries: Sequence[NewEntry]
+    condition: DCBAppendCondition | None = None
+    key: str | None = None
+    request_hash: bytes | None = None
+    claims: Sequence[Claim] = ()
+
+
+class Appended(NamedTuple):
+    """Positions first..last; `replayed` where the append had been stored before."""
+
+    first: int
+    last: int
+    recorded_at: datetime
+    replayed: bool
+
+
+class LogError(Exception):
+    """The log refused an append; nothing of it is stored."""
+
+
+class NotReached(LogError):  # noqa: N818
+    """An earlier refusal stopped the load."""
+
+
+class ConditionFailed(LogError, IntegrityError):  # noqa: N818
+    """The log holds an entry that the append's condition excludes."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"the append condition matches the entry at position {position}")
+        self.position = position
+
+
+class KeyReused(LogError, IntegrityError):  # noqa: N818
+    """The idempotency key belongs to another request."""
+
+    def __init__(self) -> None:
+        super().__init__("the idempotency key belongs to another request")
+
+
+class EventIdKnown(LogError, IntegrityError):  # noqa: N818
+    """Event ids of the append are stored, but not as one append of these entries."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"an event id is stored at position {position} under another append")
+        self.position = position
+
+
+class ClaimTaken(LogError, IntegrityError):  # noqa: N818
+    """Another subject holds the claimed value."""
+
+    def __init__(self, kind: str, holder: str) -> None:
+        super().__init__(f"another subject holds this {kind}")
+        self.kind = kind
+        self.holder = holder
+
+
+class ClockBehind(LogError):  # noqa: N818
+    """The server's clock is more than 5 s behind the last entry."""
+
+    def __init__(self) -> None:
+        super().__init__("the database server's clock is behind the last entry of the log")
+
+
+class Busy(LogError):  # noqa: N818
+    """The append lock was not to be had in time; nothing is stored, trying again is safe."""
+
+
+class TooLarge(LogError, ValueError):  # noqa: N818
+    """More than 10,000 entries in an append, or an entry of 64 KiB or more."""
+
+
+class Malformed(LogError, ValueError):  # noqa: N818
+    """An append that could not be stored whatever the log holds; `field` names the fault."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+
+
+class Conditions(NamedTuple):
+    """A query as index probes: entries with one tag at most, and entries with several tags."""
+
+    probes: list[Probe]
+    meets: list[Probe]
+
+    @classmethod
+    def of(cls, query: DCBQuery | None) -> Self:
+        """The probes of a query; an empty query asks for everything (DCB specification)."""
+        if query is None or not query.items:
+            return cls([("", None)], [])
+        probes: dict[Probe, None] = {}
+        meets: dict[Probe, None] = {}
+        for item in query.items:
+            tags = sorted(set(item.tags))
+            if any(not tag or _UNSTORABLE.search(tag) for tag in tags):
+                continue  # no entry carries such a tag
+            types = [t for t in item.types if not _UNSTORABLE.search(t)] if item.types else [None]
+            into = meets if len(tags) > 1 else probes
+            into.update(((SEPARATOR.join(tags), t), None) for t in types)
+        return cls(list(probes), list(meets))
+
+
+class Prepared(NamedTuple):
+    """An append that is fit to be sent."""
+
+    append: Append
+    conditions: Conditions
+    after: int
+    size: int
+
+    @classmethod
+    def of(cls, append: Append) -> Self:
+        """Check an append. Raises Malformed, TooLarge."""
+        if not append.entries:
+            raise Malformed("entries", "an append holds at least one entry")
+        if len(append.entries) > MOST_ENTRIES:
+            raise TooLarge(f"an append holds at most {MOST_ENTRIES} entries")
+        size = sum(_size(index, entry) for index, entry in enumerate(append.entries))
+        ids = {e.event_id for e in append.entries}
+        if None in ids and len(ids) > 1:
+            raise Malformed("event_id", "every entry of an append has an event id or none has")
+        if None not in ids and len(ids) < len(append.entries):
+            raise Malformed("event_id", "two entries have the same event id")
+        if append.key is not None and not _is_text(append.key):
+            raise Malformed("key", "an idempotency key is a short text without control characters")
+        _check_claims(append.claims)
+        if append.condition is None:
+            return cls(append, Conditions([], []), 0, size)
+        conditions = Conditions.of(append.condition.fail_if_events_match)
+        return cls(append, conditions, append.condition.after or 0, size)
+
+
+def _size(index: int, entry: NewEntry) -> int:
+    size = len(entry.data) + len(entry.type) + 64
+    if not _is_text(entry.type):
+        raise Malformed(f"entries[{index}].type", "a type is a short text")
+    for tag in entry.tags:
+        if not _is_text(tag):
+            raise Malformed(f"entries[{index}].tags", "a tag is a short text")
+        size += len(tag.encode()) + 4
+    if size > MOST_ENTRY_BYTES:
+        raise TooLarge(f"entries[{index}]: an entry holds less than 64 KiB")
+    return size
+
+
+def _is_text(text: str) -> bool:
+    return bool(text) and not _UNSTORABLE.search(text) and len(text.encode()) <= MOST_TEXT_BYTES
+
+
+def _check_claims(claims: Sequence[Claim]) -> None:
+    if not claims:
+        return
+    if not all(_is_text(c.kind) and _is_text(c.subject) for c in claims):
+        raise Malformed("claims", "a kind and a subject are short texts")
+    subjects = {(c.kind, c.subject) for c in claims}
+    blinds = [(c.kind, c.blind) for c in claims if c.blind is not None]
+    if len(subjects) < len(claims) or len(set(blinds)) < len(blinds):
+        raise Malformed("claims", "a subject claims once, and a value is claimed once, per kind")
+
+
+def segments(group: Sequence[Prepared]) -> list[int]:
+    """The last request (from 1) of each run of requests that do not touch each other.
+
+    A request touches an earlier one when it might match, repeat or contest what that one enters.
+    Errs towards cutting: a segment more costs time, one too few would cost correctness.
+    """
+    conditional = any(p.conditions.probes or p.conditions.meets for p in group[1:])
+    ends: list[int] = []
+    written: set[object] = set()
+    for number, prepared in enumerate(group):
+        marks = _marks(prepared.append)
+        if number and (not written.isdisjoint(marks) or _may_match(prepared.conditions, written)):
+            ends.append(number)
+            written = set()
+        written.update(marks)
+        if conditional:
+            for entry in prepared.append.entries:
+                for tag in ("", *entry.tags):
+                    written.add((tag, entry.type))
+                    written.add((tag, None))
+    ends.append(len(group))
+    return ends
+
+
+def _may_match(conditions: Conditions, written: set[object]) -> bool:
+    return not written.isdisjoint(conditions.probes) or any(
+        all((tag, type_) in written for tag in tags.split(SEPARATOR))
+        for tags, type_ in conditions.meets
+    )
+
+
+def _marks(append: Append) -> list[object]:
+    marks: list[object] = [entry.event_id for entry in append.entries if entry.event_id]
+    if append.key is not None:
+        marks.append(append.key)
+    for claim in append.claims:
+        marks.append((claim.kind, claim.subject, "subject"))
+        if claim.blind is not None:
+            marks.append((claim.kind, claim.blind, "blind"))
+    return marks
+
+
+def parameters(group: Sequence[Prepared], *, halt: bool) -> list[Any]:
+    """The arguments of the log's append function for a group, in its order."""
+    entries = [(n, e) for n, p in enumerate(group, 1) for e in p.append.entries]
+    probes = [(n, *probe) for n, p in enumerate(group, 1) for probe in p.conditions.probes]
+    meets = [(n, *meet) for n, p in enumerate(group, 1) for meet in p.conditions.meets]
+    claims = [(n, *claim) for n, p in enumerate(group, 1) for claim in p.append.claims]
+    keyed = any(p.append.key is not None for p in group)
+    identified = any(e.event_id is not None for _, e in entries)
+    return [
+        _integers(segments(group)),
+        _integers(len(p.append.entries) for p in group),
+        _integers(len(p.conditions.probes) for p in group),
+        _integers(len(p.conditions.meets) for p in group),
+        _integers(len(p.append.claims) for p in group),
+        _integers(p.after for p in group),
+        [p.append.key for p in group] if keyed else None,
+        [p.append.request_hash for p in group] if keyed else None,
+        _integers(n for n, _ in entries),
+        [e.type for _, e in entries],
+        [SEPARATOR.join(e.tags) for _, e in entries],
+        [e.data for _, e in entries],
+        [e.event_id for _, e in entries] if identified else None,
+        *_columns(probes, 3),
+        *_columns(meets, 3),
+        *_columns(claims, 4),
+        halt,
+    ]
+
+
+def _integers(numbers: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, numbers)) + "}"
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[Any]:
+    if not rows:
+        return [None] * width
+    numbers, *columns = zip(*rows, strict=True)
+    return [_integers(numbers), *map(list, columns)]
+
+
+def answer(row: tuple[Any, ...]) -> Appended | LogError:
+    """A row of the append function's result."""
+    code, first, last, recorded_at, kind, holder = row
+    match code:
+        case 0 | 1:
+            return Appended(first, last, recorded_at, replayed=code == 1)
+        case 2:
+            return ConditionFailed(first)
+        case 3:
+            return KeyReused()
+        case 4:
+            return EventIdKnown(first)
+        case 5:
+            return ClaimTaken(kind, holder)
+        case 6:
+            return ClockBehind()
+    return NotReached()

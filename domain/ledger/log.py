@@ -1,0 +1,471 @@
+"""Owns the event log on PostgreSQL: entries in one order, tags, event ids, idempotency, claims.
+
+Invariant: positions run from 1 without gaps in commit order and `recorded_at` rises strictly with
+every append, so a reader that asks for `position > last` misses nothing, ever.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+import structlog
+from eventsourcing.dcb.api import (
+    DCBAppendCondition,
+    DCBEvent,
+    DCBQuery,
+    DCBReadResponse,
+    DCBRecorder,
+    DCBSequencedEvent,
+)
+from eventsourcing.persistence import ProgrammingError
+from psycopg.rows import args_row
+from psycopg.types.numeric import Int8
+from psycopg_pool import ConnectionPool
+
+from domain.ledger.appends import (
+    MOST_ENTRIES,
+    Append,
+    Appended,
+    Busy,
+    Claim,
+    ClaimTaken,
+    ClockBehind,
+    ConditionFailed,
+    Conditions,
+    EventIdKnown,
+    KeyReused,
+    LogError,
+    Malformed,
+    NewEntry,
+    Prepared,
+    TooLarge,
+    answer,
+    parameters,
+)
+from domain.ledger.groups import Groups
+from domain.ledger.migrate import migrate
+from domain.ledger.subscription import Bell, Subscription, follow
+
+__all__ = [
+    "Append",
+    "Appended",
+    "Busy",
+    "Claim",
+    "ClaimTaken",
+    "ClockBehind",
+    "ConditionFailed",
+    "EventIdKnown",
+    "EventLog",
+    "KeyReused",
+    "LogError",
+    "Malformed",
+    "NewEntry",
+    "StoredEntry",
+    "TooLarge",
+]
+
+GROUPED_ENTRIES = 500  # a larger append goes by itself
+PAGE_BYTES = 4 << 20
+FIRST_PAGE, LAST_PAGE = 100, 5_000
+CHUNK_BYTES = 64 << 20
+LATEST = (1 << 63) - 1
+IDLE_SECONDS = 1.0  # after which the writing connection is tried before it is trusted
+_SETTINGS = {
+    "TimeZone": "UTC",
+    "lock_timeout": "15s",
+    "default_transaction_isolation": "read committed",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    # reading is always by index and in position order, whatever the statistics say
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+_logger = structlog.get_logger(__name__)
+
+
+class StoredEntry(NamedTuple):
+    """An entry as it lies in the log; `recorded_at` is in UTC."""
+
+    position: int
+    recorded_at: datetime
+    type: str
+    tags: list[str]
+    data: bytes
+
+
+class EventLog(DCBRecorder):
+    """A log in one PostgreSQL schema, named by its prefix; safe for any number of processes.
+
+    `create` makes the schema where absent. `partition_size` is settled when the log is made.
+    """
+
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        prefix: str = "ledger_",
+        pool_size: int = 4,
+        partition_size: int = 5_000_000,
+        create: bool = True,
+    ) -> None:
+        self.conninfo = conninfo
+        self.prefix = prefix
+        self.closed = threading.Event()
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            if create:
+                migrate(connection, "log", prefix, partition_size=partition_size)
+            row = connection.execute("SELECT quote_ident(current_schema())").fetchone()
+        schema = row[0] if row else "public"
+        self._sql = _Statements(f"{schema}.{prefix}")
+        self.channel = f"{schema}.{prefix}news"
+        self._pool = ConnectionPool(
+            conninfo,
+            min_size=1,
+            max_size=pool_size,
+            kwargs={"autocommit": True},
+            configure=_configure,
+            check=ConnectionPool.check_connection,
+            open=True,
+        )
+        self._groups = Groups(self._send_group)
+        self._writer: psycopg.Connection[Any] | None = None
+        self._writer_used = 0.0
+        self._bell = Bell(conninfo, self.channel)
+
+    # Entering
+
+    def enter(self, append: Append) -> Appended:
+        """Append, or give the first answer where it is stored already.
+
+        Raises ConditionFailed, KeyReused, EventIdKnown, ClaimTaken, ClockBehind, Busy, TooLarge,
+        Malformed: nothing is stored; psycopg.OperationalError: it may or may not be.
+        """
+        prepared = Prepared.of(append)
+        if len(append.entries) > GROUPED_ENTRIES:
+            outcome = self._send([prepared])[0]
+            if isinstance(outcome, LogError):
+                raise outcome
+            return outcome
+        return self._groups.enter(prepared)
+
+    def load(self, appends: Iterable[Append]) -> Iterator[Appended]:
+        """Append many requests in order, several to a transaction; yields each one's answer.
+
+        The first refusal is raised when its turn comes, and nothing after it is stored. A load
+        that died is resumed by loading the same appends again, where they carry event ids or keys.
+        """
+        chunk: list[Prepared] = []
+        entries = size = 0
+        for append in appends:
+            prepared = Prepared.of(append)
+            entries += len(append.entries)
+            size += prepared.size
+            if chunk and (entries > MOST_ENTRIES or size > CHUNK_BYTES):
+                yield from self._send_chunk(chunk)
+                chunk, entries, size = [], len(append.entries), prepared.size
+            chunk.append(prepared)
+        if chunk:
+            yield from self._send_chunk(chunk)
+
+    def _send_chunk(self, chunk: Sequence[Prepared]) -> Iterator[Appended]:
+        for outcome in self._send(chunk, halt=True):
+            if isinstance(outcome, LogError):
+                raise outcome
+            yield outcome
+
+    def _send(self, group: Sequence[Prepared], *, halt: bool = False) -> list[Appended | LogError]:
+        with self._pool.connection() as connection:
+            return self._execute(connection, group, halt=halt)
+
+    def _send_group(self, group: Sequence[Prepared]) -> Sequence[Appended | Exception]:
+        """Send a group on the writing connection, which only the leading thread uses."""
+        try:
+            return self._execute(self._writing(), group)
+        except psycopg.OperationalError:
+            # the answer is lost; asking again is safe where every request names itself
+            if not all(p.append.key or p.append.entries[0].event_id for p in group):
+                raise
+            return self._execute(self._writing(), group)
+        except psycopg.Error:
+            if len(group) == 1:
+                raise
+            return [self._send_alone(prepared) for prepared in group]
+        finally:
+            self._writer_used = time.monotonic()
+
+    def _send_alone(self, prepared: Prepared) -> Appended | Exception:
+        try:
+            return self._execute(self._writing(), [prepared])[0]
+        except (LogError, psycopg.Error) as error:
+            return error
+
+    def _writing(self) -> psycopg.Connection[Any]:
+        writer = self._writer
+        if writer is not None and time.monotonic() - self._writer_used > IDLE_SECONDS:
+            try:
+                writer.execute("")
+            except psycopg.OperationalError:
+                writer.close()
+        if writer is None or writer.closed:
+            writer = self._writer = psycopg.connect(self.conninfo, autocommit=True)
+            _configure(writer)
+        return writer
+
+    def _execute(
+        self, connection: psycopg.Connection[Any], group: Sequence[Prepared], *, halt: bool = False
+    ) -> list[Appended | LogError]:
+        try:
+            cursor = connection.execute(
+                self._sql.append, parameters(group, halt=halt), prepare=True, binary=True
+            )
+        except psycopg.errors.LockNotAvailable as error:
+            raise Busy("the log is being appended to by someone who does not finish") from error
+        outcomes = [answer(row) for row in cursor]
+        if any(isinstance(o, Appended) and not o.replayed for o in outcomes):
+            self._bell.ring()
+        if any(isinstance(o, ClockBehind) for o in outcomes):
+            _logger.critical("clock behind the log", requests=len(group))
+        return outcomes
+
+    # Reading
+
+    def entries(
+        self,
+        query: DCBQuery | None = None,
+        *,
+        after: int = 0,
+        until: int | None = None,
+        limit: int | None = None,
+    ) -> Iterator[StoredEntry]:
+        """Entries that match, in position order; ends at `until` or at the head as it is now.
+
+        Reads in pages: memory stays flat, no transaction stays open, nothing waits for anyone.
+        """
+        until = self.head() if until is None else until
+        for page in self.pages(query, after=after, until=until, limit=limit):
+            yield from page
+
+    def pages(
+        self,
+        query: DCBQuery | None = None,
+        *,
+        after: int = 0,
+        until: int,
+        limit: int | None = None,
+        most: int = LAST_PAGE,
+    ) -> Iterator[list[StoredEntry]]:
+        """As `entries`, in lists of at most `most` and some 4 MiB."""
+        conditions = Conditions.of(query)
+        left = LATEST if limit is None else limit
+        size = min(FIRST_PAGE, most)
+        while left > 0 and after < until:
+            wanted = min(size, left)
+            page = self._page(conditions, after, until, wanted)
+            if page:
+                yield page
+            if len(page) < wanted:
+                return
+            after = page[-1].position
+            left -= len(page)
+            held = sum(len(entry.data) for entry in page) // len(page) + 200
+            size = min(most, size * 4, max(FIRST_PAGE, PAGE_BYTES // held))
+
+    def _page(
+        self, conditions: Conditions, after: int, until: int, wanted: int
+    ) -> list[StoredEntry]:
+        span: list[Any] = [Int8(after), Int8(until), Int8(wanted)]
+        if ("", None) in conditions.probes:
+            statement, values = self._sql.range, span
+        elif conditions.meets:
+            statement = self._sql.meeting
+            values = [*_pairs(conditions.probes), *span, *_pairs(conditions.meets), *span, span[2]]
+        elif conditions.probes:
+            statement = self._sql.matching
+            values = [*_pairs(conditions.probes), *span, span[2]]
+        else:
+            return []
+        with self._cursor() as cursor:
+            cursor.row_factory = args_row(StoredEntry)
+            return cursor.execute(statement, values, prepare=True, binary=True).fetchall()
+
+    def by_event_id(self, ids: Sequence[UUID]) -> dict[UUID, int]:
+        """The positions of the event ids that are in the log."""
+        return dict(self._rows(self._sql.by_event_id, [list(ids)])) if ids else {}
+
+    def claimed(self, kind: str, blinds: Sequence[bytes]) -> dict[bytes, str]:
+        """The subjects that hold these blinds."""
+        return dict(self._rows(self._sql.claimed, [kind, list(blinds)])) if blinds else {}
+
+    def answered(self, key: str | None, request_hash: bytes | None) -> Appended | None:
+        """The first answer to this idempotency key. Raises KeyReused."""
+        rows = [] if key is None else self._rows(self._sql.answered, [key])
+        for first, last, recorded_at, known in rows:
+            if known != request_hash:
+                raise KeyReused
+            return Appended(first, last, recorded_at, replayed=True)
+        return None
+
+    def tags_from(self, start: str) -> set[str]:
+        """Every tag that begins with `start` (`fact:`: the roots that later entries refer to)."""
+        return {tag for (tag,) in self._rows(self._sql.tags_from, [start, start + "\U0010ffff"])}
+
+    def tags_of_types(self, types: Sequence[str]) -> set[str]:
+        """Every tag that an entry of one of these types carries."""
+        return {tag for (tag,) in self._rows(self._sql.tags_of_types, [list(types)])}
+
+    def head(self) -> int:
+        """The last position, 0 in an empty log."""
+        return int(self._rows(self._sql.head, [])[0][0])
+
+    def recorded_at(self, position: int) -> datetime | None:
+        """When the entry at this position was recorded; None where there is no such entry."""
+        rows = self._rows(self._sql.recorded_at, [Int8(position)])
+        return rows[0][0] if rows else None
+
+    def position_at(self, instant: datetime) -> int:
+        """The last position recorded at or before an instant, 0 where none was.
+
+        Final for an instant that has passed: it waits for appends under way. For one still to come
+        it is the head of now.
+        """
+        if instant.tzinfo is None:
+            raise Malformed("instant", "an instant needs its offset")
+        return int(self._rows(self._sql.position_at, [instant])[0][0])
+
+    def _rows(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        with self._cursor() as cursor:
+            return cursor.execute(statement, values, prepare=True, binary=True).fetchall()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[psycopg.Cursor[Any]]:
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            yield cursor
+
+    # Following
+
+    def follow(
+        self, *, after: int = 0, stop: threading.Event, query: DCBQuery | None = None
+    ) -> Iterator[list[StoredEntry]]:
+        """Batches of at most 1,000 entries as they come, from `after` on, until `stop` is set.
+
+        Waits for news and survives lost connections; ends within half a second of `stop`.
+        """
+        return follow(self, query, after=after, stop=stop)
+
+    # DCBRecorder
+
+    def read(
+        self,
+        query: DCBQuery | None = None,
+        *,
+        after: int | None = None,
+        limit: int | None = None,
+    ) -> DCBReadResponse:
+        """Stream the matching events. `head` is the log's, or with a limit the last event read."""
+        head = self.head()
+        entries = self.entries(query, after=after or 0, until=head, limit=limit)
+        return _ReadResponse(entries, (head or None) if limit is None else None, limit)
+
+    def append(
+        self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
+    ) -> int:
+        """Append events; answers the last position. Raises IntegrityError."""
+        if not events:
+            raise ProgrammingError("an append holds at least one event")
+        entries = [NewEntry(event.type, event.tags, event.data) for event in events]
+        return self.enter(Append(entries, condition)).last
+
+    def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> Subscription:
+        return Subscription(self, query, after)
+
+    def close(self) -> None:
+        """Close every connection; followers end."""
+        self.closed.set()
+        self._bell.close()
+        self._pool.close()
+        if self._writer is not None:
+            self._writer.close()
+
+
+class _ReadResponse(DCBReadResponse):
+    def __init__(self, entries: Iterator[StoredEntry], head: int | None, limit: int | None) -> None:
+        self._entries = entries
+        self._head = head
+        self._limited = limit is not None
+
+    @property
+    def head(self) -> int | None:
+        return self._head
+
+    def __next__(self) -> DCBSequencedEvent:
+        position, _, type_, tags, data = next(self._entries)
+        if self._limited:
+            self._head = position
+        return DCBSequencedEvent(DCBEvent(type_, data, tags), position)
+
+
+class _Statements:
+    """The log's statements, spelt for its schema and prefix."""
+
+    def __init__(self, log: str) -> None:
+        columns = "e.position, e.recorded_at, e.type, e.tags, e.data"
+        probes = (
+            f"SELECT m.position FROM unnest(%b::text[], %b::text[]) AS p(tag, type),"
+            f" LATERAL {log}probe(p.tag, p.type, %b, %b, %b) AS m(position)"
+        )
+        meets = (
+            f"SELECT m.position FROM unnest(%b::text[], %b::text[]) AS p(tags, type),"
+            f" LATERAL {log}meet(string_to_array(p.tags, E'\\x1f'), p.type, %b, %b, %b)"
+            f" AS m(position)"
+        )
+        page = (
+            f"SELECT {columns} FROM (SELECT DISTINCT f.position FROM ({{}}) f"
+            f" ORDER BY f.position LIMIT %b) f JOIN {log}entries e ON e.position = f.position"
+            f" ORDER BY f.position"
+        )
+        self.append = (
+            f"SELECT * FROM {log}append(%t::int[], %t::int[], %t::int[], %t::int[], %t::int[],"
+            f" %t::bigint[], %b::text[], %b::bytea[],"
+            f" %t::int[], %b::text[], %b::text[], %b::bytea[], %b::uuid[],"
+            f" %t::int[], %b::text[], %b::text[], %t::int[], %b::text[], %b::text[],"
+            f" %t::int[], %b::text[], %b::text[], %b::bytea[], %b)"
+        )
+        self.range = (
+            f"SELECT {columns} FROM {log}entries e"
+            f" WHERE e.position > %b AND e.position <= %b ORDER BY e.position LIMIT %b"
+        )
+        self.matching = page.format(probes)
+        self.meeting = page.format(f"{probes} UNION ALL {meets}")
+        self.by_event_id = (
+            f"SELECT event_id, position FROM {log}event_ids WHERE event_id = ANY(%b::uuid[])"
+        )
+        self.claimed = (
+            f"SELECT blind, subject FROM {log}claims WHERE kind = %b AND blind = ANY(%b::bytea[])"
+        )
+        self.answered = (
+            f"SELECT q.first, q.last, e.recorded_at, q.hash FROM {log}requests q"
+            f" JOIN {log}entries e ON e.position = q.first WHERE q.key = %b"
+        )
+        self.tags_from = f"SELECT DISTINCT tag FROM {log}tags WHERE tag >= %b AND tag < %b"
+        self.tags_of_types = (
+            f"SELECT DISTINCT unnest(e.tags) FROM {log}entries e WHERE e.type = ANY(%b::text[])"
+        )
+        self.head = f"SELECT coalesce(max(position), 0) FROM {log}entries"
+        self.recorded_at = f"SELECT recorded_at FROM {log}entries WHERE position = %b"
+        self.position_at = f"SELECT {log}position_at(%b)"
+
+
+def _configure(connection: psycopg.Connection[Any]) -> None:
+    pairs = [f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items()]
+    connection.execute("SELECT " + ", ".join(pairs))
+
+
+def _pairs(probes: Sequence[tuple[str, str | None]]) -> list[Any]:
+    return [[tags for tags, _ in probes], [type_ for _, type_ in probes]]

@@ -1,0 +1,267 @@
+"""The one rectangle table: facts of every facet, effective and recorded.
+
+Owns the table and every query on it. Invariant: a row is one version of one fact, as the fold made
+it; the row that answers is found by the resolution rule of domain/bitemporal.py, never stored.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import Any, Literal
+
+import orjson
+from psycopg import Connection, sql
+from psycopg.rows import args_row
+from psycopg_pool import ConnectionPool
+
+from domain.bitemporal import FOREVER, AsOf, Fact
+from domain.events import Facet
+
+LIVE = "records"
+COLUMNS = (
+    "subject, facet, slot, effective, until, seq, root, entry, known_from, known_to, ended_by,"
+    " ref, value"
+)
+TYPES = [
+    "text", "text", "text", "date", "date", "int2", "int8", "int8", "int8", "int8", "int8",
+    "text", "text",
+]  # fmt: skip
+
+CREATE = """
+CREATE TABLE IF NOT EXISTS {table} (
+    subject text COLLATE "C" NOT NULL, facet text COLLATE "C" NOT NULL,
+    slot text COLLATE "C" NOT NULL, effective date NOT NULL, until date NOT NULL,
+    seq smallint NOT NULL, root bigint NOT NULL, entry bigint NOT NULL,
+    known_from bigint NOT NULL, known_to bigint NOT NULL, ended_by bigint,
+    ref text COLLATE "C", value text);
+COMMENT ON TABLE {table} IS 'derived from the log; disposable';
+"""
+INDEX = """
+CREATE INDEX IF NOT EXISTS {by_subject} ON {table} (subject, facet, effective);
+CREATE INDEX IF NOT EXISTS {by_ref} ON {table} (facet, ref, effective) WHERE ref IS NOT NULL;
+"""
+SWAP = """
+DROP TABLE IF EXISTS {live};
+ALTER TABLE {table} RENAME TO {live};
+ALTER INDEX {by_subject} RENAME TO {live_by_subject};
+ALTER INDEX {by_ref} RENAME TO {live_by_ref};
+"""
+COPY = "COPY {table} (" + COLUMNS + ") FROM STDIN (FORMAT BINARY)"
+CLOSE = """
+UPDATE {table} SET known_to = c.known_to
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
+    AS c (subject, facet, slot, root, known_from, known_to)
+WHERE {table}.subject = c.subject AND {table}.facet = c.facet AND {table}.slot = c.slot
+  AND {table}.root = c.root AND {table}.known_from = c.known_from
+"""
+HOLDS = "r.effective <= %(v)s AND %(v)s < r.until AND r.known_from <= %(k)s AND %(k)s < r.known_to"
+PREVAILS = """
+AND NOT EXISTS (
+    SELECT FROM {table} o
+    WHERE o.subject = r.subject AND o.facet = r.facet AND o.slot = r.slot
+      AND o.effective <= %(v)s AND %(v)s < o.until
+      AND o.known_from <= %(k)s AND %(k)s < o.known_to
+      AND (o.effective, o.seq, o.root) > (r.effective, r.seq, r.root))
+"""
+OF_SUBJECT = "SELECT " + COLUMNS + " FROM {table} WHERE subject = %s ORDER BY known_from, root"
+OF_STRAND = (
+    "SELECT " + COLUMNS + " FROM {table} WHERE subject = %s AND facet = %s"
+    " ORDER BY known_from, root"
+)
+REFERRING = (
+    "SELECT " + COLUMNS + " FROM {table} WHERE facet = %s AND ref = ANY(%s)"
+    " ORDER BY known_from, root"
+)
+HOLDING = (
+    "SELECT " + COLUMNS + " FROM {table} r WHERE facet = %(facet)s AND ref = ANY(%(refs)s) AND "
+    + HOLDS + PREVAILS
+)  # fmt: skip
+SINGLE_AT = (
+    "SELECT DISTINCT ON (subject, facet, slot) " + COLUMNS + " FROM {table} r"
+    " WHERE subject = ANY(%(subjects)s) AND facet = ANY(%(facets)s) AND " + HOLDS
+    + " ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC"
+)  # fmt: skip
+EVERYONE_AT = (
+    "SELECT DISTINCT ON (subject, facet, slot) " + COLUMNS + " FROM {table} r"
+    " WHERE facet = ANY(%(facets)s) AND " + HOLDS
+    + " ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC"
+)  # fmt: skip
+MANY_AT = (
+    "SELECT " + COLUMNS + " FROM {table} r WHERE facet = %(facet)s AND " + HOLDS
+    + " ORDER BY subject, effective, seq, root"
+)  # fmt: skip
+BEGUN = (
+    "SELECT " + COLUMNS + " FROM {table} r WHERE facet = %(facet)s"
+    " AND effective >= %(start)s AND effective < %(end)s"
+    " AND known_from <= %(k)s AND %(k)s < known_to ORDER BY effective, seq, root"
+)
+ALL = "SELECT " + COLUMNS + " FROM {table} ORDER BY subject, facet, slot, root, known_from"
+AT_POSITION = """
+SELECT subject, facet, slot, effective, until, seq, root, entry, known_from,
+    CASE WHEN known_to > {position} THEN {forever} ELSE known_to END AS known_to,
+    ended_by, ref, value
+FROM {table} WHERE known_from <= {position}
+"""
+DIFFERING = """
+(SELECT 'missing', d.* FROM (SELECT * FROM ({scratch}) s EXCEPT ALL SELECT * FROM ({live}) l) d
+ LIMIT {limit})
+UNION ALL
+(SELECT 'extra', d.* FROM (SELECT * FROM ({live}) l EXCEPT ALL SELECT * FROM ({scratch}) s) d
+ LIMIT {limit})
+"""
+COUNT = "SELECT count(*) FROM {table}"
+
+Row = tuple[Any, ...]
+
+
+def to_row(fact: Fact) -> Row:
+    value = None if fact.value is None else orjson.dumps(fact.value).decode()
+    return (*fact[:12], value)
+
+
+def _fact(*columns: Any) -> Fact:
+    value = columns[12]
+    return Fact(*columns[:12], None if value is None else orjson.loads(value))
+
+
+class Records:
+    """The table `name` of the database behind the pool."""
+
+    def __init__(self, pool: ConnectionPool, name: str = LIVE) -> None:
+        self._pool = pool
+        self.name = name
+        self._identifiers = {
+            "table": sql.Identifier(name),
+            "by_subject": sql.Identifier(f"{name}_by_subject"),
+            "by_ref": sql.Identifier(f"{name}_by_ref"),
+            "live": sql.Identifier(LIVE),
+            "live_by_subject": sql.Identifier(f"{LIVE}_by_subject"),
+            "live_by_ref": sql.Identifier(f"{LIVE}_by_ref"),
+        }
+
+    def _sql(self, statement: Literal[""] | str) -> sql.Composed:
+        return sql.SQL(statement).format(**self._identifiers)  # type: ignore[arg-type]
+
+    # writing: by the runner and the rebuild, inside their transactions
+
+    def create(self, connection: Connection[Any], *, indexed: bool = True) -> None:
+        connection.execute(self._sql(CREATE))
+        if indexed:
+            self.index(connection)
+
+    def index(self, connection: Connection[Any]) -> None:
+        connection.execute(self._sql(INDEX))
+
+    def drop(self, connection: Connection[Any]) -> None:
+        connection.execute(self._sql("DROP TABLE IF EXISTS {table}"))
+
+    def become_live(self, connection: Connection[Any]) -> None:
+        connection.execute(self._sql(SWAP))
+
+    def copy(self, connection: Connection[Any], facts: Iterable[Fact]) -> None:
+        with connection.cursor() as cursor, cursor.copy(self._sql(COPY)) as copy:
+            copy.set_types(TYPES)
+            for fact in facts:
+                copy.write_row(to_row(fact))
+
+    def change(self, connection: Connection[Any], changes: Iterable[Fact]) -> None:
+        """Write what the fold changed: versions it closed and versions it opened.
+
+        A version both opened and closed within the changes is written once, closed.
+        """
+        opened: dict[Row, Fact] = {}
+        closed: dict[Row, Fact] = {}
+        for fact in changes:
+            identity = (fact.subject, fact.facet, fact.slot, fact.root, fact.known_from)
+            if fact.known_to == FOREVER or identity in opened:
+                opened[identity] = fact
+            else:
+                closed[identity] = fact
+        if closed:
+            columns = [list(c) for c in zip(*closed, strict=True)]
+            ends = [fact.known_to for fact in closed.values()]
+            connection.execute(self._sql(CLOSE), (*columns, ends))
+        if opened:
+            self.copy(connection, opened.values())
+
+    # reading
+
+    def _rows(self, statement: str, parameters: Any) -> list[Fact]:
+        with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=args_row(_fact), binary=True)
+            return cursor.execute(self._sql(statement), parameters).fetchall()
+
+    def of(self, subject: str) -> list[Fact]:
+        """Every version of every fact of a subject (`kind:id`)."""
+        return self._rows(OF_SUBJECT, (subject,))
+
+    def versions(self, facet: Facet, subject: str) -> list[Fact]:
+        """Every version of one facet of a subject (`kind:id`)."""
+        return self._rows(OF_STRAND, (subject, facet.name))
+
+    def referring(self, facet: Facet, *refs: str) -> list[Fact]:
+        """Every version whose value refers to one of these (whom did this officer supervise?)."""
+        return self._rows(REFERRING, (facet.name, list(refs)))
+
+    def holding(self, facet: Facet, refs: Sequence[str], as_of: AsOf) -> list[Fact]:
+        """The facts that answer as of the pair and refer to one of these."""
+        return self._rows(
+            HOLDING,
+            {"facet": facet.name, "refs": list(refs), "v": as_of.effective, "k": as_of.recorded},
+        )
+
+    def at(self, facets: Sequence[Facet], subjects: Sequence[str], as_of: AsOf) -> list[Fact]:
+        """What single-valued facets answer for these subjects as of the pair."""
+        return self._rows(
+            SINGLE_AT,
+            {
+                "facets": [f.name for f in facets], "subjects": list(subjects),
+                "v": as_of.effective, "k": as_of.recorded,
+            },
+        )  # fmt: skip
+
+    def everyone(self, facets: Sequence[Facet], as_of: AsOf) -> list[Fact]:
+        """What single-valued facets answer for every subject as of the pair."""
+        return self._rows(
+            EVERYONE_AT,
+            {"facets": [f.name for f in facets], "v": as_of.effective, "k": as_of.recorded},
+        )
+
+    def in_force(self, facet: Facet, as_of: AsOf) -> list[Fact]:
+        """What a many-valued facet answers for every subject as of the pair."""
+        return self._rows(
+            MANY_AT, {"facet": facet.name, "v": as_of.effective, "k": as_of.recorded}
+        )
+
+    def begun(self, facet: Facet, start: date, end: date, recorded: int) -> list[Fact]:
+        """The facts of a facet that took effect on a day of [start, end), as known."""
+        return self._rows(
+            BEGUN, {"facet": facet.name, "start": start, "end": end, "k": recorded}
+        )
+
+    def every_version(self) -> Iterator[Fact]:
+        """All rows, streamed in order of subject, facet, slot, root and first knowledge."""
+        with self._pool.connection() as connection:
+            cursor = connection.cursor("every_version", row_factory=args_row(_fact))
+            cursor.itersize = 5_000
+            yield from cursor.execute(self._sql(ALL), binary=True)
+
+    def differing(
+        self, scratch: "Records", position: int, limit: int
+    ) -> list[tuple[str, Fact]]:
+        """Rows that only the scratch table has ("missing") or only this one ("extra"), both taken
+        as of a position that both have reached."""
+        bound = {"position": sql.Literal(position), "forever": sql.Literal(FOREVER)}
+        statement = sql.SQL(DIFFERING).format(
+            live=sql.SQL(AT_POSITION).format(**self._identifiers, **bound),
+            scratch=sql.SQL(AT_POSITION).format(**scratch._identifiers, **bound),
+            limit=sql.Literal(limit),
+        )
+        with self._pool.connection() as connection:
+            connection.execute("SET LOCAL work_mem = '256MB'")
+            rows = connection.execute(statement).fetchall()
+        return [(row[0], _fact(*row[1:])) for row in rows]
+
+    def count(self) -> int:
+        with self._pool.connection() as connection:
+            row = connection.execute(self._sql(COUNT)).fetchone()
+        return int(row[0]) if row else 0

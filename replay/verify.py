@@ -1,0 +1,81 @@
+"""Refolding everything and comparing it with the records, row by row.
+
+Owns the comparison. Invariant: it only reads; a difference is named by subject, facet and entry.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from psycopg_pool import ConnectionPool
+
+from domain.bitemporal import Fact
+from projections.filling import fill
+from projections.records import Records
+from projections.runner import Runner
+
+SCRATCH = "records_verify"
+VERIFYING = "SELECT pg_advisory_lock(7305808)"
+SHOWN = 100
+
+
+class Difference(NamedTuple):
+    """A row the fold gives and the table lacks, or the other way round."""
+
+    kind: str  # missing | extra
+    subject: str
+    facet: str
+    entry: int
+    known_from: int
+    known_to: int
+
+
+class Verdict(NamedTuple):
+    position: int
+    rows: int
+    differences: list[Difference]
+
+    @property
+    def green(self) -> bool:
+        return not self.differences
+
+
+def verify(
+    runner: Runner,
+    database: str,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Verdict:
+    """Refold the log up to the records' position and compare every row; at most 100 differences
+    are named. The live table is held still (readers go on) while it is compared."""
+    with ConnectionPool(database, min_size=1, max_size=2, open=True) as pool:
+        with pool.connection() as guard:
+            guard.execute(VERIFYING)
+            scratch = Records(pool, SCRATCH)
+            with pool.connection() as connection:
+                scratch.drop(connection)
+                scratch.create(connection, indexed=False)
+            position = runner.position()
+            if position:
+                fill(runner.log, database, SCRATCH, position, os.cpu_count() or 1, progress)
+            live = runner.records.differing(scratch, position, SHOWN)
+            differences = [_difference(kind, fact) for kind, fact in live]
+            rows = scratch.count()
+            with pool.connection() as connection:
+                scratch.drop(connection)
+            guard.execute("SELECT pg_advisory_unlock(7305808)")
+    return Verdict(position, rows, differences)
+
+
+def _difference(kind: str, fact: Fact) -> Difference:
+    return Difference(
+        kind, fact.subject, fact.facet, fact.entry, fact.known_from, fact.known_to
+    )
+
+
+def sentences(verdict: Verdict) -> Iterator[str]:
+    """The verdict in words, the first difference first."""
+    if verdict.green:
+        yield f"{verdict.rows} rows are what entries 1 to {verdict.position} give"
+    for d in verdict.differences:
+        what = "lacks" if d.kind == "missing" else "has, beyond the log,"
+        yield f"the table {what} {d.facet} of {d.subject} from entry {d.entry}"
