@@ -44,7 +44,7 @@ Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
 PersonId = Annotated[Id, Subject("person")]
 UnitId = Annotated[Id, Subject("unit")]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
-Code = Annotated[str, Field(min_length=1, max_length=100)]
+Code = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class Facet(NamedTuple):
@@ -145,7 +145,9 @@ class Event(BaseModel):
     `upcasts`: for each earlier schema version, the step to the next.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True
+    )
 
     zh: ClassVar[str]
     en: ClassVar[str]
@@ -175,7 +177,8 @@ class Event(BaseModel):
             if isinstance(mark, Private)
         }
         _check_declaration(cls)
-        REGISTRY[cls.__name__] = cls
+        if REGISTRY.setdefault(cls.__name__, cls) is not cls:
+            raise TypeError(f"{cls.__name__} is declared twice")
         for facet in (*(w.facet for w in cls.writes), *cls.ends):
             if FACETS.setdefault(facet.name, facet) != facet:
                 raise TypeError(f"facet {facet.name} is declared twice")

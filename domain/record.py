@@ -8,6 +8,7 @@ depend only on the entries up to it, in order of position.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date
+from functools import cache
 from typing import Any, NamedTuple
 
 from domain.bitemporal import FOREVER, AsOf, Cap, Fact, Place, capped, in_force, on_record, resolve
@@ -66,7 +67,7 @@ class Chain:
     """A fact's root entry and its corrections, as far as the fold has come."""
 
     __slots__ = (
-        "content", "enders", "facts", "id", "last", "newest", "newest_position", "root",
+        "content", "ended", "facts", "id", "last", "newest", "newest_position", "root",
         "tags", "type",
     )  # fmt: skip
 
@@ -80,7 +81,7 @@ class Chain:
         self.content: Content | None = None
         self.last = content_of(entry)
         self.facts: list[Fact] = []
-        self.enders: list[Chain] = []
+        self.ended: tuple[str, ...] = ()
 
     @property
     def place(self) -> Place:
@@ -89,6 +90,13 @@ class Chain:
 
 def types_touching(facet: Facet) -> list[str]:
     """The event types that can change a facet: they write it, end it, or end everything."""
+    return _types_touching(facet.name, len(REGISTRY))
+
+
+@cache
+def _types_touching(facet_name: str, registered: int) -> list[str]:
+    del registered  # only so that a type declared later is seen
+    facet = FACETS[facet_name]
     departs = facet.of == "person" and not facet.stays
     return sorted(
         name
@@ -113,6 +121,7 @@ class Record:
         self._by_root: dict[int, Chain] = {}
         self._facts: defaultdict[tuple[str, str], list[Fact]] = defaultdict(list)
         self._keyed: defaultdict[str, dict[str, Chain]] = defaultdict(dict)
+        self._enders: defaultdict[str, dict[str, Chain]] = defaultdict(dict)
         self._departures: defaultdict[str, dict[str, Chain]] = defaultdict(dict)
 
     @classmethod
@@ -150,10 +159,10 @@ class Record:
     def _settle(self, chain: Chain, position: int) -> list[Fact]:
         content = chain.last
         touched = {chain.id: chain}
-        if content.ends is not None and (ended := self.chains.get(content.ends)) is not None:
-            if chain not in ended.enders:
-                ended.enders.append(chain)
-            touched[ended.id] = ended
+        if content.ends is not None and content.ends not in chain.ended:
+            chain.ended += (content.ends,)
+            self._enders[content.ends][chain.id] = chain
+        touched.update((ended, self.chains[ended]) for ended in chain.ended if ended in self.chains)
         if content.leaves is not None:
             self._departures[content.leaves][chain.id] = chain
             touched.update(self._keyed[content.leaves])
@@ -196,7 +205,7 @@ class Record:
             )  # fmt: skip
 
     def _caps(self, chain: Chain, spec: FactSpec, place: Place) -> Iterator[Cap]:
-        for ender in chain.enders:
+        for ender in self._enders.get(chain.id, {}).values():
             end = ender.content
             if end is not None and end.ends == chain.id and spec.facet in _ended_facets(ender):
                 yield Cap(Place(end.effective, end.seq, ender.root), end.entry)

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -12,6 +13,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
+from api.settings import Bureau, Settings
+from domain.events import FACETS, REGISTRY
 from domain.ledger.log import EventLog
 from domain.ledger.server import EmbeddedServer
 
@@ -57,6 +60,35 @@ def log(database: str) -> Iterator[EventLog]:
     opened = EventLog(database)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def bureau(database: str, other_database: str, tmp_path: Path) -> Iterator[Bureau]:
+    """An empty bureau: its ledger and records in one fresh database, its vault in another."""
+    with Bureau(Settings(tmp_path, database, other_database)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def common_bureau(
+    server: EmbeddedServer, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bureau]:
+    """A bureau that the tests of a module share; each keeps to subjects of its own."""
+    folder = tmp_path_factory.mktemp("bureau")
+    with contextmanager(_fresh)(server, template) as ledger:  # noqa: SIM117
+        with contextmanager(_fresh)(server, template) as vault:
+            with Bureau(Settings(folder, ledger, vault)) as opened:
+                yield opened
+
+
+@pytest.fixture
+def declaring() -> Iterator[None]:
+    """The event types and facets that a test declares are forgotten after it."""
+    types, facets = dict(REGISTRY), dict(FACETS)
+    yield
+    for registry, before in ((REGISTRY, types), (FACETS, facets)):
+        registry.clear()
+        registry.update(before)
 
 
 def _fresh(server: EmbeddedServer, template: str) -> Iterator[str]:

@@ -71,7 +71,7 @@ class SanctionImposed(Event):
             case.breach(ceiling(rules.find("sanction-total"), months, field="until"))
 
     def _set_term(self, case: Case, kind: Member, listed: Rule | None) -> None:
-        if kind.months is None:
+        if not kind.months:
             return
         until = add_months(case.effective, kind.months)
         if case.until is None:

@@ -5,15 +5,15 @@ a ladder, higher or lower, is law: it refuses only where that ladder is in force
 """
 
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from domain.acts.discipline import sanctioned
 from domain.acts.people import PERSON, require_in_service, rules_for
 from domain.bitemporal import Fact
 from domain.events import Code, Event, Facet, Id, PersonId, Writes
-from domain.law import Ladder, Rules
+from domain.law import Grade, Ladder, Rules
 from domain.record import Case
-from domain.refusals import AlreadyRecorded
+from domain.refusals import AlreadyRecorded, RecordForbids
 from domain.rules import Rule, ceiling, eligibility, floor
 from domain.workdays import whole_months
 
@@ -46,11 +46,11 @@ class GradeRated(Event):
         if case.value(GRADE, self.person) is not None:
             raise AlreadyRecorded("a grade is held already", zh="已有层级", field="grade")
         rules = rules_for(case, self.person)
-        ladder = _require_on_ladder(case, rules, self.grade, self.ladder)
-        if ladder is not None and self.basis == "education":
+        rung = _rung(case, rules, self.grade, self.ladder)
+        if rung is not None and self.basis == "education":
             known = case.value(PERSON, self.person) or {}
-            first = ladder.initial_by_education.get(known.get("education", ""), self.grade)
-            _require(case, ladder, "first-grade-by-education", self.grade == first)
+            first = rung.ladder.initial_by_education.get(known.get("education", ""), self.grade)
+            _require(case, rung.ladder, "first-grade-by-education", self.grade == first)
 
 
 class GradeConverted(Event):
@@ -73,7 +73,7 @@ class GradeConverted(Event):
             before = (held.value["grade"], held.value.get("ladder"))
             if before == (self.grade, self.ladder):
                 raise AlreadyRecorded("this grade is held already", zh="已是该层级", field="grade")
-        _require_on_ladder(case, rules_for(case, self.person), self.grade, self.ladder)
+        _rung(case, rules_for(case, self.person), self.grade, self.ladder)
 
 
 class AuxiliaryPromoted(Event):
@@ -99,13 +99,9 @@ class AuxiliaryPromoted(Event):
         require_in_service(case, self.person)
         held = _held(case, self.person, other_than=self.grade)
         rules = rules_for(case, self.person)
-        ladder = _require_on_ladder(case, rules, self.grade, self.ladder)
-        if ladder is not None and held is not None:
-            steps = _steps(ladder, held, self.grade)
-            _require(case, ladder, "promotion-goes-up", steps is not None and steps > 0)
-            case.breach(ceiling(rules.find("promotion-one-step"), steps or 0, field="grade"))
-        if ladder is not None:
-            self._require_time_and_mode(case, rules, ladder, held)
+        rung = _rung(case, rules, self.grade, self.ladder)
+        if rung is not None:
+            self._require_by_ladder(case, rules, rung, held)
         shown = {
             "no-live-sanction": not sanctioned(case, self.person, "blocks_promotion", rules),
             "promotion-training": self.trained_on is not None,
@@ -115,18 +111,19 @@ class AuxiliaryPromoted(Event):
         for rule in ("promotion-no-sanction", "promotion-training", "promotion-assessment"):
             case.breach(eligibility(rules.find(rule), met))
 
-    def _require_time_and_mode(
-        self, case: Case, rules: Rules, ladder: Ladder, held: Fact | None
+    def _require_by_ladder(
+        self, case: Case, rules: Rules, rung: "_Rung", held: Fact | None
     ) -> None:
-        grade = ladder.grade(self.grade)
-        if grade is None:
-            return
-        since = _counted_from(held)
+        if held is not None:
+            steps = _steps(rung.ladder, held, self.grade)
+            _require(case, rung.ladder, "promotion-goes-up", steps is not None and steps > 0)
+            case.breach(ceiling(rules.find("promotion-one-step"), steps or 0, field="grade"))
+        since = _counted_from(case, held)
         if since is not None:
-            months, least = whole_months(since, case.effective), grade.min_months
+            months, least = whole_months(since, case.effective), rung.grade.min_months
             rule = rules.find("promotion-months")
             case.breach(floor(rule, months, least=least, field="grade"))
-        met = ["mode-of-the-grade"] if self.kind == grade.mode else []
+        met = ["mode-of-the-grade"] if self.kind == rung.grade.mode else []
         case.breach(eligibility(rules.find("promotion-mode"), met, field="kind"))
 
 
@@ -148,10 +145,10 @@ class AuxiliaryDemoted(Event):
         require_in_service(case, self.person)
         held = _held(case, self.person, other_than=self.grade)
         rules = rules_for(case, self.person)
-        ladder = _require_on_ladder(case, rules, self.grade, self.ladder)
-        if ladder is not None and held is not None:
-            steps = _steps(ladder, held, self.grade)
-            _require(case, ladder, "demotion-goes-down", steps is not None and steps < 0)
+        rung = _rung(case, rules, self.grade, self.ladder)
+        if rung is not None and held is not None:
+            steps = _steps(rung.ladder, held, self.grade)
+            _require(case, rung.ladder, "demotion-goes-down", steps is not None and steps < 0)
 
 
 _BY_LADDER = {
@@ -173,14 +170,62 @@ def _require(case: Case, ladder: Ladder, name: str, met: bool) -> None:
     case.breach(eligibility(rule, [name] if met else [], field="grade"))
 
 
-def _require_on_ladder(case: Case, rules: Rules, grade: str, named: str | None) -> Ladder | None:
-    """The ladder that has the grade: the one named, or that of the place; None where it is silent.
+class _Rung(NamedTuple):
+    ladder: Ladder
+    grade: Grade
 
-    A place that has ladders, but not the one that is named, has not the grade either.
+
+def _rung(case: Case, rules: Rules, code: str, named: str | None) -> _Rung | None:
+    """Where a grade stands on the ladder that is named, or on that of the place.
+
+    None where it stands on none: breached where the place has a ladder at all, be it another than
+    the one named.
     """
     local = rules.ladder()
     ladder = rules.ladder(named) if named else local
+    grade = ladder.grade(code) if ladder else None
     if (judge := ladder or local) is not None:
-        on_it = ladder is not None and ladder.grade(grade) is not None
-        _require(case, judge, "grade-on-ladder", on_it)
-    return ladder
+        _require(case, judge, "grade-on-ladder", grade is not None)
+    return _Rung(ladder, grade) if ladder and grade else None
+
+
+def _held(case: Case, person: str, other_than: str | None = None) -> Fact | None:
+    """The grade just before the act; None where it is not recorded, which refuses nothing.
+
+    Raises RecordForbids where there is none: the person was hired and never rated, or is of this
+    very grade.
+    """
+    fact = case.at(GRADE, person)
+    if fact is None and _opened(case, require_in_service(case, person)):
+        return None
+    if fact is None or fact.value is None:
+        raise RecordForbids("there is no grade to change", zh="尚无层级", field="grade")
+    if fact.value["grade"] == other_than:
+        raise RecordForbids("this grade is held already", zh="已是该层级", field="grade")
+    return fact
+
+
+def _steps(ladder: Ladder, held: Fact, grade: str) -> int | None:
+    """Steps up from the grade held; None where it is of another ladder or track."""
+    if (held.value.get("ladder") or ladder.id) != ladder.id:
+        return None
+    return ladder.steps(held.value["grade"], grade)
+
+
+def _counted_from(case: Case, held: Fact | None) -> date | None:
+    """The day from which time in the grade held counts; None where no record says since when.
+
+    A grade that came with the opening of the record (one entry with the service) is of the day of
+    the sheet, not of the day it was given.
+    """
+    if held is None:
+        return None
+    if "counted_from" in held.value:
+        return date.fromisoformat(held.value["counted_from"])
+    service = require_in_service(case, held.subject.removeprefix("person:"))
+    return None if service.root == held.root else held.effective
+
+
+def _opened(case: Case, service: Fact) -> bool:
+    """Whether the spell came with an opening: a grade may then stand unrecorded."""
+    return case._record.chain_at(service.root).type == "RecordOpened"  # noqa: SLF001

@@ -40,7 +40,8 @@ NUMBER_HOLDER = Facet(
 Sex = Literal["0", "1", "2", "9"]
 """GB/T 2261.1: 0 unknown, 1 male, 2 female, 9 not stated."""
 
-Category = Literal["文职", "勤务"]
+Category = Literal["civilian", "field"]
+"""文职辅警, 勤务辅警."""
 NumberId = Annotated[Id, Subject("number")]
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)

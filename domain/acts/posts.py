@@ -1,13 +1,13 @@
 """Posts 岗位: which post an auxiliary holds.
 
-Owns the post facet. Invariant: an auxiliary holds at most one post on a day, and says nothing about
-the unit: a post is held where the auxiliary serves.
+Owns the post facet. Invariant: an auxiliary holds at most one post on a day. It says nothing of the
+unit: a post is held where the auxiliary serves.
 """
 
 from typing import Literal
 
-from domain.acts.people import require_in_service, rules_for
-from domain.events import Code, Event, Facet, PersonId, Text, Writes
+from domain.acts.people import require_in_service, require_person, rules_for
+from domain.events import Code, Event, Facet, PersonId, Writes
 from domain.record import Case
 from domain.refusals import AlreadyRecorded
 from domain.rules import closed_list
@@ -53,7 +53,7 @@ class PostRelieved(Event):
     ends = (POST,)
 
     person: PersonId
-    reason: Text | None = None
 
     def decide(self, case: Case) -> None:
+        require_person(case, self.person)
         case.end(POST, self.person)

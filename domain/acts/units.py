@@ -22,7 +22,7 @@ UNIT_PLACE = Facet("unit-place", of="unit", zh="行政区划", en="division", st
 HEAD_SEATS = Facet("head-seats", of="unit", zh="主要领导席位", en="head seats", stays=True)
 
 Kind = Literal["bureau", "department", "station", "agency"]
-Seat = Annotated[str, Field(min_length=1, max_length=40)]
+Seat = Annotated[Code, Field(max_length=40)]
 HEAD = "主要领导"
 
 

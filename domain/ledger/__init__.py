@@ -42,6 +42,7 @@ acts.load()
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 ATTEMPTS = 3
 CHUNK = 4_000
+AHEAD = 250
 REMEMBERED = 200_000
 
 
@@ -151,10 +152,24 @@ class Ledger:
         known = self.log.by_event_id(
             [p.event_id for r in batch for p in r.proposals if p.event_id is not None]
         )
+        stamps = self.log.stamps(list(known.values()))
         answers: dict[int, Receipt | Refused] = {}
         fresh = []
         for index, request in enumerate(batch):
-            if any(p.event_id in known for p in request.proposals) or request.key is not None:
+            ids = [p.event_id for p in request.proposals]
+            if request.key is not None:
+                answers[index] = self._singly(request)
+            elif ids and all(i in known for i in ids):
+                answers[index] = Receipt(
+                    [
+                        Entered(known[i], i, type(p.event).__name__, stamps[known[i]])
+                        for i, p in zip(ids, request.proposals, strict=True)
+                        if i is not None
+                    ],
+                    [],
+                    replayed=True,
+                )
+            elif any(i in known for i in ids):
                 answers[index] = self._singly(request)
             else:
                 fresh.append(index)
@@ -174,17 +189,14 @@ class Ledger:
         if _corrects(first):
             return {indexes[0]: self._singly(first)}, None
         law = self.law()
-        reading.extend(
-            strand
-            for i in indexes
-            for p in batch[i].proposals
-            for strand in self._decider.whole(p.event)
-        )
+        self._decider.prepare(batch[i] for i in indexes)
         after = reading.head
         done: dict[int, Decided | Refused] = {}
-        for index in indexes:
+        for place, index in enumerate(indexes):
             if _corrects(batch[index]) or reading.spoiled:
                 break
+            if place % AHEAD == 0:
+                self._read_ahead(reading, [batch[i] for i in indexes[place : place + AHEAD]])
             try:
                 decided = self._decider.decide(batch[index], reading, law, after)
             except Refusal as refusal:
@@ -204,6 +216,12 @@ class Ledger:
                 for i, d in done.items()
             },
             None if reading.spoiled else reading,
+        )
+
+    def _read_ahead(self, reading: Reading, requests: Iterable[Request]) -> None:
+        """Read in one go what the next requests will want, as far as their types have shown."""
+        reading.extend(
+            strand for r in requests for p in r.proposals for strand in self._decider.whole(p.event)
         )
 
     def _singly(self, request: Request) -> Receipt | Refused:

@@ -7,7 +7,7 @@ that covers every strand its decision read.
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
@@ -32,9 +32,10 @@ from domain.ledger.reading import Reading, item_of, strands_of
 from domain.ledger.requests import Request
 from domain.ledger.vault import Owner, Vault, is_sealed
 from domain.record import Case, Finding, Strand, Unread
-from domain.refusals import BadInput, Refusal, Superseded, WrongCorrection
+from domain.refusals import BadInput, ImpossibleDate, Refusal, Superseded, WrongCorrection
 
 KEY_NAMESPACE = UUID("5be7a8c2-8a61-4c4e-9d2e-0f3a7c1b7d11")
+MOST_SEQ = 1_000
 LAW_TYPES = ["CalendarPublished", "PackPublished"]
 
 
@@ -81,9 +82,18 @@ class Decider:
             for field, kind in type(event).subjects
             for value in _each(getattr(event, field))
         }
-        self._hints[type(event).__name__] |= {
-            (s.facet, by_tag[s.subject]) for s in reads if s.facet and s.subject in by_tag
-        }
+        learnt = {(s.facet, by_tag[s.subject]) for s in reads if s.facet and s.subject in by_tag}
+        name = type(event).__name__
+        self._hints[name] = self._hints[name] | learnt  # another thread may be reading the old set
+
+    def prepare(self, requests: Iterable[Request]) -> None:
+        """Make the keys that these requests' private fields need, all at once."""
+        self._vault.prepare(
+            Owner(getattr(p.event, mark.of), mark.cls)
+            for request in requests
+            for p in request.proposals
+            for mark in type(p.event).private.values()
+        )
 
     def decide(self, request: Request, reading: Reading, law: Law, after: int) -> Decided:
         """Decide every act in turn, each on the record with the earlier ones in it.
@@ -96,11 +106,7 @@ class Decider:
             raise BadInput("a request has at least one act", zh="请求中没有事项", field="events")
         ids = [event_id_of(request, index) for index in range(len(request.proposals))]
         shared = _shared(request, ids)
-        self._vault.prepare(
-            Owner(getattr(p.event, mark.of), mark.cls)
-            for p in request.proposals
-            for mark in type(p.event).private.values()
-        )
+        self.prepare([request])
         entries: list[Entry] = []
         findings: list[tuple[int, Finding]] = []
         reads: set[Strand] = set()
@@ -143,13 +149,11 @@ class Decider:
     def _decide_one(
         self, proposal: Proposal, mood: Mood, reading: Reading, law: Law
     ) -> "_DecidedAct":
+        _check_envelope(proposal)
         corrected = proposal.supersedes or proposal.annuls
         if corrected is not None:
             return self._decide_correction(proposal, corrected, mood, reading, law)
         event = proposal.event
-        if isinstance(event, FactAnnulled):
-            raise BadInput("an annulment names the entry it annuls", field="annuls",
-                           zh="撤销须指明被撤销的登记")  # fmt: skip
         reading.extend(self.predicted(event))
         case = self._run(event, proposal, mood, reading, None, law)
         self._learn(event, case.reads)
@@ -255,6 +259,20 @@ class _DecidedAct(NamedTuple):
     tags: list[str]
     event: Event
     released: bool = False
+
+
+def _check_envelope(proposal: Proposal) -> None:
+    if isinstance(proposal.event, FactAnnulled) != (proposal.annuls is not None):
+        raise BadInput("an annulment, and nothing else, names the entry it annuls",
+                       field="annuls", zh="撤销且仅撤销须指明被撤销的登记")  # fmt: skip
+    if proposal.supersedes is not None and proposal.annuls is not None:
+        raise BadInput("an act corrects or annuls, not both", field="annuls",
+                       zh="更正与撤销不能并用")  # fmt: skip
+    if proposal.until is not None and proposal.until <= proposal.effective:
+        raise ImpossibleDate("a period ends after it begins", field="until",
+                             zh="止日不得早于生效日")  # fmt: skip
+    if abs(proposal.seq) > MOST_SEQ:
+        raise BadInput(f"seq lies within ±{MOST_SEQ}", field="seq", zh=f"seq 应在 ±{MOST_SEQ} 内")
 
 
 def _settled(proposal: Proposal, case: Case) -> Proposal:

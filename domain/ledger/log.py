@@ -6,9 +6,10 @@ every append, so a reader that asks for `position > last` misses nothing, ever.
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -23,7 +24,6 @@ from eventsourcing.dcb.api import (
     DCBSequencedEvent,
 )
 from eventsourcing.persistence import ProgrammingError
-from psycopg.rows import args_row
 from psycopg.types.numeric import Int8
 from psycopg_pool import ConnectionPool
 
@@ -292,7 +292,7 @@ class EventLog(DCBRecorder):
         else:
             return []
         with self._cursor() as cursor:
-            cursor.row_factory = args_row(StoredEntry)
+            cursor.row_factory = _entry_row
             return cursor.execute(statement, values, prepare=True, binary=True).fetchall()
 
     def by_event_id(self, ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -328,6 +328,10 @@ class EventLog(DCBRecorder):
         """When the entry at this position was recorded; None where there is no such entry."""
         rows = self._rows(self._sql.recorded_at, [Int8(position)])
         return rows[0][0] if rows else None
+
+    def stamps(self, positions: Sequence[int]) -> dict[int, datetime]:
+        """When the entries at these positions were recorded."""
+        return dict(self._rows(self._sql.stamps, [list(positions)])) if positions else {}
 
     def position_at(self, instant: datetime) -> int:
         """The last position recorded at or before an instant, 0 where none was.
@@ -370,8 +374,8 @@ class EventLog(DCBRecorder):
     ) -> DCBReadResponse:
         """Stream the matching events. `head` is the log's, or with a limit the last event read."""
         head = self.head()
-        entries = self.entries(query, after=after or 0, until=head, limit=limit)
-        return _ReadResponse(entries, (head or None) if limit is None else None, limit)
+        pages = self.pages(query, after=after or 0, until=head, limit=limit)
+        return _ReadResponse(pages, head or None, limit)
 
     def append(
         self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
@@ -394,21 +398,36 @@ class EventLog(DCBRecorder):
             self._writer.close()
 
 
+def _entry_row(_cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], StoredEntry]:
+    # as StoredEntry._make, without a Python frame for each of a million rows
+    return partial(tuple.__new__, StoredEntry)
+
+
 class _ReadResponse(DCBReadResponse):
-    def __init__(self, entries: Iterator[StoredEntry], head: int | None, limit: int | None) -> None:
-        self._entries = entries
-        self._head = head
-        self._limited = limit is not None
+    def __init__(
+        self, pages: Iterator[list[StoredEntry]], head: int | None, limit: int | None
+    ) -> None:
+        self._head = None if limit is not None else head
+        self._events = self._stream(pages, limited=limit is not None)
 
     @property
     def head(self) -> int | None:
         return self._head
 
+    def __iter__(self) -> Iterator[DCBSequencedEvent]:  # type: ignore[override]
+        return self._events
+
     def __next__(self) -> DCBSequencedEvent:
-        position, _, type_, tags, data = next(self._entries)
-        if self._limited:
-            self._head = position
-        return DCBSequencedEvent(DCBEvent(type_, data, tags), position)
+        return next(self._events)
+
+    def _stream(
+        self, pages: Iterator[list[StoredEntry]], *, limited: bool
+    ) -> Iterator[DCBSequencedEvent]:
+        for page in pages:
+            for position, _, type_, tags, data in page:
+                if limited:
+                    self._head = position
+                yield DCBSequencedEvent(DCBEvent(type_, data, tags), position)
 
 
 class _Statements:
@@ -459,6 +478,9 @@ class _Statements:
         )
         self.head = f"SELECT coalesce(max(position), 0) FROM {log}entries"
         self.recorded_at = f"SELECT recorded_at FROM {log}entries WHERE position = %b"
+        self.stamps = (
+            f"SELECT position, recorded_at FROM {log}entries WHERE position = ANY(%b::bigint[])"
+        )
         self.position_at = f"SELECT {log}position_at(%b)"
 
 

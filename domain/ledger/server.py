@@ -21,7 +21,6 @@ from types import TracebackType
 from typing import Self
 
 import psycopg
-import structlog
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
@@ -43,8 +42,6 @@ _SETTINGS = {
 _LONGEST_SOCKET_DIRECTORY = 80  # a socket's whole path must fit in 107 bytes
 _START_SECONDS = 60  # recovery after a crash comes first
 _SYSTEM_USER = "pgserver"  # PostgreSQL refuses to run as root
-
-_logger = structlog.get_logger(__name__)
 
 
 class ServerFailed(Exception):  # noqa: N818
@@ -179,13 +176,15 @@ class EmbeddedServer:
         self._give(log)
         self._give(sockets)
         command = ("pg_ctl", "-D", str(self._cluster), "-l", str(log), "-o", options, "-w")
-        self._run(*command, "-t", str(_START_SECONDS), "start")
+        try:
+            self._run(*command, "-t", str(_START_SECONDS), "start")
+        except ServerFailed as error:
+            raise ServerFailed(f"{error}\n{log.read_text()[-2000:]}") from None
         deadline = time.monotonic() + _START_SECONDS
         while not self._answers():
             if time.monotonic() > deadline:
                 raise ServerFailed(f"PostgreSQL started but does not answer; its log: {log}")
             time.sleep(0.05)
-        _logger.info("embedded PostgreSQL started")
 
     def _give(self, path: Path) -> None:
         if self._user is not None:

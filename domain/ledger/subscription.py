@@ -5,7 +5,8 @@ on its own account, so a lost or late ring delays it and can lose nothing.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -72,7 +73,7 @@ class Bell:
 
 def follow(
     log: "EventLog", query: DCBQuery | None, *, after: int, stop: threading.Event
-) -> "Iterator[list[StoredEntry]]":
+) -> "Generator[list[StoredEntry], None, None]":
     """Batches of the matching entries after a position as they come.
 
     Ends at `stop` or the log's close; a connection that is lost is made again.
@@ -110,10 +111,16 @@ class Subscription(DCBSubscription["EventLog"]):
         super().stop()
         self._stop.set()
 
+    def __exit__(self, *args: object, **kwargs: Any) -> None:
+        super().__exit__(*args, **kwargs)
+        with suppress(ValueError):  # a thread that waits inside closes it as it leaves
+            self._batches.close()
+
     def __next__(self) -> DCBSequencedEvent:
         while not self._stop.is_set():
             for position, _, type_, tags, data in self._batch:
                 self._last_position = position
                 return DCBSequencedEvent(DCBEvent(type_, data, tags), position)
             self._batch = iter(next(self._batches))
+        self._batches.close()
         raise StopIteration

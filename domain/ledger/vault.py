@@ -97,7 +97,7 @@ class Vault:
     def prepare(self, owners: Iterable[Owner]) -> None:
         """Make the keys that these owners lack, durable on return, and hold all of theirs ready."""
         owners = set(owners)
-        wanted = sorted(owners - self._keys.keys())
+        wanted = sorted(owner for owner in owners if owner not in self._keys)
         if not wanted:
             return
         if len(self._keys) + len(wanted) > CACHED_KEYS:
@@ -164,7 +164,7 @@ class Vault:
 
     def hold(self, owners: Iterable[Owner]) -> None:
         """Fetch the keys of many owners at once, before opening many fields."""
-        missing = sorted(set(owners) - self._keys.keys())
+        missing = sorted({owner for owner in owners if owner not in self._keys})
         if len(self._keys) + len(missing) > CACHED_KEYS:
             self._keys.clear()
         if missing:

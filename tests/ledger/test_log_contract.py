@@ -78,7 +78,7 @@ def _answer(oracle, events, condition):
 
 
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(operations=OPERATIONS)
 def test_differs_nowhere_from_the_in_memory_recorder(small_partitions, operations):

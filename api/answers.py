@@ -1,0 +1,434 @@
+"""The answer to each question, as a plain shape that the API and the command line both give.
+
+Owns the shape {"as_of": {effective, recorded, recorded_at, fold}, "data": …}, in which private
+values are open. Invariant: the same pair gives the same bytes for ever, but for erased values.
+
+Every question takes the opened bureau and `When`, waits until the records have reached the position
+asked about, and raises a typed Refusal or Lagging.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from api.entries import finding_dict, receipt_dict, to_bytes, type_dict
+from api.settings import Bureau
+from api.shapes import people_in, plain
+from api.times import NOW, When, as_of, moment, months, period
+from domain.bitemporal import AsOf
+from domain.events import FACETS, REGISTRY, Entry
+from domain.ledger.requests import Receipt, Request
+from domain.ledger.vault import sealed_owners
+from domain.record import Finding
+from domain.refusals import BadInput, BeyondHead, MissingField, UnknownFact, UnknownSubject
+from projections import accountability as _accountability
+from projections import due as _due
+from projections import findings as _findings
+from projections import journal as _journal
+from projections import pay as _pay
+from projections import roster as _roster
+from projections.questions import lookup as _lookup
+from projections.questions import person as _person
+from projections.questions.law import Published, rules_of
+from replay import compare as _compare
+
+__all__ = ["NOW", "Answer", "When", "to_bytes"]
+
+Answer = dict[str, Any]
+MOST_ROWS = 1_000
+
+
+def _answer(bureau: Bureau, stated: Answer, data: Any) -> Answer:
+    bureau.ledger.vault.hold(sealed_owners(data))
+    return {"as_of": stated, "data": bureau.ledger.vault.reveal(data)}
+
+
+def record(bureau: Bureau, person: str, when: When = NOW) -> Answer:
+    """Every facet of a person, and every spell. Raises UnknownSubject."""
+    pair, stated = as_of(bureau, when)
+    data = {
+        "person": person,
+        "facets": _person.facets(bureau.records, "person", person, pair),
+        "spells": _person.spells(bureau.records, person, pair.recorded),
+    }
+    return _answer(bureau, stated, data)
+
+
+def history(bureau: Bureau, person: str, when: When = NOW) -> Answer:
+    """Every entry about a person as known, and what became of each. Raises UnknownSubject."""
+    pair, stated = as_of(bureau, when)
+    entries = _person.history(bureau.ledger, f"person:{person}", pair)
+    return _answer(bureau, stated, {"person": person, "entries": entries})
+
+
+def entry(bureau: Bureau, position: int, when: When = NOW) -> Answer:
+    """One entry, what became of it, and what the law found of it. Raises UnknownFact."""
+    pair, stated = as_of(bureau, when)
+    if not 1 <= position <= pair.recorded:
+        raise UnknownFact(field="position")
+    one = next(bureau.ledger.entries(after=position - 1, until=position))
+    chain = _journal.chain_of(bureau.ledger, one, pair.recorded)
+    became = _journal.standings(chain)[position]
+    data = {
+        **_journal.shown(one),
+        "standing": became.state,
+        "standing_by": became.by,
+        "chain": [e.position for e in chain],
+        "findings": [
+            finding_dict(finding)
+            for found in _findings.of_entries(bureau.ledger, [one])
+            for finding in found.findings
+        ],
+    }
+    return _answer(bureau, stated, data)
+
+
+def roster(
+    bureau: Bureau,
+    when: When = NOW,
+    unit: str | None = None,
+    *,
+    below: bool = True,
+    grade: str | None = None,
+    post: str | None = None,
+    category: str | None = None,
+) -> Answer:
+    """The auxiliaries in service, of a unit or of the bureau. Raises UnknownSubject."""
+    pair, stated = as_of(bureau, when)
+    lines = _roster.roster(
+        bureau.records, pair, unit, below=below, grade=grade, post=post, category=category
+    )
+    rows = [dict(line._asdict()) for line in lines]
+    return _answer(bureau, stated, {"unit": unit, "count": len(rows), "lines": rows})
+
+
+def headcounts(
+    bureau: Bureau,
+    when: When = NOW,
+    by: str = "unit",
+    unit: str | None = None,
+    *,
+    below: bool = True,
+) -> Answer:
+    """Auxiliaries in service by unit, grade, post or category; None counts the not recorded."""
+    pair, stated = as_of(bureau, when)
+    if by not in ("unit", "grade", "post", "category"):
+        raise BadInput("unit, grade, post or category", field="by",
+                       zh="应为 unit、grade、post 或 category")  # fmt: skip
+    counts = _roster.headcount(bureau.records, pair, by, unit, below=below)  # type: ignore[arg-type]
+    names = _roster.tree(bureau.records, pair).names if by == "unit" else {}
+    rows = [{by: key, "name": names.get(key or ""), "count": n} for key, n in counts]
+    data = {"by": by, "unit": unit, "count": sum(n for _, n in counts), "counts": rows}
+    return _answer(bureau, stated, data)
+
+
+def units(bureau: Bureau, when: When = NOW) -> Answer:
+    """The unit tree: every unit recorded by that day, in order of id."""
+    pair, stated = as_of(bureau, when)
+    tree = _roster.tree(bureau.records, pair)
+    rows = [
+        {
+            "unit": unit, "name": tree.names.get(unit), "state": state,
+            "parent": tree.parents.get(unit),
+        }
+        for unit, state in sorted(tree.states.items())
+    ]  # fmt: skip
+    return _answer(bureau, stated, {"units": rows})
+
+
+def unit(bureau: Bureau, unit: str, when: When = NOW) -> Answer:
+    """Every facet of a unit, and the units directly below it. Raises UnknownSubject."""
+    pair, stated = as_of(bureau, when)
+    tree = _roster.tree(bureau.records, pair)
+    data = {
+        "unit": unit,
+        "facets": _person.facets(bureau.records, "unit", unit, pair),
+        "below": sorted(child for child, parent in tree.parents.items() if parent == unit),
+    }
+    return _answer(bureau, stated, data)
+
+
+def journal(
+    bureau: Bureau,
+    when: When = NOW,
+    *,
+    types: Sequence[str] = (),
+    tags: Sequence[str] = (),
+    after: int = 0,
+    since: str | None = None,
+    late: int | None = None,
+    corrections: bool = False,
+    limit: int = 200,
+) -> Answer:
+    """Entries as searched for, in order of position; `next` is the `after` to go on with.
+
+    `since`: recorded later than this point of the recorded axis; `when.recorded` ends the search.
+    """
+    pair, stated = as_of(bureau, when)
+    if unknown := [t for t in types if t not in REGISTRY]:
+        raise BadInput(f"no event type {len(unknown)}", field="type", zh="没有这种事项")
+    first = moment(bureau, since).position if since else 0
+    wanted = _journal.Search(
+        pair.recorded, max(after, first), types, tags, late, corrections, min(limit, MOST_ROWS)
+    )
+    entries, following = _journal.search(bureau.ledger, wanted)
+    data = {"entries": [_journal.shown(e) for e in entries], "next": following}
+    return _answer(bureau, stated, data)
+
+
+def findings(
+    bureau: Bureau, when: When = NOW, *, person: str | None = None, unit: str | None = None
+) -> Answer:
+    """The findings of the entries that stand about a person, or about a unit and its auxiliaries.
+
+    Raises MissingField, UnknownSubject.
+    """
+    pair, stated = as_of(bureau, when)
+    if person is not None:
+        tags = [f"person:{person}"]
+        if not bureau.records.of(tags[0]):
+            raise UnknownSubject(field="person")
+    elif unit is not None:
+        people = {line.person for line in _roster.roster(bureau.records, pair, unit)}
+        tags = [f"unit:{unit}", *(f"person:{p}" for p in sorted(people))]
+    else:
+        raise MissingField(field="person")
+    found = {
+        one.entry.position: one
+        for tag in tags
+        for one in _findings.of_subject(bureau.ledger, tag, pair.recorded)
+    }
+    rows = [
+        {
+            "position": position, "type": one.entry.type, "zh": one.entry.cls.zh,
+            "en": one.entry.cls.en, "effective": one.entry.effective, "tags": one.entry.tags,
+            "legible": one.legible, "findings": [finding_dict(f) for f in one.findings],
+        }
+        for position, one in sorted(found.items())
+    ]  # fmt: skip
+    return _answer(bureau, stated, {"person": person, "unit": unit, "entries": rows})
+
+
+def compare(bureau: Bureau, person: str, before: When, after: When) -> Answer:
+    """Where two pairs differ about a person, facet by facet, and the entries that made it so.
+
+    `as_of` is the second pair, `data.before` the first. Raises UnknownSubject.
+    """
+    first, first_stated = as_of(bureau, before)
+    second, stated = as_of(bureau, after)
+    if not bureau.records.of(f"person:{person}"):
+        raise UnknownSubject(field="person")
+    rows = [
+        {
+            "facet": one.facet, "zh": FACETS[one.facet].zh, "en": FACETS[one.facet].en,
+            "slot": one.slot or None,
+            "before": [_person.told(f) for f in one.before],
+            "after": [_person.told(f) for f in one.after],
+            "entries": one.entries,
+        }
+        for one in _compare.person(bureau.records, person, first, second)
+    ]  # fmt: skip
+    data = {"person": person, "before": first_stated, "differences": rows}
+    return _answer(bureau, stated, data)
+
+
+def preview(bureau: Bureau, request: Request) -> Answer:
+    """What entering would find; nothing is stored. Raises the Refusal that entering would."""
+    _, stated = as_of(bureau, NOW)
+    decided = bureau.ledger.preview(request)
+    data = {"types": decided.types, "findings": _indexed(decided.findings)}
+    return {"as_of": stated, "data": data}
+
+
+def receipt(bureau: Bureau, receipt: Receipt) -> Answer:
+    """The answer to an accepted request; a repetition's findings are derived anew."""
+    answer = receipt_dict(receipt)
+    if receipt.replayed:
+        index = {entered.position: n for n, entered in enumerate(receipt.entries)}
+        first, last = min(index), max(index)
+        entries = bureau.ledger.entries(after=first - 1, until=last)
+        answer["findings"] = _indexed(
+            (index[found.entry.position], finding)
+            for found in _findings.of_entries(
+                bureau.ledger, (e for e in entries if e.position in index)
+            )
+            for finding in found.findings
+        )
+    return answer
+
+
+def _indexed(findings: Iterable[tuple[int, Finding]]) -> list[Answer]:
+    return [{"index": index, **finding_dict(finding)} for index, finding in findings]
+
+
+def lookup(
+    bureau: Bureau,
+    when: When = NOW,
+    *,
+    number: str | None = None,
+    id_number: str | None = None,
+    name: str | None = None,
+) -> Answer:
+    """The persons with this auxiliary number (ever), ID number (now) or name (on that day).
+
+    Raises MissingField where none of the three is given.
+    """
+    pair, stated = as_of(bureau, when)
+    ledger, records = bureau.ledger, bureau.records
+    if number is not None:
+        people = _lookup.by_number(records, number, pair)
+    elif id_number is not None:
+        people = _lookup.by_id_number(ledger, id_number)
+    elif name is not None:
+        people = _lookup.by_name(ledger, records, name, pair)
+    else:
+        raise MissingField(field="number")
+    return _answer(bureau, stated, {"persons": _lookup.cards(records, people, pair)})
+
+
+def accountability(
+    bureau: Bureau, person: str, when: When = NOW, then: str | int | None = None
+) -> Answer:
+    """Who answered for a person on `when.effective`: as recorded `then`, and as known now.
+
+    `then` is the end of that very day where absent. `entries` are the positions between the two
+    that changed the answer. Raises UnknownSubject, BadInput, BeyondHead.
+    """
+    pair, stated = as_of(bureau, when)
+    _require_known(bureau, person, pair)
+    past = pair.effective < bureau.ledger.today()
+    earlier = bureau.ledger.moment(then or (pair.effective if past else pair.recorded))
+    known_then = min(earlier.position, pair.recorded)
+    both = _accountability.then_and_now(
+        bureau.records, person, pair.effective, known_then, pair.recorded
+    )
+    data = {
+        "person": person,
+        "then": {"recorded": known_then, "answer": plain(both.then)},
+        "now": plain(both.now),
+        "differ": both.differ,
+        "entries": both.entries,
+    }
+    return _with_people(bureau, stated, pair, data)
+
+
+def accountability_over(
+    bureau: Bureau,
+    person: str,
+    first_day: str | date | None,
+    last_day: str | date | None,
+    when: When = NOW,
+) -> Answer:
+    """Who answered for a person over a period of days, both included, and every vacancy.
+
+    Raises UnknownSubject, ImpossibleDate, BadInput.
+    """
+    pair, stated = as_of(bureau, when)
+    _require_known(bureau, person, pair)
+    start, end = period(first_day, last_day)
+    found = _accountability.over(bureau.records, person, start, end, pair.recorded)
+    gaps = _accountability.gaps(found)
+    data = {
+        "person": person,
+        "segments": plain(found),
+        "gaps": plain(gaps),
+        "vacant_days": sum(gap.days for gap in gaps),
+    }
+    return _with_people(bureau, stated, pair, data)
+
+
+def responsibilities(
+    bureau: Bureau,
+    officer: str,
+    when: When = NOW,
+    first_day: str | date | None = None,
+    last_day: str | date | None = None,
+) -> Answer:
+    """Whom an officer answered for, in which capacity: on `when.effective`, or over a period.
+
+    Raises UnknownSubject, ImpossibleDate, BadInput.
+    """
+    pair, stated = as_of(bureau, when)
+    _require_known(bureau, officer, pair)
+    start, end = period(first_day or pair.effective, last_day or first_day or pair.effective)
+    found = _accountability.of_officer_over(bureau.records, officer, start, end, pair.recorded)
+    data = {"officer": officer, "first_day": start, "answered": plain(found)}
+    return _with_people(bureau, stated, pair, data)
+
+
+def pay(
+    bureau: Bureau,
+    person: str,
+    when: When = NOW,
+    *,
+    first_month: str | None = None,
+    last_month: str | None = None,
+    before: str | int | None = None,
+) -> Answer:
+    """Pay in fen, month by month (YYYY-MM, both included; the year so far where absent).
+
+    `before`: another point of the recorded axis; `differences` are the months whose pay became
+    another since, and what is owed. Raises UnknownSubject, ImpossibleDate, BadInput, BeyondHead.
+    """
+    pair, stated = as_of(bureau, when)
+    _require_known(bureau, person, pair)
+    records, ledger = bureau.records, bureau.ledger
+    start, end = months(first_month, last_month, pair.effective)
+    published = Published(ledger, pair.recorded)
+    facts = [f for facet in _pay.FACETS for f in records.versions(facet, f"person:{person}")]
+
+    def known(recorded: int) -> _pay.Known:
+        law = published.at(recorded)
+        return _pay.Known(recorded, rules_of(records, law, person, recorded))
+
+    paid = _pay.pay_months(_pay.pay_segments(facts, known(pair.recorded), start, end))
+    data: Answer = {"person": person, "unit": "fen", "months": plain(paid)}
+    if before is not None:
+        earlier = moment(bureau, before).position
+        if earlier > pair.recorded:
+            raise BeyondHead(field="before")
+        differ = _pay.pay_difference(facts, known(earlier), known(pair.recorded), start, end)
+        data |= {
+            "before": earlier,
+            "differences": plain(differ),
+            "owed": sum(each.owed for each in differ),
+        }
+    return _answer(bureau, stated, data)
+
+
+def due(bureau: Bureau, when: When = NOW, states: Sequence[str] = ()) -> Answer:
+    """Promises with a term begun by `when.effective`: open, overdue, kept, late or lapsed."""
+    pair, stated = as_of(bureau, when)
+    law = Published(bureau.ledger, pair.recorded).at(pair.recorded)
+    items = _due.due(_entries_of_promises(bureau, pair.recorded), law, pair)
+    shown = [item for item in items if not states or item.state in states]
+    return _answer(bureau, stated, {"items": plain(shown)})
+
+
+def _entries_of_promises(bureau: Bureau, until: int) -> Iterable[Entry]:
+    return bureau.ledger.entries(types=_due.types(), until=until) if until else ()
+
+
+def _require_known(bureau: Bureau, person: str, pair: AsOf) -> None:
+    if not any(f.known_from <= pair.recorded for f in bureau.records.of(f"person:{person}")):
+        raise UnknownSubject(field="person")
+
+
+def _with_people(bureau: Bureau, stated: Answer, pair: AsOf, data: Answer) -> Answer:
+    """The answer with the names of everyone in it, by id."""
+    people = sorted(set(people_in(data)))
+    names = _roster.names_of(bureau.records, people, pair)
+    data["people"] = {person: {"name": names.get(person)} for person in people}
+    return _answer(bureau, stated, data)
+
+
+def types() -> Answer:
+    """What can be entered: every event type with its labels, facets and JSON Schema."""
+    facets: Mapping[str, Any] = FACETS
+    return {
+        "types": [type_dict(REGISTRY[name]) for name in sorted(REGISTRY)],
+        "facets": [
+            {"facet": f.name, "of": f.of, "zh": f.zh, "en": f.en, "many": f.many}
+            for f in sorted(facets.values())
+        ],
+    }

@@ -1,0 +1,172 @@
+"""The HTTP application: entering, health, metrics, the interface document; questions beside it.
+
+Owns how a bureau is served. Invariant: it listens on this machine only, because whoever reaches it
+may read and enter everything.
+"""
+
+import ipaddress
+import re
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+from starlette.exceptions import HTTPException
+
+from api import answers, feed, problems, queries
+from api.documents import openapi
+from api.edge import Edge, Metrics
+from api.entries import request_of, to_bytes
+from api.queries import TheBody, TheBureau
+from api.settings import Bureau
+from domain.events import Actor
+from domain.refusals import Refusal
+from projections.runner import Lagging
+
+MOST_LAG = 100_000
+"""Entries behind the log at which the server says that it is not ready."""
+
+_KEY = re.compile("[\x21-\x7e]{1,255}")
+
+
+def create_app(bureau: Bureau) -> FastAPI:
+    """The application over an opened bureau; it keeps the records while it runs."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        stop = threading.Event()
+        follower = threading.Thread(target=bureau.runner.follow, args=(stop,), daemon=True)
+        app.state.follower = follower
+        follower.start()
+        yield
+        stop.set()
+        follower.join(10)
+
+    app = FastAPI(
+        title="personnel-ledger",
+        version="1",
+        docs_url=None,  # these pages load scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+        lifespan=lifespan,
+    )
+    app.state.bureau = bureau
+    app.state.metrics = Metrics()
+    app.state.actor = Actor(issuer="local", subject="api", role="clerk")
+    app.add_middleware(Edge, metrics=app.state.metrics)
+    app.exception_handler(Refusal)(problems.of_refusal)
+    app.exception_handler(Lagging)(problems.of_lag)
+    app.exception_handler(OperationalError)(problems.of_no_database)
+    app.exception_handler(PoolTimeout)(problems.of_no_database)
+    app.exception_handler(RequestValidationError)(problems.of_parameters)
+    app.exception_handler(HTTPException)(problems.of_http)
+    app.include_router(queries.router)
+    app.include_router(feed.router)
+    _add_entering(app)
+    _add_health(app)
+    app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _add_entering(app: FastAPI) -> None:
+    metrics: Metrics = app.state.metrics
+
+    @app.post("/v1/entries", status_code=201, tags=["entries"])
+    def enter(
+        request: Request,
+        bureau: TheBureau,
+        body: TheBody,
+        idempotency_key: Annotated[str | None, Header()] = None,
+    ) -> Response:
+        """Enter acts, all or nothing 登记; the same key again gives the first answer."""
+        try:
+            if idempotency_key is None or not _KEY.fullmatch(idempotency_key):
+                raise problems.KeyRequired
+            proposed = request_of(
+                bureau.ledger, body, actor=app.state.actor, key=idempotency_key,
+                request_id=request.state.request_id,
+            )  # fmt: skip
+            receipt = bureau.ledger.enter(proposed)
+        except Refusal as refusal:
+            metrics.refusals.labels(refusal.code).inc()
+            if refusal.category == "conflict":
+                metrics.conflicts.inc()
+            raise
+        headers = {"Ledger-Position": str(receipt.position)}
+        if receipt.replayed:
+            headers["Idempotent-Replayed"] = "true"
+            metrics.replays.inc()
+        else:
+            metrics.appends.inc()
+            metrics.entries.inc(len(receipt.entries))
+        answer = to_bytes(answers.receipt(bureau, receipt))
+        return Response(answer, 201, headers, "application/json")
+
+
+def _add_health(app: FastAPI) -> None:
+    @app.get("/livez", tags=["health"])
+    def livez() -> dict[str, bool]:
+        """The process answers."""
+        return {"live": True}
+
+    @app.get("/readyz", tags=["health"])
+    def readyz(bureau: TheBureau) -> Response:
+        """Whether questions can be answered, and why not."""
+        head, position = bureau.ledger.log.head(), bureau.runner.position()
+        following = app.state.follower.is_alive()
+        ready = following and head - position <= MOST_LAG
+        told = {
+            "ready": ready, "following": following, "head": head, "position": position,
+            "embedded": bureau.embedded,
+        }  # fmt: skip
+        return Response(to_bytes(told), 200 if ready else 503, media_type="application/json")
+
+    @app.get("/metrics", tags=["health"])
+    def metrics(bureau: TheBureau) -> Response:
+        """Counts and times, in the Prometheus text format."""
+        app.state.metrics.lag.set(bureau.runner.lag())
+        return Response(generate_latest(app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/problems/{code}", tags=["health"])
+    def explained(code: str) -> Response:
+        """What a problem's `type` means."""
+        if (known := problems.catalogue().get(code)) is None:
+            raise HTTPException(404)
+        return Response(to_bytes(known), media_type="application/json")
+
+
+class NotLoopbackError(ValueError):
+    """The server was asked to listen beyond this machine, which it does not do."""
+
+
+def serve(bureau: Bureau, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Serve until stopped. Raises NotLoopbackError for an address beyond this machine."""
+    require_loopback(host)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
+    )
+    uvicorn.run(create_app(bureau), host=host, port=port, **QUIET)
+
+
+QUIET: dict[str, Any] = {"access_log": False, "log_config": None, "server_header": False}
+"""The server's own request log would hold whole addresses; ours holds routes."""
+
+
+def require_loopback(host: str) -> None:
+    try:
+        local = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        raise NotLoopbackError("the server listens on this machine only: 127.0.0.1 or ::1")

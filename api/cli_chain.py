@@ -1,0 +1,239 @@
+"""Who answered for whom: on a day, over a period, for a list, and by officer.
+
+Owns `chain` and the workbook of answers. Invariant: a row of a list that cannot be answered says
+why and stops no other row.
+"""
+
+# ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli_frame import Effective, Json, ask, asking, console, progress, said, tell
+from api.rendering import pick
+
+if TYPE_CHECKING:
+    from api.settings import Bureau
+
+DAY = Annotated[str | None, typer.Argument(metavar="DATE", help="哪一天;不给为今天 / the day")]
+WHOM = Annotated[str | None, typer.Argument(metavar="PERSON", help="人员标识 / person's id")]
+NOW = Annotated[
+    str | None,
+    typer.Option("--now", "--recorded", "-r", metavar="POS|DATE", help="现在认定的认知时点"),
+]
+THEN = Annotated[
+    str | None,
+    typer.Option("--then", metavar="POS|DATE", help="当时登记的认知时点;不给为当日终了"),
+]
+
+
+def chain(
+    context: typer.Context,
+    person: WHOM = None,
+    day: DAY = None,
+    *,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="至哪一天止 / a period's last day")
+    ] = None,
+    then: THEN = None,
+    now: NOW = None,
+    effective: Effective = None,
+    officer: Annotated[
+        str | None,
+        typer.Option("--officer", help="该民警为谁负责 / whom this officer answered for"),
+    ] = None,
+    listed: Annotated[
+        Path | None,
+        typer.Option("--list", exists=True, dir_okay=False, help="工作簿:人员或编号、日期两列"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="--list 的答案写到 / where its answers go")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """某日谁负责:主要领导、分管领导、带辅民警 / Who answered for a person on a day."""
+    from api import answers, cli_chain_drawn
+
+    if officer is not None and day is None:
+        person, day = None, person
+    if sum(x is not None for x in (person, officer, listed)) != 1:
+        raise typer.BadParameter("给出 PERSON、--officer、--list 之一 / give exactly one of them")
+    if listed is not None:
+        answer_list(
+            context, listed, out or listed.with_name(f"{listed.stem}-chain.xlsx"), then, now
+        )
+        return
+    when = answers.When(day or effective, now)
+    if officer is not None:
+        ask(
+            context,
+            lambda bureau: answers.responsibilities(bureau, officer, when, day if to else None, to),
+            cli_chain_drawn.draw_officer,
+            as_json=json,
+        )
+    elif to is not None:
+        ask(
+            context,
+            lambda bureau: answers.accountability_over(bureau, person or "", day, to, when),
+            cli_chain_drawn.draw_period,
+            as_json=json,
+        )
+    else:
+        ask(
+            context,
+            lambda bureau: answers.accountability(bureau, person or "", when, then),
+            cli_chain_drawn.draw_day,
+            as_json=json,
+        )
+
+
+# a list
+
+_PERSON = ("人员", "人员标识", "person")
+_NUMBER = ("编号", "辅警编号", "number")
+_DATE = ("日期", "事发日期", "发生日", "date")
+
+
+def answer_list(
+    context: typer.Context, listed: Path, out: Path, then: str | None, now: str | None
+) -> None:
+    """Answer each row of a workbook and write the answers beside the questions.
+
+    A row that cannot be answered says why; the others are answered. Raises BadInput where the
+    workbook cannot be read.
+    """
+    from api.intake.reading import read
+    from domain.refusals import MissingField
+
+    asked = read(listed, {*_PERSON, *_NUMBER, *_DATE})
+    at = {
+        kind: next((n for n, h in enumerate(asked.headings) if h in headings), None)
+        for kind, headings in (("person", _PERSON), ("number", _NUMBER), ("date", _DATE))
+    }
+    if at["date"] is None or (at["person"] is None and at["number"] is None):
+        raise MissingField(
+            "the workbook needs a column 人员 or 编号 and a column 日期", field="file",
+            zh="工作簿须有“人员”或“编号”列和“日期”列",
+        )  # fmt: skip
+    questions = [_question(row.cells, at) for row in asked.rows]
+    lang = "zh" if said(context, "zh", "en") == "zh" else "en"
+    with asking(context) as bureau:
+        now = now or str(bureau.ledger.moment().position)
+        with progress(context, "逐项查明责任", "Answering", len(questions)) as done:
+            rows = []
+            for n, question in enumerate(questions, 1):
+                rows.append(_listed(bureau, question, then, now, lang))
+                done(n)
+    _write(out, rows, lang)
+    unanswered = sum(1 for row in rows if row[-1])
+    console().print(
+        said(
+            context,
+            f"已答 {len(rows) - unanswered} 项,不能回答 {unanswered} 项,写入 {out}",
+            f"{len(rows) - unanswered} answered, {unanswered} not; written to {out}",
+        ),
+        markup=False, soft_wrap=True,
+    )  # fmt: skip
+    if unanswered:
+        tell(context, "不能回答的原因见“说明”列。", "The last column says why.")
+
+
+def _question(cells: Sequence[Any], at: Mapping[str, int | None]) -> tuple[str, str, Any]:
+    """Person, number (one of them empty) and the cell of the date."""
+    from api.intake.values import folded, identifier_of
+
+    def cell(kind: str) -> Any:
+        n = at[kind]
+        return cells[n] if n is not None and n < len(cells) else None
+
+    return folded(cell("person")), identifier_of(cell("number")), cell("date")
+
+
+def _listed(
+    bureau: "Bureau", question: tuple[str, str, Any], then: str | None, now: str, lang: str
+) -> list[str]:
+    """One row of the answer: as asked, unit, three tiers, whether then and now agree, why not."""
+    from api import answers
+    from api.cli_chain_drawn import place_of, words_of
+    from api.intake.values import text_of
+    from domain.refusals import Refusal
+
+    head = [question[0] or question[1], text_of(question[2])]
+    try:
+        person, day = _asked(bureau, question)
+        answer = _plain(answers.accountability(bureau, person, answers.When(day, now), then))
+    except Refusal as refusal:
+        return [*head, *[""] * 6, refusal.detail if lang == "en" else refusal.detail_zh]
+    data, stands = answer["data"], answer["data"]["now"]
+    tiers: dict[str, list[str]] = {"head": [], "deputy": [], "supervisor": []}
+    for line in stands["lines"]:
+        tiers[line["capacity"]].append(words_of(line, data["people"], lang))
+    place = place_of(stands, lang)
+    seats = ["\n".join(words) or place for words in tiers.values()]
+    agree = ("有事后变更", "changed since") if data["differ"] else ("一致", "agree")
+    entries = " ".join(map(str, data["entries"]))
+    return [head[0], str(day), place, *seats, pick(agree, lang), entries, ""]
+
+
+def _asked(bureau: "Bureau", question: tuple[str, str, Any]) -> tuple[str, date]:
+    """The person and the day of a row. Raises ImpossibleDate, UnknownSubject."""
+    from api import answers
+    from api.intake.values import UnreadableError, day_of
+    from domain.refusals import ImpossibleDate, UnknownSubject
+
+    person, number, cell = question
+    try:
+        read = day_of(cell)
+    except UnreadableError:
+        read = None
+    if read is None or not read.exact:
+        raise ImpossibleDate(field="date")
+    if person:
+        return person, read.day
+    held = answers.lookup(bureau, number=number)["data"]["persons"]
+    if len(held) != 1:
+        raise UnknownSubject(field="number")
+    return held[0]["person"], read.day
+
+
+def _plain(answer: Mapping[str, Any]) -> Any:
+    import orjson
+
+    from api.entries import to_bytes
+
+    return orjson.loads(to_bytes(answer))
+
+
+_HEADINGS = (
+    ("人员", "person"),
+    ("日期", "date"),
+    ("用人单位", "using unit"),
+    ("主要领导", "unit head"),
+    ("分管领导", "deputy head"),
+    ("带辅责任民警", "supervising officer"),
+    ("当时与现在", "then and now"),
+    ("其间登记", "entries between"),
+    ("说明", "why not"),
+)
+
+
+def _write(out: Path, rows: Sequence[Sequence[str]], lang: str) -> None:
+    """The workbook, whole or not at all; no cell is read as a formula."""
+    import xlsxwriter
+
+    unfinished = out.with_name(f".{out.name}.unfinished")
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "constant_memory": True}
+    with xlsxwriter.Workbook(str(unfinished), options) as book:
+        sheet = book.add_worksheet("责任")
+        bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True})
+        sheet.set_column(0, len(_HEADINGS) - 1, 18, wrapped)
+        for n, words in enumerate(_HEADINGS):
+            sheet.write_string(0, n, pick(words, lang), bold)
+        for n, row in enumerate(rows, 1):
+            for m, cell in enumerate(row):
+                sheet.write_string(n, m, cell, wrapped)
+    unfinished.replace(out)

@@ -1,0 +1,204 @@
+"""Who answered for whom, in words and tables.
+
+Owns how a seat is said. Invariant: an empty seat, a lapsed pairing and an overlap are said in
+words, and no other name stands in their place.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from api.rendering import ERASED, NOT_RECORDED, Column, period, pick, table
+from projections.accountability import CAPACITIES, CAUSES
+
+STATES = {
+    "on-leave": ("离岗", "on leave"),
+    "suspended": ("停职", "suspended"),
+}
+OUT = {"out": ("当日不在职", "not in service that day"), "not-recorded": NOT_RECORDED}
+
+
+# one day
+
+
+def draw_day(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]:
+    then, now, people = data["then"]["answer"], data["now"], data["people"]
+    day, known = now["as_of"]["effective"], data["then"]["recorded"]
+    title = (
+        f"{_name(data['person'], people)} 于 {day}:{place_of(now, 'zh')}",
+        f"{_name(data['person'], people)} on {day}: {place_of(now, 'en')}",
+    )
+    columns = [
+        Column(("责任", "tier"), least=12),
+        Column(("现在认定", "as known now"), least=24),
+        Column(("登记", "entries")),
+    ]
+    cells = [(_tier(line, lang), *_cells(line, people, lang)) for line in now["lines"]]
+    if data["differ"]:
+        columns.insert(1, Column((f"当时登记(位置 {known})", f"as recorded at {known}")))
+        before = {_seat(line): words_of(line, people, lang) for line in then["lines"]}
+        absent = pick(OUT.get(then["service"], NOT_RECORDED), lang)
+        rows = [
+            (tier, before.get(_seat(line), absent), *rest)
+            for line, (tier, *rest) in zip(now["lines"], cells, strict=True)
+        ]
+        gone = [line for line in then["lines"] if _seat(line) not in set(map(_seat, now["lines"]))]
+        rows += [(_tier(line, lang), words_of(line, people, lang), "—", "") for line in gone]
+    else:
+        rows = list(cells)
+    yield table(title, columns, rows, lang)
+    yield from _outgoing(now, people, lang)
+    if data["differ"]:
+        entries = "、".join(map(str, data["entries"]))
+        words = (f"▲ 事后变更:登记 {entries} 改变了答案。", f"▲ changed since by {entries}.")
+        yield Text(pick(words, lang), style="bold red")
+    else:
+        yield Text(pick(("当时登记与现在认定一致。", "Then and now agree."), lang))
+
+
+def place_of(answer: Mapping[str, Any], lang: str) -> str:
+    if answer["service"] != "in":
+        return pick(OUT[answer["service"]], lang)
+    unit = answer["unit"] or pick(NOT_RECORDED, lang)
+    words = (f"用人单位 {unit}", f"using unit {unit}")
+    lent = ("(借调)", " (seconded)") if answer["seconded"] else ("", "")
+    return pick(words, lang) + pick(lent, lang)
+
+
+def _seat(line: Mapping[str, Any]) -> tuple[Any, ...]:
+    return line["capacity"], line["unit"], line["seat"]
+
+
+def _tier(line: Mapping[str, Any], lang: str) -> str:
+    label = CAPACITIES[line["capacity"]]
+    seat = line["seat"] if line["seat"] not in ("", "主要领导") else ""
+    return pick((label.zh, label.en), lang) + (f" {seat}" if seat else "")
+
+
+def _cells(line: Mapping[str, Any], people: Mapping[str, Any], lang: str) -> tuple[str, str]:
+    entries = [e for holder in line["holders"] for e in holder["entries"]]
+    return words_of(line, people, lang), " ".join(map(str, sorted({*entries, *line["entries"]})))
+
+
+def words_of(line: Mapping[str, Any], people: Mapping[str, Any], lang: str) -> str:
+    """What a seat says: who, since when, in what state; or that it is empty, since when and why."""
+    said = [_holder(holder, people, lang) for holder in line["holders"]]
+    if line["overlap"]:
+        said.append(pick(("⚠ 同一席位重叠任职", "⚠ the seat is held twice over"), lang))
+    if line["status"] in ("vacant", "acting") and line["since"]:
+        cause = CAUSES[line["cause"]] if line["cause"] else None
+        why = f"({cause.zh})" if cause else ""
+        because = f" ({cause.en})" if cause else ""
+        empty = (f"空缺,自 {line['since']}{why}", f"vacant since {line['since']}{because}")
+        said.append(pick(empty, lang))
+    if line["status"] == "not-recorded":
+        said.append(pick(NOT_RECORDED, lang))
+    for above in line["beside"]:
+        words = words_of(above, people, lang)
+        beside = (f"上级单位 {above['unit']}:{words}", f"unit above, {above['unit']}: {words}")
+        said.append(pick(beside, lang))
+    return "\n".join(said)
+
+
+def _holder(holder: Mapping[str, Any], people: Mapping[str, Any], lang: str) -> str:
+    parts = [_name(holder["officer"], people)]
+    if holder["acting"]:
+        parts.append(pick(("代理", "acting"), lang))
+    if holder["state"] in STATES:
+        parts.append(pick(STATES[holder["state"]], lang))
+    parts.append(period(holder["since"], holder["last_day"], lang))
+    return " ".join(parts)
+
+
+def _name(person: str, people: Mapping[str, Any]) -> str:
+    name = people.get(person, {}).get("name")
+    if isinstance(name, Mapping):
+        name = ERASED[0]
+    return f"{name}({person})" if name else person
+
+
+def _outgoing(answer: Mapping[str, Any], people: Mapping[str, Any], lang: str) -> Iterator[Text]:
+    for holder in answer["outgoing"]:
+        words = ("当日离任", "ended that very day")
+        yield Text(f"{pick(words, lang)}: {_holder(holder, people, lang)}", style="yellow")
+
+
+# a period, an officer
+
+
+def draw_period(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]:
+    people = data["people"]
+    columns = [
+        Column(("期间", "period"), least=10),
+        Column(("用人单位", "unit")),
+        Column(("责任", "tier"), least=10),
+        Column(("由谁负责", "who answered"), least=24),
+    ]
+    rows: list[tuple[str, ...]] = []
+    for segment in data["segments"]:
+        answer = segment["answer"]
+        days = period(segment["start"], segment["last_day"], lang)
+        if not answer["lines"]:
+            rows.append((days, "—", "—", place_of(answer, lang)))
+        for n, line in enumerate(answer["lines"]):
+            head = (days, answer["unit"] or "—") if n == 0 else ("", "")
+            rows.append((*head, _tier(line, lang), words_of(line, people, lang)))
+    person = _name(data["person"], people)
+    yield table((f"谁对 {person} 负责", f"Who answered for {person}"), columns, rows, lang)
+    yield from _draw_gaps(data, lang)
+
+
+def _draw_gaps(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]:
+    columns = [
+        Column(("责任", "tier"), least=10),
+        Column(("单位", "unit")),
+        Column(("空缺期间", "vacant"), least=10),
+        Column(("天数", "days"), right=True),
+        Column(("原因", "cause")),
+        Column(("登记", "entries")),
+    ]
+    rows = []
+    for gap in data["gaps"]:
+        cause = CAUSES[gap["cause"]] if gap["cause"] else None
+        rows.append(
+            (
+                _tier(gap, lang),
+                gap["unit"] or "—",
+                period(gap["start"], gap["last_day"], lang),
+                gap["days"],
+                pick((cause.zh, cause.en), lang) if cause else "—",
+                " ".join(map(str, gap["entries"])),
+            )
+        )
+    days = data["vacant_days"]
+    yield table((f"责任空缺合计 {days} 天", f"Vacant days in all: {days}"), columns, rows, lang)
+
+
+def draw_officer(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]:
+    people = data["people"]
+    columns = [
+        Column(("人员", "person")),
+        Column(("责任", "tier"), least=12),
+        Column(("单位", "unit")),
+        Column(("期间", "period"), least=10),
+        Column(("登记", "entries")),
+    ]
+    rows = [
+        (
+            _name(each["person"], people),
+            _tier(each["holder"], lang) + _acting(each["holder"], lang),
+            each["holder"]["unit"] or "—",
+            period(each["start"], each["last_day"], lang),
+            " ".join(map(str, each["holder"]["entries"])),
+        )
+        for each in data["answered"]
+    ]
+    officer = _name(data["officer"], people)
+    zh = f"民警 {officer} 为谁负责:{len(rows)} 项"
+    yield table((zh, f"Whom {officer} answered for: {len(rows)}"), columns, rows, lang)
+
+
+def _acting(holder: Mapping[str, Any], lang: str) -> str:
+    return pick(("(代理)", " (acting)"), lang) if holder["acting"] else ""

@@ -1,0 +1,242 @@
+"""Entering acts, and what can be entered.
+
+Owns `enter` and `types`. Invariant: a file entered twice is stored once, whether a key is given or
+not, and a dry run stores nothing.
+"""
+
+# ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
+
+import sys
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from api.cli_frame import Failure, Json, Lang, asking, opened, show, tell
+from api.rendering import Column, footing, instant, pick, table, word
+
+FILE = Annotated[str, typer.Argument(metavar="FILE|-", help="JSON 文件,- 为标准输入 / JSON file")]
+KEY = Annotated[
+    str | None,
+    typer.Option("--key", help="幂等键;不给则由内容得出 / idempotency key; else from the content"),
+]
+DRY = Annotated[bool, typer.Option("--dry-run", help="只判断,不登记 / decide and store nothing")]
+NAME = Annotated[str | None, typer.Argument(metavar="TYPE", help="事项名 / event type")]
+
+
+def enter(
+    context: typer.Context, file: FILE, key: KEY = None, dry_run: DRY = False, json: Json = False
+) -> None:
+    """登记事项:全部登记或全部不登记 / Enter acts, all or nothing."""
+    body = _read(file)
+    from api import answers
+    from api.entries import request_of
+
+    if dry_run:
+        with asking(context) as bureau:
+            answer = answers.preview(bureau, request_of(bureau.ledger, body))
+            show(context, answer, _draw_preview, as_json=json)
+        return
+    with opened(context) as bureau:
+        key = key or f"content:{bureau.ledger.vault.request_hash(body).hex()}"
+        receipt = bureau.ledger.enter(request_of(bureau.ledger, body, key=key))
+        if receipt.replayed:
+            tell(context, "此前已登记,未重复登记。", "Entered before; nothing was added.")
+        show(context, answers.receipt(bureau, receipt), _draw_receipt, as_json=json)
+
+
+def types(context: typer.Context, name: NAME = None, json: Json = False) -> None:
+    """可登记的事项及其字段和示例 / What can be entered, with fields and an example."""
+    from api import answers
+    from api.entries import type_dict
+    from domain.events import REGISTRY
+    from domain.refusals import UnknownType
+
+    if name is None:
+        show(context, answers.types(), _draw_types, as_json=json)
+        return
+    found = REGISTRY.get(name) or next((c for c in REGISTRY.values() if c.zh == name), None)
+    if found is None:
+        near = get_close_matches(name, [*REGISTRY, *(c.zh for c in REGISTRY.values())], 3)
+        zh = "没有这种事项" + (f",是否指 {'、'.join(near)}?" if near else "")
+        en = "there is no such event type" + (f"; {', '.join(near)}?" if near else "")
+        raise UnknownType(en, zh=zh, field="type")
+    shown = type_dict(found)
+    show(context, {**shown, "example": example(shown)}, _draw_type, as_json=json)
+
+
+def _read(file: str) -> bytes:
+    if file == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(file).read_bytes()
+    except OSError as fault:
+        why = type(fault).__name__
+        raise Failure(f"读不到文件({why})", f"the file cannot be read ({why})") from fault
+
+
+def _label(type_: str, lang: str) -> str:
+    from domain.events import REGISTRY
+
+    return pick((REGISTRY[type_].zh, REGISTRY[type_].en), lang)
+
+
+def _draw_preview(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    columns = [Column(("项", "act"), right=True), Column(("事项", "event"))]
+    rows = [(n, _label(type_, lang)) for n, type_ in enumerate(answer["data"]["types"], 1)]
+    yield table(("将登记(未登记)", "Would be entered (nothing is)"), columns, rows, lang)
+    yield from _draw_findings(answer["data"]["findings"], lang)
+    yield footing(answer["as_of"], lang)
+
+
+def _draw_receipt(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    columns = [
+        Column(("位置", "position"), right=True),
+        Column(("事项", "event")),
+        Column(("登记时间", "recorded"), folds=False),
+        Column(("登记号", "entry id"), folds=False),
+    ]
+    rows = [
+        (e["position"], _label(e["type"], lang), instant(e["recorded_at"]), e["event_id"])
+        for e in answer["entries"]
+    ]
+    yield table(("已登记", "Entered"), columns, rows, lang)
+    yield from _draw_findings(answer["findings"], lang)
+
+
+def _draw_findings(findings: list[dict[str, Any]], lang: Lang) -> Iterator[RenderableType]:
+    if not findings:
+        return
+    columns = [
+        Column(("项", "act"), right=True),
+        Column(("问题", "finding")),
+        Column(("依据", "article")),
+        Column(("强度", "strength"), folds=False),
+    ]
+    rows = [
+        (f["index"] + 1, f[lang.value], f["article"], word(f["strength"], lang)) for f in findings
+    ]
+    yield table(("发现的问题(不妨碍登记)", "Findings (they refuse nothing)"), columns, rows, lang)
+
+
+def _draw_types(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    columns = [
+        Column(("章", "chapter"), folds=False),
+        Column(("名称", "type"), folds=False),
+        Column(("事项", "event")),
+        Column(("写入", "writes")),
+    ]
+    rows = [
+        (t["chapter"], t["type"], pick((t["zh"], t["en"]), lang), " ".join(t["writes"]))
+        for t in sorted(answer["types"], key=lambda t: (t["chapter"], t["type"]))
+    ]
+    yield table(("可登记的事项", "What can be entered"), columns, rows, lang)
+    zh = "某一事项的字段和示例:personnel-ledger types 名称"
+    yield Text(pick((zh, "One type, its fields and an example: personnel-ledger types TYPE"), lang))
+
+
+def _draw_type(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    import json
+
+    from api.entries import Envelope
+
+    schema = answer["schema"]
+    columns = [
+        Column(("字段", "field"), folds=False),
+        Column(("必填", "required")),
+        Column(("取值", "value")),
+        Column(("保密", "private")),
+    ]
+    required = set(schema["required"])
+    own = [n for n in schema["properties"] if n in required or n not in Envelope.model_fields]
+    rows = [
+        (
+            name,
+            "●" if name in required else "",
+            _kind(schema["properties"][name], schema["$defs"]),
+            answer["private"].get(name, ""),
+        )
+        for name in own
+        if name != "type"
+    ]
+    zh = f"{answer['zh']} {answer['type']};生效日:{answer['day']}"
+    yield table((zh, f"{answer['en']} {answer['type']}"), columns, rows, lang)
+    aside = " ".join(name for name in Envelope.model_fields if name not in own)
+    yield Text(f"{pick(('任何事项可另填', 'Any act may also say'), lang)}: {aside}", style="dim")
+    yield Text(pick(("示例", "Example"), lang), style="bold")
+    yield Text(json.dumps(answer["example"], ensure_ascii=False, indent=2))
+
+
+# what a field holds, from its JSON Schema
+
+
+def _branch(part: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema itself, past references and an optional's null."""
+    if "$ref" in part:
+        return _branch(defs[part["$ref"].rpartition("/")[2]], defs)
+    if "anyOf" in part:
+        return _branch(next(p for p in part["anyOf"] if p.get("type") != "null"), defs)
+    if "allOf" in part:
+        return _branch(part["allOf"][0], defs)
+    return part
+
+
+def _kind(part: Mapping[str, Any], defs: Mapping[str, Any]) -> str:
+    inner = _branch(part, defs)
+    if "enum" in inner:
+        return " | ".join(map(str, inner["enum"]))
+    if "const" in inner:
+        return str(inner["const"])
+    if inner.get("type") == "array":
+        return f"[{_kind(inner.get('items', {}), defs)}]"
+    if inner.get("type") == "object":
+        return "{" + ", ".join(inner.get("properties", {})) + "}"
+    bounds = [
+        f"{sign}{inner[bound]}"
+        for bound, sign in (("minimum", "≥"), ("maximum", "≤"), ("maxLength", "≤"))
+        if bound in inner
+    ]
+    return " ".join([str(inner.get("format") or inner.get("type", "any")), *bounds])
+
+
+def example(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """A request body with one act of this type: its required fields, each a value of its kind."""
+    schema = shown["schema"]
+    act: dict[str, Any] = {"type": shown["type"]}
+    for name in schema["required"]:
+        if name != "type":
+            act[name] = _sample(name, schema["properties"][name], schema["$defs"])
+    return {"events": [act], "document": {"number": "某公人〔2026〕1号", "dated": "2026-01-05"}}
+
+
+_SAMPLES = {"person": "P0001", "officer": "P9001", "unit": "U01", "annuls": 1}
+_FORMATS = {"date": "2026-01-05", "uuid": "00000000-0000-7000-8000-000000000001"}
+
+
+def _sample(name: str, part: Mapping[str, Any], defs: Mapping[str, Any]) -> Any:
+    if name in _SAMPLES:
+        return _SAMPLES[name]
+    inner = _branch(part, defs)
+    if "enum" in inner or "const" in inner:
+        return inner.get("const") or inner["enum"][0]
+    kind = inner.get("type")
+    if kind == "array":
+        count = max(1, inner.get("minItems", 1))
+        return [_sample(f"{name}s", inner.get("items", {}), defs) for _ in range(count)]
+    if kind == "object":
+        needed = inner.get("required", [])
+        return {field: _sample(field, inner["properties"][field], defs) for field in needed}
+    if kind in ("integer", "number"):
+        return inner.get("minimum", inner.get("exclusiveMinimum", 0) + 1)
+    if kind == "boolean":
+        return True
+    if inner.get("format") in _FORMATS:
+        return _FORMATS[inner["format"]]
+    pattern = inner.get("pattern", "")
+    if pattern.startswith("^[0-9a-f]{"):
+        return "0" * int(pattern.partition("{")[2].partition("}")[0])
+    return f"{name.upper()}-1" if pattern else "示例"

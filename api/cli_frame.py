@@ -1,0 +1,247 @@
+"""What every command shares: the opened bureau, the two times, the two ways out (table, JSON).
+
+Owns how a command opens, waits, answers and fails. Invariant: answers go to standard output,
+everything else to standard error; a failure is one sentence in two languages and an exit code.
+"""
+
+# ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from domain.refusals import Refusal
+
+if TYPE_CHECKING:
+    from api.settings import Bureau
+
+WIDEST = 100
+REFUSED, RED, FAULT = 1, 3, 70
+"""Exit codes: refused or impossible; a verification that is not green; a fault of the program.
+Bad use of a command is 2."""
+
+
+class Lang(StrEnum):
+    ZH = "zh"
+    EN = "en"
+
+
+class Frame(NamedTuple):
+    """The options that stand before the command."""
+
+    data: Path | None
+    lang: Lang
+
+
+class Failure(Exception):  # noqa: N818 - it is told, not raised at programmers
+    """Something outside the ledger's judgement stops a command; said in two languages."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        self.zh = zh
+        self.en = en
+        super().__init__(en)
+
+
+Effective = Annotated[
+    str | None,
+    typer.Option("--effective", "-e", metavar="DATE", help="生效时点:某日的状态 / as of this day"),
+]
+Recorded = Annotated[
+    str | None,
+    typer.Option(
+        "--recorded", "-r", metavar="POS|DATE|INSTANT",
+        help="认知时点:账本当时所知 / as the ledger stood then",
+    ),
+]  # fmt: skip
+Json = Annotated[bool, typer.Option("--json", help="输出与接口相同的 JSON / the API's answer")]
+PersonArg = Annotated[str, typer.Argument(metavar="PERSON", help="人员标识 / person's id")]
+UnitArg = Annotated[str | None, typer.Argument(metavar="UNIT", help="单位标识 / unit's id")]
+
+
+def console(*, error: bool = False) -> Console:
+    width = min(get_terminal_size((WIDEST, 24)).columns, WIDEST)
+    return Console(stderr=error, width=width, highlight=False)
+
+
+def said(context: typer.Context, zh: str, en: str) -> str:
+    """The sentence in the language asked for."""
+    return en if frame(context).lang is Lang.EN else zh
+
+
+def tell(context: typer.Context, zh: str, en: str) -> None:
+    """A remark beside the answer."""
+    console(error=True).print(said(context, zh, en), markup=False)
+
+
+def frame(context: typer.Context) -> Frame:
+    found = context.find_object(Frame)
+    return found or Frame(None, Lang.ZH)
+
+
+@contextmanager
+def opened(context: typer.Context) -> Iterator["Bureau"]:
+    """The bureau's ledger. Raises Failure where it cannot be opened or is lost on the way."""
+    import logging
+
+    import structlog
+
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    import psycopg
+    from psycopg_pool import PoolTimeout
+
+    from api.settings import Bureau, Settings
+    from domain.ledger.server import ServerFailed
+    from projections.runner import Lagging
+
+    try:
+        with Bureau(Settings.of(frame(context).data)) as bureau:
+            yield bureau
+    except ServerFailed as failed:
+        raise Failure(f"内置数据库不能启动:{failed}", str(failed)) from failed
+    except (psycopg.OperationalError, PoolTimeout) as lost:
+        raise Failure(
+            f"数据库不可用({type(lost).__name__})",
+            f"the database is out of reach ({type(lost).__name__})",
+        ) from lost
+    except Lagging as lagging:
+        raise Failure("查询表尚未跟上账本,请稍后再试", f"{lagging}; try again") from lagging
+
+
+@contextmanager
+def asking(context: typer.Context) -> Iterator["Bureau"]:
+    """The bureau with its records brought up to the log's head."""
+    with opened(context) as bureau:
+        behind = bureau.runner.lag()
+        if behind:
+            start = bureau.runner.position()
+            with progress(context, "更新查询表", "Taking in entries", behind) as done:
+                for position in bureau.runner.catch_up():
+                    done(position - start)
+        yield bureau
+
+
+@contextmanager
+def progress(
+    context: typer.Context, zh: str, en: str, total: float
+) -> Iterator[Callable[[float], None]]:
+    """A bar on standard error with rate and time left; it is told how much is done."""
+    screen = console(error=True)
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(bar_width=30),
+        TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(), TimeRemainingColumn(),
+        console=screen, transient=True, disable=not screen.is_terminal,
+    )  # fmt: skip
+    with bar:
+        task = bar.add_task(said(context, zh, en), total=total, rate="")
+
+        def done(amount: float) -> None:
+            speed = bar.tasks[0].speed
+            rate = f"{speed:,.0f}/s" if speed and total > 1 else ""
+            bar.update(task, completed=amount, rate=rate)
+
+        yield done
+
+
+Draw = Callable[[Mapping[str, Any], Lang], Iterator[RenderableType]]
+
+
+def ask(
+    context: typer.Context,
+    question: Callable[["Bureau"], Mapping[str, Any]],
+    draw: Draw,
+    *,
+    as_json: bool,
+) -> None:
+    """Put a question and show its answer.
+
+    An amber line where a time is set back, the tables of its data, its two times and position.
+    """
+    from api.rendering import footing, heading
+
+    with asking(context) as bureau:
+        now = (bureau.ledger.today().isoformat(), bureau.ledger.moment().position)
+
+        def page(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+            yield from heading(answer["as_of"], now, lang)
+            yield from draw(answer["data"], lang)
+            yield footing(answer["as_of"], lang)
+
+        show(context, question(bureau), page, as_json=as_json)
+
+
+def show(
+    context: typer.Context,
+    answer: Mapping[str, Any],
+    draw: Draw,
+    *,
+    as_json: bool,
+) -> None:
+    """The answer as tables, or as the very bytes the API would send."""
+    import orjson
+
+    from api.entries import to_bytes
+
+    body = to_bytes(answer)
+    if as_json:
+        sys.stdout.buffer.write(body)
+        if sys.stdout.isatty():
+            sys.stdout.buffer.write(b"\n")
+        return
+    page = console()
+    for part in draw(orjson.loads(body), frame(context).lang):
+        page.print(part)
+
+
+def refused(refusal: Refusal) -> Iterator[str]:
+    """A refusal in words: what, where and by which article; Chinese first."""
+    where = [] if refusal.field is None else [f"字段 {refusal.field}"]
+    there = [] if refusal.field is None else [f"field {refusal.field}"]
+    if refusal.index is not None:
+        where.append(f"第 {refusal.index + 1} 项")
+        there.append(f"act {refusal.index + 1}")
+    if refusal.article is not None:
+        where.append(f"依据 {refusal.article}")
+        there.append(f"under {refusal.article}")
+    if refusal.position is not None:
+        where.append(f"见登记 {refusal.position}")
+        there.append(f"see entry {refusal.position}")
+    yield f"✗ {refusal.detail_zh}" + (f"({';'.join(where)})" if where else "")
+    yield f"  {refusal.detail} [{'; '.join([refusal.code, *there])}]"
+
+
+def run(app: Callable[[], Any]) -> None:
+    """Run the command line and leave with its exit code; nothing escapes as a traceback."""
+    screen = console(error=True)
+    try:
+        app()
+    except Refusal as refusal:
+        lines = list(refused(refusal))
+        code = REFUSED
+    except Failure as failure:
+        lines = [f"✗ {failure.zh}", f"  {failure.en}"]
+        code = REFUSED
+    except Exception as fault:  # noqa: BLE001 - its text may hold private values: it is not shown
+        trace = fault.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        place = f"{trace.tb_frame.f_globals['__name__']}:{trace.tb_lineno}" if trace else "?"
+        kind = type(fault).__name__
+        lines = [f"✗ 程序故障 {kind}({place})", f"  a fault of the program: {kind} at {place}"]
+        code = FAULT
+    else:
+        code = 0
+    for line in lines if code else ():
+        screen.print(line, markup=False, soft_wrap=True)
+    sys.exit(code)

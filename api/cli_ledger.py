@@ -1,0 +1,155 @@
+"""Making a ledger, serving it, and proving that its records are what its entries give.
+
+Owns `init`, `serve`, `replay` and `bench`. Invariant: `init` adds only what is not published yet,
+so running it again changes nothing.
+"""
+
+# ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli_frame import RED, Failure, console, opened, progress, said, tell
+
+if TYPE_CHECKING:
+    from domain.ledger import Ledger
+
+LOOPBACK = "127.0.0.1"
+
+replay = typer.Typer(help="重放与核验 / Rebuild and verify the records.", no_args_is_help=True)
+
+
+def init(
+    context: typer.Context,
+    pack: Annotated[
+        list[str] | None,
+        typer.Option("--pack", help="规则包代码,可多次;不给则全部 / pack code; default all"),
+    ] = None,
+) -> None:
+    """建立账本,发布规则包和工作日历 / Make the ledger; publish the law."""
+    with opened(context) as bureau:
+        published = publish_law(bureau.ledger, pack)
+        head = bureau.ledger.moment().position
+        if published:
+            listed = "、".join(published)
+            tell(context, f"已发布 {listed}。", f"Published {', '.join(published)}.")
+        else:
+            tell(context, "均已发布,未作改动。", "All is published; nothing was changed.")
+        where = bureau.settings.data if bureau.embedded else "PERSONNEL_LEDGER_DATABASE"
+        console().print(
+            said(context, f"账本 {where},位置 {head}。", f"Ledger {where}, position {head}."),
+            markup=False, soft_wrap=True,
+        )  # fmt: skip
+
+
+def publish_law(ledger: "Ledger", codes: Sequence[str] | None = None) -> list[str]:
+    """Enter the packaged packs (those named, with the ones they inherit from; by default all) and
+    every packaged calendar year, where their text is not the one published last. Answers what was
+    entered. Raises Failure for a code that is not packaged.
+    """
+    from importlib.resources import files
+
+    from domain.acts.packs import CalendarPublished, PackPublished
+    from domain.events import Document, Event, Proposal
+    from domain.law import chain, load_calendars, load_packs
+    from domain.ledger import Request
+
+    packs = load_packs()
+    if unknown := sorted(set(codes or ()) - packs.keys()):
+        raise Failure(
+            f"没有规则包 {'、'.join(unknown)};现有 {'、'.join(sorted(packs))}",
+            f"no pack {', '.join(unknown)}; there are {', '.join(sorted(packs))}",
+        )
+    wanted = {each for code in codes for each in chain(code)} if codes else packs.keys()
+    stands: dict[tuple[str, Any], str] = {}
+    for entry in ledger.entries(types=["PackPublished", "CalendarPublished"]):
+        fields = entry.fields
+        stands[entry.type, fields.get("code") or fields["year"]] = fields["text"]
+    events: dict[str, Event] = {}
+    for code, pack in sorted(packs.items()):
+        if code in wanted and stands.get(("PackPublished", code)) != pack.text:
+            events[code] = PackPublished.of(pack)
+    for year, calendar in sorted(load_calendars().items()):
+        text = (files("domain") / "packs" / f"calendar-{year}.toml").read_text("utf-8")
+        if stands.get(("CalendarPublished", year)) != text:
+            events[str(year)] = CalendarPublished(
+                calendar=str(year), year=year, published_on=calendar.published_on, text=text
+            )
+    if events:
+        paper = Document(none_because="随软件发布的规则文本,出处见正文")
+        today = ledger.today()
+        ledger.enter(Request([Proposal(e, today) for e in events.values()], document=paper))
+    return list(events)
+
+
+def serve(
+    context: typer.Context,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="端口 / port")] = 8000,
+) -> None:
+    """启动接口服务,只供本机 / Serve the API, to this machine only."""
+    import uvicorn
+
+    from api.app import create_app
+
+    with opened(context) as bureau:
+        tell(
+            context,
+            f"只监听本机 http://{LOOPBACK}:{port};尚无访问控制,其他机器不能连接。",
+            f"Listening on http://{LOOPBACK}:{port} only; there is no access control yet.",
+        )
+        if bureau.embedded:
+            tell(
+                context,
+                "内置数据库为单用户使用,数据库角色不起作用。",
+                "The embedded server is for a single user: database roles are not enforced.",
+            )
+        uvicorn.run(create_app(bureau), host=LOOPBACK, port=port, log_config=None)
+
+
+@replay.command()
+def rebuild(context: typer.Context) -> None:
+    """由账本重建查询表,查询不中断 / Rebuild the records from the log."""
+    from replay.rebuild import rebuild as run
+
+    with opened(context) as bureau:
+        with progress(context, "重建", "Rebuilding", 1.0) as done:
+            rebuilt = run(bureau.runner, bureau.database, done)
+        zh = f"已由 {rebuilt.entries} 条登记重建 {rebuilt.facts} 行。"
+        en = f"Rebuilt {rebuilt.facts} rows from {rebuilt.entries} entries."
+        console().print(said(context, zh, en))
+
+
+@replay.command()
+def verify(context: typer.Context) -> None:
+    """重放全部登记,与查询表逐行比对 / Refold the log and compare every row."""
+    from replay.verify import sentences
+    from replay.verify import verify as run
+
+    with opened(context) as bureau:
+        with progress(context, "核验", "Verifying", 1.0) as done:
+            verdict = run(bureau.runner, bureau.database, done)
+        page = console()
+        if verdict.green:
+            zh = f"✓ 一致:位置 1 至 {verdict.position},共 {verdict.rows} 行。"
+            en = f"✓ Green: entries 1 to {verdict.position}, {verdict.rows} rows."
+        else:
+            zh = f"✗ 不一致:至少 {len(verdict.differences)} 行,详见下。"
+            en = f"✗ Red: at least {len(verdict.differences)} rows differ."
+        page.print(said(context, zh, en))
+        for sentence in sentences(verdict) if not verdict.green else ():
+            page.print(sentence, markup=False)
+        if bureau.embedded:
+            tell(
+                context,
+                "内置数据库为单用户使用,数据库角色不起作用。",
+                "The embedded server is for a single user: database roles are not enforced.",
+            )
+        if not verdict.green:
+            raise typer.Exit(RED)
+
+
+def bench(context: typer.Context) -> None:
+    """如何测量性能 / How to measure."""
+    tell(context, "测量:在项目目录运行 make bench", "To measure, run: make bench")

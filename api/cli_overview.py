@@ -1,0 +1,316 @@
+"""Questions about the whole bureau: who serves where, what was entered, what is due, what is wrong.
+
+Owns `roster`, `headcount`, `unit`, `journal`, `due` and `findings`. Invariant: a list says how many
+rows it has, and where it was cut it says how to go on.
+"""
+
+# ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from api.cli_frame import Effective, Json, Lang, Recorded, UnitArg, ask
+from api.cli_person import draw_entries, draw_facets
+from api.rendering import NAMES, NOT_RECORDED, Column, pick, table, word
+
+Below = Annotated[bool, typer.Option("--below/--alone", help="含下级单位 / with units below")]
+
+
+class By(StrEnum):
+    UNIT = "unit"
+    GRADE = "grade"
+    POST = "post"
+    CATEGORY = "category"
+
+
+def roster(
+    context: typer.Context,
+    unit: UnitArg = None,
+    *,
+    below: Below = True,
+    grade: Annotated[str | None, typer.Option("--grade", help="层级 / grade")] = None,
+    post: Annotated[str | None, typer.Option("--post", help="岗位 / post")] = None,
+    category: Annotated[str | None, typer.Option("--category", help="文职、勤务")] = None,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    json: Json = False,
+) -> None:
+    """在职辅警花名册 / The auxiliaries in service."""
+    from api import answers
+
+    when = answers.When(effective, recorded)
+    ask(
+        context,
+        lambda bureau: answers.roster(
+            bureau, when, unit, below=below, grade=grade, post=post, category=category
+        ),
+        _draw_roster,
+        as_json=json,
+    )
+
+
+def headcount(
+    context: typer.Context,
+    unit: UnitArg = None,
+    *,
+    by: Annotated[By, typer.Option("--by", help="分组 / grouped by")] = By.UNIT,
+    below: Below = True,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    json: Json = False,
+) -> None:
+    """在职人数 / How many serve, by unit, grade, post or category."""
+    from api import answers
+
+    when = answers.When(effective, recorded)
+    ask(
+        context,
+        lambda bureau: answers.headcounts(bureau, when, by.value, unit, below=below),
+        _draw_headcount,
+        as_json=json,
+    )
+
+
+def unit(
+    context: typer.Context,
+    unit: UnitArg = None,
+    *,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    json: Json = False,
+) -> None:
+    """单位;不给标识则列出单位树 / A unit, or the tree of units."""
+    from api import answers
+
+    when = answers.When(effective, recorded)
+    if unit is None:
+        ask(context, lambda bureau: answers.units(bureau, when), _draw_tree, as_json=json)
+        return
+    ask(context, lambda bureau: answers.unit(bureau, unit, when), _draw_unit, as_json=json)
+
+
+def journal(
+    context: typer.Context,
+    *,
+    types: Annotated[list[str] | None, typer.Option("--type", help="事项名 / event type")] = None,
+    person: Annotated[str | None, typer.Option("--person", help="人员标识 / person")] = None,
+    unit: Annotated[str | None, typer.Option("--unit", help="单位标识 / unit")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="POS|DATE", help="此后登记的 / recorded after")
+    ] = None,
+    late: Annotated[int | None, typer.Option("--late", help="迟录不少于几天 / days late")] = None,
+    corrections: Annotated[
+        bool, typer.Option("--corrections", help="只看更正和撤销 / corrections only")
+    ] = False,
+    after: Annotated[int, typer.Option("--after", min=0, help="自此位置之后 / go on after")] = 0,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="最多几条 / rows")] = 200,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    json: Json = False,
+) -> None:
+    """登记流水 / The entries, in order."""
+    from api import answers
+
+    when = answers.When(effective, recorded)
+    tags = [f"{kind}:{i}" for kind, i in (("person", person), ("unit", unit)) if i is not None]
+    ask(
+        context,
+        lambda bureau: answers.journal(
+            bureau, when, types=types or (), tags=tags, after=after, since=since, late=late,
+            corrections=corrections, limit=limit,
+        ),
+        _draw_journal,
+        as_json=json,
+    )  # fmt: skip
+
+
+class State(StrEnum):
+    OPEN = "open"
+    OVERDUE = "overdue"
+    KEPT = "kept"
+    LATE = "late"
+    LAPSED = "lapsed"
+
+
+def due(
+    context: typer.Context,
+    *,
+    states: Annotated[
+        list[State] | None, typer.Option("--state", help="只看这些,可多次 / only these")
+    ] = None,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    json: Json = False,
+) -> None:
+    """法定期限:到期、逾期、已办 / Promises with a term: open, overdue, kept."""
+    from api import answers
+
+    when = answers.When(effective, recorded)
+    wanted = [state.value for state in states or ()]
+    ask(context, lambda bureau: answers.due(bureau, when, wanted), _draw_due, as_json=json)
+
+
+def findings(
+    context: typer.Context,
+    *,
+    person: Annotated[str | None, typer.Option("--person", help="人员标识 / person")] = None,
+    unit: Annotated[str | None, typer.Option("--unit", help="单位标识 / unit")] = None,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    json: Json = False,
+) -> None:
+    """不合规定之处及其条款 / Rules not met, with their articles."""
+    from api import answers
+
+    if (person is None) == (unit is None):
+        raise typer.BadParameter("给出 --person 或 --unit 之一 / give --person or --unit")
+    when = answers.When(effective, recorded)
+    ask(
+        context,
+        lambda bureau: answers.findings(bureau, when, person=person, unit=unit),
+        _draw_findings,
+        as_json=json,
+    )
+
+
+_STATES = {
+    "open": ("未到期", "open", ""),
+    "overdue": ("逾期未办", "overdue", "bold red"),
+    "kept": ("按期办结", "kept", "dim"),
+    "late": ("逾期办结", "late", "yellow"),
+    "lapsed": ("不再需要", "lapsed", "dim"),
+}
+_ROSTER = ("person", "number", "name", "category", "grade", "post", "unit", "host", "since")
+
+
+def _draw_roster(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    columns = [Column(NAMES[field]) for field in _ROSTER[:-1]]
+    columns.append(Column(("到岗", "since"), folds=False))
+    rows = [[_blank(line[field], lang) for field in _ROSTER] for line in data["lines"]]
+    place = data["unit"] or pick(("全局", "bureau"), lang)
+    zh, en = f"花名册 {place}:{data['count']} 人", f"Roster of {place}: {data['count']}"
+    yield table((zh, en), columns, rows, lang)
+
+
+def _blank(value: Any, lang: str) -> str:
+    return "—" if value is None else word(value, lang)
+
+
+def _draw_headcount(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    by = data["by"]
+    columns = [Column(NAMES[by]), Column(("人数", "count"), right=True)]
+    if by == "unit":
+        columns.insert(1, Column(NAMES["name"] if lang == "en" else ("名称", "name")))
+    rows = []
+    for line in data["counts"]:
+        key = pick(NOT_RECORDED, lang) if line[by] is None else word(line[by], lang)
+        named = [line["name"] or "—"] if by == "unit" else []
+        rows.append([key, *named, line["count"]])
+    yield table((f"在职 {data['count']} 人", f"In service: {data['count']}"), columns, rows, lang)
+
+
+def _draw_tree(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    units = {unit["unit"]: unit for unit in data["units"]}
+    below: dict[str | None, list[str]] = {}
+    for id_, unit in units.items():
+        parent = unit["parent"] if unit["parent"] in units else None
+        below.setdefault(parent, []).append(id_)
+    rows: list[tuple[str, str, str]] = []
+    waiting = [(id_, 0) for id_ in reversed(below.get(None, []))]
+    while waiting:
+        id_, depth = waiting.pop()
+        unit = units[id_]
+        rows.append(("  " * depth + id_, unit["name"] or "—", word(unit["state"], lang)))
+        waiting += [(child, depth + 1) for child in reversed(below.get(id_, []))]
+    columns = [
+        Column(NAMES["unit"], folds=False),
+        Column(("名称", "name")),
+        Column(NAMES["state"], folds=False),
+    ]
+    yield table((f"单位 {len(rows)} 个", f"Units: {len(rows)}"), columns, rows, lang)
+
+
+def _draw_unit(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    title = (f"单位 {data['unit']}", f"Unit {data['unit']}")
+    yield from draw_facets(title, data["facets"], lang)
+    if data["below"]:
+        words = ("直接下级", "Directly below")
+        yield Text(f"{pick(words, lang)}: {' '.join(data['below'])}")
+
+
+def _draw_journal(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    count = len(data["entries"])
+    yield draw_entries((f"登记 {count} 条", f"Entries: {count}"), data["entries"], lang)
+    if data["next"] is not None:
+        words = (f"未完,续看:--after {data['next']}", f"more: --after {data['next']}")
+        yield Text(pick(words, lang), style="yellow")
+
+
+def _draw_findings(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    columns = [
+        Column(("登记", "entry"), right=True, folds=False),
+        Column(("生效日", "effective"), folds=False),
+        Column(("事项", "event"), least=8),
+        Column(("对象", "about")),
+        Column(("问题", "finding"), least=20),
+        Column(("依据", "article")),
+        Column(("强度", "strength"), folds=False),
+    ]
+    rows: list[tuple[Any, ...]] = []
+    for entry in data["entries"]:
+        head = (
+            entry["position"],
+            entry["effective"],
+            pick((entry["zh"], entry["en"]), lang),
+            " ".join(entry["tags"]),
+        )
+        for one in entry["findings"]:
+            said = one["zh" if lang == "zh" else "en"]
+            strength = f"{word(one['strength'], lang)} {word(one['status'], lang)}"
+            rows.append((*head, said, one["article"] or "—", strength))
+        if not entry["legible"]:
+            said = pick(("所需内容已销毁,不能再判断", "erased: it can no longer be judged"), lang)
+            rows.append((*head, said, "—", "—"))
+    yield table((f"问题 {len(rows)} 项", f"Findings: {len(rows)}"), columns, rows, lang)
+
+
+def _draw_due(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    columns = [
+        Column(("最后一日", "last day"), folds=False),
+        Column(("状态", "state"), folds=False),
+        Column(("逾期", "late"), right=True, folds=False),
+        Column(("事项", "what"), least=18),
+        Column(("对象", "about")),
+        Column(("单位", "unit")),
+        Column(("起算", "from"), folds=False),
+        Column(("依据", "article")),
+    ]
+    rows = []
+    for item in data["items"]:
+        zh, en, style = _STATES[item["state"]]
+        days = ("工作日", " workdays") if item["workdays"] else ("日", " days")
+        deadline = item["deadline"]
+        rows.append(
+            (
+                deadline["due"] + ("?" if deadline["provisional"] else ""),
+                Text(pick((zh, en), lang), style),
+                f"{item['late']}{pick(days, lang)}" if item["late"] else "",
+                item["zh" if lang == "zh" else "en"],
+                item["subject"],
+                item["unit"] or "—",
+                f"{item['started_on']}",
+                item["article"],
+            )
+        )
+    yield table((f"期限 {len(rows)} 项", f"Promises: {len(rows)}"), columns, rows, lang)
+    if any(item["deadline"]["provisional"] for item in data["items"]):
+        words = (
+            "? 该年工作日历尚未发布,日期为暂定。",
+            "? the year's calendar is not published yet.",
+        )
+        yield Text(pick(words, lang), style="dim")

@@ -1,0 +1,368 @@
+"""Questions about one person: the record, the history, what two moments differ in, the pay.
+
+Owns `find`, `record`, `history`, `compare` and `pay`. Invariant: an entry that no longer stands is
+shown, and shown as such.
+"""
+
+# ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from api.cli_frame import Effective, Json, Lang, PersonArg, Recorded, ask
+from api.rendering import (
+    NONE,
+    NOT_RECORDED,
+    Column,
+    content,
+    instant,
+    money,
+    period,
+    pick,
+    table,
+    word,
+)
+
+STANDING = {
+    "stands": ("有效", "stands"),
+    "superseded": ("被更正", "superseded"),
+    "annulled": ("已撤销", "annulled"),
+}
+STYLES = {"superseded": "strike", "annulled": "strike red"}
+
+
+def find(
+    context: typer.Context,
+    *,
+    number: Annotated[str | None, typer.Option("--number", help="辅警编号 / number")] = None,
+    name: Annotated[bool, typer.Option("--name", help="按姓名,另行输入 / by name")] = False,
+    id_number: Annotated[
+        bool, typer.Option("--id-number", help="按身份证号,另行输入 / by ID number")
+    ] = False,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    json: Json = False,
+) -> None:
+    """按编号、姓名或身份证号查人员标识 / A person's id by number, name or ID number."""
+    from api import answers
+
+    when = answers.When(effective, recorded)
+    # private values are asked for, so that no shell history keeps them
+    named = typer.prompt("姓名 / name", err=True) if name else None
+    cited = typer.prompt("身份证号 / ID number", err=True, hide_input=True) if id_number else None
+    ask(
+        context,
+        lambda bureau: answers.lookup(bureau, when, number=number, name=named, id_number=cited),
+        _draw_found,
+        as_json=json,
+    )
+
+
+def record(
+    context: typer.Context,
+    person: PersonArg,
+    *,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    json: Json = False,
+) -> None:
+    """一个人的全部档案事项 / Everything that holds for a person."""
+    from api import answers
+
+    when = answers.When(effective, recorded)
+    ask(context, lambda bureau: answers.record(bureau, person, when), _draw_record, as_json=json)
+
+
+def history(
+    context: typer.Context,
+    person: PersonArg,
+    *,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    json: Json = False,
+) -> None:
+    """一个人的全部登记,含更正和撤销 / Every entry about a person, corrected ones too."""
+    from api import answers
+
+    when = answers.When(effective, recorded)
+    ask(context, lambda bureau: answers.history(bureau, person, when), _draw_history, as_json=json)
+
+
+def compare(
+    context: typer.Context,
+    person: PersonArg,
+    *,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    before_effective: Annotated[
+        str | None, typer.Option("--before-effective", metavar="DATE", help="前者的生效时点")
+    ] = None,
+    before_recorded: Annotated[
+        str | None, typer.Option("--before-recorded", metavar="POS|DATE", help="前者的认知时点")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """两个时点之间有何不同,由哪些登记造成 / What two moments differ in, and why."""
+    from api import answers
+
+    before = answers.When(before_effective or effective, before_recorded or recorded)
+    after = answers.When(effective, recorded)
+    ask(
+        context,
+        lambda bureau: answers.compare(bureau, person, before, after),
+        _draw_compare,
+        as_json=json,
+    )
+
+
+def pay(
+    context: typer.Context,
+    person: PersonArg,
+    *,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="YYYY-MM", help="自哪个月 / first month")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="YYYY-MM", help="至哪个月 / last month")
+    ] = None,
+    before: Annotated[
+        str | None,
+        typer.Option("--compare-recorded", metavar="POS|DATE", help="与当时所知相比,应补多少"),
+    ] = None,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    json: Json = False,
+) -> None:
+    """薪酬:逐月,以及因更正应补发的 / Pay by month, and what a late change makes owed."""
+    from api import answers
+
+    when = answers.When(effective, recorded)
+    ask(
+        context,
+        lambda bureau: answers.pay(
+            bureau, person, when, first_month=first, last_month=last, before=before
+        ),
+        _draw_pay,
+        as_json=json,
+    )
+
+
+def _draw_found(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    columns = [Column((h, e)) for h, e in _CARD]
+    rows = [[word(card[field], lang) for _, field in _CARD] for card in data["persons"]]
+    yield table(("人员", "Persons"), columns, rows, lang)
+
+
+_CARD = (("人员", "person"), ("编号", "number"), ("姓名", "name"), ("单位", "unit"))
+
+
+def _draw_record(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    person = data["person"]
+    yield from draw_facets((f"人员 {person}", f"Person {person}"), data["facets"], lang)
+    if data["spells"]:
+        columns = [
+            Column(("在职期间", "in service"), folds=False),
+            Column(("登记", "entry"), right=True),
+            Column(("离职", "left")),
+            Column(("登记", "entry"), right=True),
+        ]
+        rows = [
+            (
+                period(s["since"], s["last_day"], lang),
+                s["entry"],
+                content(s["left"], lang) if s["left"] else "—",
+                s["left_by"] or "—",
+            )
+            for s in data["spells"]
+        ]
+        yield table(("历次任职", "Spells of service"), columns, rows, lang)
+
+
+def draw_facets(
+    title: tuple[str, str], facets: Sequence[Mapping[str, Any]], lang: str
+) -> Iterator[RenderableType]:
+    """What holds of each facet; the facets nothing is recorded of in one line below."""
+    columns = [
+        Column(("事项", "facet"), least=10),
+        Column(("内容", "value")),
+        Column(("期间", "period"), folds=False),
+        Column(("登记", "entry"), right=True),
+    ]
+    rows: list[tuple[Any, ...]] = []
+    silent = []
+    for facet in facets:
+        name = pick((facet["zh"], facet["en"]), lang)
+        past = [f for f in facet.get("on_record", ()) if f not in facet["facts"]]
+        if not facet["facts"] and not past:
+            silent.append(name)
+        rows += [(_slotted(name, f), _said(f, lang), *_when(f, lang)) for f in facet["facts"]]
+        for fact in past:
+            words = (f"{_said(fact, lang)}(已不生效)", f"{_said(fact, lang)} (no longer in force)")
+            rows.append((_slotted(name, fact), Text(pick(words, lang), "dim"), *_when(fact, lang)))
+    yield table(title, columns, rows, lang)
+    if silent:
+        zh, en = f"未登记:{'、'.join(silent)}", f"Not recorded: {', '.join(silent)}"
+        yield Text(pick((zh, en), lang), style="dim")
+
+
+def _slotted(name: str, fact: Mapping[str, Any]) -> str:
+    return f"{name}({fact['slot']})" if fact["slot"] else name
+
+
+def _said(fact: Mapping[str, Any], lang: str) -> str:
+    value = fact["value"]
+    if value is None:
+        return pick(NONE, lang)
+    return content({k: v for k, v in value.items() if k != "person"} or value, lang)
+
+
+def _when(fact: Mapping[str, Any], lang: str) -> tuple[str, str]:
+    entries = str(fact["entry"])
+    if fact["ended_by"]:
+        entries += f"→{fact['ended_by']}"
+    return period(fact["since"], fact["last_day"], lang), entries
+
+
+def _draw_history(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    title = (f"人员 {data['person']} 的登记", f"Entries about person {data['person']}")
+    yield draw_entries(title, data["entries"], lang)
+
+
+def draw_entries(
+    title: tuple[str, str], entries: Sequence[Mapping[str, Any]], lang: str
+) -> RenderableType:
+    """Entries as rows: when recorded, from when, how late, what, on which paper, what became."""
+    judged = bool(entries) and "standing_by" in entries[0]
+    columns = [
+        Column(("位置", "pos."), right=True, folds=False),
+        Column(("登记时间", "recorded"), folds=False),
+        Column(("生效日", "effective"), folds=False),
+        Column(("迟录", "late"), right=True, folds=False),
+        Column(("事项", "event"), least=8),
+        Column(("内容", "content"), least=16),
+        Column(("文号", "document")),
+        Column(("状态", "standing"), least=6) if judged else Column(("对象", "about")),
+    ]
+    rows = []
+    for entry in entries:
+        state = entry["standing"] if judged else ""
+        became = _became(entry, lang) if judged else " ".join(entry["tags"])
+        document = entry.get("document") or {}
+        cells = (
+            entry["position"],
+            instant(entry["recorded_at"])[:16],
+            entry["effective"],
+            entry["lag_days"],
+            pick((entry["zh"], entry["en"]), lang),
+            _content(entry, lang),
+            document.get("number") or document.get("none_because") or "—",
+            became,
+        )
+        rows.append([Text(str(cell), STYLES.get(state, "")) for cell in cells])
+    return table(title, columns, rows, lang)
+
+
+def _became(entry: Mapping[str, Any], lang: str) -> str:
+    words = [pick(STANDING[entry["standing"]], lang)]
+    if entry["standing_by"]:
+        words.append(f"→{entry['standing_by']}")
+    if entry.get("future"):
+        words.append(pick(("未生效", "future"), lang))
+    if entry["mood"] == "attested":
+        words.append(word("attested", lang))
+    return "\n".join(words)
+
+
+def _content(entry: Mapping[str, Any], lang: str) -> str:
+    """The entry's own fields, but for the long texts of packs, and why it was entered."""
+    fields = {k: v for k, v in entry["fields"].items() if k not in ("person", "text")}
+    said = word(fields, lang)
+    if entry.get("reason"):
+        said += " " + pick((f"理由:{entry['reason']}", f"because: {entry['reason']}"), lang)
+    return said.strip()
+
+
+def _draw_compare(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    before = data["before"]
+    zh = f"与 生效 {before['effective']}、认知位置 {before['recorded']} 相比"
+    en = f"Compared with effective {before['effective']}, recorded {before['recorded']}"
+    columns = [
+        Column(("事项", "facet")),
+        Column(("前", "before")),
+        Column(("后", "after")),
+        Column(("造成差异的登记", "made by entries")),
+    ]
+    rows = [
+        (
+            _slotted(pick((d["zh"], d["en"]), lang), d),
+            _facts(d["before"], lang),
+            _facts(d["after"], lang),
+            " ".join(map(str, d["entries"])),
+        )
+        for d in data["differences"]
+    ]
+    yield table((zh, en), columns, rows, lang)
+    if not rows:
+        yield Text(pick(("没有不同。", "No difference."), lang))
+
+
+def _facts(facts: Sequence[Mapping[str, Any]], lang: str) -> str:
+    if not facts:
+        return pick(NOT_RECORDED, lang)
+    return "\n".join(f"{_said(f, lang)} {period(f['since'], f['last_day'], lang)}" for f in facts)
+
+
+def _draw_pay(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    columns = [
+        Column(("月份", "month"), folds=False),
+        Column(("层级", "grade")),
+        Column(("金额(元)", "yuan"), right=True),
+        Column(("未能计薪天数", "days not priced"), right=True),
+        Column(("依据登记", "entries")),
+    ]
+    rows = []
+    for month in data["months"]:
+        parts = month["segments"]
+        grades = dict.fromkeys(part["level"]["grade"] for part in parts)
+        entries = sorted({entry for part in parts for entry in part["entries"]})
+        rows.append(
+            (
+                month["month"][:7],
+                "、".join(pick(NOT_RECORDED, lang) if g is None else g for g in grades),
+                money(month["amount"]),
+                month["unpriced"] or "",
+                " ".join(map(str, entries)),
+            )
+        )
+    total = money(sum(month["amount"] for month in data["months"]))
+    zh, en = f"{data['person']} 的薪酬,合计 {total} 元", f"Pay of {data['person']}: {total} yuan"
+    yield table((zh, en), columns, rows, lang)
+    if "differences" in data:
+        yield _draw_owed(data, lang)
+
+
+def _draw_owed(data: Mapping[str, Any], lang: str) -> RenderableType:
+    columns = [
+        Column(("月份", "month"), folds=False),
+        Column(("原计", "before"), right=True),
+        Column(("现计", "after"), right=True),
+        Column(("应补", "owed"), right=True),
+        Column(("造成差异的登记", "made by entries")),
+    ]
+    rows = [
+        (
+            each["month"][:7],
+            money(each["before"]),
+            money(each["after"]),
+            money(each["owed"]),
+            " ".join(map(str, each["entries"])) or "—",
+        )
+        for each in data["differences"]
+    ]
+    owed = money(data["owed"])
+    zh = f"与位置 {data['before']} 所知相比,应补 {owed} 元"
+    return table((zh, f"Owed since position {data['before']}: {owed} yuan"), columns, rows, lang)

@@ -1,0 +1,186 @@
+"""What can be wrong with a row, in words that a clerk can act on.
+
+Owns the faults of rows and the checks across the columns of one row. Invariant: no wording holds a
+cell's text; a fault carries that apart, with whether it is private.
+
+A fault rejects the row or only warns. What contradicts itself is rejected, because only the clerk
+can tell which half is wrong and a record is not opened on a guess: an ID number that fails its
+check character or contradicts the sex or birth date, a contract that ended before the hire, two
+rows for one person. What is merely absent is loaded and not recorded (a missing hire date). What
+was unlawful but may well have happened is loaded too, for auditors ask for it (hired under 18).
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import cache
+from typing import Any, NamedTuple
+
+from domain.acts.people import id_number_fault
+from domain.refusals import Refusal
+from domain.workdays import add_months
+
+ADULT_MONTHS = 18 * 12
+"""A labour contract from 16 on is lawful, but the recruitment conditions (招聘条件) ask for 18."""
+
+
+class Reason(NamedTuple):
+    """Why a row is rejected or doubted, and how to mend it."""
+
+    rule: str
+    zh: str
+    en: str
+    mend_zh: str = ""
+    mend_en: str = ""
+    rejects: bool = True
+
+
+class Fault(NamedTuple):
+    """A reason, at a cell. `other` is another row that is part of it.
+
+    `cell` is for the clerk's eyes; where it is `private` it belongs in no log, metric or message.
+    """
+
+    file: str
+    row: int
+    heading: str | None
+    cell: str
+    private: bool
+    reason: Reason
+    other: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Fault({self.file!r}, {self.row}, {self.heading!r}, {self.reason.rule!r})"
+
+
+ID_CHECKSUM = Reason(
+    "id-checksum", "身份证号校验码不符", "the ID number fails its check character",
+    "对照身份证改正号码", "correct it from the ID card",
+)  # fmt: skip
+ID_MALFORMED = Reason(
+    "id-malformed", "身份证号不是18位或所含出生日期不存在",
+    "the ID number has not 18 characters, or no such birth date exists",
+    "对照身份证改正;该列须为文本格式,否则后几位会丢失",
+    "correct it from the ID card; the column must be text, or its last digits are lost",
+)  # fmt: skip
+SEX_CONTRADICTS_ID = Reason(
+    "sex-contradicts-id", "性别与身份证号不符", "the sex contradicts the ID number",
+    "核对后改正其一;户籍登记确属如此的,将性别留空,建账后再登记人员信息变更",
+    "correct one of them; if both are truly so, leave the sex blank and enter it afterwards",
+)  # fmt: skip
+BIRTH_CONTRADICTS_ID = Reason(
+    "birth-contradicts-id", "出生日期与身份证号不符", "the birth date contradicts the ID number",
+    "对照身份证改正其一", "correct one of them from the ID card",
+)  # fmt: skip
+UNDER_18 = Reason(
+    "under-18-at-hire", "入职时未满18周岁", "under 18 when hired",
+    "已照录;日期有误的,建账后更正", "entered as it stands; correct it if a date is wrong",
+    rejects=False,
+)  # fmt: skip
+CONTRACT_BEFORE_HIRE = Reason(
+    "contract-ends-before-hire", "合同期限早于入职时间", "the contract ends before the hire",
+    "核对入职时间与合同期限,改正其一", "correct one of the two dates",
+)  # fmt: skip
+DUPLICATE = Reason(
+    "duplicate", "与前面一行完全重复", "repeats an earlier row in every respect",
+    "无须处理,前一行已采用", "nothing to do: the earlier row was taken",
+)  # fmt: skip
+CONFLICTING = Reason(
+    "conflicting-duplicate", "同一人员或编号有内容不同的两行",
+    "two rows for one person or number differ",
+    "保留正确的一行", "keep the row that is right",
+)  # fmt: skip
+ENDS_FIRST = Reason(
+    "ends-before-it-begins", "结束早于开始", "it ends before it begins",
+    "核对起止日期", "check both dates",
+)  # fmt: skip
+NO_DAY = Reason(
+    "blank-effective-day", "没有可作生效日的日期", "no date that could be its effective day",
+    "补填日期", "supply the date",
+)  # fmt: skip
+NO_ACT = Reason(
+    "no-act", "按映射该行不对应任何事项", "the mapping gives no act for this row",
+    "补充映射的条件", "add a condition to the mapping",
+)  # fmt: skip
+KNOWN_PERSON = Reason(
+    "known-person", "账本中已有持此身份证号的人员",
+    "the ledger has a person with this ID number already",
+    "已建档人员的变动按事项逐项登记", "enter what has changed as acts on that record",
+)  # fmt: skip
+MONTH_ONLY = Reason(
+    "month-only", "日期只到月", "the date names only a month",
+    "已取该月首日(期限取末日),知道日期的请补全",
+    "its first day is taken (of a term, its last); supply the day if known", rejects=False,
+)  # fmt: skip
+
+
+@cache
+def at_column(rule: str, column: str, heading: str) -> Reason:
+    """The faults that any column may have: blank, missing, unknown, or no certain date."""
+    match rule:
+        case "blank":
+            return Reason(f"blank-{column}", f"{heading}为空", f"{heading} is blank",
+                          f"补填{heading}", f"fill in {heading}")  # fmt: skip
+        case "missing":
+            return Reason(
+                f"missing-{column}", f"{heading}未填", f"{heading} is missing",
+                "已照录为未记载,查明后补登", "entered as not recorded; add it when it is known",
+                rejects=False,
+            )  # fmt: skip
+        case "unknown":
+            return Reason(
+                f"unknown-{column}", f"{heading}不在已知之列", f"{heading} is none that is known",
+                "改为已知名称,或在映射中增补该名称或别名",
+                "use a known name, or add this name or alias to the mapping",
+            )  # fmt: skip
+        case "ambiguous-date":
+            return Reason(
+                rule, f"{heading}有歧义(1990.1 可能是1月或10月)", f"{heading} may be month 1 or 10",
+                "写成 1990-01 或 1990-10", "write 1990-01 or 1990-10",
+            )  # fmt: skip
+    return Reason(
+        rule, f"{heading}不是存在的日期", f"{heading} is not a date that exists",
+        "改为存在的日期,如 2021-08-03", "write a date that exists, as 2021-08-03",
+    )  # fmt: skip
+
+
+@cache
+def bad_value(event_zh: str, event_en: str, field: str) -> Reason:
+    """A value that its event type does not take."""
+    return Reason("bad-value", f"{event_zh}的 {field} 取值不合要求",
+                  f"{event_en} does not take this value of {field}",
+                  "改正该值或映射", "correct the value or the mapping")  # fmt: skip
+
+
+def refused(refusal: Refusal) -> Reason:
+    """What the ledger answered when the row's acts were entered."""
+    return Reason(f"refused-{refusal.code}", f"账本不予登记:{refusal.detail_zh}",
+                  f"refused by the ledger: {refusal.detail}",
+                  "核对该人员已有登记", "check what stands on this person's record")  # fmt: skip
+
+
+def id_fault(number: str) -> Reason | None:
+    """What is wrong with an ID number, None where nothing is."""
+    fault = id_number_fault(number)
+    if fault is None:
+        return None
+    return ID_CHECKSUM if fault == "校验码不符" else ID_MALFORMED
+
+
+def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, Reason]]:
+    """Columns of one row that contradict each other; each with the column to point at."""
+    number: str | None = values.get("id-number")
+    born: date | None = values.get("birth-date")
+    hired: date | None = values.get("hire-date")
+    contract: date | None = values.get("contract-last-day")
+    if number is not None:
+        by_number = date.fromisoformat(f"{number[6:10]}-{number[10:12]}-{number[12:14]}")
+        if values.get("sex") in ("1", "2") and int(number[16]) % 2 != int(values["sex"]) % 2:
+            yield "sex", SEX_CONTRADICTS_ID
+        if born is not None and born != by_number:
+            yield "birth-date", BIRTH_CONTRADICTS_ID
+        born = born or by_number
+    if hired is not None:
+        if born is not None and hired < add_months(born, ADULT_MONTHS):
+            yield "hire-date", UNDER_18
+        if contract is not None and contract < hired:
+            yield "contract-last-day", CONTRACT_BEFORE_HIRE

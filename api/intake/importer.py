@@ -1,0 +1,195 @@
+"""The door for old workbooks and histories: plan, then enter.
+
+Owns the entering of a plan. Invariant: what a row stands for is entered once, whatever is repeated
+or broken off: its event ids are derived from its system, key and edition.
+"""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+import structlog
+
+from api.intake.checking import KNOWN_PERSON, Fault, Reason, refused
+from api.intake.mapping import Mapping, load_mapping
+from api.intake.planning import OF_NO_ROW, FileCount, Plan, Planner, count_rows, sources
+from api.intake.rows import Draft
+from api.intake.values import folded
+from domain.events import Actor, Document, Proposal, Source
+from domain.ledger import Ledger, Refused, Request
+from domain.refusals import AlreadyRecorded
+
+Progress = Callable[[int, int], None]
+"""(rows done, rows in all); called some thousands of rows apart."""
+
+_TOGETHER = 4_000
+_UNIT_NAMES = ("UnitEstablished", "UnitRenamed")
+_logger = structlog.get_logger(__name__)
+
+
+class Report(NamedTuple):
+    """What entering a plan did. `events`: entries gained, by type; `position`: the head after."""
+
+    batch: UUID
+    files: list[FileCount]
+    events: Counter[str]
+    already: int
+    rejected: list[Fault]
+    position: int
+    seconds: float
+
+
+class Importer:
+    """Imports into one ledger. What is imported is attested: it happened, and is not judged now."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def plan(
+        self, files: Iterable[Path], mapping: Mapping | str | Path, dated: date | None = None
+    ) -> Plan:
+        """What the files (or folders of files) would enter. Nothing is entered.
+
+        `dated` is the date of the sheets where no title gives it. Raises BadInput, MissingField,
+        TooLarge for a file or a mapping that cannot be used; a faulty row is in the plan.
+        """
+        if not isinstance(mapping, Mapping):
+            mapping = load_mapping(mapping)
+        found = sources(files, mapping)
+        plan = Planner(mapping, found, self._unit_names(), dated).run()
+        for drafts in _chunks(plan.drafts):
+            ids = [draft.made[0].event_id for draft in drafts]
+            plan.already |= self._ledger.log.by_event_id(ids).keys()
+        self._reject_known_persons(plan)
+        return plan
+
+    def _unit_names(self) -> dict[str, str]:
+        """Folded name → unit, for names that one unit alone has had."""
+        names: dict[str, str] = {}
+        shared: set[str] = set()
+        for entry in self._ledger.entries(types=_UNIT_NAMES):
+            for field in ("name", "short_name"):
+                name, unit = folded(entry.fields.get(field)), entry.fields["unit"]
+                if name and names.setdefault(name, unit) != unit:
+                    shared.add(name)
+        return {name: unit for name, unit in names.items() if name not in shared}
+
+    def _reject_known_persons(self, plan: Plan) -> None:
+        """A new row with an ID number that the ledger holds is not entered: which of the two is
+        right, and what has changed since, is for the clerk to say.
+        """
+        ledger, known = self._ledger, set[int]()
+        for drafts in _chunks([d for d in plan.drafts if d.made[0].event_id not in plan.already]):
+            blinds = {
+                blind: draft
+                for draft in drafts
+                for made in draft.made
+                for name, mark in type(made.event).private.items()
+                if mark.unique and (value := getattr(made.event, name)) is not None
+                for blind in [ledger.vault.blind(mark.unique, str(value))]
+            }
+            for blind in ledger.log.claimed("id-number", list(blinds)):
+                known.add(id(blinds[blind]))
+        plan.rejected += [f for d in plan.drafts if id(d) in known
+                          for f in _faults(plan, d, KNOWN_PERSON)]  # fmt: skip
+        plan.drafts = [draft for draft in plan.drafts if id(draft) not in known]
+
+    def enter(
+        self, plan: Plan, progress: Progress | None = None, actor: Actor | None = None
+    ) -> Report:
+        """Enter a plan; a row that the ledger refuses is rejected and the others go on.
+
+        May be broken off and run again: nothing is entered twice. Raises a Refusal only where the
+        ledger can take nothing (ClockBehind).
+        """
+        started = time.monotonic()
+        waiting: deque[Draft] = deque()
+        already: set[UUID] = set()
+        events: Counter[str] = Counter()
+        kept: list[Draft] = []
+        rejected = list(plan.rejected)
+        requests = self._requests(plan, actor or Actor(), waiting, already, kept)
+        total = len(plan.drafts)
+        for answer in self._ledger.enter_many(requests):
+            draft = waiting.popleft()
+            if isinstance(answer, Refused):
+                if answer.refusal.category == "unavailable":
+                    raise answer.refusal
+                if not _stands(draft, answer):
+                    rejected += _faults(plan, draft, refused(answer.refusal))
+                    continue
+            elif answer.replayed:
+                already.add(draft.made[0].event_id)
+            else:
+                events.update(entered.type for entered in answer.entries)
+            kept.append(draft)
+            if progress is not None and not len(kept) % 1_000:
+                progress(len(kept), total)
+        if progress is not None:
+            progress(total, total)
+        report = Report(
+            plan.batch, count_rows(plan, kept, rejected, already), events, len(already), rejected,
+            self._ledger.log.head(), time.monotonic() - started,
+        )  # fmt: skip
+        _logger.info("imported", batch=str(plan.batch), entries=events.total(),
+                     already=report.already, rejected=len(rejected))  # fmt: skip
+        return report
+
+    def _requests(
+        self, plan: Plan, actor: Actor, waiting: deque[Draft], already: set[UUID],
+        kept: list[Draft],
+    ) -> Iterator[Request]:  # fmt: skip
+        """The requests that the log has not yet; `waiting` holds their drafts in step."""
+        for drafts in _chunks(plan.drafts):
+            ids = [draft.made[0].event_id for draft in drafts]
+            known = self._ledger.log.by_event_id(ids)
+            for draft in drafts:
+                if draft.made[0].event_id in known:
+                    already.add(draft.made[0].event_id)
+                    kept.append(draft)
+                else:
+                    waiting.append(draft)
+                    yield _request(plan, draft, actor)
+
+
+def _request(plan: Plan, draft: Draft, actor: Actor) -> Request:
+    mapping = plan.mapping
+    source = Source(system=mapping.system, key=draft.key, version=plan.edition(draft))
+    proposals = [
+        Proposal(
+            made.event, made.effective, until=made.until, occurred=made.occurred, ends=made.ends,
+            event_id=made.event_id, source=source,
+        )
+        for made in draft.made
+    ]  # fmt: skip
+    digest = plan.digests[draft.sheet] if draft.sheet != OF_NO_ROW else None
+    document = Document(none_because=f"补登:{mapping.zh}", sha256=digest)
+    return Request(
+        proposals, mood="attested", actor=actor, document=document,
+        request_id=str(plan.batch), attested_by=mapping.attested_by,
+    )  # fmt: skip
+
+
+def _stands(draft: Draft, answer: Refused) -> bool:
+    """Whether the ledger has this unit already, entered by other means."""
+    unit = type(draft.made[0].event).__name__ == "UnitEstablished"
+    return unit and isinstance(answer.refusal, AlreadyRecorded)
+
+
+def _faults(plan: Plan, draft: Draft, reason: Reason) -> list[Fault]:
+    """The rows of a draft, rejected; none for a draft that no row stands for."""
+    if draft.sheet == OF_NO_ROW:
+        return [Fault(draft.key, 0, None, "", False, reason)]
+    file = plan.files[draft.sheet]
+    return [Fault(file, row, None, "", False, reason) for row in (draft.row, *draft.same)]
+
+
+def _chunks(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
+    rest = iter(drafts)
+    while chunk := list(islice(rest, _TOGETHER)):
+        yield chunk

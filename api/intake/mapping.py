@@ -1,0 +1,302 @@
+"""Mappings: which column means what, and which acts a row stands for.
+
+Owns the language of mappings: one TOML file, named and versioned, for rosters and histories alike.
+Invariant: whatever a mapping names exists: columns, lists, event types, their fields; an unknown
+key is refused, and so is a heading that is neither mapped nor set aside with a reason.
+
+In a mapping `"{column}"` stands for a value as it is and `"cpd-{column}"` for a text made with it;
+other text stands for itself. Besides the sheet's columns there are `{person}` (the id of the row's
+person), `{sheet-date}`, `{row-key}` and, in an opening, `{earliest}` (the first day of which the
+files know the person).
+"""
+
+import re
+import tomllib
+from datetime import date
+from fnmatch import fnmatch
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from api.intake.values import heading_of
+from domain.acts import load
+from domain.acts.units import Kind
+from domain.events import REGISTRY, Code, Id
+from domain.refusals import BadInput
+
+load()
+
+_PLACE = re.compile(r"\{([a-z][a-z0-9-]*)\}")
+_BUILT_IN = {"person", "sheet-date", "row-key"}
+
+Turn = Literal["first", "up", "down", "aside"]
+"""A tracked value is seen first, rises, falls, or changes where no order is declared."""
+
+Name = Annotated[str, Field(pattern="^[a-z][a-z0-9-]*$")]
+Texts = Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Column(_Part):
+    """A column of the sheet, found by any of its headings.
+
+    `kind`: how a cell is read; `last-day` takes a bare month as its last day. `values`: the words
+    that may stand there and what each means ("" is none), or the name of one of the mapping's
+    lists. `blank`: what an empty cell does. `private`: its cells are shown to the clerk alone.
+    """
+
+    heading: Texts
+    kind: Literal[
+        "text", "name", "code", "identifier", "id-number", "date", "last-day", "year", "unit"
+    ] = "text"
+    values: dict[str, str] | str | None = None
+    blank: Literal["allow", "warn", "reject"] = "allow"
+    private: bool = False
+
+
+class Act(_Part):
+    """An act that a row stands for, where every condition of `when` holds.
+
+    `when`: column → the words it may have, "" for blank, "*" for anything but blank. `turn`: the
+    tracked value took this turn. `effective`, `occurred`: the first of these that the row has.
+    `last_day` is the last day on which what the act writes holds. `ends` names, by its `label`, the
+    act of the same row whose fact this one ends.
+    """
+
+    event: str
+    fields: dict[str, str]
+    effective: Texts = Field(min_length=1)
+    last_day: str | None = None
+    occurred: Texts = []
+    when: dict[str, list[str]] = {}
+    turn: Turn | None = None
+    label: str | None = None
+    ends: str | None = None
+
+    def places(self) -> set[str]:
+        texts = [*self.fields.values(), *self.effective, *self.occurred, self.last_day or ""]
+        return {place for text in texts for place in _PLACE.findall(text)} | self.when.keys()
+
+
+class Tracking(_Part):
+    """A column of which only the changes are acts; `steps` orders its values, where that is known.
+
+    Rows of one `period` have no order of their own: they are taken so that fewest changes result.
+    """
+
+    column: Name
+    period: Name
+    steps: dict[str, int] = {}
+
+
+class Otherwise(_Part):
+    """Why a row for which no act is meant is set aside, under this condition."""
+
+    rule: Name
+    zh: str
+    en: str
+    when: dict[str, list[str]] = {}
+
+
+class Sheet(_Part):
+    """One kind of sheet, known by its file's name.
+
+    `person`: what tells persons apart in this system. `key`: what tells rows apart in it for ever;
+    without one a row is known by what stands in it. `unique`: columns of which no two rows share a
+    value. `unused`: headings that are left out, and why.
+    """
+
+    name: Name
+    files: Texts
+    tab: str | None = None
+    person: str
+    key: str | None = None
+    unique: list[Name] = []
+    columns: dict[Name, Column]
+    unused: dict[str, str] = {}
+    track: Tracking | None = None
+    act: list[Act] = Field(min_length=1)
+    otherwise: list[Otherwise] = []
+
+    @cached_property
+    def headings(self) -> dict[str, list[str]]:
+        """Each heading, and the columns read from it."""
+        named: dict[str, list[str]] = {heading_of(heading): [] for heading in self.unused}
+        for name, column in self.columns.items():
+            for heading in column.heading:
+                named.setdefault(heading_of(heading), []).append(name)
+        return named
+
+    def matches(self, file: str) -> bool:
+        return any(fnmatch(file.lower(), pattern.lower()) for pattern in self.files)
+
+    @model_validator(mode="after")
+    def _named_columns_exist(self) -> Self:
+        known = self.columns.keys() | _BUILT_IN
+        used = {p for act in self.act for p in act.places()} | set(self.unique)
+        used |= {c for other in self.otherwise for c in other.when}
+        used |= set(_PLACE.findall(self.person + (self.key or "")))
+        if self.track is not None:
+            used |= {self.track.column, self.track.period}
+        if unknown := sorted(used - known):
+            raise ValueError(f"sheet {self.name} has no column {', '.join(unknown)}")
+        labels = {act.label for act in self.act}
+        if lost := sorted({act.ends for act in self.act if act.ends} - labels):
+            raise ValueError(f"sheet {self.name} has no act labelled {', '.join(lost)}")
+        if any(act.turn for act in self.act) != (self.track is not None):
+            raise ValueError(f"sheet {self.name}: turns and tracking go together")
+        return self
+
+
+class Unit(_Part):
+    """A unit of the sheets, established where the ledger has it not.
+
+    `since`: the day it was established, else the first day on which the files know it.
+    """
+
+    unit: Id
+    name: Code
+    aliases: list[str] = []
+    kind: Kind = "department"
+    parent: Id | None = None
+    division: Code | None = None
+    since: date | None = None
+
+
+class UnitCodes(_Part):
+    """Units known by code alone: each code found becomes a unit, `{code}` in its id and name."""
+
+    unit: str
+    name: str
+    kind: Kind = "department"
+    parent: Id | None = None
+
+
+class Mapping(_Part):
+    """A mapping, checked. `edition` is the version of the source's data, the sheet's date if none.
+
+    `dated` is the date of the sheets where their title does not give one: 截至2021年8月1日.
+    `derive_persons`: ids are derived from what tells persons apart, else it is the id itself.
+    `since`: column → sheet; the earliest day a person has in it is a place of the opening, where it
+    is no later than `{earliest}`.
+    """
+
+    format: Literal[1]
+    name: Name
+    version: Code
+    zh: str
+    en: str
+    system: Code
+    edition: Code | None = None
+    attested_by: Code
+    dated: date | None = None
+    derive_persons: bool = True
+    lists: dict[Name, dict[str, str]] = {}
+    unit: list[Unit] = []
+    unit_codes: UnitCodes | None = None
+    opening: list[Act] = []
+    since: dict[Name, Name] = {}
+    sheet: list[Sheet] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _events_exist(self) -> Self:
+        for act in [*self.opening, *(act for sheet in self.sheet for act in sheet.act)]:
+            event = REGISTRY.get(act.event)
+            if event is None:
+                raise ValueError(f"there is no event type {act.event}")
+            if unknown := sorted(act.fields.keys() - event.model_fields.keys()):
+                raise ValueError(f"{act.event} has no field {', '.join(unknown)}")
+            if lacking := sorted(
+                name
+                for name, field in event.model_fields.items()
+                if field.is_required() and name not in act.fields
+            ):
+                raise ValueError(f"{act.event} requires {', '.join(lacking)}")
+        return self
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        opened = {"person", "earliest"} | self.since.keys()
+        for act in self.opening:
+            if unknown := sorted(act.places() - opened):
+                raise ValueError(f"the opening has no {', '.join(unknown)}")
+        columns = {f"{s.name}.{c}" for s in self.sheet for c in s.columns}
+        if unknown := sorted(f"{sheet}.{since}" for since, sheet in self.since.items()
+                             if f"{sheet}.{since}" not in columns):  # fmt: skip
+            raise ValueError(f"there is no column {', '.join(unknown)}")
+        for sheet in self.sheet:
+            for name, column in sheet.columns.items():
+                if isinstance(column.values, str) and column.values not in self.lists:
+                    raise ValueError(f"column {name} names no list of this mapping")
+        units = [unit.unit for unit in self.unit]
+        for place, unit in enumerate(self.unit):
+            if unit.parent is not None and unit.parent not in units[:place]:
+                raise ValueError(f"unit {unit.unit} stands before its parent")
+        return self
+
+    def words(self, column: Column) -> dict[str, str] | None:
+        """The words that may stand in a column and what each means; None where any may."""
+        return self.lists[column.values] if isinstance(column.values, str) else column.values
+
+    def sheet_of(self, file: str) -> Sheet | None:
+        return next((sheet for sheet in self.sheet if sheet.matches(file)), None)
+
+
+def names() -> list[str]:
+    """The mappings that come with the program."""
+    folder = files("api.intake") / "mappings"
+    found = [path.name for path in folder.iterdir() if path.name.endswith(".toml")]
+    return sorted(name.removesuffix(".toml") for name in found)
+
+
+def load_mapping(source: str | Path) -> Mapping:
+    """A mapping by name, or from a TOML file. Raises BadInput, field "mapping" and where in it."""
+    if isinstance(source, str) and source in names():
+        text = (files("api.intake") / "mappings" / f"{source}.toml").read_text("utf-8")
+    elif Path(source).is_file():
+        text = Path(source).read_text("utf-8")
+    else:
+        raise BadInput(
+            f"no mapping {source}; there are {', '.join(names())}", field="mapping",
+            zh=f"没有映射 {source};现有 {'、'.join(names())}",
+        )  # fmt: skip
+    return parse_mapping(text)
+
+
+def parse_mapping(text: str) -> Mapping:
+    """A mapping from its TOML text. Raises BadInput."""
+    try:
+        return Mapping.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as fault:
+        raise BadInput(f"the mapping is not TOML: {fault}", field="mapping",
+                       zh=f"映射不是合格的 TOML:{fault}") from fault  # fmt: skip
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        at = ".".join(map(str, first["loc"])) or "mapping"
+        raise BadInput(f"{at}: {first['msg']}", field=f"mapping.{at}",
+                       zh=f"映射 {at} 处有误:{first['msg']}") from fault  # fmt: skip
+
+
+class Template:
+    """A text with `{places}`; what stands alone keeps its type, and a blank place makes None."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._whole = match[1] if (match := _PLACE.fullmatch(text)) else None
+        self._places = _PLACE.findall(text)
+
+    def of(self, values: dict[str, Any]) -> Any:
+        if self._whole is not None:
+            return values.get(self._whole)
+        if not self._places:
+            return self._text or None
+        found = {place: values.get(place) for place in self._places}
+        if any(value is None for value in found.values()):
+            return None
+        return _PLACE.sub(lambda match: str(found[match[1]]), self._text)

@@ -1,0 +1,191 @@
+"""Workbooks and text files as rows under headings.
+
+Owns finding the heading row among titles, merged cells and footers. Invariant: every row below the
+headings is given with the number that the clerk's own program shows, its cells as they were.
+"""
+
+import codecs
+import csv
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+    load_workbook,
+)
+
+from api.intake.values import Cell, folded, heading_of
+from domain.refusals import BadInput, TooLarge
+
+MOST_BYTES = 512 << 20
+WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".et", ".ods")
+TEXTS = (".csv", ".csv.gz")
+_TITLE_ROWS = 20
+_OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_FOOTERS = (
+    "合计", "总计", "小计", "共计", "填表人", "制表人", "审核人", "负责人", "填报", "注:", "说明:",
+)  # fmt: skip
+
+
+class Row(NamedTuple):
+    """`number` counts from 1 as spreadsheets do; a text file's headings are row 1."""
+
+    number: int
+    cells: Sequence[Cell]
+
+
+class Table(NamedTuple):
+    """`headings` by column (blank where there is none), `title` what stands above them."""
+
+    file: str
+    sha256: str
+    sheet: str
+    title: str
+    headings: list[str]
+    rows: Iterator[Row]
+
+
+def read(path: Path, wanted: Collection[str], tab: str | None = None) -> Table:
+    """The table in this file whose headings are among `wanted`; its footer is left out.
+
+    `tab` names a sheet; without it the visible sheet with the most wanted headings is read.
+    Raises BadInput, TooLarge: unknown kind of file, protected, damaged, no heading row, no such
+    sheet. Every refusal has `field` "file" and names the file.
+    """
+    if not path.is_file():
+        raise _refused(path, "there is no such file", "文件不存在")
+    if path.stat().st_size > MOST_BYTES:
+        raise TooLarge(f"{path.name} is larger than {MOST_BYTES >> 20} MiB", field="file")
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    name = path.name.lower()
+    if name.endswith(TEXTS):
+        sheets = [("", _text_rows(path, content))]
+    elif name.endswith(WORKBOOKS):
+        sheets = _sheets(path, content, tab)
+    else:
+        raise _refused(path, "not a workbook or a CSV file", "不是工作簿或 CSV 文件")
+    best = max((_Headed.find(sheet, rows, wanted) for sheet, rows in sheets), default=None,
+               key=lambda headed: headed.hits)  # fmt: skip
+    if best is None or best.hits < min(2, len(wanted)):
+        raise _refused(path, "no row holds the headings of the mapping", "找不到映射所列的表头行")
+    return Table(path.name, digest, best.sheet, best.title, best.headings, best.rows)
+
+
+class _Headed(NamedTuple):
+    """A sheet and its likeliest heading row."""
+
+    hits: int
+    sheet: str
+    title: str
+    headings: list[str]
+    rows: Iterator[Row]
+
+    @classmethod
+    def find(cls, sheet: str, rows: Iterator[Row], wanted: Collection[str]) -> "_Headed":
+        top: list[Row] = []
+        for row in rows:
+            top.append(row)
+            if len(top) == _TITLE_ROWS:
+                break
+        hits, at = 0, 0
+        for index, row in enumerate(top):
+            found = sum(heading_of(cell) in wanted for cell in row.cells)
+            if found > hits:
+                hits, at = found, index
+        if not top:
+            return cls(0, sheet, "", [], iter(()))
+        above = top[at - 1].cells if at else ()
+        headings = [
+            _heading(cell, above[column] if column < len(above) else None, wanted)
+            for column, cell in enumerate(top[at].cells)
+        ]
+        title = " ".join(dict.fromkeys(folded(c) for row in top[:at] for c in row.cells if c))
+        return cls(hits, sheet, title, headings, _body([*top[at + 1 :]], rows))
+
+
+def _heading(cell: Cell, above: Cell, wanted: Collection[str]) -> str:
+    """A heading, with the group above it where only the two together are wanted."""
+    alone = heading_of(cell)
+    grouped = f"{heading_of(above)}/{alone}"
+    return grouped if grouped in wanted else alone
+
+
+def _body(first: Iterable[Row], rest: Iterator[Row]) -> Iterator[Row]:
+    """The rows of data: without blank ones, sums and signatures."""
+    for row in chain(first, rest):
+        text = next((text for cell in row.cells if (text := folded(cell))), "")
+        if text and not text.startswith(_FOOTERS):
+            yield row
+
+
+def _text_rows(path: Path, content: bytes) -> Iterator[Row]:
+    if path.name.lower().endswith(".gz"):
+        try:
+            with gzip.open(io.BytesIO(content)) as packed:
+                content = packed.read(MOST_BYTES + 1)
+        except (OSError, EOFError, zlib.error) as fault:
+            raise _refused(path, "the compressed file is damaged", "压缩文件已损坏") from fault
+        if len(content) > MOST_BYTES:
+            raise TooLarge(f"{path.name} unpacks to more than {MOST_BYTES >> 20} MiB", field="file")
+    try:
+        text = content.removeprefix(codecs.BOM_UTF8).decode()
+    except UnicodeDecodeError:
+        try:
+            text = content.decode("gb18030")
+        except UnicodeDecodeError as fault:
+            raise _refused(path, "neither UTF-8 nor GB18030", "既非 UTF-8 也非 GB18030") from fault
+    rows = csv.reader(io.StringIO(text, newline=""))
+    return (Row(number, cells) for number, cells in enumerate(rows, 1))
+
+
+def _sheets(path: Path, content: bytes, tab: str | None) -> list[tuple[str, Iterator[Row]]]:
+    if content.startswith(_OLE) and _ENCRYPTED in content:
+        raise _protected(path)
+    try:
+        book = load_workbook(io.BytesIO(content))
+    except PasswordError as fault:
+        raise _protected(path) from fault
+    except (CalamineError, OSError, ValueError) as fault:
+        raise _refused(path, "the workbook cannot be read", "工作簿无法读取") from fault
+    names = [
+        sheet.name
+        for sheet in book.sheets_metadata
+        if sheet.typ == SheetTypeEnum.WorkSheet
+        and (sheet.name == tab if tab else sheet.visible == SheetVisibleEnum.Visible)
+    ]
+    if tab and not names:
+        raise _refused(path, f"there is no sheet {tab}", f"没有工作表“{tab}”")
+    return [(name, _sheet_rows(book, name)) for name in names]
+
+
+def _sheet_rows(book: CalamineWorkbook, name: str) -> Iterator[Row]:
+    sheet: CalamineSheet = book.get_sheet_by_name(name)
+    cells = sheet.to_python(skip_empty_area=False)
+    for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
+        for row in cells[top : bottom + 1]:
+            row[left : right + 1] = [cells[top][left]] * len(row[left : right + 1])
+    return (Row(number, row) for number, row in enumerate(cells, 1))
+
+
+def _protected(path: Path) -> BadInput:
+    return _refused(
+        path, "the workbook is protected by a password; save it without one and try again",
+        "工作簿设有打开密码,请另存为无密码的文件后再导入",
+    )  # fmt: skip
+
+
+def _refused(path: Path, en: str, zh: str) -> BadInput:
+    return BadInput(f"{path.name}: {en}", zh=f"{path.name}:{zh}", field="file")

@@ -1,0 +1,89 @@
+"""Rejected rows, given back to the clerk: the row as it was, and why.
+
+Owns the files of rejected rows. Invariant: each has its sheet's own headings, so that it can be
+mended and imported again; they hold private cells and are for the clerk alone.
+"""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+
+import xlsxwriter
+
+from api.intake.checking import Fault
+from api.intake.planning import Plan
+from api.intake.reading import Row, read
+from api.intake.values import Cell, text_of
+
+MOST_WORKBOOK_ROWS = 100_000
+_ADDED = ["原行号", "规则", "原因", "如何改正", "Reason", "How to mend"]
+
+
+def write_rejected(plan: Plan, rejected: Iterable[Fault], folder: Path) -> list[Path]:
+    """One file for each source with rejected rows, `rejected-…`; .csv for over 100,000 rows."""
+    by_file: defaultdict[str, defaultdict[int, list[Fault]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for fault in rejected:
+        by_file[fault.file][fault.row].append(fault)
+    written = []
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in plan.paths:
+        if faults := by_file.get(path.name):
+            rows = _rows(plan, path, faults)
+            stem = folder / f"rejected-{path.name.split('.')[0]}"
+            if len(faults) > MOST_WORKBOOK_ROWS:
+                written.append(_write_text(stem.with_suffix(".csv"), rows))
+            else:
+                written.append(_write_workbook(stem.with_suffix(".xlsx"), rows))
+    return written
+
+
+def _rows(plan: Plan, path: Path, faults: dict[int, list[Fault]]) -> Iterator[list[Cell]]:
+    """The headings, then each rejected row with what is wrong with it."""
+    sheet = next(s for s in plan.mapping.sheet if s.matches(path.name))
+    table = read(path, sheet.headings, sheet.tab)
+    yield [*table.headings, *_ADDED]
+    width = len(table.headings)
+    for row in table.rows:
+        if row.number in faults:
+            yield [*_padded(row, width), *_said(row, faults[row.number])]
+
+
+def _padded(row: Row, width: int) -> Sequence[Cell]:
+    return [*row.cells, *[""] * (width - len(row.cells))][:width]
+
+
+def _said(row: Row, faults: list[Fault]) -> list[Cell]:
+    reasons = [fault.reason for fault in faults]
+    others = [f"(第{fault.other}行)" if fault.other else "" for fault in faults]
+    return [
+        row.number,
+        "\n".join(reason.rule for reason in reasons),
+        "\n".join(reason.zh + other for reason, other in zip(reasons, others, strict=True)),
+        "\n".join(reason.mend_zh for reason in reasons),
+        "\n".join(reason.en for reason in reasons),
+        "\n".join(reason.mend_en for reason in reasons),
+    ]
+
+
+def _write_text(path: Path, rows: Iterable[list[Cell]]) -> Path:
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file).writerows([text_of(cell) for cell in row] for row in rows)
+    return path
+
+
+def _write_workbook(path: Path, rows: Iterable[list[Cell]]) -> Path:
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(path, options) as book:
+        sheet = book.add_worksheet("退回")
+        day = book.add_format({"num_format": "yyyy-mm-dd"})
+        for number, row in enumerate(rows):
+            for column, cell in enumerate(row):
+                if isinstance(cell, date | datetime):
+                    sheet.write_datetime(number, column, cell, day)
+                else:
+                    sheet.write(number, column, cell)
+    return path

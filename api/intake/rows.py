@@ -1,0 +1,342 @@
+"""From a row to the acts it stands for.
+
+Owns the reading of a row's columns and the making of its events. Invariant: an event id depends
+only on the system, the row's key, the edition and the act's place in the mapping.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from functools import partial
+from hashlib import sha256
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
+
+from pydantic import ValidationError
+
+from api.intake.checking import (
+    ENDS_FIRST,
+    MONTH_ONLY,
+    NO_ACT,
+    NO_DAY,
+    Fault,
+    Reason,
+    at_column,
+    bad_value,
+    contradictions,
+    id_fault,
+)
+from api.intake.mapping import Act, Column, Mapping, Sheet, Template, Turn
+from api.intake.reading import Row, Table
+from api.intake.values import (
+    Cell,
+    Day,
+    UnreadableError,
+    code_of,
+    day_of,
+    folded,
+    heading_of,
+    identifier_of,
+    name_of,
+    text_of,
+    year_of,
+)
+from domain.events import REGISTRY, Event
+from domain.refusals import BadInput
+
+NAMESPACE = UUID("3c5e8f0a-6d0b-4f0e-9a53-7d1c2b9e4a61")
+
+Values = dict[str, Any]
+
+
+class Made(NamedTuple):
+    """An act made of a row; `ends` is the event id of the fact it ends."""
+
+    event_id: UUID
+    event: Event
+    effective: date
+    until: date | None
+    occurred: date | None
+    ends: UUID | None
+
+
+class Draft:
+    """The acts of one row, to be entered together. `same` are rows that say the same."""
+
+    __slots__ = ("key", "made", "row", "same", "sheet")
+
+    def __init__(self, sheet: int, row: int, key: str, made: tuple[Made, ...]) -> None:
+        self.sheet = sheet
+        self.row = row
+        self.key = key
+        self.made = made
+        self.same: list[int] = []
+
+    @property
+    def day(self) -> date:
+        return self.made[0].effective
+
+    @property
+    def place(self) -> tuple[date, int, int, int]:
+        """The order of a person's acts, by day; of those that begin together the longest first, so
+        that what ends sooner lies on top of what goes on.
+        """
+        first = self.made[0]
+        length = (first.until or date.max) - first.effective
+        return (first.effective, -length.days, self.sheet, self.row)
+
+
+class ReasonError(Exception):
+    """A row that makes no act; `column` is the column at fault, where one is."""
+
+    def __init__(self, reason: Reason, column: str | None = None) -> None:
+        self.reason = reason
+        self.column = column
+        super().__init__(reason.rule)
+
+
+class ActMaker:
+    """One act of a mapping, ready to be made of values."""
+
+    def __init__(self, act: Act, number: int) -> None:
+        self.act = act
+        self.number = number
+        self._cls = REGISTRY[act.event]
+        self._fields = [(name, Template(text)) for name, text in act.fields.items()]
+        self._effective = [Template(text) for text in act.effective]
+        self._occurred = [Template(text) for text in act.occurred]
+        self._last_day = Template(act.last_day) if act.last_day else None
+
+    def make(self, values: Values, event_id: UUID, ends: UUID | None) -> Made:
+        """Raises ReasonError."""
+        effective = _first(self._effective, values)
+        if effective is None:
+            raise ReasonError(NO_DAY)
+        until = None
+        if self._last_day is not None and (last := self._last_day.of(values)) is not None:
+            until = last + timedelta(days=1)
+            if until <= effective:
+                raise ReasonError(ENDS_FIRST)
+        fields = {
+            name: value
+            for name, template in self._fields
+            if (value := template.of(values)) is not None
+        }
+        try:
+            event = self._cls(**fields)
+        except ValidationError as fault:
+            field = ".".join(map(str, fault.errors()[0]["loc"]))
+            raise ReasonError(bad_value(self._cls.zh, self._cls.en, field)) from None
+        return Made(event_id, event, effective, until, _first(self._occurred, values), ends)
+
+
+def _first(templates: Iterable[Template], values: Values) -> Any:
+    return next((v for template in templates if (v := template.of(values)) is not None), None)
+
+
+def holds(conditions: dict[str, list[str]], values: Values) -> bool:
+    """Whether a row has, in every column named, one of the words listed."""
+    for column, words in conditions.items():
+        value = values.get(column)
+        if str("" if value is None else value) not in words and (value is None or "*" not in words):
+            return False
+    return True
+
+
+class Makers:
+    """The acts of one sheet, or of the opening, made of values under one system and edition."""
+
+    def __init__(self, acts: Sequence[Act], system: str, edition: str) -> None:
+        self._makers = [ActMaker(act, number) for number, act in enumerate(acts)]
+        self._scope = f"{system}|{edition}|"
+
+    def make(self, values: Values, key: str, turn: Turn | None = None) -> tuple[Made, ...]:
+        """The acts whose conditions hold; empty where none does. Raises ReasonError."""
+        made: list[Made] = []
+        labels: dict[str, UUID] = {}
+        for maker in self._makers:
+            act = maker.act
+            if act.turn != turn or not holds(act.when, values):
+                continue
+            event_id = uuid5(NAMESPACE, f"{self._scope}{key}|{maker.number}")
+            if act.ends is not None and act.ends not in labels:
+                continue
+            made.append(maker.make(values, event_id, labels[act.ends] if act.ends else None))
+            if act.label is not None:
+                labels[act.label] = event_id
+        return tuple(made)
+
+
+class UnitNames:
+    """The units that a sheet may mean, by folded name, alias or code."""
+
+    def __init__(self, mapping: Mapping, known: dict[str, str]) -> None:
+        self._by_name = dict(known)
+        for unit in mapping.unit:
+            for name in (unit.unit, unit.name, *unit.aliases):
+                self._by_name[folded(name)] = unit.unit
+        self._codes = mapping.unit_codes
+        self.codes_found: dict[str, str] = {}
+
+    def find(self, cell: Cell) -> str | None:
+        """The unit's id, None for a blank cell. Raises UnreadableError."""
+        if self._codes is None:
+            name = folded(cell)
+            if name and name not in self._by_name:
+                raise UnreadableError("unknown")
+            return self._by_name.get(name)
+        code = code_of(cell)
+        if not code:
+            return None
+        unit = self._codes.unit.format(code=code)
+        self.codes_found[unit] = code
+        return unit
+
+
+class RowReader:
+    """Reads the rows of one table under its sheet's mapping."""
+
+    def __init__(self, mapping: Mapping, sheet: Sheet, table: Table, dated: date | None,
+                 units: UnitNames) -> None:  # fmt: skip
+        self.sheet = sheet
+        self.table = table
+        self._mapping = mapping
+        self._dated = dated
+        self._places = _places(sheet, table)
+        self._columns = [
+            (name, at, column, self._reader(column, units))
+            for name, column in sheet.columns.items()
+            if (at := self._places.get(name)) is not None
+        ]
+        self._person = Template(sheet.person)
+        self._key = Template(sheet.key) if sheet.key else None
+
+    def _reader(self, column: Column, units: UnitNames) -> Callable[[Cell], Any]:
+        words = self._mapping.words(column)
+        if words is not None:
+            return partial(_meaning, {folded(word): code for word, code in words.items()})
+        match column.kind:
+            case "name":
+                return name_of
+            case "code":
+                return code_of
+            case "identifier" | "id-number":
+                return identifier_of
+            case "date" | "last-day":
+                return partial(day_of, last=column.kind == "last-day")
+            case "year":
+                return year_of
+            case "unit":
+                return units.find
+        return folded
+
+    def fault(
+        self, row: Row, column: str | None, reason: Reason, other: int | None = None
+    ) -> Fault:
+        at = self._places.get(column) if column else None
+        if column is None or at is None:
+            return Fault(self.table.file, row.number, None, "", False, reason, other)
+        cell = text_of(row.cells[at]) if at < len(row.cells) else ""
+        private = self.sheet.columns[column].private
+        heading = self.table.headings[at]
+        return Fault(self.table.file, row.number, heading, cell, private, reason, other)
+
+    def read(self, row: Row) -> tuple[Values, list[Fault]]:
+        """A row's values, with `{person}`, `{sheet-date}` and `{row-key}`, and what is wrong."""
+        values: Values = {"sheet-date": self._dated}
+        faults = []
+        width = len(row.cells)
+        for name, at, column, reader in self._columns:
+            cell = row.cells[at] if at < width else None
+            try:
+                value = reader(cell)
+            except UnreadableError as fault:
+                faults.append(self._column_fault(row, name, column, fault.rule))
+                continue
+            if isinstance(value, Day):
+                if not value.exact and column.kind != "year":
+                    faults.append(self.fault(row, name, MONTH_ONLY))
+                value = value.day
+            elif value == "":
+                value = None
+            if value is None and column.blank != "allow" and not folded(cell):
+                rule = "blank" if column.blank == "reject" else "missing"
+                faults.append(self._column_fault(row, name, column, rule))
+            elif column.kind == "id-number" and value is not None:
+                reason = id_fault(value)
+                if reason is not None:
+                    faults.append(self.fault(row, name, reason))
+                    value = None
+            values[name] = value
+        faults += [self.fault(row, *contradiction) for contradiction in contradictions(values)]
+        person = self._person.of(values)
+        values["person"] = person and self.person_id(person)
+        values["row-key"] = self._row_key(row, values)
+        return values, faults
+
+    def _column_fault(self, row: Row, name: str, column: Column, rule: str) -> Fault:
+        return self.fault(row, name, at_column(rule, name, column.heading[0]))
+
+    def person_id(self, person: str) -> str:
+        return person_id(self._mapping, person)
+
+    def _row_key(self, row: Row, values: Values) -> str:
+        key = self._key.of(values) if self._key else None
+        if key is None:
+            key = sha256("\x1f".join(map(text_of, row.cells)).encode()).hexdigest()[:24]
+        return f"{self.sheet.name}:{key}"
+
+    def otherwise(self, values: Values) -> Reason:
+        """Why no act is meant for a row with these values."""
+        for other in self.sheet.otherwise:
+            if holds(other.when, values):
+                return Reason(other.rule, other.zh, other.en)
+        return NO_ACT
+
+
+def person_id(mapping: Mapping, person: str) -> str:
+    """The id of a person whom the mapping's system knows so."""
+    if not mapping.derive_persons:
+        return person
+    return uuid5(NAMESPACE, f"{mapping.system}|person|{person}").hex
+
+
+def _meaning(words: dict[str, str], cell: Cell) -> str | None:
+    text = folded(cell)
+    if not text:
+        return words.get("")
+    if text not in words:
+        raise UnreadableError("unknown")
+    return words[text]
+
+
+def _places(sheet: Sheet, table: Table) -> dict[str, int]:
+    """Column name → place in the row. Raises BadInput for a heading that the mapping leaves open,
+    that stands there twice, or that is lacking though it may not be blank.
+    """
+    places: dict[str, int] = {}
+    wanted = sheet.headings
+    for at, heading in enumerate(table.headings):
+        if not heading:
+            continue
+        if heading not in wanted:
+            raise _column_refused(table, f"column {heading} is neither mapped nor set aside",
+                                  f"列“{heading}”既未映射也未注明不采用")  # fmt: skip
+        for name in wanted[heading]:
+            if name in places:
+                raise _column_refused(table, f"two columns could be {name}",
+                                      f"有两列都可作 {name}")  # fmt: skip
+            places[name] = at
+    for name, column in sheet.columns.items():
+        if name not in places and column.blank == "reject":
+            heading = heading_of(column.heading[0])
+            raise _column_refused(table, f"there is no column {heading}", f"缺少列“{heading}”")
+    return places
+
+
+def _column_refused(table: Table, en: str, zh: str) -> BadInput:
+    return BadInput(f"{table.file}: {en}", zh=f"{table.file}:{zh}", field="file")
+
+
+def lone(faults: Iterable[Fault]) -> Iterator[Fault]:
+    """The faults that reject."""
+    return (fault for fault in faults if fault.reason.rejects)

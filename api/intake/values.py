@@ -1,0 +1,138 @@
+"""What stands in a cell, as a value: text, numbers typed as text, dates in every style found.
+
+Owns the reading of one cell. Invariant: a cell is read in one way or refused; nothing is guessed.
+"""
+
+import re
+import unicodedata
+from calendar import monthrange
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+Cell = str | float | int | bool | date | datetime | time | timedelta | None
+
+_SERIAL_EPOCH = date(1899, 12, 30)
+_FIRST_SERIAL, _LAST_SERIAL = 10_000, 73_050  # 1927-05-18 … 2099-12-31
+_FIRST_YEAR, _LAST_YEAR = 1900, 2100
+_DAY = re.compile(
+    r"(\d{4})\s?[-./年]\s?(\d{1,2})\s?[-./月]\s?(\d{1,2})\s?日?(?:[ T]0?0:00(?::00)?)?"
+)
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
+_MONTH = re.compile(r"(\d{4})\s?[-./年]\s?(\d{1,2})\s?月?")
+_COMPACT_MONTH = re.compile(r"(\d{4})(\d{2})")
+_SERIAL = re.compile(r"\d{5}")
+_TRAILING_ZEROS = re.compile(r"\.0+$")
+
+
+class UnreadableError(ValueError):
+    """A cell that is none of what its column holds; `rule` says how."""
+
+    def __init__(self, rule: str) -> None:
+        self.rule = rule
+        super().__init__(rule)
+
+
+class Day(NamedTuple):
+    """A date as a cell gives it; `exact` is false where the cell names only a month."""
+
+    day: date
+    exact: bool = True
+
+
+def text_of(cell: Cell) -> str:
+    """A cell as the clerk sees it."""
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, datetime) and cell.time() == time():
+        return cell.date().isoformat()
+    return str(cell)
+
+
+@lru_cache(maxsize=100_000)
+def _folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def folded(cell: Cell) -> str:
+    """Text with full-width forms and runs of spaces made plain."""
+    return _folded(text_of(cell))
+
+
+def heading_of(cell: Cell) -> str:
+    """A heading without spaces, line breaks and marks of obligation: 姓　名* reads 姓名."""
+    return folded(cell).replace(" ", "").strip("*:")
+
+
+def name_of(cell: Cell) -> str:
+    """A person's name. Rare characters stay as they are; the padding of 张　三 goes."""
+    words = unicodedata.normalize("NFC", text_of(cell)).split()
+    spaced = any(word.isascii() for word in words)
+    return (" " if spaced else "").join(words)
+
+
+def identifier_of(cell: Cell) -> str:
+    """A number that names something: 编号, 工号, 身份证号."""
+    return folded(cell).replace(" ", "").upper()
+
+
+def code_of(cell: Cell) -> str:
+    """A code; a whole number that a program wrote as 44.0 is 44."""
+    return _TRAILING_ZEROS.sub("", folded(cell))
+
+
+def day_of(cell: Cell, *, last: bool = False) -> Day | None:
+    """A date, None where the cell is blank. Raises UnreadableError.
+
+    Reads 2021-08-03, 2021.8.3, 2021/8/3, 2021年8月3日, 20210803, a spreadsheet's serial number,
+    and months (2021.8, 2021年8月, 202108): their first day, or the last one where `last` is set.
+    """
+    if isinstance(cell, datetime):
+        return Day(_in_range(cell.date()))
+    if isinstance(cell, date):
+        return Day(_in_range(cell))
+    text = folded(cell)
+    if not text:
+        return None
+    if isinstance(cell, float) and re.fullmatch(r"\d{4}\.\d", text):
+        raise UnreadableError("ambiguous-date")  # the number 1990.1 may have been typed as 1990.10
+    return _day_in(text, last)
+
+
+@lru_cache(maxsize=100_000)
+def _day_in(text: str, last: bool) -> Day:
+    if match := _DAY.fullmatch(text) or _COMPACT.fullmatch(text):
+        year, month, day = map(int, match.groups())
+        return Day(_date(year, month, day))
+    if _SERIAL.fullmatch(text) and _FIRST_SERIAL <= int(text) <= _LAST_SERIAL:
+        return Day(_SERIAL_EPOCH + timedelta(days=int(text)))
+    if match := _MONTH.fullmatch(text) or _COMPACT_MONTH.fullmatch(text):
+        first = _date(int(match[1]), int(match[2]), 1)
+        days = monthrange(first.year, first.month)[1]
+        return Day(first.replace(day=days) if last else first, exact=False)
+    raise UnreadableError("impossible-date")
+
+
+def year_of(cell: Cell) -> Day | None:
+    """The first day of a year, None where the cell is blank. Raises UnreadableError."""
+    text = code_of(cell).removesuffix("年")
+    if not text:
+        return None
+    if not re.fullmatch(r"\d{4}", text):
+        raise UnreadableError("impossible-date")
+    return Day(_date(int(text), 1, 1))
+
+
+def _date(year: int, month: int, day: int) -> date:
+    try:
+        return _in_range(date(year, month, day))
+    except ValueError:
+        raise UnreadableError("impossible-date") from None
+
+
+def _in_range(day: date) -> date:
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise UnreadableError("impossible-date")
+    return day

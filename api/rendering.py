@@ -1,0 +1,230 @@
+"""Answers as dense tables: 100 columns, Chinese first, never a blank.
+
+Owns how a value, a period and an answer's two times are written. Invariant: none, not recorded and
+erased are three different words, and no value can carry terminal control codes or markup.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+NOT_RECORDED = ("未登记", "not recorded")
+NONE = ("无", "none")
+ERASED = ("已销毁", "erased")
+OPEN = ("至今", "open")
+YES = ("是", "yes")
+NO = ("否", "no")
+
+Words = tuple[str, str]
+"""Chinese, English."""
+
+_SHANGHAI = ZoneInfo("Asia/Shanghai")
+_CONTROL = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) != "\n"}
+
+NAMES: dict[str, Words] = {
+    "person": ("人员", "person"),
+    "officer": ("民警", "officer"),
+    "unit": ("单位", "unit"),
+    "host": ("借调单位", "host unit"),
+    "name": ("姓名", "name"),
+    "number": ("编号", "number"),
+    "grade": ("层级", "grade"),
+    "ladder": ("层级序列", "ladder"),
+    "post": ("岗位", "post"),
+    "category": ("类别", "category"),
+    "state": ("状态", "state"),
+    "form": ("用工形式", "form"),
+    "agency": ("派遣机构", "agency"),
+    "kind": ("种类", "kind"),
+    "sex": ("性别", "sex"),
+    "birth_date": ("出生日期", "birth date"),
+    "id_number": ("身份证号", "ID number"),
+    "ethnic_group": ("民族", "ethnic group"),
+    "education": ("学历", "education"),
+    "phone": ("电话", "phone"),
+    "since": ("自", "since"),
+    "until": ("止", "until"),
+    "last_day": ("末日", "last day"),
+    "parent": ("上级", "parent"),
+    "ground": ("事由", "ground"),
+    "amount": ("金额", "amount"),
+    "title": ("职务", "title"),
+    "seat": ("席位", "seat"),
+}
+VALUES: dict[str, Words] = {
+    "civilian": ("文职", "civilian"),
+    "field": ("勤务", "field"),
+    "in": ("在职", "in service"),
+    "left": ("离职", "left"),
+    "active": ("存续", "active"),
+    "dissolved": ("已撤销", "dissolved"),
+    "merged": ("已合并", "merged"),
+    "split": ("已拆分", "split"),
+    "direct": ("直接聘用", "direct"),
+    "dispatched": ("劳务派遣", "dispatched"),
+    "ordered": ("决定", "ordered"),
+    "attested": ("佐证", "attested"),
+    "retired": ("退休", "retired"),
+    "resigned": ("辞职", "resigned"),
+    "terminated": ("解除", "terminated"),
+    "expired": ("终止", "expired"),
+    "died": ("死亡", "died"),
+    "in-force": ("施行", "in force"),
+    "reported": ("据报道", "reported"),
+    "draft": ("草案", "draft"),
+    "station": ("派出所", "station"),
+    "department": ("部门", "department"),
+    "bureau": ("公安局", "bureau"),
+    "block": ("禁止", "block"),
+    "warn": ("提示", "warn"),
+}
+CODES: dict[tuple[str, str], Words] = {
+    ("sex", "0"): ("未知", "unknown"),
+    ("sex", "1"): ("男", "male"),
+    ("sex", "2"): ("女", "female"),
+    ("sex", "9"): ("未说明", "not stated"),
+}
+"""Codes that mean something only in their field."""
+
+
+class Column(NamedTuple):
+    """A column: its heading, and how its cells behave when the line is full."""
+
+    words: Words
+    right: bool = False
+    folds: bool = True
+    least: int | None = None
+
+
+def pick(words: Words, lang: str) -> str:
+    return words[1] if lang == "en" else words[0]
+
+
+def plain(text: str) -> str:
+    """Text without control codes: a stored value cannot drive the reader's terminal."""
+    return text.translate(_CONTROL)
+
+
+def word(value: Any, lang: str) -> str:
+    """One value as a reader sees it; structures become `name=value` lists."""
+    if value is None:
+        return pick(NONE, lang)
+    if isinstance(value, bool):
+        return pick(YES if value else NO, lang)
+    if isinstance(value, Mapping):
+        if value.get("erased") is True:
+            return pick(ERASED, lang)
+        held = {k: v for k, v in value.items() if v is not None}
+        return " ".join(f"{named(k, lang)}={_coded(k, v, lang)}" for k, v in held.items())
+    if isinstance(value, list | tuple):
+        return ("、" if lang == "zh" else ", ").join(word(v, lang) for v in value) or "—"
+    text = str(value)
+    return pick(VALUES[text], lang) if text in VALUES else plain(text)
+
+
+def _coded(field: str, value: Any, lang: str) -> str:
+    code = (field, value) if isinstance(value, str) else None
+    return pick(CODES[code], lang) if code in CODES else word(value, lang)
+
+
+def content(value: Any, lang: str) -> str:
+    """What a fact says: a lone field needs no name."""
+    if isinstance(value, Mapping) and len(value) == 1 and "erased" not in value:
+        return word(next(iter(value.values())), lang)
+    return word(value, lang)
+
+
+def named(field: str, lang: str) -> str:
+    return pick(NAMES[field], lang) if field in NAMES else field
+
+
+def money(fen: int | None) -> str:
+    """Fen as yuan with two decimals, exactly."""
+    if fen is None:
+        return "—"
+    sign = "-" if fen < 0 else ""
+    yuan, rest = divmod(abs(fen), 100)
+    return f"{sign}{yuan:,}.{rest:02d}"
+
+
+def instant(text: str | None) -> str:
+    """A recorded instant in Shanghai time, to the second."""
+    if not text:
+        return "—"
+    return datetime.fromisoformat(text).astimezone(_SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def last(day: str | None, lang: str) -> str:
+    return day or pick(OPEN, lang)
+
+
+def table(
+    title: Words, columns: Sequence[Column], rows: Iterable[Sequence[Any]], lang: str
+) -> Group:
+    """A dense table under its title; nothing in a title or a cell is read as markup."""
+    return Group(Text(plain(pick(title, lang)), style="bold"), _grid(columns, rows, lang))
+
+
+def _grid(columns: Sequence[Column], rows: Iterable[Sequence[Any]], lang: str) -> Table:
+    drawn = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+        pad_edge=False,
+        expand=False,
+        header_style="bold",
+    )
+    for column in columns:
+        drawn.add_column(
+            Text(pick(column.words, lang)),
+            justify="right" if column.right else "left",
+            overflow="fold",
+            no_wrap=not column.folds,
+            min_width=column.least,
+        )
+    for row in rows:
+        drawn.add_row(*(cell if isinstance(cell, Text) else Text(plain(str(cell))) for cell in row))
+    return drawn
+
+
+def heading(as_of: Mapping[str, Any], now: tuple[str, int], lang: str) -> Iterator[Text]:
+    """The amber line of an answer whose effective day is not today or whose position is not the
+    head; `now` is both.
+    """
+    effective, recorded = as_of["effective"], as_of["recorded"]
+    seen = []
+    if effective != now[0]:
+        seen.append((f"{effective} 的状态", f"the state on {effective}"))
+    if recorded < now[1]:
+        at = instant(as_of.get("recorded_at"))
+        seen.append((f"位置 {recorded}({at})的历史认知", f"what position {recorded} ({at}) knew"))
+    if seen:
+        zh = "▲ 正在查看 " + "、".join(one[0] for one in seen)
+        en = "▲ you are looking at " + " and ".join(one[1] for one in seen)
+        yield Text(pick((zh, en), lang), style="bold yellow")
+
+
+def footing(as_of: Mapping[str, Any], lang: str) -> Text:
+    """The two times of an answer, the position and the fold it was made by."""
+    effective, recorded = as_of["effective"], as_of["recorded"]
+    at = instant(as_of.get("recorded_at"))
+    fold = as_of["fold"]
+    inside = ("(一批之内)", " inside a batch") if as_of.get("inside_batch") else ("", "")
+    zh = f"生效 {effective} · 认知 位置 {recorded}{inside[0]}({at}) · 折叠版本 {fold}"
+    en = f"effective {effective} · recorded position {recorded}{inside[1]} ({at}) · fold {fold}"
+    return Text(pick((zh, en), lang), style="dim")
+
+
+def period(start: date | str | None, end: str | None, lang: str) -> str:
+    """自 … 至 … 止: the last day is shown, never the day after."""
+    if start is None:
+        return pick(NOT_RECORDED, lang)
+    if end is None:
+        return pick((f"自 {start}", f"since {start}"), lang)
+    return pick((f"{start} 至 {end} 止", f"{start} to {end}"), lang)

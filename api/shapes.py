@@ -1,0 +1,43 @@
+"""What questions answer with, as plain objects.
+
+Owns the turn from named tuples to objects. Invariant: a half-open end is given its last day too
+(至…止), and an open one is None.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from domain.bitemporal import OPEN, last_day
+
+_REPEATING = {"who", "named"}
+"""Properties that only say again what the fields say."""
+
+
+def plain(value: Any) -> Any:
+    """Named tuples as objects, with what they tell beside their fields."""
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        told = {name: plain(getattr(value, name)) for name in value._fields}
+        for name, what in vars(type(value)).items():
+            if isinstance(what, property) and name not in _REPEATING:
+                told[name] = plain(getattr(value, name))
+        for name in ("until", "end"):
+            if isinstance(day := getattr(value, name, None), date):
+                told["last_day"] = last_day(day)
+        return told
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return None if value == OPEN else value
+
+
+def people_in(value: Any) -> Iterator[str]:
+    """The ids of everyone who is named in an answer."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name in ("person", "officer") and isinstance(inner, str):
+                yield inner
+            else:
+                yield from people_in(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from people_in(inner)

@@ -1,0 +1,126 @@
+"""Entries, searchable straight from the log, and what became of each.
+
+Owns no table: the log's own indexes answer by subject and type. Invariant: an entry is shown as it
+was entered, whatever was entered later; what later entries did to it is said beside it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from domain.bitemporal import OPEN, last_day
+from domain.events import Entry
+from domain.ledger import SHANGHAI, Ledger
+
+_PLAIN = (
+    "reason", "document", "actor", "attested_by", "batch", "cause", "source",
+    "request_id",
+)  # fmt: skip
+
+
+class Search(NamedTuple):
+    """Which entries: of one of the types, with every tag, recorded in (after, until]; `late` is
+    the least number of days from the effective to the recorded day.
+    """
+
+    until: int
+    after: int = 0
+    types: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    late: int | None = None
+    corrections: bool = False
+    limit: int = 200
+
+
+def search(ledger: Ledger, wanted: Search) -> tuple[list[Entry], int | None]:
+    """At most `limit` entries in order of position, and the position to go on after, if any."""
+    found: list[Entry] = []
+    if wanted.until <= wanted.after:
+        return found, None
+    entries = ledger.entries(wanted.tags, wanted.types, after=wanted.after, until=wanted.until)
+    for entry in entries:
+        if wanted.corrections and not entry.corrects:
+            continue
+        if wanted.late is not None and lag_days(entry) < wanted.late:
+            continue
+        if len(found) == wanted.limit:
+            return found, found[-1].position
+        found.append(entry)
+    return found, None
+
+
+def lag_days(entry: Entry) -> int:
+    """Days from the effective day to the day it was recorded; negative where it was ahead."""
+    return (entry.recorded_at.astimezone(SHANGHAI).date() - entry.effective).days
+
+
+def shown(entry: Entry) -> dict[str, Any]:
+    """An entry as it was entered, its private fields still sealed."""
+    cls, envelope = entry.cls, entry.envelope
+    return {
+        "position": entry.position,
+        "event_id": entry.id,
+        "type": entry.type,
+        "zh": cls.zh,
+        "en": cls.en,
+        "effective": entry.effective,
+        "until": None if entry.until == OPEN else entry.until,
+        "last_day": last_day(entry.until),
+        "seq": entry.seq,
+        "occurred": envelope.get("occurred"),
+        "recorded_at": entry.recorded_at,
+        "lag_days": lag_days(entry),
+        "mood": entry.mood,
+        "supersedes": envelope.get("supersedes"),
+        "annuls": envelope.get("annuls"),
+        "ends": entry.ended,
+        "root": entry.root,
+        "tags": entry.tags,
+        "fields": entry.fields,
+        "actor_standing": envelope.get("standing"),
+        **{name: envelope.get(name) for name in _PLAIN},
+    }
+
+
+class Standing(NamedTuple):
+    """What became of an entry: stands, superseded or annulled, and by the entry at `by`."""
+
+    state: str
+    by: int | None = None
+
+
+STANDS = Standing("stands")
+
+
+def standings(entries: Iterable[Entry]) -> dict[int, Standing]:
+    """What became of each entry, by position, given every entry of the chains they belong to."""
+    chains: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        chains[entry.root].append(entry)
+    found: dict[int, Standing] = {}
+    for chain in chains.values():
+        last = chain[0].position
+        annulment: int | None = None
+        for entry in chain:
+            found[entry.position] = STANDS
+            if "annuls" not in entry.envelope:
+                if entry.position != last:
+                    found[last] = Standing("superseded", entry.position)
+                last = entry.position
+            elif annulment is None:
+                found[last] = Standing("annulled", entry.position)
+                annulment = entry.position
+            else:
+                found[last] = STANDS
+                found[annulment] = Standing("annulled", entry.position)
+                annulment = None
+    return found
+
+
+def chain_of(ledger: Ledger, entry: Entry, until: int) -> list[Entry]:
+    """Every entry of the chain that this one belongs to, up to a position, the root first."""
+    later = [e for e in ledger.entries([f"fact:{entry.root}"], until=until) if e.corrects]
+    if not entry.corrects:
+        return [entry, *later]
+    return [ledger.entry(UUID(entry.root)), *later]

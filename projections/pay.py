@@ -1,0 +1,199 @@
+"""What an auxiliary is due in pay, month by month, and what a late change makes owed.
+
+Owns the split of a month's pay by days. Invariant: pay is computed from the facts and the law as
+known at one position, so the same position gives the same fen for ever.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import NamedTuple
+
+from domain.acts.grades import GRADE
+from domain.acts.pay import SPECIAL_PAY, PayLevel, monthly_pay
+from domain.acts.people import HOST, SERVICE, UNIT
+from domain.bitemporal import AsOf, Fact, Segment, in_force, resolve, segments
+from domain.law import Rules
+from domain.workdays import add_months
+
+FACETS = (SERVICE, GRADE, SPECIAL_PAY, UNIT, HOST)
+"""What the pay of a person rests on (the units by way of the law of their place). The functions
+here are given facts of one person in any order, and pass over those of other facets."""
+
+_DAY = timedelta(days=1)
+
+
+class Known(NamedTuple):
+    """A position, and the law of each day at the person's using unit as published by then."""
+
+    recorded: int
+    rules_on: Callable[[date], Rules]
+
+
+class PaySegment(NamedTuple):
+    """Days [start, end) in service at one pay level; `entries` are the positions it rests on."""
+
+    start: date
+    end: date
+    level: PayLevel
+    entries: tuple[int, ...]
+
+    @property
+    def days(self) -> int:
+        return (self.end - self.start).days
+
+
+class PayMonth(NamedTuple):
+    """A calendar month's pay in fen for the days asked about.
+
+    `unpriced` counts days in service for which no pay can be told (grade not recorded, no scale);
+    they are not in `amount`.
+    """
+
+    month: date
+    amount: int
+    unpriced: int
+    segments: tuple[PaySegment, ...]
+
+
+class PayDifference(NamedTuple):
+    """A month whose pay is another at the second position than at the first; fen.
+
+    `entries` are the positions, after the first and up to the second, that changed the person's
+    facts on days of that month: none where only the law changed.
+    """
+
+    month: date
+    before: int
+    after: int
+    unpriced_before: int
+    unpriced_after: int
+    entries: tuple[int, ...]
+
+    @property
+    def owed(self) -> int:
+        """To be paid to the person; negative: to be recovered."""
+        return self.after - self.before
+
+
+def pay_segments(facts: Iterable[Fact], known: Known, start: date, end: date) -> list[PaySegment]:
+    """The pay levels over [start, end), in order and as few as can be.
+
+    Days out of service have none.
+    """
+    recorded, rules_on = known
+    held = list(facts)
+    service, grade, special = (
+        [fact for fact in held if fact.facet == facet.name]
+        for facet in (SERVICE, GRADE, SPECIAL_PAY)
+    )
+    parts = [part for _, part in _answers(held, recorded, start, end)]
+    cuts = {start, end, *(part.start for part in parts), *(part.end for part in parts)}
+    found: list[PaySegment] = []
+    for first, following in pairwise(sorted(cuts)):
+        as_of = AsOf(first, recorded)
+        serves = resolve(service, as_of)
+        if serves is None or serves.value is None or serves.value["state"] != "in":
+            continue
+        holds, extras = resolve(grade, as_of), in_force(special, as_of)
+        basis = (serves, *([holds] if holds else []), *extras)
+        entries = tuple(sorted({fact.entry for fact in basis}))
+        content = holds.value if holds else None
+        for day in _days(first, following):
+            level = monthly_pay(content, [fact.value for fact in extras], rules_on(day))
+            last = found[-1] if found else None
+            if last and (last.end, last.level, last.entries) == (day, level, entries):
+                found[-1] = last._replace(end=day + _DAY)
+            else:
+                found.append(PaySegment(day, day + _DAY, level, entries))
+    return found
+
+
+def pay_months(paid: Iterable[PaySegment]) -> list[PayMonth]:
+    """Each month's pay, in order, of segments in order."""
+    months: dict[date, list[PaySegment]] = {}
+    for segment in paid:
+        for part in _by_month(segment):
+            months.setdefault(part.start.replace(day=1), []).append(part)
+    return [
+        PayMonth(
+            month,
+            prorated(month, parts),
+            sum(part.days for part in parts if part.level.amount is None),
+            tuple(parts),
+        )
+        for month, parts in months.items()
+    ]
+
+
+def prorated(month: date, parts: Iterable[PaySegment]) -> int:
+    """A month's fen: each day earns its monthly amount over the calendar days of the month.
+
+    The shares are added up first and rounded once, half up, so that a full month at one level
+    comes to that level exactly and no fen is lost at a change within the month.
+    """
+    length = (add_months(month, 1) - month).days
+    total = sum((part.level.amount or 0) * part.days for part in parts)
+    return (2 * total + length) // (2 * length)
+
+
+def pay_difference(
+    facts: Iterable[Fact], before: Known, after: Known, start: date, end: date
+) -> list[PayDifference]:
+    """The months of [start, end) whose pay differs between two positions, the earlier first."""
+    held = list(facts)
+    then = {m.month: m for m in pay_months(pay_segments(held, before, start, end))}
+    now = {m.month: m for m in pay_months(pay_segments(held, after, start, end))}
+    found = []
+    for month in sorted(then.keys() | now.keys()):
+        nothing = PayMonth(month, 0, 0, ())
+        was, is_ = then.get(month, nothing), now.get(month, nothing)
+        if (was.amount, was.unpriced) != (is_.amount, is_.unpriced):
+            first, last = max(month, start), min(add_months(month, 1), end)
+            causes = _causes(held, before.recorded, after.recorded, first, last)
+            found.append(
+                PayDifference(month, was.amount, is_.amount, was.unpriced, is_.unpriced, causes)
+            )
+    return found
+
+
+def _answers(
+    facts: Sequence[Fact], recorded: int, start: date, end: date
+) -> list[tuple[str, Segment]]:
+    """What holds over [start, end) at a position: each facet's segments that have a fact."""
+    found = []
+    for facet in FACETS:
+        own = [fact for fact in facts if fact.facet == facet.name]
+        for one in [[fact] for fact in own] if facet.many else [own]:
+            parts = segments(one, recorded, start, end)
+            found += [(facet.name, part) for part in parts if part.fact]
+    return found
+
+
+def _causes(
+    facts: Sequence[Fact], earlier: int, later: int, start: date, end: date
+) -> tuple[int, ...]:
+    """The positions in (earlier, later] at which what holds on [start, end) became another."""
+    positions = {p for f in facts for p in (f.known_from, f.known_to) if earlier < p <= later}
+
+    def content(recorded: int) -> list[tuple[str, date, date, str]]:
+        return sorted(
+            (facet, part.start, part.end, repr(part.fact and part.fact.value))
+            for facet, part in _answers(facts, recorded, start, end)
+        )
+
+    return tuple(sorted(p for p in positions if content(p - 1) != content(p)))
+
+
+def _by_month(segment: PaySegment) -> Iterator[PaySegment]:
+    start = segment.start
+    while start < segment.end:
+        following = min(add_months(start.replace(day=1), 1), segment.end)
+        yield segment._replace(start=start, end=following)
+        start = following
+
+
+def _days(start: date, end: date) -> Iterator[date]:
+    while start < end:
+        yield start
+        start += _DAY

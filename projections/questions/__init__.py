@@ -1,0 +1,1 @@
+"""The users' questions, a file each."""

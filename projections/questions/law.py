@@ -1,0 +1,61 @@
+"""The law as it was known at a position, and where a person stood under it.
+
+Owns no rule. Invariant: what is answered depends on the entries up to the position alone.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable
+from datetime import date
+from functools import lru_cache
+
+from domain.acts.people import HOST, UNIT
+from domain.acts.units import UNIT_PARENT, UNIT_PLACE
+from domain.bitemporal import AsOf, Fact, resolve
+from domain.events import Facet
+from domain.law import NOWHERE, Law, Rules
+from domain.ledger import Ledger, law_of
+from domain.ledger.deciding import LAW_TYPES
+from projections.records import Records
+
+
+class Published:
+    """The packs and calendars published by entry, up to a position."""
+
+    def __init__(self, ledger: Ledger, until: int) -> None:
+        self._ledger = ledger
+        published = ledger.entries(types=LAW_TYPES, until=until) if until else ()
+        self._positions = [entry.position for entry in published]
+
+    def at(self, recorded: int) -> Law:
+        """The law as published by a position, at most the one this was made for."""
+        count = bisect_right(self._positions, recorded)
+        return _law(self._ledger, self._positions[count - 1]) if count else Law([], [])
+
+
+@lru_cache(maxsize=32)
+def _law(ledger: Ledger, until: int) -> Law:
+    return law_of(ledger.entries(types=LAW_TYPES, until=until))
+
+
+def rules_of(records: Records, law: Law, person: str, recorded: int) -> Callable[[date], Rules]:
+    """The law of each day at the person's using unit, all as known at one position."""
+    known: dict[tuple[str, str], list[Fact]] = {}
+
+    def value(facet: Facet, key: str, day: date, field: str) -> str | None:
+        strand = (facet.name, key)
+        if strand not in known:
+            known[strand] = records.versions(facet, f"{facet.of}:{key}")
+        fact = resolve(known[strand], AsOf(day, recorded))
+        return fact.value[field] if fact and fact.value else None
+
+    def place(day: date) -> str:
+        unit = value(HOST, person, day, "unit") or value(UNIT, person, day, "unit")
+        seen = set()
+        while unit is not None and unit not in seen:
+            if (division := value(UNIT_PLACE, unit, day, "division")) is not None:
+                return division
+            seen.add(unit)
+            unit = value(UNIT_PARENT, unit, day, "parent")
+        return NOWHERE
+
+    return lambda day: law.at(place(day), day)

@@ -1,0 +1,339 @@
+"""Entering over HTTP: what is refused and how, and that a refusal leaves nothing behind."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import Office, hired, person, transferred, unit
+
+LAW = {"rule": "unified-recruitment", "article": "实施意见 三(二)7"}
+
+
+def refused(
+    office: Office, answer: httpx.Response, status: int, code: str, **pointers: Any
+) -> dict[str, Any]:
+    """The answer is this problem, at this place."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    told = {name: problem.get(name) for name in pointers}
+    assert (answer.status_code, problem["code"], told) == (status, code, pointers)
+    assert problem["type"] == f"/problems/{code}"
+    assert problem["status"] == status
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    assert problem["title"]
+    assert problem["detail_zh"]
+    return problem
+
+
+MALFORMED: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
+    "unknown type": (
+        {"type": "AuxiliaryVanished", "effective": "2022-01-01"},
+        "unknown-type", {"index": 0, "field": "type", "pointer": "/events/0/type"},
+    ),
+    "type that is no text": ({"type": 7}, "unknown-type", {"field": "type"}),
+    "no type": ({"effective": "2022-01-01"}, "missing-field", {"field": "type"}),
+    "no such field": (
+        {**transferred("p1", "2022-01-01"), "salary": 1}, "unknown-field", {"field": "salary"},
+    ),
+    "a field missing": (
+        {"type": "AuxiliaryTransferred", "effective": "2022-01-01", "person": "p1"},
+        "missing-field", {"field": "unit", "pointer": "/events/0/unit"},
+    ),
+    "no effective day": (
+        {"type": "AuxiliaryTransferred", "person": "p1", "unit": "north"},
+        "missing-field", {"field": "effective"},
+    ),
+    "30 February": (transferred("p1", "2022-02-30"), "impossible-date", {"field": "effective"}),
+    "before 1900": (transferred("p1", "1899-12-31"), "impossible-date", {"field": "effective"}),
+    "after 2199": (transferred("p1", "2200-01-01"), "impossible-date", {"field": "effective"}),
+    "a time for a day": (
+        transferred("p1", "2022-01-01T00:00:00"), "impossible-date", {"field": "effective"},
+    ),
+    "a number for a day": (
+        transferred("p1", 1640995200), "impossible-date", {"field": "effective"},
+    ),
+    "an own date": (
+        {**person("p1"), "birth_date": "2001-13-01"}, "impossible-date", {"field": "birth_date"},
+    ),
+    "a period that ends before it begins": (
+        {**transferred("p1", "2022-01-02"), "last_day": "2022-01-01"},
+        "bad-input", {"field": "last_day"},
+    ),
+    "both ends of a period": (
+        {**transferred("p1", "2022-01-02"), "last_day": "2022-02-01", "until": "2022-02-02"},
+        "bad-input", {"field": "last_day"},
+    ),
+    "a word for a number": (
+        {**transferred("p1", "2022-01-02"), "expect": "5"}, "bad-input", {"field": "expect"},
+    ),
+    "a subject that is no id": (
+        transferred("张三", "2022-01-02"), "bad-input", {"field": "person"},
+    ),
+    "a nested field": (
+        {**transferred("p1", "2022-01-02"), "source": {"system": "x", "key": ""}},
+        "bad-input", {"field": "source/key", "pointer": "/events/0/source/key"},
+    ),
+    "an annulment that names nothing": (
+        {"type": "FactAnnulled"}, "missing-field", {"field": "annuls"},
+    ),
+    "another act that annuls": (
+        {**transferred("p1", "2022-01-02"), "annuls": 1}, "bad-input", {"field": "annuls"},
+    ),
+    "an act that corrects and annuls": (
+        {"type": "FactAnnulled", "annuls": 1, "supersedes": 1}, "bad-input", {"field": "annuls"},
+    ),
+    "an entry that is not there": (
+        {"type": "FactAnnulled", "annuls": 999_999}, "unknown-fact", {"field": "annuls"},
+    ),
+    "an unknown person": (
+        transferred("nobody", "2022-01-02"), "unknown-subject", {"field": "person", "index": 0},
+    ),
+    "a position beyond the head": (
+        {**transferred("p1", "2022-01-02"), "expect": 999_999},
+        "beyond-head", {"field": "expect"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_an_incorrect_act_is_refused_with_its_place(office: Office, case: str) -> None:
+    act, code, pointers = MALFORMED[case]
+    head = office.head()
+
+    answer = office.post(act)
+
+    refused(office, answer, 422, code, **pointers)
+    assert office.head() == head
+
+
+def test_the_second_act_of_a_request_is_named_by_its_index(office: Office) -> None:
+    answer = office.post(person("second-1"), {**hired("second-1"), "category": "temporary"})
+
+    refused(office, answer, 422, "bad-input", index=1, pointer="/events/1/category")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "field"),
+    [
+        (b"{not json", 400, "bad-json", None),
+        (b"[]", 400, "bad-json", None),
+        (b'{"events": [1]}', 400, "bad-json", None),
+        (b"\xff\xfe", 400, "bad-json", None),
+        (b"[" * 100_000, 400, "bad-json", None),
+        (b"{}", 422, "missing-field", "events"),
+        (b'{"events": []}', 422, "bad-input", "events"),
+        (b'{"events": {}}', 422, "bad-input", "events"),
+        (b'{"events": [{}], "by": "me"}', 422, "unknown-field", "by"),
+        (b'{"events": [{}], "mood": "hoped"}', 422, "bad-input", "mood"),
+        (b'{"events": [{}], "document": {"no": "1"}}', 422, "unknown-field", "document/no"),
+        (
+            b'{"events": [{}], "document": {"dated": "2022-02-30"}}',
+            422, "impossible-date", "document/dated",
+        ),
+        (b'{"events": [{}], "acknowledge": [3]}', 422, "bad-input", "acknowledge"),
+    ],
+)  # fmt: skip
+def test_an_incorrect_body_is_refused(
+    office: Office, body: bytes, status: int, code: str, field: str | None
+) -> None:
+    headers = {"Idempotency-Key": "body", "Content-Type": "application/json"}
+
+    answer = office.http.post("/v1/entries", content=body, headers=headers)
+
+    refused(office, answer, status, code, field=field)
+
+
+def test_other_media_types_are_refused(office: Office) -> None:
+    headers = {"Idempotency-Key": "media", "Content-Type": "text/plain"}
+
+    answer = office.http.post("/v1/entries", content=b"{}", headers=headers)
+
+    refused(office, answer, 415, "unsupported-media-type")
+
+
+def test_a_body_of_10_mb_is_refused_before_it_is_sent(office: Office) -> None:
+    with socket.create_connection(("127.0.0.1", office.port), timeout=10) as connection:
+        connection.sendall(
+            b"POST /v1/entries HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: big\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 10000000\r\n\r\n"
+        )
+        answer = connection.recv(65_536)
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"code":"too-large"' in answer
+
+
+def test_a_body_of_unknown_length_is_read_no_further_than_the_limit(office: Office) -> None:
+    sent = 0
+    with socket.create_connection(("127.0.0.1", office.port), timeout=10) as connection:
+        connection.sendall(
+            b"POST /v1/entries HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: big\r\n"
+            b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+        while sent <= 8 * 1024 * 1024:
+            connection.sendall(chunk)
+            sent += 0x10000
+        answer = connection.recv(65_536)
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_more_than_10000_acts_are_refused(office: Office) -> None:
+    answer = office.post(*[{}] * 10_001)
+
+    refused(office, answer, 413, "too-large", field="events")
+
+
+def test_what_the_law_forbids_is_refused_with_its_article(office: Office) -> None:
+    head = office.head()
+
+    answer = office.post(person("law-1"), hired("law-1"))
+
+    refused(office, answer, 409, "law-forbids", index=1, pointer="/events/1/plan", **LAW)
+    assert office.head() == head
+
+
+def test_what_happened_is_entered_with_the_finding(office: Office) -> None:
+    answer = office.post(person("law-2"), hired("law-2"), mood="attested", attested_by="督察")
+
+    assert answer.status_code == 201
+    (finding,) = answer.json()["findings"]
+    assert (finding["index"], finding["rule"], finding["article"]) == (1, *LAW.values())
+
+
+def test_what_the_record_forbids_is_refused(office: Office) -> None:
+    office.entered(person("twice"))
+
+    answer = office.post(person("twice"))
+
+    refused(office, answer, 409, "already-recorded", field="person")
+
+
+def test_an_id_number_of_another_person_conflicts(office: Office) -> None:
+    number = {"id_number": "11010519491231002X"}
+    office.entered(person("taken-1", **number))
+
+    answer = office.post(person("taken-2", **number))
+
+    refused(office, answer, 409, "taken")
+
+
+def test_a_record_that_moved_on_fails_the_precondition(office: Office) -> None:
+    seen = office.entered(person("moved"), hired("moved"), mood="attested")
+    newer = office.entered(transferred("moved", "2022-05-01"))
+
+    answer = office.post({**transferred("moved", "2022-06-01", "north"), "expect": seen})
+
+    refused(office, answer, 412, "superseded", field="expect", position=newer)
+    again = office.post({**transferred("moved", "2022-06-01", "north"), "expect": newer})
+    assert again.status_code == 201
+
+
+def test_the_second_to_correct_a_fact_conflicts(office: Office) -> None:
+    office.entered(person("contested"), hired("contested"), mood="attested")
+    moved = office.entered(transferred("contested", "2022-05-01"))
+    first = office.entered({**transferred("contested", "2022-05-02"), "supersedes": moved})
+
+    answer = office.post({**transferred("contested", "2022-05-03"), "supersedes": moved})
+
+    refused(office, answer, 409, "superseded", position=first)
+
+
+def test_an_entry_is_corrected_and_annulled_by_its_position(office: Office) -> None:
+    office.entered(person("corrected"), hired("corrected"), mood="attested")
+    moved = office.entered(transferred("corrected", "2022-05-01"))
+    corrected = office.entered({**transferred("corrected", "2022-05-09"), "supersedes": moved})
+    annulled = office.entered({"type": "FactAnnulled", "annuls": corrected, "reason": "误录"})
+
+    entries = office.get("/v1/auxiliaries/corrected/history")["data"]["entries"]
+
+    became = {e["position"]: (e["standing"], e["standing_by"]) for e in entries[2:]}
+    assert became == {
+        moved: ("superseded", corrected),
+        corrected: ("annulled", annulled),
+        annulled: ("stands", None),
+    }
+
+
+def test_a_last_day_stands_for_the_day_after_it(office: Office) -> None:
+    office.entered(person("lent"), hired("lent"), mood="attested")
+    at = office.entered(
+        {
+            "type": "SecondmentStarted", "effective": "2022-05-01", "last_day": "2022-07-31",
+            "person": "lent", "unit": "south",
+        },
+        mood="attested",
+    )  # fmt: skip
+
+    entry = office.get(f"/v1/entries/{at}")["data"]
+
+    assert (entry["until"], entry["last_day"]) == ("2022-08-01", "2022-07-31")
+
+
+def test_a_write_without_a_key_is_refused(office: Office) -> None:
+    for headers in ({}, {"Idempotency-Key": ""}, {"Idempotency-Key": "k" * 256}):
+        answer = office.http.post("/v1/entries", json={"events": [unit("x")]}, headers=headers)
+
+        refused(office, answer, 400, "idempotency-key-required")
+
+
+def test_a_repetition_gives_the_first_answer(office: Office) -> None:
+    body = {"mood": "attested", "key": "again"}
+    first = office.post(person("again"), hired("again"), **body)
+    head = office.head()
+
+    second = office.post(person("again"), hired("again"), **body)
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert second.content == first.content
+    assert "idempotent-replayed" not in first.headers
+    assert second.headers["idempotent-replayed"] == "true"
+    assert second.headers["ledger-position"] == first.headers["ledger-position"] == str(head)
+    assert office.head() == head
+
+
+def test_a_key_used_for_another_request_conflicts(office: Office) -> None:
+    office.post(person("reuse-1"), key="reuse")
+
+    answer = office.post(person("reuse-2"), key="reuse")
+
+    refused(office, answer, 409, "key-reused")
+
+
+def test_the_same_request_at_once_is_stored_once(office: Office) -> None:
+    head = office.head()
+
+    def send(_: int) -> httpx.Response:
+        return office.post(person("once"), key="at-once")
+
+    with ThreadPoolExecutor(8) as callers:
+        answers = list(callers.map(send, range(16)))
+
+    assert {a.status_code for a in answers} == {201}
+    assert len({a.content for a in answers}) == 1
+    assert office.head() == head + 1
+
+
+def test_a_refused_request_may_be_mended_under_its_key(office: Office) -> None:
+    assert office.post(person("mended"), hired("mended"), key="mend").status_code == 409
+
+    answer = office.post(person("mended"), key="mend")
+
+    assert answer.status_code == 201
+
+
+def test_a_preview_finds_and_refuses_but_stores_nothing(office: Office) -> None:
+    head = office.head()
+    events = [person("preview"), hired("preview")]
+
+    found = office.http.post("/v1/preview", json={"events": events, "mood": "attested"})
+    answer = office.http.post("/v1/preview", json={"events": events})
+
+    assert found.json()["data"]["types"] == ["PersonRegistered", "AuxiliaryHired"]
+    assert [f["rule"] for f in found.json()["data"]["findings"]] == ["unified-recruitment"]
+    refused(office, answer, 409, "law-forbids", **LAW)
+    assert office.head() == head

@@ -1,0 +1,166 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from domain.ledger.server import EmbeddedServer, ServerFailed
+
+USER = """
+import sys, time
+from domain.ledger.server import EmbeddedServer
+with EmbeddedServer(sys.argv[1], settings={"shared_buffers": "16MB"}) as server:
+    print(server.conninfo("ledger"), flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def directory():
+    made = Path(tempfile.mkdtemp(prefix="ledger-server-"))
+    made.chmod(0o755)
+    yield made
+    for process in _started:
+        process.communicate()
+    _started.clear()
+    shutil.rmtree(made, ignore_errors=True)
+
+
+_started = []
+
+
+def start(directory):
+    process = subprocess.Popen(
+        [sys.executable, "-c", USER, str(directory)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    _started.append(process)
+    return process, process.stdout.readline().strip()
+
+
+def finish(process):
+    _started.remove(process)
+    process.communicate()
+    assert process.returncode == 0
+
+
+def kill(process):
+    _started.remove(process)
+    process.kill()
+    process.communicate()
+
+
+def ask(conninfo, statement):
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        return connection.execute(statement).fetchone()[0]
+
+
+def postmaster(directory):
+    return int((directory / "cluster" / "postmaster.pid").read_text().split()[0])
+
+
+def test_the_last_user_to_leave_stops_the_server(directory):
+    first, conninfo = start(directory)
+    second, same = start(directory)
+    assert conninfo == same
+    finish(first)
+    assert ask(conninfo, "SELECT 1") == 1
+    finish(second)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(conninfo)
+
+
+def test_data_and_settings_survive_a_restart(directory):
+    for expected in (0, 1):
+        with EmbeddedServer(directory, settings={"shared_buffers": "16MB"}) as server:
+            conninfo = server.conninfo("ledger")
+            with psycopg.connect(conninfo) as connection:
+                connection.execute("CREATE TABLE IF NOT EXISTS kept (n int)")
+                rows = connection.execute("SELECT count(*) FROM kept").fetchone()[0]
+                assert rows == expected
+                connection.execute("INSERT INTO kept VALUES (1)")
+            for setting in ("fsync", "synchronous_commit", "wal_compression", "data_checksums"):
+                assert ask(conninfo, f"SHOW {setting}") in ("on", "pglz")
+            assert ask(conninfo, "SHOW listen_addresses") == ""
+            assert ask(conninfo, "SHOW server_encoding") == "UTF8"
+
+
+def test_users_that_start_together_share_one_server(directory):
+    with ThreadPoolExecutor(4) as pool:
+        started = list(pool.map(lambda _: start(directory), range(4)))
+    assert len({conninfo for _, conninfo in started}) == 1
+    assert ask(started[0][1], "SELECT count(*) FROM pg_database WHERE datname = 'ledger'") == 1
+    for process, _ in started:
+        finish(process)
+
+
+def test_a_killed_user_neither_stops_the_server_nor_keeps_it_running(directory):
+    killed, conninfo = start(directory)
+    other, _ = start(directory)
+    kill(killed)
+    assert ask(conninfo, "SELECT 1") == 1
+    finish(other)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(conninfo)
+
+
+def test_the_next_start_works_after_the_only_user_was_killed(directory):
+    killed, conninfo = start(directory)
+    kill(killed)
+    again, same = start(directory)
+    assert ask(same, "SELECT 1") == 1
+    finish(again)
+
+
+def test_the_next_start_recovers_after_the_server_itself_was_killed(directory):
+    process, conninfo = start(directory)
+    with psycopg.connect(conninfo) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
+    os.kill(postmaster(directory), signal.SIGKILL)
+    kill(process)
+    again, conninfo = start(directory)
+    assert ask(conninfo, "SELECT n FROM kept") == 7
+    finish(again)
+
+
+def test_an_unfinished_cluster_is_made_anew(directory):
+    (directory / "cluster.new").mkdir()
+    (directory / "cluster.new" / "PG_VERSION").write_text("18\n")
+    with EmbeddedServer(directory, settings={"shared_buffers": "16MB"}) as server:
+        assert ask(server.conninfo(), "SELECT 1") == 1
+
+
+def test_a_long_path_does_not_matter(directory):
+    deep = directory / ("d" * 60) / ("e" * 60)
+    with EmbeddedServer(deep, settings={"shared_buffers": "16MB"}) as server:
+        assert ask(server.conninfo(), "SELECT 1") == 1
+
+
+def test_a_server_that_cannot_start_says_why(directory):
+    with pytest.raises(ServerFailed, match="shared_buffers"):
+        EmbeddedServer(directory, settings={"shared_buffers": "nonsense"}).__enter__()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as someone else")
+def test_under_root_a_closed_directory_is_named(directory):
+    closed = directory / "closed"
+    closed.mkdir(mode=0o700)
+    with pytest.raises(ServerFailed, match=f"{closed} is closed"):
+        EmbeddedServer(closed / "pg").__enter__()
+
+
+def test_a_running_server_is_joined_in_well_under_a_second(server):
+    started = time.monotonic()
+    with EmbeddedServer(server._directory):
+        joined = time.monotonic() - started
+    assert ask(server.conninfo("postgres"), "SELECT 1") == 1
+    assert joined < 5
