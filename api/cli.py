@@ -4,12 +4,13 @@ Owns the list of commands and the options before them. Invariant: nothing heavy 
 command is chosen.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from api import cli_chain, cli_entering, cli_ledger, cli_overview, cli_person
+from api import cli_chain, cli_entering, cli_import, cli_ledger, cli_overview, cli_person
 from api.cli_frame import Frame, Lang, run
 
 app = typer.Typer(
@@ -37,8 +38,8 @@ def options(
     context.obj = Frame(data, lang)
 
 
-COMMANDS = {
-    "账本 / The ledger": [cli_ledger.init, cli_ledger.serve],
+COMMANDS: dict[str, list[Callable[..., None]]] = {
+    "账本 / The ledger": [cli_ledger.init, cli_ledger.demo, cli_ledger.serve],
     "登记 / Entering": [cli_entering.enter, cli_entering.types],
     "人员 / A person": [
         cli_person.find,
@@ -61,6 +62,7 @@ COMMANDS = {
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+app.command("import", rich_help_panel="登记 / Entering")(cli_import.import_)
 app.add_typer(cli_ledger.replay, name="replay", rich_help_panel="核验 / Proving")
 
 

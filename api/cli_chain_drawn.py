@@ -44,15 +44,23 @@ def draw_day(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]:
             (tier, before.get(_seat(line), absent), *rest)
             for line, (tier, *rest) in zip(now["lines"], cells, strict=True)
         ]
-        gone = [line for line in then["lines"] if _seat(line) not in set(map(_seat, now["lines"]))]
+        stands = {_seat(line) for line in now["lines"]}
+        gone = [
+            line
+            for line in then["lines"]
+            if _seat(line) not in stands and line["status"] != "not-recorded"
+        ]
         rows += [(_tier(line, lang), words_of(line, people, lang), "—", "") for line in gone]
     else:
         rows = list(cells)
     yield table(title, columns, rows, lang)
     yield from _outgoing(now, people, lang)
     if data["differ"]:
-        entries = "、".join(map(str, data["entries"]))
-        words = (f"▲ 事后变更:登记 {entries} 改变了答案。", f"▲ changed since by {entries}.")
+        entries = " ".join(map(str, data["entries"]))
+        words = (
+            f"▲ 事后变更:登记 {entries} 改变了答案。",
+            f"▲ Changed since by entries {entries}.",
+        )
         yield Text(pick(words, lang), style="bold red")
     else:
         yield Text(pick(("当时登记与现在认定一致。", "Then and now agree."), lang))

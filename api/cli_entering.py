@@ -16,7 +16,7 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli_frame import Failure, Json, Lang, asking, opened, show, tell
+from api.cli_frame import Failure, Json, Lang, asking, clerk, opened, show, tell
 from api.rendering import Column, footing, instant, pick, table, word
 
 FILE = Annotated[str, typer.Argument(metavar="FILE|-", help="JSON 文件,- 为标准输入 / JSON file")]
@@ -43,7 +43,7 @@ def enter(
         return
     with opened(context) as bureau:
         key = key or f"content:{bureau.ledger.vault.request_hash(body).hex()}"
-        receipt = bureau.ledger.enter(request_of(bureau.ledger, body, key=key))
+        receipt = bureau.ledger.enter(request_of(bureau.ledger, body, key=key, actor=clerk()))
         if receipt.replayed:
             tell(context, "此前已登记,未重复登记。", "Entered before; nothing was added.")
         show(context, answers.receipt(bureau, receipt), _draw_receipt, as_json=json)

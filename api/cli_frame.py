@@ -16,12 +16,20 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
     from api.settings import Bureau
+    from domain.events import Actor
 
 WIDEST = 100
 REFUSED, RED, FAULT = 1, 3, 70
@@ -41,7 +49,7 @@ class Frame(NamedTuple):
     lang: Lang
 
 
-class Failure(Exception):  # noqa: N818 - it is told, not raised at programmers
+class Failure(Exception):
     """Something outside the ledger's judgement stops a command; said in two languages."""
 
     def __init__(self, zh: str, en: str) -> None:
@@ -74,6 +82,15 @@ def console(*, error: bool = False) -> Console:
 def said(context: typer.Context, zh: str, en: str) -> str:
     """The sentence in the language asked for."""
     return en if frame(context).lang is Lang.EN else zh
+
+
+def clerk() -> "Actor":
+    """Who enters: the login name on this machine."""
+    from getpass import getuser
+
+    from domain.events import Actor
+
+    return Actor(subject=getuser())
 
 
 def tell(context: typer.Context, zh: str, en: str) -> None:
@@ -122,24 +139,38 @@ def opened(context: typer.Context) -> Iterator["Bureau"]:
 def asking(context: typer.Context) -> Iterator["Bureau"]:
     """The bureau with its records brought up to the log's head."""
     with opened(context) as bureau:
-        behind = bureau.runner.lag()
-        if behind:
-            start = bureau.runner.position()
-            with progress(context, "更新查询表", "Taking in entries", behind) as done:
-                for position in bureau.runner.catch_up():
-                    done(position - start)
+        bring_up(context, bureau)
         yield bureau
+
+
+def bring_up(context: typer.Context, bureau: "Bureau") -> None:
+    """Take in what the records lack; where that is most of a long log, rebuild them instead."""
+    from projections.filling import ALONE_BELOW
+    from replay.rebuild import rebuild
+
+    start, head = bureau.runner.position(), bureau.ledger.moment().position
+    behind = head - start
+    if behind > max(ALONE_BELOW, start):
+        with progress(context, "重建查询表", "Rebuilding the records", 1.0) as done:
+            rebuild(bureau.runner, bureau.database, done)
+    elif behind > 0:
+        with progress(context, "更新查询表", "Taking in entries", behind) as done:
+            for position in bureau.runner.catch_up():
+                done(position - start)
 
 
 @contextmanager
 def progress(
-    context: typer.Context, zh: str, en: str, total: float
+    context: typer.Context, zh: str, en: str, total: float | None
 ) -> Iterator[Callable[[float], None]]:
-    """A bar on standard error with rate and time left; it is told how much is done."""
+    """A bar on standard error with rate and time left; it is told how much is done.
+
+    A total of 1 is a share and has no rate; None is work of unknown length.
+    """
     screen = console(error=True)
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(bar_width=30),
-        TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.fields[rate]}"),
+        TaskProgressColumn(), TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(), TimeRemainingColumn(),
         console=screen, transient=True, disable=not screen.is_terminal,
     )  # fmt: skip
@@ -148,7 +179,7 @@ def progress(
 
         def done(amount: float) -> None:
             speed = bar.tasks[0].speed
-            rate = f"{speed:,.0f}/s" if speed and total > 1 else ""
+            rate = f"{speed:,.0f}/s" if speed and total != 1 else ""
             bar.update(task, completed=amount, rate=rate)
 
         yield done

@@ -1,22 +1,24 @@
 """Making a ledger, serving it, and proving that its records are what its entries give.
 
-Owns `init`, `serve`, `replay` and `bench`. Invariant: `init` adds only what is not published yet,
+Owns `init`, `demo`, `serve`, `replay` and `bench`. Invariant: `init` adds only what is not published yet,
 so running it again changes nothing.
 """
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli_frame import RED, Failure, console, opened, progress, said, tell
+from api.cli_frame import RED, Failure, clerk, console, frame, opened, progress, said, tell
 
 if TYPE_CHECKING:
     from domain.ledger import Ledger
 
 LOOPBACK = "127.0.0.1"
+LAW = ("PackPublished", "CalendarPublished")
 
 replay = typer.Typer(help="重放与核验 / Rebuild and verify the records.", no_args_is_help=True)
 
@@ -64,7 +66,7 @@ def publish_law(ledger: "Ledger", codes: Sequence[str] | None = None) -> list[st
         )
     wanted = {each for code in codes for each in chain(code)} if codes else packs.keys()
     stands: dict[tuple[str, Any], str] = {}
-    for entry in ledger.entries(types=["PackPublished", "CalendarPublished"]):
+    for entry in ledger.entries(types=LAW):
         fields = entry.fields
         stands[entry.type, fields.get("code") or fields["year"]] = fields["text"]
     events: dict[str, Event] = {}
@@ -80,8 +82,27 @@ def publish_law(ledger: "Ledger", codes: Sequence[str] | None = None) -> list[st
     if events:
         paper = Document(none_because="随软件发布的规则文本,出处见正文")
         today = ledger.today()
-        ledger.enter(Request([Proposal(e, today) for e in events.values()], document=paper))
+        acts = [Proposal(event, today) for event in events.values()]
+        ledger.enter(Request(acts, actor=clerk(), document=paper))
     return list(events)
+
+
+def demo(context: typer.Context) -> None:
+    """演示:虚构一个分局并逐项查询 / Invent a bureau and ask it what its users ask."""
+    from api import demo as invented
+
+    chosen = frame(context)
+    context.obj = chosen._replace(data=chosen.data or Path("var/demo"))
+    with opened(context) as bureau:
+        real = (e for e in bureau.ledger.entries() if e.type not in LAW)
+        first = next(real, None)
+        if first is not None and first.envelope["actor"]["issuer"] != "demo":
+            raise Failure(
+                "该账本已有真实登记,演示须用另一目录(--data)",
+                "this ledger has entries of its own; give the demonstration another --data",
+            )
+        if not invented.run(bureau, console()):
+            raise typer.Exit(RED)
 
 
 def serve(
@@ -89,9 +110,7 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="端口 / port")] = 8000,
 ) -> None:
     """启动接口服务,只供本机 / Serve the API, to this machine only."""
-    import uvicorn
-
-    from api.app import create_app
+    from api import app
 
     with opened(context) as bureau:
         tell(
@@ -105,7 +124,7 @@ def serve(
                 "内置数据库为单用户使用,数据库角色不起作用。",
                 "The embedded server is for a single user: database roles are not enforced.",
             )
-        uvicorn.run(create_app(bureau), host=LOOPBACK, port=port, log_config=None)
+        app.serve(bureau, LOOPBACK, port)
 
 
 @replay.command()

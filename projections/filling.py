@@ -42,12 +42,14 @@ def fill(
     until: int,
     processes: int,
     progress: Callable[[float], None] = lambda _: None,
+    alone_below: int = ALONE_BELOW,
 ) -> None:
     """Copy the facts of entries 1…until into an existing, empty table without indexes.
 
-    `progress` is told the share done, between 0 and 1.
+    `progress` is told the share done, between 0 and 1. One process does fewer entries than
+    `alone_below`.
     """
-    processes = 1 if until < ALONE_BELOW else processes
+    processes = 1 if until < alone_below else processes
     shares = [
         Share(log.conninfo, log.prefix, database, table, until, n, processes)
         for n in range(processes)

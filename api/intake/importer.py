@@ -113,9 +113,15 @@ class Importer:
         events: Counter[str] = Counter()
         kept: list[Draft] = []
         rejected = list(plan.rejected)
-        requests = self._requests(plan, actor or Actor(), waiting, already, kept)
+        actor = actor or Actor()
+
+        def requests() -> Iterator[Request]:
+            for draft in plan.drafts:
+                waiting.append(draft)
+                yield _request(plan, draft, actor)
+
         total = len(plan.drafts)
-        for answer in self._ledger.enter_many(requests):
+        for answer in self._ledger.enter_many(requests()):
             draft = waiting.popleft()
             if isinstance(answer, Refused):
                 if answer.refusal.category == "unavailable":
@@ -139,22 +145,6 @@ class Importer:
         _logger.info("imported", batch=str(plan.batch), entries=events.total(),
                      already=report.already, rejected=len(rejected))  # fmt: skip
         return report
-
-    def _requests(
-        self, plan: Plan, actor: Actor, waiting: deque[Draft], already: set[UUID],
-        kept: list[Draft],
-    ) -> Iterator[Request]:  # fmt: skip
-        """The requests that the log has not yet; `waiting` holds their drafts in step."""
-        for drafts in _chunks(plan.drafts):
-            ids = [draft.made[0].event_id for draft in drafts]
-            known = self._ledger.log.by_event_id(ids)
-            for draft in drafts:
-                if draft.made[0].event_id in known:
-                    already.add(draft.made[0].event_id)
-                    kept.append(draft)
-                else:
-                    waiting.append(draft)
-                    yield _request(plan, draft, actor)
 
 
 def _request(plan: Plan, draft: Draft, actor: Actor) -> Request:

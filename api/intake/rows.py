@@ -130,7 +130,10 @@ class ActMaker:
 
 
 def _first(templates: Iterable[Template], values: Values) -> Any:
-    return next((v for template in templates if (v := template.of(values)) is not None), None)
+    for template in templates:
+        if (value := template.of(values)) is not None:
+            return value
+    return None
 
 
 def holds(conditions: dict[str, list[str]], values: Values) -> bool:

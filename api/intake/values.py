@@ -42,6 +42,8 @@ class Day(NamedTuple):
 
 def text_of(cell: Cell) -> str:
     """A cell as the clerk sees it."""
+    if isinstance(cell, str):
+        return cell
     if cell is None:
         return ""
     if isinstance(cell, float) and cell.is_integer():
@@ -58,7 +60,7 @@ def _folded(text: str) -> str:
 
 def folded(cell: Cell) -> str:
     """Text with full-width forms and runs of spaces made plain."""
-    return _folded(text_of(cell))
+    return _folded(cell if isinstance(cell, str) else text_of(cell))
 
 
 def heading_of(cell: Cell) -> str:
@@ -80,7 +82,8 @@ def identifier_of(cell: Cell) -> str:
 
 def code_of(cell: Cell) -> str:
     """A code; a whole number that a program wrote as 44.0 is 44."""
-    return _TRAILING_ZEROS.sub("", folded(cell))
+    text = folded(cell)
+    return _TRAILING_ZEROS.sub("", text) if "." in text else text
 
 
 def day_of(cell: Cell, *, last: bool = False) -> Day | None:

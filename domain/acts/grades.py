@@ -196,7 +196,7 @@ def _held(case: Case, person: str, other_than: str | None = None) -> Fact | None
     very grade.
     """
     fact = case.at(GRADE, person)
-    if fact is None and _opened(case, require_in_service(case, person)):
+    if fact is None and _opened(require_in_service(case, person)):
         return None
     if fact is None or fact.value is None:
         raise RecordForbids("there is no grade to change", zh="尚无层级", field="grade")
@@ -226,6 +226,6 @@ def _counted_from(case: Case, held: Fact | None) -> date | None:
     return None if service.root == held.root else held.effective
 
 
-def _opened(case: Case, service: Fact) -> bool:
+def _opened(service: Fact) -> bool:
     """Whether the spell came with an opening: a grade may then stand unrecorded."""
-    return case._record.chain_at(service.root).type == "RecordOpened"  # noqa: SLF001
+    return bool(service.value.get("opened"))

@@ -46,7 +46,10 @@ class RecordOpened(Event):
     en = "Record opened"
     day = "原花名册的截止日期"
     writes = (
-        Writes(SERVICE, key="person", value=("state", "form", "agency"), since="hired_on"),
+        Writes(
+            SERVICE, key="person", value=("state", "form", "agency"), since="hired_on",
+            fixed={"opened": True},
+        ),
         Writes(CATEGORY, key="person", value=("category",)),
         Writes(UNIT, key="person", value=("unit",), since="unit_since"),
         Writes(GRADE, key="person", value=("grade", "ladder"), since="grade_since"),

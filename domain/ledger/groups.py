@@ -5,6 +5,7 @@ request gets its own answer. The first thread to find nobody leading sends for a
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -12,6 +13,7 @@ from domain.ledger.appends import Appended, Prepared
 
 MOST_REQUESTS = 256
 MOST_BYTES = 4 << 20
+LINGER_SECONDS = 0.0002  # a flush to disk takes longer
 
 
 class _Waiting:
@@ -37,6 +39,7 @@ class Groups:
         self._mutex = threading.Lock()
         self._queue: deque[_Waiting] = deque()
         self._led = False
+        self._last = 1
 
     def enter(self, prepared: Prepared) -> Appended:
         """Wait for this request's answer. Raises the exception that answered it."""
@@ -57,7 +60,11 @@ class Groups:
 
     def _lead(self) -> Appended | Exception:
         """Send for all that wait, the caller first among them; answers the caller's outcome."""
+        if len(self._queue) < self._last:
+            # callers answered a moment ago are about to come back: one larger group beats two
+            time.sleep(LINGER_SECONDS)
         group = self._take()
+        self._last = len(group)
         outcomes: Sequence[Appended | Exception] = [
             InterruptedError("the thread that sent this append was interrupted") for _ in group
         ]

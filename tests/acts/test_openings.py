@@ -70,7 +70,11 @@ def test_an_opening_says_what_held_on_the_day_of_the_sheet_and_breaks_no_rule():
 
 def test_only_days_that_the_sheet_gives_reach_back_before_it():
     s = story().when(opened(**FULL, unit_since="2018-06-01"), "attested")
-    assert s.value(SERVICE, "p1", "2015-03-01") == {"state": "in", "form": "direct"}
+    assert s.value(SERVICE, "p1", "2015-03-01") == {
+        "state": "in",
+        "form": "direct",
+        "opened": True,
+    }
     assert s.value(SERVICE, "p1", "2015-02-28") is None
     assert s.value(UNIT, "p1", "2018-06-01") == {"unit": "s1"}
     assert s.at(UNIT, "p1", "2018-05-31") is None

@@ -1,0 +1,63 @@
+# Everything starts here: `make` lists the targets.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LEDGER := $(BIN)/personnel-ledger
+
+##@ Use
+.PHONY: help demo serve
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.ready ## set up, enter an invented bureau of 42,000 and ask it (about two minutes)
+	$(LEDGER) --data var/demo demo
+
+serve: $(VENV)/.ready ## the API on this machine
+	$(LEDGER) serve
+
+##@ Work
+.PHONY: setup test quick check lint bench import-chicago soak lock clean
+setup: $(VENV)/.ready ## the virtual environment, from the lock
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+test: setup lint ## set up, then lint, types, import contracts and every test
+	$(BIN)/python -m pytest
+
+lint: setup ## style, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy domain projections replay api
+	$(BIN)/lint-imports
+
+quick: setup ## the pure tests alone, in seconds
+	$(BIN)/python -m pytest tests/acts tests/law
+
+##@ Measure and try hard (minutes each)
+bench: setup ## ratios beside the library's recorder and plain COPY; figures of the records
+	$(BIN)/python -m tests.benchmarks.log
+	$(BIN)/python -m tests.benchmarks.records
+
+import-chicago: setup ## a real department's history, where ../shared/data/chicago lies
+	$(LEDGER) --data var/chicago init --pack none
+	$(LEDGER) --data var/chicago import ../shared/data/chicago --mapping chicago --enter
+	$(LEDGER) --data var/chicago replay verify
+
+soak: setup ## random histories against the oracle, without a budget
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/projections/test_records.py
+
+lock: ## pin the dependencies anew, with hashes
+	$(BIN)/python -m piptools compile --quiet --allow-unsafe --extra dev --generate-hashes \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --no-header \
+	--no-annotate -o requirements.lock pyproject.toml
+
+clean: ## remove what the targets made (not var/)
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
