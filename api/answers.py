@@ -20,7 +20,14 @@ from domain.events import FACETS, REGISTRY, Entry
 from domain.ledger.requests import Receipt, Request
 from domain.ledger.vault import sealed_owners
 from domain.record import Finding
-from domain.refusals import BadInput, BeyondHead, MissingField, UnknownFact, UnknownSubject
+from domain.refusals import (
+    BadInput,
+    BeyondHead,
+    MissingField,
+    UnknownFact,
+    UnknownSubject,
+    UnknownType,
+)
 from projections import accountability as _accountability
 from projections import due as _due
 from projections import findings as _findings
@@ -165,8 +172,8 @@ def journal(
     `since`: recorded later than this point of the recorded axis; `when.recorded` ends the search.
     """
     pair, stated = as_of(bureau, when)
-    if unknown := [t for t in types if t not in REGISTRY]:
-        raise BadInput(f"no event type {len(unknown)}", field="type", zh="没有这种事项")
+    if not REGISTRY.keys() >= set(types):
+        raise UnknownType(field="type")
     first = moment(bureau, since).position if since else 0
     wanted = _journal.Search(
         pair.recorded, max(after, first), types, tags, late, corrections, min(limit, MOST_ROWS)

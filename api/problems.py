@@ -153,7 +153,7 @@ async def of_parameters(request: Request, invalid: RequestValidationError) -> Re
     """A path, query or header parameter of the wrong form: named, not repeated."""
     first = invalid.errors()[0]
     refusal = MissingField if first["type"] == "missing" else BadInput
-    return problem(refusal(field=str(first["loc"][-1])), request)
+    return problem(refusal(field=str(first["loc"][1])), request)
 
 
 async def of_http(request: Request, error: HTTPException) -> Response:

@@ -22,6 +22,9 @@ from projections import due as _due
 
 router = APIRouter(prefix="/v1")
 
+MIN_POSITION_SECONDS = 2.0
+"""How long a read waits for the position it asks for."""
+
 PersonPath = Annotated[Id, Path(description="the person's opaque id")]
 UnitPath = Annotated[Id, Path(description="the unit's opaque id")]
 Subject = Annotated[str, Field(pattern=r"^[a-z-]+:[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
@@ -45,7 +48,7 @@ def when(
 ) -> When:
     """The pair a read asks about; waits for `Min-Position`."""
     if min_position is not None:
-        bureau_of(request).runner.reach(min_position)
+        bureau_of(request).runner.reach(min_position, timeout=MIN_POSITION_SECONDS)
     return When(effective, recorded)
 
 

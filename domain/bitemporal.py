@@ -71,11 +71,28 @@ class Cap(NamedTuple):
     entry: int
 
 
-def resolve(facts: Iterable[Fact], as_of: AsOf) -> Fact | None:
-    """Which of one facet's facts answers; None is "not recorded", unlike a fact that is none."""
-    return max(
-        (f for f in facts if f.holds(as_of)), key=lambda f: f[3:4] + f[5:7], default=None
-    )
+def resolve(
+    facts: Iterable[Fact],
+    as_of: AsOf,
+    slot: str | None = None,
+    before: tuple[date, int] | None = None,
+) -> Fact | None:
+    """Which of one facet's facts answers; None is "not recorded", unlike a fact that is none.
+
+    `slot` passes over other slots; `before` passes over what stands after this (effective, seq).
+    """
+    day, recorded = as_of
+    best = None
+    for fact in facts:
+        if (
+            fact.effective <= day < fact.until
+            and fact.known_from <= recorded < fact.known_to
+            and (slot is None or fact.slot == slot)
+            and (before is None or (fact.effective, fact.seq) <= before)
+            and (best is None or fact.place > best.place)
+        ):
+            best = fact
+    return best
 
 
 def in_force(facts: Iterable[Fact], as_of: AsOf) -> list[Fact]:

@@ -234,7 +234,7 @@ class Record:
 
     def at(self, facet: Facet, subject: str, as_of: AsOf, slot: str = "") -> Fact | None:
         """The fact of a single-valued facet that answers; None is "not recorded"."""
-        return resolve((f for f in self.versions(facet, subject) if f.slot == slot), as_of)
+        return resolve(self.versions(facet, subject), as_of, slot)
 
     def every(self, facet: Facet, subject: str, as_of: AsOf) -> list[Fact]:
         """The set a many-valued facet answers with."""
@@ -315,24 +315,35 @@ class Case:
 
     def _versions(self, facet: Facet, key: str) -> list[Fact]:
         strand = Strand(facet.name, f"{facet.of}:{key}")
-        if strand not in self._read and Strand(None, strand.subject) not in self._read:
-            raise Unread({strand})
-        self.reads.add(strand)
+        if strand not in self.reads:
+            if strand not in self._read and Strand(None, strand.subject) not in self._read:
+                raise Unread({strand})
+            self.reads.add(strand)
         return self._record.versions(facet, strand.subject)
+
+    def _span(self, first: date, last: date) -> None:
+        if first < self.first:
+            self.first = first
+        if last > self.last:
+            self.last = last
 
     def _before(self, facet: Facet, key: str, on: date | None) -> tuple[list[Fact], AsOf]:
         facts = self._versions(facet, key)
         if on is None:
             limit = (self.effective, self.seq)
             facts = [f for f in facts if (f.effective, f.seq) <= limit]
-            on = self.effective
-        self.first, self.last = min(self.first, on), max(self.last, on)
-        return facts, AsOf(on, FOREVER - 1)
+        day = on or self.effective
+        self._span(day, day)
+        return facts, AsOf(day, FOREVER - 1)
 
     def at(self, facet: Facet, key: str, on: date | None = None, slot: str = "") -> Fact | None:
         """The fact of `facet` for the subject with id `key`: by default just before this act."""
-        facts, as_of = self._before(facet, key, on)
-        return resolve((f for f in facts if f.slot == slot), as_of)
+        facts = self._versions(facet, key)
+        if on is None:
+            as_of = AsOf(self.effective, FOREVER - 1)
+            return resolve(facts, as_of, slot, (self.effective, self.seq))
+        self._span(on, on)
+        return resolve(facts, AsOf(on, FOREVER - 1), slot)
 
     def value(self, facet: Facet, key: str, on: date | None = None, slot: str = "") -> Any:
         """The content of that fact; None where nothing was recorded or none was entered."""

@@ -403,7 +403,8 @@ def _deputy_line(view: View, person: str, unit: str, day: date) -> Line:
     if line.cause == "not-covered" and line.since is not None:
         facts = list(view.facts(POST, person))
         for above in line_of(view, unit, day):
-            facts += [f for facet in (DEPUTY, PORTFOLIO) for f in view.facts(facet, above)]
+            for facet in (DEPUTY, ACTING_DEPUTY, PORTFOLIO, UNIT_PARENT):
+                facts += view.facts(facet, above)
         line = line._replace(entries=turning(facts, line.since))
     return line
 
@@ -415,8 +416,8 @@ def _line(
     ask: Callable[[date], list[Charge]],
     floor: date | None = None,
 ) -> Line:
-    """A seat as `ask` says who is in it. What was so on the day `floor` already, the first of a
-    spell of service, was never otherwise in that spell.
+    """A seat as `ask` says who is in it. Empty ever since `floor`, the first day of a spell of
+    service, it is not recorded in that spell.
     """
     held = ask(day)
     line = seat._replace(holders=tuple(_holder(view, charge, day) for charge in held))

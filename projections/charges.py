@@ -19,7 +19,7 @@ from domain.acts.responsibility import (
     SUPERVISOR,
     UNIT_HEAD,
 )
-from domain.acts.units import UNIT_PARENT, UNIT_STATE
+from domain.acts.units import UNIT_PARENT
 from domain.bitemporal import AsOf, Fact, resolve
 from domain.events import Facet
 
@@ -96,13 +96,13 @@ def service(view: View, person: str, day: date) -> Literal["in", "out", "not-rec
 
 
 def placing(view: View, person: str, day: date) -> Fact | None:
-    """The fact that names the using unit: the host, else the home unit; never an agency."""
+    """The fact that names the using unit: the host, else the home unit (never an agency: no act
+    places anybody there).
+    """
     for facet in (HOST, UNIT):
         fact = view.at(facet, person, day)
         if fact is not None and fact.value is not None:
-            state = view.value(UNIT_STATE, fact.value["unit"], day)
-            if state is None or state.get("kind") != "agency":
-                return fact
+            return fact
     return None
 
 

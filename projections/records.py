@@ -240,8 +240,10 @@ class Records:
 
     def every_version(self) -> Iterator[Fact]:
         """All rows, streamed in order of subject, facet, slot, root and first knowledge."""
-        with self._pool.connection() as connection:
-            cursor = connection.cursor("every_version", row_factory=args_row(_fact))
+        with (
+            self._pool.connection() as connection,
+            connection.cursor("every_version", row_factory=args_row(_fact)) as cursor,
+        ):
             cursor.itersize = 5_000
             yield from cursor.execute(self._sql(ALL), binary=True)
 

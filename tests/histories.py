@@ -25,7 +25,7 @@ from domain.refusals import Refusal
 
 FIRST = date(2021, 1, 1)
 STRIDE = timedelta(days=30)
-DAYS = 9
+DAYS = 7
 PEOPLE = UNITS = 3
 
 _scopes = itertools.count(1)
@@ -117,8 +117,11 @@ class History:
         self._enter(
             *(self._act(PersonRegistered(person=p, name="某", sex="1"), FIRST) for p in self.people)
         )
-        hired = AuxiliaryHired(person=self.people[0], unit=others[0], category="field")
-        self._enter(self._act(hired, FIRST))
+        hired = [
+            AuxiliaryHired(person=p, unit=u, category="field")
+            for p, u in zip(self.people, itertools.cycle(others))
+        ]
+        self._enter(*(self._act(event, FIRST) for event in hired))
 
     def _act(self, event: Event, day: date, **envelope: Any) -> Proposal:
         return Proposal(event, day, event_id=next(self._ids), **envelope)

@@ -106,7 +106,7 @@ def units() -> Iterator[Request]:
             (
                 UnitEstablished(
                     unit=station.id, name=station.name, parent=station.branch, kind="station",
-                    head_seats=["所长", "教导员"],
+                    division=PLACE, head_seats=["所长", "教导员"],
                 ),
                 start,
             )

@@ -17,12 +17,11 @@ from domain.acts.people import (
     UNIT,
     Category,
     NumberId,
-    in_service,
     require_in_service,
     require_person,
 )
 from domain.acts.posts import POST
-from domain.acts.recruitment import Form, check_form, require_using_unit
+from domain.acts.recruitment import Form, check_form, require_free, require_using_unit
 from domain.acts.units import require_unit
 from domain.events import Code, Event, Id, PersonId, UnitId, Writes
 from domain.record import Case
@@ -38,8 +37,9 @@ class RecordOpened(Event):
     """What a roster says held on its date of an auxiliary in service on it (建账).
 
     All but the person may be missing: what the sheet does not say stays not recorded. Without its
-    `…_since` a value is recorded from the sheet's date; `hired_on` is when the spell began. The
-    contract has an opening of its own, as it has an end of its own.
+    `…_since` a value is recorded from the sheet's date; `hired_on` is when the spell began, and
+    `opened` marks it as one of which much may stand unrecorded. The contract has an opening of its
+    own, as it has an end of its own.
     """
 
     zh = "建账"
@@ -47,7 +47,10 @@ class RecordOpened(Event):
     day = "原花名册的截止日期"
     writes = (
         Writes(
-            SERVICE, key="person", value=("state", "form", "agency"), since="hired_on",
+            SERVICE,
+            key="person",
+            value=("state", "form", "agency"),
+            since="hired_on",
             fixed={"opened": True},
         ),
         Writes(CATEGORY, key="person", value=("category",)),
@@ -77,9 +80,7 @@ class RecordOpened(Event):
     def decide(self, case: Case) -> None:
         _require_attested(case)
         require_person(case, self.person)
-        if in_service(case, self.person):
-            raise AlreadyRecorded("this record is open already", zh="该人员已有在职记载",
-                                  field="person")  # fmt: skip
+        require_free(case, self.person)
         self._check_days(case)
         check_form(case, self.form, self.agency)
         if self.unit is not None:

@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from domain.acts.dues import Due
+from domain.acts.officers import OFFICER
 from domain.acts.people import (
     CATEGORY,
     SERVICE,
@@ -57,6 +58,16 @@ def require_using_unit(case: Case, unit: str, field: str = "unit") -> None:
     require_unit(case, unit, field)
     if is_agency(case, unit):
         case.forbid("派遣单位不是用人单位", "an agency is no using unit", field)
+
+
+def require_free(case: Case, person: str) -> None:
+    """Neither an auxiliary nor an officer that day. Raises AlreadyRecorded, RecordForbids."""
+    if in_service(case, person):
+        raise AlreadyRecorded(
+            f"in service already on {case.effective}", zh=f"{case.effective} 已在职", field="person"
+        )
+    if case.value(OFFICER, person) is not None:
+        case.forbid("该人员是民警", "this person is an officer", "person")
 
 
 def check_form(case: Case, form: Form | None, agency: str | None) -> None:
@@ -188,11 +199,7 @@ class AuxiliaryHired(Event):
         require_person(case, self.person)
         require_using_unit(case, self.unit)
         check_form(case, self.form, self.agency)
-        if in_service(case, self.person):
-            raise AlreadyRecorded(
-                f"in service already on {case.effective}", zh=f"{case.effective} 已在职",
-                field="person",
-            )  # fmt: skip
+        require_free(case, self.person)
 
     def _check_law(self, case: Case) -> None:
         law = rules(case, self.unit)

@@ -175,7 +175,7 @@ class Ledger:
                 fresh.append(index)
         while fresh:
             if reading is None or reading.head != self.log.head() or reading.size > REMEMBERED:
-                reading = Reading(self.log, self.log.head())
+                reading = Reading(self.log, self.log.head(), ahead=True)
             done, reading = self._append_run(batch, fresh, reading)
             answers.update(done)
             fresh = fresh[len(done) :]

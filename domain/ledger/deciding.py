@@ -28,7 +28,7 @@ from domain.events import (
 )
 from domain.law import Law
 from domain.ledger.log import Append, Claim, NewEntry
-from domain.ledger.reading import Reading, item_of, strands_of
+from domain.ledger.reading import Reading, boundary, strands_of
 from domain.ledger.requests import Request
 from domain.ledger.vault import Owner, Vault, is_sealed
 from domain.record import Case, Finding, Strand, Unread
@@ -132,7 +132,7 @@ class Decider:
             entry = Entry(after + len(entries) + 1, datetime.min, type_, one.tags, data)
             entries.append(entry)
             reading.take(entry)
-        items = [item_of(strand) for strand in sorted(reads, key=str)]
+        items = boundary(reads, ahead=reading.ahead)
         items += [DCBQueryItem(tags=[f"fact:{root}"]) for root in sorted(roots)]
         items.append(DCBQueryItem(types=LAW_TYPES))
         append = Append(
@@ -154,7 +154,8 @@ class Decider:
         if corrected is not None:
             return self._decide_correction(proposal, corrected, mood, reading, law)
         event = proposal.event
-        reading.extend(self.predicted(event))
+        if not reading.ahead:
+            reading.extend(self.predicted(event))
         case = self._run(event, proposal, mood, reading, None, law)
         self._learn(event, case.reads)
         tags = event.tags()

@@ -7,6 +7,7 @@ every append, so a reader that asks for `position > last` misses nothing, ever.
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -72,6 +73,7 @@ __all__ = [
 GROUPED_ENTRIES = 500  # a larger append goes by itself
 PAGE_BYTES = 4 << 20
 FIRST_PAGE, LAST_PAGE = 100, 5_000
+AHEAD = 1_600  # pages of this size are fetched while the one before is worked on
 CHUNK_BYTES = 64 << 20
 LATEST = (1 << 63) - 1
 IDLE_SECONDS = 1.0  # after which the writing connection is tried before it is trusted
@@ -265,17 +267,23 @@ class EventLog(DCBRecorder):
         conditions = Conditions.of(query)
         left = LATEST if limit is None else limit
         size = min(FIRST_PAGE, most)
-        while left > 0 and after < until:
-            wanted = min(size, left)
-            page = self._page(conditions, after, until, wanted)
-            if page:
+        coming: Future[list[StoredEntry]] | None = None
+        with ThreadPoolExecutor(1, "reading ahead") as ahead:
+            while left > 0 and after < until:
+                wanted = min(size, left)
+                page = coming.result() if coming else self._page(conditions, after, until, wanted)
+                if len(page) < wanted:
+                    left = 0
+                if not page:
+                    return
+                after = page[-1].position
+                left -= len(page)
+                held = sum(len(entry.data) for entry in page) // len(page) + 200
+                size = min(most, size * 4, max(FIRST_PAGE, PAGE_BYTES // held))
+                coming = None
+                if min(size, left) >= AHEAD and after < until:
+                    coming = ahead.submit(self._page, conditions, after, until, min(size, left))
                 yield page
-            if len(page) < wanted:
-                return
-            after = page[-1].position
-            left -= len(page)
-            held = sum(len(entry.data) for entry in page) // len(page) + 200
-            size = min(most, size * 4, max(FIRST_PAGE, PAGE_BYTES // held))
 
     def _page(
         self, conditions: Conditions, after: int, until: int, wanted: int

@@ -17,10 +17,14 @@ from domain.refusals import UnknownFact
 
 
 class Reading:
-    """What was read of the log, as of `head`, for deciding."""
+    """What was read of the log, as of `head`, for deciding.
 
-    def __init__(self, log: EventLog, head: int) -> None:
+    With `ahead` the caller reads ahead for many acts, persons whole.
+    """
+
+    def __init__(self, log: EventLog, head: int, *, ahead: bool = False) -> None:
         self.head = head
+        self.ahead = ahead
         self.record = Record()
         self.read: set[Strand] = set()
         self.spoiled = False
@@ -82,6 +86,16 @@ class Reading:
 def item_of(strand: Strand) -> DCBQueryItem:
     types = [] if strand.facet is None else types_touching(FACETS[strand.facet])
     return DCBQueryItem(types=types, tags=[strand.subject])
+
+
+def boundary(strands: Iterable[Strand], *, ahead: bool = False) -> list[DCBQueryItem]:
+    """What an append must find unchanged. For acts read ahead, persons whole: one probe a person
+    instead of one a strand and type, at the price of a rare needless retry."""
+    if ahead:
+        strands = {
+            Strand(None, s.subject) if s.subject.startswith("person:") else s for s in strands
+        }
+    return [item_of(strand) for strand in sorted(strands, key=str)]
 
 
 def strands_of(entries: Iterable[Entry]) -> Iterator[Strand]:

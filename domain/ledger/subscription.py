@@ -57,6 +57,7 @@ class Bell:
         while not self._closed.is_set():
             try:
                 with psycopg.connect(self._conninfo, autocommit=True) as connection:
+                    connection.execute("SET synchronous_commit = off")
                     self._ring_for(connection)
             except psycopg.OperationalError:
                 _logger.warning("no connection to ring with", channel=self._channel)

@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Any
 
 import pytest
@@ -133,6 +134,7 @@ def test_leaving_ends_the_role_and_what_hung_on_it() -> None:
     ).when(act(OfficerLeft(person="o1", kind="retired"), "2021-06-01"))
 
     assert told.value(OFFICER, "o1", "2021-05-31") == {"unit": "s1"}
+    assert told.at(OFFICER, "o1", "2021-05-31").until == date(2021, 6, 1)
     assert told.at(OFFICER, "o1", "2021-06-01").value is None
     assert told.value(SUSPENSION, "o1", "2021-06-01") is None
     assert told.value(LEAVE, "o1", "2021-06-01") is None

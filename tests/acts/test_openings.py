@@ -83,7 +83,7 @@ def test_only_days_that_the_sheet_gives_reach_back_before_it():
 
 def test_what_the_sheet_does_not_say_stays_not_recorded():
     s = story().when(opened(), "attested")
-    assert s.value(SERVICE, "p1", SHEET) == {"state": "in"}
+    assert s.value(SERVICE, "p1", SHEET) == {"state": "in", "opened": True}
     for facet in (CATEGORY, UNIT, GRADE, POST, NUMBER, CONTRACT):
         assert s.at(facet, "p1", SHEET) is None
 

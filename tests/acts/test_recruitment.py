@@ -5,6 +5,8 @@ import pytest
 
 from domain.acts.contracts import ContractTerminated
 from domain.acts.exit import AuxiliaryDied, AuxiliaryResigned
+from domain.acts.officers import OfficerAppointed
+from domain.acts.openings import RecordOpened
 from domain.acts.people import CATEGORY, SERVICE, UNIT, PersonRegistered
 from domain.acts.recruitment import (
     HIRE_LIST,
@@ -172,6 +174,16 @@ def test_nobody_is_hired_unknown_or_twice(mood):
     s.refused(hired(on="2022-01-04"), AlreadyRecorded, mood, field="person")
     unknown = act(AuxiliaryHired(person="p2", unit="s9", category="civilian"), "2021-10-08")
     s.refused(unknown, UnknownSubject, mood, field="unit")
+
+
+@pytest.mark.parametrize("mood", ["ordered", "attested"])
+def test_an_officer_is_not_hired(mood):
+    s = story("none").given(act(OfficerAppointed(person="p1", unit="s1"), "2021-01-01"))
+    s.refused(hired(), RecordForbids, mood, field="person")
+    s.refused(
+        act(RecordOpened(person="p1"), "2021-10-08"), RecordForbids, "attested", field="person"
+    )
+    s.when(hired("2020-12-31"), mood)
 
 
 def test_in_ningbo_nobody_is_hired_outside_a_unified_recruitment():

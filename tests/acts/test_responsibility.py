@@ -154,6 +154,14 @@ def test_a_seat_filled_from_a_later_day_is_free_only_until_then() -> None:
     assert holders(told, UNIT_HEAD, "2021-06-01") == ["x"]
 
 
+def test_a_seat_promised_to_an_officer_who_is_yet_to_come_is_not_free_either() -> None:
+    told = story(act(OfficerAppointed(person="x", unit="t"), "2021-06-01"))
+    told.given(act(UnitHeadAppointed(unit="t", officer="x"), "2021-06-01"))
+    open_ended = act(UnitHeadAppointed(unit="t", officer="v"), "2021-01-01")
+
+    told.refused(open_ended, RecordForbids, field="seat")
+
+
 def test_an_acting_head_stands_beside_the_head() -> None:
     told = story(head("x", "2020-01-01"))
     told.when(head("y", "2021-01-01", ActingHeadAppointed, until="2021-04-01"))
@@ -198,6 +206,16 @@ def test_nobody_is_relieved_of_a_seat_that_is_another_s_or_empty() -> None:
 
     story(head("x", "2020-01-01")).refused(relief, RecordForbids, field="officer")
     story().refused(relief, UnknownFact, field="ends")
+
+
+def test_a_relief_of_one_seat_does_not_end_another() -> None:
+    told = story(act(HeadSeatsDeclared(unit="s", head_seats=["所长", "教导员"]), "2015-01-01"))
+    told.given(head("x", "2020-01-01", seat="教导员"))
+    other = told.id_of(told.record.head)
+    told.given(head("y", "2020-01-01", seat="所长"))
+    relief = head("x", "2021-01-01", UnitHeadRelieved, seat="所长", ends=other)
+
+    told.refused(relief, RecordForbids, field="officer")
 
 
 def charges(officer: str) -> list[Any]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import QUIET, create_app
 from api.settings import Bureau
@@ -50,9 +51,9 @@ class Office(NamedTuple):
 
 
 @contextmanager
-def serving(bureau: Bureau) -> Iterator[int]:
-    """The port on which the bureau is served meanwhile."""
-    server = uvicorn.Server(uvicorn.Config(create_app(bureau), port=0, **QUIET))
+def serving(app: FastAPI) -> Iterator[int]:
+    """The port on which the application is served meanwhile."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, **QUIET))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -72,7 +73,7 @@ def office(common_bureau: Bureau) -> Iterator[Office]:
     published = [Proposal(PackPublished.of(packs[code]), DAY) for code in ("000000", "330200")]
     bureau.ledger.enter(Request(published))
     with (
-        serving(bureau) as port,
+        serving(create_app(bureau)) as port,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http,
     ):
         opened = Office(bureau, http, port)

@@ -106,7 +106,10 @@ def appends(size: int, count: int, offset: int) -> Iterator[Append]:
         yield Append(
             [
                 NewEntry(
-                    f"Type{i % 20}", [f"person:{i // 8}", f"unit:{i % 90}", f"fact:{i}"], DATA, uuid4()
+                    f"Type{i % 20}",
+                    [f"person:{i // 8}", f"unit:{i % 90}", f"fact:{i}"],
+                    DATA,
+                    uuid4(),
                 )
                 for i in range(number, number + size)
             ]
@@ -178,6 +181,10 @@ def bench_read(server: EmbeddedServer, table: Table, events: int) -> None:
             connection.execute(
                 "INSERT INTO dcb_events_tt_main (type, data, tags)"
                 " SELECT type, data, tags FROM ledger_entries ORDER BY position"
+            )
+            connection.execute(
+                "INSERT INTO dcb_events_tt_tag (tag, main_id) SELECT unnest(tags), id"
+                " FROM dcb_events_tt_main"
             )
         before = resident()
         first_ours = timed(lambda: next(log.read()))

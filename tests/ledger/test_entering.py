@@ -1,0 +1,347 @@
+"""The door: what is entered once, what is refused, who is first, and what a refusal leaves."""
+
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.acts.discipline import SanctionImposed, SanctionLifted
+from domain.acts.exit import AuxiliaryResigned
+from domain.acts.grades import GRADE, AuxiliaryPromoted
+from domain.acts.packs import PackPublished
+from domain.acts.people import PERSON, PersonDetailsChanged, PersonRegistered
+from domain.acts.posts import PostAssigned
+from domain.acts.recruitment import AuxiliaryHired
+from domain.acts.rewards import REWARDS, RewardGranted, RewardRevoked
+from domain.acts.units import UnitEstablished, UnitRenamed
+from domain.bitemporal import AsOf
+from domain.events import Actor, Code, Event, Facet, FactAnnulled, PersonId, Proposal, Writes
+from domain.law import Pack
+from domain.ledger import Ledger, Receipt, Refused, Request
+from domain.ledger.log import EventLog
+from domain.record import Record
+from domain.refusals import (
+    AlreadyRecorded,
+    BadInput,
+    BeyondHead,
+    Conflict,
+    ImpossibleDate,
+    KeyReused,
+    LawForbids,
+    NotInService,
+    Refusal,
+    Superseded,
+    Taken,
+    UnknownFact,
+    UnknownSubject,
+    WrongCorrection,
+)
+from tests.given import act
+from tests.histories import History, sample_steps
+
+DAY, LATER = date(2022, 3, 1), date(2022, 9, 1)
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def ledger(common_bureau):
+    """A ledger with one unit, `u1`; each test has persons of its own."""
+    common_bureau.ledger.enter(Request([act(UnitEstablished(unit="u1", name="所"), "2020-01-01")]))
+    return common_bureau.ledger
+
+
+@pytest.fixture
+def person(ledger):
+    """A registered person in service since 2021."""
+    return hire(ledger)
+
+
+def hire(ledger):
+    name = f"p{next(_numbers)}"
+    enter(ledger, act(PersonRegistered(person=name), "2021-01-01"), act(hired(name), "2021-01-01"))
+    return name
+
+
+def enter(ledger, *proposals, **envelope):
+    return ledger.enter(Request(proposals, **envelope))
+
+
+def hired(person):
+    return AuxiliaryHired(person=person, unit="u1", category="field")
+
+
+def promoted(person, grade="g1"):
+    return AuxiliaryPromoted(person=person, grade=grade, kind="natural")
+
+
+def rewarded(person, kind="merit"):
+    return RewardGranted(person=person, kind=kind)
+
+
+def record_of(ledger, person):
+    return Record.fold(ledger.entries([f"person:{person}"]))
+
+
+def grade(ledger, person, on=LATER):
+    head = ledger.log.head()
+    fact = record_of(ledger, person).at(GRADE, f"person:{person}", AsOf(on, head))
+    return fact and fact.value["grade"]
+
+
+def rewards(ledger, person):
+    as_of = AsOf(LATER, ledger.log.head())
+    return record_of(ledger, person).every(REWARDS, f"person:{person}", as_of)
+
+
+def all_at_once(count, task):
+    """The outcomes (an answer or a refusal) of threads that start together."""
+    barrier = threading.Barrier(count)
+
+    def run(number):
+        barrier.wait()
+        try:
+            return task(number)
+        except Refusal as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+# once and only once
+
+
+def test_the_same_request_under_the_same_key_gives_the_first_answer(ledger, person):
+    request = Request([act(rewarded(person), DAY), act(rewarded(person), DAY)], key="once")
+    first = ledger.enter(request)
+    head = ledger.log.head()
+    again = ledger.enter(request)
+    assert again.replayed
+    assert again.entries == first.entries
+    assert ledger.log.head() == head
+
+
+@pytest.mark.parametrize("change", ["content", "date", "more", "fewer", "mood"])
+def test_a_key_that_named_another_request_is_refused(ledger, person, change):
+    proposals, key = [act(rewarded(person), DAY), act(rewarded(person), DAY)], f"key-{change}"
+    enter(ledger, *proposals, key=key)
+    head = ledger.log.head()
+    other = {
+        "content": [act(rewarded(person, "title"), DAY), proposals[1]],
+        "date": [proposals[0], act(rewarded(person), LATER)],
+        "more": [*proposals, proposals[0]],
+        "fewer": proposals[:1],
+        "mood": proposals,
+    }[change]
+    with pytest.raises(KeyReused):
+        enter(ledger, *other, key=key, mood="attested" if change == "mood" else "ordered")
+    assert ledger.log.head() == head
+
+
+def test_a_key_is_its_callers_own(ledger, person):
+    clerks = [Actor(subject="c1"), Actor(subject="c2"), Actor(issuer="other", subject="c1")]
+    answers = [enter(ledger, act(rewarded(person), DAY), key="1", actor=c) for c in clerks]
+    assert not any(answer.replayed for answer in answers)
+    assert len(rewards(ledger, person)) == 3
+
+
+def test_the_same_event_ids_give_the_first_answer(ledger, person):
+    proposals = [act(rewarded(person), DAY, event_id=uuid4()) for _ in range(2)]
+    first = enter(ledger, *proposals)
+    again = enter(ledger, *proposals)
+    assert again.entries == first.entries
+    assert again.replayed
+    assert len(rewards(ledger, person)) == 2
+
+
+def test_event_ids_that_were_entered_otherwise_are_refused(ledger, person):
+    one, two = (act(rewarded(person), DAY, event_id=uuid4()) for _ in range(2))
+    enter(ledger, one)
+    enter(ledger, act(rewarded(person), DAY))
+    enter(ledger, two)
+    new = act(rewarded(person), DAY, event_id=uuid4())
+    other_type = act(promoted(person), DAY, event_id=one.event_id)
+    for proposals in ([one, two], [one, new], [new, one], [other_type]):
+        with pytest.raises(KeyReused):
+            enter(ledger, *proposals)
+    assert len(rewards(ledger, person)) == 3
+
+
+def test_one_key_from_many_threads_is_entered_once(ledger, person):
+    request = Request([act(rewarded(person), DAY)], key="many threads")
+    answers = all_at_once(8, lambda _: ledger.enter(request))
+    assert len({tuple(answer.entries) for answer in answers}) == 1
+    assert sum(not answer.replayed for answer in answers) == 1
+
+
+# who is first
+
+
+def test_of_many_that_hire_one_person_at_once_exactly_one_is_accepted(ledger):
+    enter(ledger, act(PersonRegistered(person="wanted"), "2021-01-01"))
+    answers = all_at_once(10, lambda _: enter(ledger, act(hired("wanted"), DAY)))
+    assert [type(a) for a in answers].count(Receipt) == 1
+    assert {type(a) for a in answers} == {Receipt, AlreadyRecorded}
+
+
+def test_acts_on_unrelated_persons_do_not_hinder_one_another(ledger):
+    people = [hire(ledger) for _ in range(12)]
+    answers = all_at_once(12, lambda n: enter(ledger, act(promoted(people[n]), DAY)))
+    assert all(isinstance(a, Receipt) for a in answers)
+
+
+def test_of_two_clerks_who_correct_one_fact_the_second_is_told_who_was_first(ledger, person):
+    granted = enter(ledger, act(promoted(person), DAY)).entries[0].event_id
+
+    def correct(number):
+        return enter(ledger, act(promoted(person, f"g{number}"), DAY, supersedes=granted))
+
+    answers = all_at_once(2, correct)
+    [winner] = [a for a in answers if isinstance(a, Receipt)]
+    [loser] = [a for a in answers if isinstance(a, Superseded)]
+    assert loser.position == winner.position
+    assert grade(ledger, person) == f"g{answers.index(winner)}"
+
+
+def test_a_request_that_names_a_position_is_refused_once_the_person_changed(ledger, person):
+    seen = ledger.log.head()
+    enter(ledger, act(rewarded(hire(ledger)), DAY))
+    accepted = enter(ledger, act(rewarded(person), DAY, expect=seen))
+    with pytest.raises(Superseded) as refused:
+        enter(ledger, act(rewarded(person), DAY), act(rewarded(person), DAY, expect=seen))
+    assert (refused.value.field, refused.value.index) == ("expect", 1)
+    assert refused.value.position == accepted.position
+    enter(ledger, act(rewarded(person), DAY, expect=accepted.position))
+    with pytest.raises(BeyondHead):
+        enter(ledger, act(rewarded(person), DAY, expect=ledger.log.head() + 1))
+
+
+INTERRUPTED = Facet("test-interrupted", of="person", zh="打断", en="interrupted", many=True)
+
+
+@pytest.fixture
+def interrupted(declaring):
+    """An event type during whose decision something else may happen."""
+
+    class Interrupted(Event):
+        """Somebody acts while this is decided."""
+
+        zh, en, day = "打断", "Interrupted", "当日"
+        writes = (Writes(INTERRUPTED, key="person", value=("word",)),)
+        person: PersonId
+        word: Code
+
+        def decide(self, case):
+            case.every(REWARDS, self.person)
+            happening.pop()() if happening else None
+
+    happening = []
+    return Interrupted, happening
+
+
+def test_what_was_decided_on_a_record_that_changed_meanwhile_is_decided_again(
+    ledger, person, interrupted
+):
+    cls, happening = interrupted
+    happening += [lambda: enter(ledger, act(rewarded(person), DAY))] * 2
+    receipt = enter(ledger, act(cls(person=person, word="a"), LATER))
+    [entry] = ledger.entries(after=receipt.position - 1, until=receipt.position)
+    assert entry.envelope["premise"]["at"] == receipt.position - 1
+    assert len(rewards(ledger, person)) == 2
+
+
+def test_what_changes_at_every_attempt_is_a_conflict_and_nothing_is_entered(
+    ledger, person, interrupted
+):
+    cls, happening = interrupted
+    happening += [lambda: enter(ledger, act(rewarded(person), DAY))] * 9
+    with pytest.raises(Conflict):
+        enter(ledger, act(cls(person=person, word="a"), LATER))
+    assert not list(ledger.entries(types=["Interrupted"], tags=[f"person:{person}"]))
+
+
+# corrections
+
+
+def test_a_correction_names_the_newest_entry_of_the_fact(ledger, person):
+    ids = [enter(ledger, act(promoted(person, "g0"), DAY)).entries[0].event_id]
+    for n in (1, 2):
+        done = enter(ledger, act(promoted(person, f"g{n}"), DAY, supersedes=ids[-1]))
+        ids.append(done.entries[0].event_id)
+    with pytest.raises(Superseded) as refused:
+        enter(ledger, act(promoted(person, "g9"), DAY, supersedes=ids[0]))
+    assert refused.value.position == done.position
+    with pytest.raises(UnknownFact):
+        enter(ledger, act(promoted(person), DAY, supersedes=uuid4()))
+    assert grade(ledger, person) == "g2"
+
+
+def test_a_correction_changes_neither_type_nor_person(ledger, person):
+    granted = enter(ledger, act(rewarded(person), DAY)).entries[0].event_id
+    revoked = enter(ledger, act(RewardRevoked(person=person), LATER)).entries[0].event_id
+    other = hire(ledger)
+    others = enter(ledger, act(rewarded(other), DAY)).entries[0].event_id
+    head = ledger.log.head()
+    for wrong in (
+        act(rewarded(other), DAY, supersedes=granted),
+        act(promoted(person), DAY, supersedes=granted),
+        act(RewardRevoked(person=other), LATER, supersedes=revoked, ends=others),
+    ):
+        with pytest.raises(WrongCorrection):
+            enter(ledger, wrong)
+    assert ledger.log.head() == head
+
+
+def test_an_annulment_is_annulled_but_never_superseded(ledger, person):
+    granted = enter(ledger, act(promoted(person), DAY)).entries[0].event_id
+    annulled = enter(ledger, act(FactAnnulled(), annuls=granted)).entries[0].event_id
+    assert grade(ledger, person) is None
+    with pytest.raises(WrongCorrection):
+        enter(ledger, act(promoted(person), DAY, supersedes=annulled))
+    enter(ledger, act(FactAnnulled(), annuls=annulled))
+    assert grade(ledger, person) == "g1"
+
+
+def test_an_annulment_that_is_annulled_is_decided_as_the_act_would_be(ledger, person):
+    left = enter(ledger, act(AuxiliaryResigned(person=person), LATER)).entries[0].event_id
+    annulled = enter(ledger, act(FactAnnulled(), annuls=left)).entries[0].event_id
+    enter(ledger, act(AuxiliaryResigned(person=person), DAY))
+    with pytest.raises(NotInService):
+        enter(ledger, act(FactAnnulled(), annuls=annulled))
+
+
+def test_wrong_person_is_mended_by_annulling_and_entering_in_one_batch(ledger, person):
+    other = hire(ledger)
+    granted = enter(ledger, act(promoted(person), DAY)).entries[0].event_id
+    enter(ledger, act(FactAnnulled(), annuls=granted), act(promoted(other), DAY))
+    assert (grade(ledger, person), grade(ledger, other)) == (None, "g1")
+
+
+def test_an_ending_keeps_ending_its_fact_when_its_day_is_corrected(ledger, person):
+    fact = enter(ledger, act(SanctionImposed(person=person, kind="warning"), DAY)).entries[0]
+    lifted = enter(ledger, act(SanctionLifted(person=person), LATER)).entries[0]
+    done = enter(ledger, act(SanctionLifted(person=person), "2022-06-01", supersedes=lifted.event_id))
+    [entry] = ledger.entries(after=done.position - 1, until=done.position)
+    assert entry.ended == str(fact.event_id)
+
+
+@pytest.mark.parametrize(
+    ("envelope", "refusal", "field"),
+    [
+        ({"until": DAY}, ImpossibleDate, "until"),
+        ({"seq": 40_000}, BadInput, "seq"),
+        ({"annuls": UUID(int=1)}, BadInput, "annuls"),
+        ({"ends": UUID(int=1)}, None, None),
+    ],
+)
+def test_an_envelope_that_cannot_be_is_refused_by_field(ledger, person, envelope, refusal, field):
+    proposal = act(rewarded(person), DAY, **envelope)
+    if refusal is None:
+        assert enter(ledger, proposal).entries
+        return
+    with pytest.raises(refusal) as refused:
+        enter(ledger, proposal)
+    assert (refused.value.field, refused.value.index) == (field, 0)
