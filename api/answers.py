@@ -51,14 +51,14 @@ def _answer(bureau: Bureau, stated: Answer, data: Any) -> Answer:
 
 
 def record(bureau: Bureau, person: str, when: When = NOW) -> Answer:
-    """Every facet of a person, and every spell. Raises UnknownSubject."""
+    """Every facet of a person, every spell, and who is named. Raises UnknownSubject."""
     pair, stated = as_of(bureau, when)
     data = {
         "person": person,
         "facets": _person.facets(bureau.records, "person", person, pair),
         "spells": _person.spells(bureau.records, person, pair.recorded),
     }
-    return _answer(bureau, stated, data)
+    return _with_people(bureau, stated, pair, data)
 
 
 def history(bureau: Bureau, person: str, when: When = NOW) -> Answer:
@@ -144,7 +144,7 @@ def units(bureau: Bureau, when: When = NOW) -> Answer:
 
 
 def unit(bureau: Bureau, unit: str, when: When = NOW) -> Answer:
-    """Every facet of a unit, and the units directly below it. Raises UnknownSubject."""
+    """Every facet of a unit, the units just below it, who is named. Raises UnknownSubject."""
     pair, stated = as_of(bureau, when)
     tree = _roster.tree(bureau.records, pair)
     data = {
@@ -152,7 +152,7 @@ def unit(bureau: Bureau, unit: str, when: When = NOW) -> Answer:
         "facets": _person.facets(bureau.records, "unit", unit, pair),
         "below": sorted(child for child, parent in tree.parents.items() if parent == unit),
     }
-    return _answer(bureau, stated, data)
+    return _with_people(bureau, stated, pair, data)
 
 
 def journal(
@@ -200,18 +200,13 @@ def findings(
         tags = [f"unit:{unit}", *(f"person:{p}" for p in sorted(people))]
     else:
         raise MissingField(field="person")
-    found = {
-        one.entry.position: one
-        for tag in tags
-        for one in _findings.of_subject(bureau.ledger, tag, pair.recorded)
-    }
     rows = [
         {
-            "position": position, "type": one.entry.type, "zh": one.entry.cls.zh,
-            "en": one.entry.cls.en, "effective": one.entry.effective, "tags": one.entry.tags,
-            "legible": one.legible, "findings": [finding_dict(f) for f in one.findings],
+            "position": entry.position, "type": entry.type, "zh": entry.cls.zh,
+            "en": entry.cls.en, "effective": entry.effective, "tags": entry.tags,
+            "legible": legible, "findings": [finding_dict(finding) for finding in found],
         }
-        for position, one in sorted(found.items())
+        for entry, found, legible in _findings.of_subjects(bureau.ledger, tags, pair.recorded)
     ]  # fmt: skip
     return _answer(bureau, stated, {"person": person, "unit": unit, "entries": rows})
 

@@ -10,7 +10,8 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.rendering import ERASED, NOT_RECORDED, Column, period, pick, table
+from api.cli_words import ERASED, NOT_RECORDED
+from api.rendering import Column, period, pick, table
 from projections.accountability import CAPACITIES, CAUSES
 
 STATES = {

@@ -1,7 +1,7 @@
 """Making a ledger, serving it, and proving that its records are what its entries give.
 
-Owns `init`, `demo`, `serve`, `replay` and `bench`. Invariant: `init` adds only what is not published
-yet, so running it again changes nothing.
+Owns `init`, `demo`, `serve`, `replay` and `bench`. Invariant: `init` adds only what is not yet
+published, so running it again changes nothing.
 """
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick

@@ -16,9 +16,14 @@ from rich.text import Text
 
 from api.cli_frame import Effective, Json, Lang, Recorded, UnitArg, ask
 from api.cli_person import draw_entries, draw_facets
-from api.rendering import NAMES, NOT_RECORDED, Column, pick, table, word
+from api.cli_words import NAMES, NOT_RECORDED
+from api.rendering import Column, coded, pick, table, word
 
 Below = Annotated[bool, typer.Option("--below/--alone", help="含下级单位 / with units below")]
+
+
+MOST = 1_000
+"""Rows of a roster shown; more than a screen or a print can use come as JSON."""
 
 
 class By(StrEnum):
@@ -191,14 +196,18 @@ _ROSTER = ("person", "number", "name", "category", "grade", "post", "unit", "hos
 def _draw_roster(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     columns = [Column(NAMES[field]) for field in _ROSTER[:-1]]
     columns.append(Column(("到岗", "since"), folds=False))
-    rows = [[_blank(line[field], lang) for field in _ROSTER] for line in data["lines"]]
+    shown = data["lines"][:MOST]
+    rows = [[_blank(field, line[field], lang) for field in _ROSTER] for line in shown]
     place = data["unit"] or pick(("全局", "bureau"), lang)
     zh, en = f"花名册 {place}:{data['count']} 人", f"Roster of {place}: {data['count']}"
     yield table((zh, en), columns, rows, lang)
+    if data["count"] > MOST:
+        words = (f"只列出前 {MOST} 人:加条件,或用 --json", f"first {MOST}: narrow it, or --json")
+        yield Text(pick(words, lang), style="yellow")
 
 
-def _blank(value: Any, lang: str) -> str:
-    return "—" if value is None else word(value, lang)
+def _blank(field: str, value: Any, lang: str) -> str:
+    return "—" if value is None else coded(field, value, lang)
 
 
 def _draw_headcount(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
@@ -208,7 +217,7 @@ def _draw_headcount(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableT
         columns.insert(1, Column(NAMES["name"] if lang == "en" else ("名称", "name")))
     rows = []
     for line in data["counts"]:
-        key = pick(NOT_RECORDED, lang) if line[by] is None else word(line[by], lang)
+        key = pick(NOT_RECORDED, lang) if line[by] is None else coded(by, line[by], lang)
         named = [line["name"] or "—"] if by == "unit" else []
         rows.append([key, *named, line["count"]])
     yield table((f"在职 {data['count']} 人", f"In service: {data['count']}"), columns, rows, lang)

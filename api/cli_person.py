@@ -14,18 +14,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from api.cli_frame import Effective, Json, Lang, PersonArg, Recorded, ask
-from api.rendering import (
-    NONE,
-    NOT_RECORDED,
-    Column,
-    content,
-    instant,
-    money,
-    period,
-    pick,
-    table,
-    word,
-)
+from api.cli_words import NONE, NOT_RECORDED
+from api.rendering import Column, coded, content, instant, money, period, pick, table, word
 
 STANDING = {
     "stands": ("有效", "stands"),
@@ -278,8 +268,8 @@ def _became(entry: Mapping[str, Any], lang: str) -> str:
 
 
 def _content(entry: Mapping[str, Any], lang: str) -> str:
-    """The entry's own fields, but for the long texts of packs, and why it was entered."""
-    fields = {k: v for k, v in entry["fields"].items() if k not in ("person", "text")}
+    """The entry's own fields, but for what is said elsewhere or too long, and its reason."""
+    fields = {k: v for k, v in entry["fields"].items() if k not in ("person", "text", "digest")}
     said = word(fields, lang)
     if entry.get("reason"):
         said += " " + pick((f"理由:{entry['reason']}", f"because: {entry['reason']}"), lang)
@@ -328,11 +318,12 @@ def _draw_pay(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     for month in data["months"]:
         parts = month["segments"]
         grades = dict.fromkeys(part["level"]["grade"] for part in parts)
+        names = [coded("grade", g, lang) if g else pick(NOT_RECORDED, lang) for g in grades]
         entries = sorted({entry for part in parts for entry in part["entries"]})
         rows.append(
             (
                 month["month"][:7],
-                "、".join(pick(NOT_RECORDED, lang) if g is None else g for g in grades),
+                " → ".join(names),
                 money(month["amount"]),
                 month["unpriced"] or "",
                 " ".join(map(str, entries)),

@@ -7,6 +7,7 @@ and findings. Invariant: no value that was sent is in any refusal, only the plac
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from functools import cache
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -209,33 +210,42 @@ def checked_bytes(model: type[_Model], body: bytes) -> _Model:
 
 
 def _checked(model: type[_Model], said: Mapping[str, Any]) -> _Model:
-    """The typed form; strings are not numbers, and a date is YYYY-MM-DD within two bounds."""
+    """The typed form: strings are no numbers, a date is YYYY-MM-DD within two bounds, and a text
+    has no control characters but tabs and line breaks.
+    """
     try:
         checked = model.model_validate_json(orjson.dumps(said), strict=True)
     except ValidationError as invalid:
         raise _refusal(invalid) from None
-    for field, value, written in _dates(checked, said):
-        if not FIRST_DAY <= value <= LAST_DAY or value.isoformat() != written:
+    except orjson.JSONEncodeError:
+        raise _too_deep() from None
+    for field, value, written in _leaves(checked, said):
+        if isinstance(value, str) and _CONTROL.search(value):
+            raise BadInput("a text has no control characters", field=field, zh="文本含控制字符")
+        if isinstance(value, date) and (
+            not FIRST_DAY <= value <= LAST_DAY or value.isoformat() != written
+        ):
             raise ImpossibleDate(field=field)
     return checked
 
 
-def _dates(value: Any, written: Any, field: str = "") -> Iterator[tuple[str, date, Any]]:
-    if isinstance(value, date):
-        yield field, value, written
-        return
+def _leaves(value: Any, written: Any, field: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Each typed value with its place and what was written there."""
     inner: list[tuple[Any, Any, Any]] = []
     if isinstance(value, BaseModel):
-        inner = [(n, getattr(value, n), written.get(n)) for n in type(value).model_fields]
-    elif isinstance(value, dict):
-        inner = [(n, v, written.get(n)) for n, v in value.items()]
-    elif isinstance(value, list | tuple) and isinstance(written, list):
-        inner = [(n, v, w) for n, (v, w) in enumerate(zip(value, written, strict=False))]
+        inner = [
+            (n, getattr(value, n), written[n]) for n in type(value).model_fields if n in written
+        ]
+    elif isinstance(value, list | tuple):
+        inner = [(n, v, w) for n, (v, w) in enumerate(zip(value, written, strict=True))]
+    else:
+        yield field, value, written
     for name, one, said in inner:
-        if said is not None:
-            yield from _dates(one, said, f"{field}/{name}".lstrip("/"))
+        if one is not None:
+            yield from _leaves(one, said, f"{field}/{name}".lstrip("/"))
 
 
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SAYS_NO_INPUT = re.compile(
     "string_(pattern_mismatch|too_short|too_long|type)|literal_error|value_error|too_(short|long)"
     "|(greater|less)_than(_equal)?|(int|float|bool|list|dict|uuid|model|tuple)_type"
@@ -249,6 +259,8 @@ def _refusal(invalid: ValidationError) -> Refusal:
     first = errors[0]
     field = _place(first["loc"])
     kind = first["type"]
+    if kind == "json_invalid":
+        return _too_deep()
     if kind == "missing":
         return MissingField(field=field)
     if kind == "extra_forbidden":
@@ -256,6 +268,10 @@ def _refusal(invalid: ValidationError) -> Refusal:
     if kind.startswith("date"):
         return ImpossibleDate(field=field)
     return BadInput(first["msg"] if _SAYS_NO_INPUT.fullmatch(kind) else "", field=field)
+
+
+def _too_deep() -> BadJson:
+    return BadJson("the body is nested too deeply", zh="请求正文嵌套过深")
 
 
 def _place(steps: tuple[int | str, ...]) -> str:
@@ -312,6 +328,7 @@ def type_schema(cls: type[Event], ref: str = _REF) -> dict[str, Any]:
     }
 
 
+@cache
 def type_dict(cls: type[Event]) -> dict[str, Any]:
     """What an event type declares: labels, day, facets, subjects, private fields, JSON Schema."""
     return {

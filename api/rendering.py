@@ -14,83 +14,22 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-NOT_RECORDED = ("未登记", "not recorded")
-NONE = ("无", "none")
-ERASED = ("已销毁", "erased")
-OPEN = ("至今", "open")
-YES = ("是", "yes")
-NO = ("否", "no")
-
-Words = tuple[str, str]
-"""Chinese, English."""
+from api.cli_words import (
+    CODES,
+    ERASED,
+    NAMES,
+    NO,
+    NONE,
+    NOT_RECORDED,
+    OPEN,
+    VALUES,
+    YES,
+    Words,
+    codes_of_packs,
+)
 
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 _CONTROL = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) != "\n"}
-
-NAMES: dict[str, Words] = {
-    "person": ("人员", "person"),
-    "officer": ("民警", "officer"),
-    "unit": ("单位", "unit"),
-    "host": ("借调单位", "host unit"),
-    "name": ("姓名", "name"),
-    "number": ("编号", "number"),
-    "grade": ("层级", "grade"),
-    "ladder": ("层级序列", "ladder"),
-    "post": ("岗位", "post"),
-    "category": ("类别", "category"),
-    "state": ("状态", "state"),
-    "form": ("用工形式", "form"),
-    "agency": ("派遣机构", "agency"),
-    "kind": ("种类", "kind"),
-    "sex": ("性别", "sex"),
-    "birth_date": ("出生日期", "birth date"),
-    "id_number": ("身份证号", "ID number"),
-    "ethnic_group": ("民族", "ethnic group"),
-    "education": ("学历", "education"),
-    "phone": ("电话", "phone"),
-    "since": ("自", "since"),
-    "until": ("止", "until"),
-    "last_day": ("末日", "last day"),
-    "parent": ("上级", "parent"),
-    "ground": ("事由", "ground"),
-    "amount": ("金额", "amount"),
-    "title": ("职务", "title"),
-    "seat": ("席位", "seat"),
-}
-VALUES: dict[str, Words] = {
-    "civilian": ("文职", "civilian"),
-    "field": ("勤务", "field"),
-    "in": ("在职", "in service"),
-    "left": ("离职", "left"),
-    "active": ("存续", "active"),
-    "dissolved": ("已撤销", "dissolved"),
-    "merged": ("已合并", "merged"),
-    "split": ("已拆分", "split"),
-    "direct": ("直接聘用", "direct"),
-    "dispatched": ("劳务派遣", "dispatched"),
-    "ordered": ("决定", "ordered"),
-    "attested": ("佐证", "attested"),
-    "retired": ("退休", "retired"),
-    "resigned": ("辞职", "resigned"),
-    "terminated": ("解除", "terminated"),
-    "expired": ("终止", "expired"),
-    "died": ("死亡", "died"),
-    "in-force": ("施行", "in force"),
-    "reported": ("据报道", "reported"),
-    "draft": ("草案", "draft"),
-    "station": ("派出所", "station"),
-    "department": ("部门", "department"),
-    "bureau": ("公安局", "bureau"),
-    "block": ("禁止", "block"),
-    "warn": ("提示", "warn"),
-}
-CODES: dict[tuple[str, str], Words] = {
-    ("sex", "0"): ("未知", "unknown"),
-    ("sex", "1"): ("男", "male"),
-    ("sex", "2"): ("女", "female"),
-    ("sex", "9"): ("未说明", "not stated"),
-}
-"""Codes that mean something only in their field."""
 
 
 class Column(NamedTuple):
@@ -121,22 +60,27 @@ def word(value: Any, lang: str) -> str:
         if value.get("erased") is True:
             return pick(ERASED, lang)
         held = {k: v for k, v in value.items() if v is not None}
-        return " ".join(f"{named(k, lang)}={_coded(k, v, lang)}" for k, v in held.items())
+        return " ".join(f"{named(k, lang)}={coded(k, v, lang)}" for k, v in held.items())
     if isinstance(value, list | tuple):
         return ("、" if lang == "zh" else ", ").join(word(v, lang) for v in value) or "—"
     text = str(value)
     return pick(VALUES[text], lang) if text in VALUES else plain(text)
 
 
-def _coded(field: str, value: Any, lang: str) -> str:
-    code = (field, value) if isinstance(value, str) else None
-    return pick(CODES[code], lang) if code in CODES else word(value, lang)
+def coded(field: str, value: Any, lang: str) -> str:
+    """A value whose code means something in its field: a grade, a sanction's kind."""
+    if isinstance(value, str):
+        words = CODES.get((field, value)) or codes_of_packs().get((field, value))
+        if words is not None:
+            return pick(words, lang)
+    return word(value, lang)
 
 
 def content(value: Any, lang: str) -> str:
     """What a fact says: a lone field needs no name."""
     if isinstance(value, Mapping) and len(value) == 1 and "erased" not in value:
-        return word(next(iter(value.values())), lang)
+        field, alone = next(iter(value.items()))
+        return coded(field, alone, lang)
     return word(value, lang)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.acts.discipline import SanctionImposed, SanctionLifted
 from domain.acts.exit import AuxiliaryResigned
-from domain.acts.grades import AuxiliaryPromoted
+from domain.acts.grades import GradeConverted, GradeRated
 from domain.acts.injury import InjuryReported
 from domain.acts.movement import AuxiliaryTransferred, SecondmentEnded, SecondmentStarted
 from domain.acts.people import AuxiliaryNumberAssigned, PersonDetailsChanged, PersonRegistered
@@ -196,7 +196,7 @@ def _correction(history: History, step: Step) -> Iterator[Proposal]:
     """Another date, and where the type has one another content."""
     if (chain := history._chain(step)) is not None:
         event = chain.proposal.event
-        if isinstance(event, AuxiliaryPromoted):
+        if isinstance(event, GradeConverted):
             event = event.model_copy(update={"grade": f"g{step.pick % 5}"})
         yield history._act(event, _day(step), seq=step.seq, until=_until(step),
                            supersedes=chain.newest)  # fmt: skip
@@ -216,7 +216,7 @@ def _reinstatement(history: History, step: Step) -> Iterator[Proposal]:
 
 def _entered_anew(history: History, step: Step) -> Iterator[Proposal]:
     """Annulled and entered for another person, in one batch."""
-    if (chain := history._chain(step, AuxiliaryPromoted, RewardGranted)) is not None:
+    if (chain := history._chain(step, GradeConverted, RewardGranted)) is not None:
         yield history._act(FactAnnulled(), FIRST, annuls=chain.newest)
         event = chain.proposal.event.model_copy(update={"person": _person(history, step)})
         yield history._act(event, _day(step))
@@ -236,10 +236,9 @@ _VERBS: list[Any] = [
         lambda h, s: AuxiliaryRehired(person=_person(h, s), unit=_unit(h, s), category="field")
     ),
     _acting(lambda h, s: AuxiliaryResigned(person=_person(h, s))),
+    _acting(lambda h, s: GradeRated(person=_person(h, s), grade=f"g{s.pick % 5}")),
     _acting(
-        lambda h, s: AuxiliaryPromoted(
-            person=_person(h, s), grade=f"g{s.pick % 5}", kind="natural"
-        ),
+        lambda h, s: GradeConverted(person=_person(h, s), grade=f"g{s.pick % 5}", ladder="l"),
         term=True,
     ),
     _acting(lambda h, s: PostAssigned(person=_person(h, s), post=f"post{s.pick % 3}"), term=True),

@@ -5,20 +5,20 @@ on the record as it stood just before it, or attested; nothing else writes.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
+from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain import acts
 from domain.events import Entry
 from domain.law import Law, Pack, parse_calendar
 from domain.ledger import log as _log
-from domain.ledger.deciding import LAW_TYPES, Decided, Decider, event_id_of
+from domain.ledger.deciding import LAW_TYPES, Decided, Decider, event_id_of, key_of
 from domain.ledger.log import Appended, EventLog
 from domain.ledger.reading import Reading
 from domain.ledger.requests import Entered, Receipt, Refused, Request
@@ -43,6 +43,8 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 ATTEMPTS = 3
 CHUNK = 4_000
 AHEAD = 250
+MOST_TOGETHER = 500
+RUN_BYTES, LEAST_BYTES = 24 << 20, 6_400  # a run is one transaction of the log
 REMEMBERED = 200_000
 
 
@@ -114,109 +116,102 @@ class Ledger:
                 )  # fmt: skip
 
     def _replayed(self, request: Request) -> Receipt | None:
-        """The first answer, where every act of this request is in the log already."""
-        ids = [event_id_of(request, index) for index in range(len(request.proposals))]
+        """The first answer, where this request was entered before. Raises KeyReused."""
         if request.key is None and all(p.event_id is None for p in request.proposals):
             return None
-        known = self.log.by_event_id(ids)
-        if len(known) < len(ids) and request.key is None:
-            return None
         try:
-            appended = self.log.answered(request.key, self._decider.request_hash(request))
+            self.log.answered(key_of(request), self._decider.request_hash(request))
         except _log.LogError as error:
             raise _as_refusal(error) from error
-        if appended is None and len(known) < len(ids):
-            return None
-        stored = [next(self.log.entries(after=known[i] - 1, until=known[i])) for i in ids]
-        entered = [
-            Entered(s.position, i, s.type, s.recorded_at)
-            for s, i in zip(stored, ids, strict=True)
-        ]
-        return Receipt(entered, [], replayed=True)
+        ids = [event_id_of(request, index) for index in range(len(request.proposals))]
+        known = self._known(ids)
+        return _first_answer(request, ids, known) if known else None
+
+    def _known(self, ids: Sequence[UUID]) -> dict[UUID, Entered]:
+        """What was entered under these event ids."""
+        positions = self.log.by_event_id(ids)
+        headings = self.log.headings(list(positions.values()))
+        return {i: Entered(p, i, *headings[p]) for i, p in positions.items()}
 
     def enter_many(self, requests: Iterable[Request]) -> Iterator[Receipt | Refused]:
         """Enter many requests, each all or nothing; one answer a request, in their order.
 
-        Decides up to a few thousand acts on one reading and appends them together. Corrections and
-        requests that the chunk's reading cannot serve are entered singly.
+        Decides up to a few thousand acts on one reading and appends them together. What changes
+        the record or the law behind that reading, or was entered before, is entered singly in its
+        turn. While others enter too, the runs grow shorter.
         """
         waiting = iter(requests)
         reading: Reading | None = None
+        most = CHUNK
         while batch := list(islice(waiting, CHUNK)):
-            answers, reading = self._enter_chunk(batch, reading)
-            yield from answers
-
-    def _enter_chunk(
-        self, batch: Sequence[Request], reading: Reading | None
-    ) -> tuple[list[Receipt | Refused], Reading | None]:
-        known = self.log.by_event_id(
-            [p.event_id for r in batch for p in r.proposals if p.event_id is not None]
-        )
-        stamps = self.log.stamps(list(known.values()))
-        answers: dict[int, Receipt | Refused] = {}
-        fresh = []
-        for index, request in enumerate(batch):
-            ids = [p.event_id for p in request.proposals]
-            if request.key is not None:
-                answers[index] = self._singly(request)
-            elif ids and all(i in known for i in ids):
-                answers[index] = Receipt(
-                    [
-                        Entered(known[i], i, type(p.event).__name__, stamps[known[i]])
-                        for i, p in zip(ids, request.proposals, strict=True)
-                        if i is not None
-                    ],
-                    [],
-                    replayed=True,
-                )
-            elif any(i in known for i in ids):
-                answers[index] = self._singly(request)
-            else:
-                fresh.append(index)
-        while fresh:
-            if reading is None or reading.head != self.log.head() or reading.size > REMEMBERED:
-                reading = Reading(self.log, self.log.head(), ahead=True)
-            done, reading = self._append_run(batch, fresh, reading)
-            answers.update(done)
-            fresh = fresh[len(done) :]
-        return [answers[index] for index in range(len(batch))], reading
+            known = self._known([p.event_id for r in batch for p in r.proposals if p.event_id])
+            start = 0
+            while start < len(batch):
+                answers: list[Receipt | Refused]
+                if run := _run(batch[start : start + most], known):
+                    head = self.log.head()
+                    if reading is None or reading.head != head or reading.size > REMEMBERED:
+                        reading = Reading(self.log, head, ahead=True)
+                    answers, reading, overtaken = self._append_run(run, reading)
+                    most = max(len(run) // 2, 1) if overtaken else min(most * 2, CHUNK)
+                else:
+                    answers = [self._singly(batch[start], known)]
+                for answer in answers:
+                    if isinstance(answer, Receipt):
+                        known.update((e.event_id, e) for e in answer.entries)
+                    yield answer
+                start += len(answers)
 
     def _append_run(
-        self, batch: Sequence[Request], indexes: Sequence[int], reading: Reading
-    ) -> tuple[dict[int, Receipt | Refused], Reading | None]:
-        """Decide and append as many of these requests as one reading serves, at least one."""
-        first = batch[indexes[0]]
-        if _corrects(first):
-            return {indexes[0]: self._singly(first)}, None
+        self, run: Sequence[Request], reading: Reading
+    ) -> tuple[list[Receipt | Refused], Reading | None, bool]:
+        """Decide and append as many of these requests as one reading serves, at least one.
+
+        The acts stand on positions counted from the reading's head, so the first append fails if
+        anything at all was entered since: then, and where the log refuses a later one, that request
+        is entered singly and the run is over ("overtaken").
+        """
+        done, after = self._decide_run(run, reading)
+        appends = [d.append._replace(condition=None) for d in done if isinstance(d, Decided)]
+        if appends:
+            nothing_since = DCBAppendCondition(DCBQuery(), after=reading.head)
+            appends[0] = appends[0]._replace(condition=nothing_since)
+        stored = self.log.load(appends)
+        answers: list[Receipt | Refused] = []
+        for request, one in zip(run, done, strict=False):
+            if isinstance(one, Refused):
+                answers.append(one)
+                continue
+            try:
+                answers.append(_receipt(one, next(stored)))
+            except _log.LogError:
+                answers.append(self._singly(request, {}))
+                return answers, None, True
+        reading.head = after
+        return answers, None if reading.spoiled else reading, False
+
+    def _decide_run(
+        self, run: Sequence[Request], reading: Reading
+    ) -> tuple[list[Decided | Refused], int]:
+        """Decide these requests in turn, as far as one append's size and the reading allow."""
         law = self.law()
-        self._decider.prepare(batch[i] for i in indexes)
-        after = reading.head
-        done: dict[int, Decided | Refused] = {}
-        for place, index in enumerate(indexes):
-            if _corrects(batch[index]) or reading.spoiled:
+        self._decider.prepare(run)
+        after, size = reading.head, 0
+        done: list[Decided | Refused] = []
+        for place, request in enumerate(run):
+            if reading.spoiled or size > RUN_BYTES:
                 break
             if place % AHEAD == 0:
-                self._read_ahead(reading, [batch[i] for i in indexes[place : place + AHEAD]])
+                self._read_ahead(reading, run[place : place + AHEAD])
             try:
-                decided = self._decider.decide(batch[index], reading, law, after)
+                decided = self._decider.decide(request, reading, law, after)
             except Refusal as refusal:
-                done[index] = Refused(refusal)
+                done.append(Refused(refusal))
                 continue
-            done[index] = decided
+            done.append(decided)
             after += len(decided.ids)
-        accepted = [d for d in done.values() if isinstance(d, Decided)]
-        try:
-            appended = iter(list(self.log.load(d.append for d in accepted)))
-        except _log.LogError:
-            return {i: self._singly(batch[i]) for i in done}, None
-        reading.head = after
-        return (
-            {
-                i: d if isinstance(d, Refused) else _receipt(d, next(appended))
-                for i, d in done.items()
-            },
-            None if reading.spoiled else reading,
-        )
+            size += sum(max(len(e.data), LEAST_BYTES) for e in decided.append.entries)
+        return done, after
 
     def _read_ahead(self, reading: Reading, requests: Iterable[Request]) -> None:
         """Read in one go what the next requests will want, as far as their types have shown."""
@@ -224,8 +219,11 @@ class Ledger:
             strand for r in requests for p in r.proposals for strand in self._decider.whole(p.event)
         )
 
-    def _singly(self, request: Request) -> Receipt | Refused:
+    def _singly(self, request: Request, known: Mapping[UUID, Entered]) -> Receipt | Refused:
+        ids = [i for p in request.proposals if (i := p.event_id) is not None and i in known]
         try:
+            if ids and request.key is None:
+                return _first_answer(request, ids, known)
             return self.enter(request)
         except Refusal as refusal:
             return Refused(refusal)
@@ -327,8 +325,37 @@ def _parse_recorded(text: str) -> int | datetime | date | None:
     return instant
 
 
-def _corrects(request: Request) -> bool:
-    return any(p.supersedes or p.annuls or p.expect for p in request.proposals)
+def _run(requests: Sequence[Request], known: Mapping[UUID, Entered]) -> list[Request]:
+    """The first of these requests that one reading can serve, up to one that it cannot."""
+    seen = set(known)
+    run = []
+    for request in requests:
+        ids = {p.event_id for p in request.proposals if p.event_id is not None}
+        if request.key is not None or not seen.isdisjoint(ids) or _stands_alone(request):
+            break
+        seen |= ids
+        run.append(request)
+    return run
+
+
+def _stands_alone(request: Request) -> bool:
+    return len(request.proposals) > MOST_TOGETHER or any(
+        p.supersedes or p.annuls or p.expect is not None or type(p.event).__name__ in LAW_TYPES
+        for p in request.proposals
+    )
+
+
+def _first_answer(
+    request: Request, ids: Sequence[UUID], known: Mapping[UUID, Entered]
+) -> Receipt:
+    """The receipt of a request whose event ids (`ids`) are in the log. Raises KeyReused."""
+    entered = [known[i] for i in ids if i in known]
+    types = [type(p.event).__name__ for p in request.proposals]
+    in_turn = [entered[0].position + n for n in range(len(types))]
+    if [(e.position, e.type) for e in entered] != list(zip(in_turn, types, strict=True)):
+        raise KeyReused("an event id was entered before, in another request", field="event_id",
+                        zh="事项标识已用于另一请求", position=entered[0].position)  # fmt: skip
+    return Receipt(entered, [], replayed=True)
 
 
 def _receipt(decided: Decided, appended: Appended) -> Receipt:
@@ -345,8 +372,14 @@ def _as_refusal(error: _log.LogError) -> Refusal:
             return Taken(f"another person holds this {error.kind}")
         case _log.KeyReused():
             return KeyReused()
+        case _log.EventIdKnown():
+            return KeyReused("an event id was entered before, in another request",
+                             field="event_id", zh="事项标识已用于另一请求",
+                             position=error.position)  # fmt: skip
         case _log.TooLarge():
             return TooLarge(str(error))
+        case _log.Malformed():
+            return BadInput(str(error), field=error.field)
         case _log.ClockBehind():
             return ClockBehind()
         case _:

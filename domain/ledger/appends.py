@@ -67,11 +67,11 @@ class LogError(Exception):
     """The log refused an append; nothing of it is stored."""
 
 
-class NotReached(LogError):  # noqa: N818
+class NotReached(LogError):
     """An earlier refusal stopped the load."""
 
 
-class ConditionFailed(LogError, IntegrityError):  # noqa: N818
+class ConditionFailed(LogError, IntegrityError):
     """The log holds an entry that the append's condition excludes."""
 
     def __init__(self, position: int) -> None:
@@ -79,14 +79,14 @@ class ConditionFailed(LogError, IntegrityError):  # noqa: N818
         self.position = position
 
 
-class KeyReused(LogError, IntegrityError):  # noqa: N818
+class KeyReused(LogError, IntegrityError):
     """The idempotency key belongs to another request."""
 
     def __init__(self) -> None:
         super().__init__("the idempotency key belongs to another request")
 
 
-class EventIdKnown(LogError, IntegrityError):  # noqa: N818
+class EventIdKnown(LogError, IntegrityError):
     """Event ids of the append are stored, but not as one append of these entries."""
 
     def __init__(self, position: int) -> None:
@@ -94,7 +94,7 @@ class EventIdKnown(LogError, IntegrityError):  # noqa: N818
         self.position = position
 
 
-class ClaimTaken(LogError, IntegrityError):  # noqa: N818
+class ClaimTaken(LogError, IntegrityError):
     """Another subject holds the claimed value."""
 
     def __init__(self, kind: str, holder: str) -> None:
@@ -103,22 +103,22 @@ class ClaimTaken(LogError, IntegrityError):  # noqa: N818
         self.holder = holder
 
 
-class ClockBehind(LogError):  # noqa: N818
+class ClockBehind(LogError):
     """The server's clock is more than 5 s behind the last entry."""
 
     def __init__(self) -> None:
         super().__init__("the database server's clock is behind the last entry of the log")
 
 
-class Busy(LogError):  # noqa: N818
+class Busy(LogError):
     """The append lock was not to be had in time; nothing is stored, trying again is safe."""
 
 
-class TooLarge(LogError, ValueError):  # noqa: N818
+class TooLarge(LogError, ValueError):
     """More than 10,000 entries in an append, or an entry of 64 KiB or more."""
 
 
-class Malformed(LogError, ValueError):  # noqa: N818
+class Malformed(LogError, ValueError):
     """An append that could not be stored whatever the log holds; `field` names the fault."""
 
     def __init__(self, field: str, message: str) -> None:

@@ -15,12 +15,11 @@ from uuid import UUID, uuid5
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 import orjson
 
-from domain.bitemporal import OPEN
+from domain.bitemporal import FOREVER, OPEN
 from domain.events import (
     Entry,
     Event,
     FactAnnulled,
-    FactSpec,
     Mood,
     Proposal,
     encode,
@@ -31,7 +30,7 @@ from domain.ledger.log import Append, Claim, NewEntry
 from domain.ledger.reading import Reading, boundary, strands_of
 from domain.ledger.requests import Request
 from domain.ledger.vault import Owner, Vault, is_sealed
-from domain.record import Case, Finding, Strand, Unread
+from domain.record import Case, Content, Finding, Record, Strand, Unread
 from domain.refusals import BadInput, ImpossibleDate, Refusal, Superseded, WrongCorrection
 
 KEY_NAMESPACE = UUID("5be7a8c2-8a61-4c4e-9d2e-0f3a7c1b7d11")
@@ -111,7 +110,7 @@ class Decider:
         findings: list[tuple[int, Finding]] = []
         reads: set[Strand] = set()
         roots: set[str] = set()
-        claims: list[Claim] = []
+        claims: dict[tuple[str, str], Claim] = {}
         for index, proposal in enumerate(request.proposals):
             try:
                 one = self._decide_one(proposal, request.mood, reading, law)
@@ -123,7 +122,6 @@ class Decider:
             findings += [(index, finding) for finding in one.case.findings]
             reads |= one.case.reads
             roots |= {one.root or one.case.ended or ""} - {""}
-            claims += self._claims(one)
             data = encode(
                 one.proposal, ids[index], one.root and UUID(one.root),
                 {**shared, "premise": _premise(one.case, after)}, self._vault.seal,
@@ -132,6 +130,7 @@ class Decider:
             entry = Entry(after + len(entries) + 1, datetime.min, type_, one.tags, data)
             entries.append(entry)
             reading.take(entry)
+            claims |= self._claims(one, reading.record)
         items = boundary(reads, ahead=reading.ahead)
         items += [DCBQueryItem(tags=[f"fact:{root}"]) for root in sorted(roots)]
         items.append(DCBQueryItem(types=LAW_TYPES))
@@ -140,9 +139,9 @@ class Decider:
                 NewEntry(e.type, e.tags, e.data, i) for e, i in zip(entries, ids, strict=True)
             ],
             condition=DCBAppendCondition(fail_if_events_match=DCBQuery(items=items), after=after),
-            key=request.key,
+            key=key_of(request),
             request_hash=self.request_hash(request),
-            claims=claims,
+            claims=list(claims.values()),
         )
         return Decided(append, ids, [e.type for e in entries], findings)
 
@@ -202,24 +201,22 @@ class Decider:
             if chain.content is None:
                 raise WrongCorrection("an annulled fact cannot be superseded; annul the annulment",
                                       zh="已撤销的登记不能更正,只能撤销该撤销")  # fmt: skip
-            _check_same_key(event, root, chain.last.specs)
+            _check_same_key(event, root, chain.last)
             tags = sorted({*tags, *event.tags()})
             decided_as = proposal
         ends = proposal.ends or (UUID(chain.last.ends) if chain.last.ends else None)
         decided_as = decided_as._replace(ends=ends)
         if annuls and chain.content is not None:
             case = Case(decided_as, mood, reading.record, reading.read, law, self._today())
-            released = True
         else:
             reading.extend(self.predicted(event))
             case = self._run(event, decided_as, mood, reading, root.id, law)
-            released = False
         case.reads |= set(strands_of([root]))
         settled = proposal if annuls else _settled(decided_as, case)
         if annuls:
             case.ended = None
         tags = sorted({*tags, f"fact:{root.id}", *([f"fact:{case.ended}"] if case.ended else [])})
-        return _DecidedAct(settled, case, root.id, tags, event, released)
+        return _DecidedAct(settled, case, root.id, tags, event)
 
     def event_of(self, entry: Entry) -> Event:
         """The typed event of an entry, its private fields opened. Raises Erased."""
@@ -229,15 +226,25 @@ class Decider:
         }
         return entry.cls.model_validate(opened)
 
-    def _claims(self, one: "_DecidedAct") -> list[Claim]:
-        claims = []
+    def _claims(self, one: "_DecidedAct", record: Record) -> dict[tuple[str, str], Claim]:
+        """What the subjects of this act hold of its unique values, now that it is in the record."""
+        claims = {}
         for name, mark in type(one.event).private.items():
-            value = getattr(one.event, name)
-            if mark.unique is None or (value is None and one.root is None):
+            if mark.unique is None or (one.root is None and getattr(one.event, name) is None):
                 continue
-            held = value is not None and not one.released
-            blind = self._vault.blind(mark.unique, str(value)) if held else None
-            claims.append(Claim(mark.unique, getattr(one.event, mark.of), blind))
+            subject = getattr(one.event, mark.of)
+            standing = [
+                fact
+                for w in type(one.event).writes
+                if name in w.value
+                for fact in record.versions(w.facet, f"{w.facet.of}:{subject}")
+                if fact.known_to == FOREVER and fact.value and name in fact.value
+            ]
+            blind = None
+            if standing:
+                held = max(standing, key=lambda fact: fact.place).value[name]
+                blind = self._vault.blind(mark.unique, str(self._vault.open(name, held)))
+            claims[mark.unique, subject] = Claim(mark.unique, subject, blind)
         return claims
 
     def request_hash(self, request: Request) -> bytes | None:
@@ -259,7 +266,6 @@ class _DecidedAct(NamedTuple):
     root: str | None
     tags: list[str]
     event: Event
-    released: bool = False
 
 
 def _check_envelope(proposal: Proposal) -> None:
@@ -269,6 +275,9 @@ def _check_envelope(proposal: Proposal) -> None:
     if proposal.supersedes is not None and proposal.annuls is not None:
         raise BadInput("an act corrects or annuls, not both", field="annuls",
                        zh="更正与撤销不能并用")  # fmt: skip
+    if proposal.ends is not None and not type(proposal.event).ends:
+        raise BadInput("an act of this type ends nothing", field="ends",
+                       zh="该事项不终止任何登记")  # fmt: skip
     if proposal.until is not None and proposal.until <= proposal.effective:
         raise ImpossibleDate("a period ends after it begins", field="until",
                              zh="止日不得早于生效日")  # fmt: skip
@@ -280,16 +289,21 @@ def _settled(proposal: Proposal, case: Case) -> Proposal:
     return proposal._replace(until=case.until, ends=UUID(case.ended) if case.ended else None)
 
 
-def _check_same_key(event: Event, root: Entry, before: tuple[FactSpec, ...]) -> None:
-    if type(event) is not root.cls:
+def _check_same_key(event: Event, root: Entry, last: Content) -> None:
+    cls = type(event)
+    if cls is not root.cls:
         raise WrongCorrection(position=root.position)
-    after = fact_specs(type(event), event.model_dump(mode="json", exclude_none=True))
+    before, after = last.specs, fact_specs(cls, event.model_dump(mode="json", exclude_none=True))
     keys = {(s.facet, s.subject, s.slot) for s in before}
     facets = {s.facet for s in before} & {s.facet for s in after}
     if any(s.facet in facets and (s.facet, s.subject, s.slot) not in keys for s in after):
         raise WrongCorrection(position=root.position)
     if {s.subject for s in before} != {s.subject for s in after}:
         raise WrongCorrection(position=root.position)
+    if last.ends is not None and not cls.writes:
+        key = next(name for name, kind in cls.subjects if kind == cls.ends[0].of)
+        if getattr(event, key) != root.fields[key]:
+            raise WrongCorrection(position=root.position)
 
 
 def event_id_of(request: Request, index: int) -> UUID:
@@ -298,9 +312,15 @@ def event_id_of(request: Request, index: int) -> UUID:
     if given is not None:
         return given
     if request.key is not None:
-        scope = f"{request.actor.issuer}|{request.actor.subject}|{request.key}|{index}"
-        return uuid5(KEY_NAMESPACE, scope)
+        return uuid5(KEY_NAMESPACE, f"{key_of(request)}|{index}")
     return new_id()
+
+
+def key_of(request: Request) -> str | None:
+    """The idempotency key in its actor's scope: two clerks may use the same one."""
+    if request.key is None:
+        return None
+    return f"{request.actor.issuer}|{request.actor.subject}|{request.key}"
 
 
 def new_id() -> UUID:

@@ -7,7 +7,6 @@ every append, so a reader that asks for `position > last` misses nothing, ever.
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -73,7 +72,6 @@ __all__ = [
 GROUPED_ENTRIES = 500  # a larger append goes by itself
 PAGE_BYTES = 4 << 20
 FIRST_PAGE, LAST_PAGE = 100, 5_000
-AHEAD = 1_600  # pages of this size are fetched while the one before is worked on
 CHUNK_BYTES = 64 << 20
 LATEST = (1 << 63) - 1
 IDLE_SECONDS = 1.0  # after which the writing connection is tried before it is trusted
@@ -267,23 +265,17 @@ class EventLog(DCBRecorder):
         conditions = Conditions.of(query)
         left = LATEST if limit is None else limit
         size = min(FIRST_PAGE, most)
-        coming: Future[list[StoredEntry]] | None = None
-        with ThreadPoolExecutor(1, "reading ahead") as ahead:
-            while left > 0 and after < until:
-                wanted = min(size, left)
-                page = coming.result() if coming else self._page(conditions, after, until, wanted)
-                if len(page) < wanted:
-                    left = 0
-                if not page:
-                    return
-                after = page[-1].position
-                left -= len(page)
-                held = sum(len(entry.data) for entry in page) // len(page) + 200
-                size = min(most, size * 4, max(FIRST_PAGE, PAGE_BYTES // held))
-                coming = None
-                if min(size, left) >= AHEAD and after < until:
-                    coming = ahead.submit(self._page, conditions, after, until, min(size, left))
+        while left > 0 and after < until:
+            wanted = min(size, left)
+            page = self._page(conditions, after, until, wanted)
+            if page:
                 yield page
+            if len(page) < wanted:
+                return
+            after = page[-1].position
+            left -= len(page)
+            held = sum(len(entry.data) for entry in page) // len(page) + 200
+            size = min(most, size * 4, max(FIRST_PAGE, PAGE_BYTES // held))
 
     def _page(
         self, conditions: Conditions, after: int, until: int, wanted: int
@@ -337,9 +329,10 @@ class EventLog(DCBRecorder):
         rows = self._rows(self._sql.recorded_at, [Int8(position)])
         return rows[0][0] if rows else None
 
-    def stamps(self, positions: Sequence[int]) -> dict[int, datetime]:
-        """When the entries at these positions were recorded."""
-        return dict(self._rows(self._sql.stamps, [list(positions)])) if positions else {}
+    def headings(self, positions: Sequence[int]) -> dict[int, tuple[str, datetime]]:
+        """The types of the entries at these positions, and when they were recorded."""
+        rows = self._rows(self._sql.headings, [list(positions)]) if positions else []
+        return {position: (type_, recorded_at) for position, type_, recorded_at in rows}
 
     def position_at(self, instant: datetime) -> int:
         """The last position recorded at or before an instant, 0 where none was.
@@ -422,7 +415,7 @@ class _ReadResponse(DCBReadResponse):
     def head(self) -> int | None:
         return self._head
 
-    def __iter__(self) -> Iterator[DCBSequencedEvent]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[DCBSequencedEvent]:
         return self._events
 
     def __next__(self) -> DCBSequencedEvent:
@@ -486,8 +479,9 @@ class _Statements:
         )
         self.head = f"SELECT coalesce(max(position), 0) FROM {log}entries"
         self.recorded_at = f"SELECT recorded_at FROM {log}entries WHERE position = %b"
-        self.stamps = (
-            f"SELECT position, recorded_at FROM {log}entries WHERE position = ANY(%b::bigint[])"
+        self.headings = (
+            f"SELECT position, type, recorded_at FROM {log}entries"
+            f" WHERE position = ANY(%b::bigint[])"
         )
         self.position_at = f"SELECT {log}position_at(%b)"
 

@@ -10,6 +10,7 @@ import importlib.util
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import tempfile
 import threading
@@ -21,9 +22,11 @@ from types import TracebackType
 from typing import Self
 
 import psycopg
+import structlog
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
+_logger = structlog.get_logger(__name__)
 _SETTINGS = {
     "listen_addresses": "",
     "fsync": "on",
@@ -44,7 +47,7 @@ _START_SECONDS = 60  # recovery after a crash comes first
 _SYSTEM_USER = "pgserver"  # PostgreSQL refuses to run as root
 
 
-class ServerFailed(Exception):  # noqa: N818
+class ServerFailed(Exception):
     """The embedded PostgreSQL could not be started here; the message says why and what to do."""
 
 
@@ -73,8 +76,8 @@ class EmbeddedServer:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o755)
         if os.geteuid() == 0:
             self._user = _system_user()
-            _require_open(self._directory, self._user)
-            _require_open(self._binaries, self._user)
+            _open_way(self._directory, self._user)
+            _open_way(self._binaries, self._user)
         with self._gate():
             if not self._answers():
                 self._make_cluster()
@@ -234,13 +237,22 @@ def _system_user() -> pwd.struct_passwd:
         ) from None
 
 
-def _require_open(path: Path, user: pwd.struct_passwd) -> None:
+def _open_way(path: Path, user: pwd.struct_passwd) -> None:
+    """Let the server's user pass through root's closed directories on the way to a path.
+
+    Only the right to pass is given, not to list or read. Raises ServerFailed where the directory
+    is someone else's.
+    """
     for directory in (path, *path.parents):
         status = directory.stat()
         mine = status.st_uid == user.pw_uid and status.st_mode & 0o100
         ours = status.st_gid == user.pw_gid and status.st_mode & 0o010
-        if not (mine or ours or status.st_mode & 0o001):
+        if mine or ours or status.st_mode & 0o001:
+            continue
+        if status.st_uid != 0:
             raise ServerFailed(
                 f"{directory} is closed to the user {_SYSTEM_USER!r}, as whom PostgreSQL runs under"
                 f" root: choose another directory, run as another user, or chmod o+x {directory}"
             )
+        directory.chmod(stat.S_IMODE(status.st_mode) | 0o001)
+        _logger.warning("directory opened for passing through (o+x)", directory=str(directory))

@@ -71,6 +71,14 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     "a word for a number": (
         {**transferred("p1", "2022-01-02"), "expect": "5"}, "bad-input", {"field": "expect"},
     ),
+    "a control character": (
+        {**person("p1"), "name": "a\x00b"}, "bad-input", {"field": "name"},
+    ),
+    "a control character in a list": (
+        {"type": "HeadSeatsDeclared", "effective": "2022-01-01", "unit": "north",
+         "head_seats": ["所长", "\x00"]},
+        "bad-input", {"field": "head_seats/1"},
+    ),
     "a subject that is no id": (
         transferred("张三", "2022-01-02"), "bad-input", {"field": "person"},
     ),
@@ -125,6 +133,8 @@ def test_the_second_act_of_a_request_is_named_by_its_index(office: Office) -> No
         (b'{"events": [1]}', 400, "bad-json", None),
         (b"\xff\xfe", 400, "bad-json", None),
         (b"[" * 100_000, 400, "bad-json", None),
+        (b'{"events": [' + b"[" * 230 + b"]" * 230 + b"]}", 400, "bad-json", None),
+        (b'{"events": [' + b"[" * 600 + b"]" * 600 + b"]}", 400, "bad-json", None),
         (b"{}", 422, "missing-field", "events"),
         (b'{"events": []}', 422, "bad-input", "events"),
         (b'{"events": {}}', 422, "bad-input", "events"),

@@ -268,6 +268,38 @@ def test_findings_follow_what_stands(office: Office) -> None:
     assert office.get(path, person="p-found", recorded=at)["data"]["entries"] == found
 
 
+def test_a_finding_is_that_of_when_the_act_was_entered(office: Office) -> None:
+    office.entered(person("p-then"))
+    hire = office.post(hired("p-then"), mood="attested").json()
+    office.entered(
+        {"type": "RecruitmentCompleted", "effective": "2022-02-01", "plan": "late", "unit": "north",
+         "persons": ["p-then"]}, mood="attested",
+    )  # fmt: skip
+    mended = office.post(
+        {**hired("p-then", "2022-03-02"), "supersedes": hire["position"]}, mood="attested"
+    ).json()
+
+    was, now = (office.get(f"/v1/entries/{e['position']}")["data"] for e in (hire, mended))
+
+    assert [{"index": 0, **f} for f in was["findings"]] == hire["findings"] != []
+    assert now["findings"] == mended["findings"] == []
+
+
+def test_an_erased_value_says_so(office: Office) -> None:
+    office.entered(person("p-erased", name="郑七"), hired("p-erased"), mood="attested")
+    vault = office.bureau.ledger.vault
+    with vault._pool.connection() as connection:
+        connection.execute("DELETE FROM data_keys WHERE subject = 'p-erased'")
+    vault._keys.clear()
+
+    answer = office.get("/v1/auxiliaries/p-erased")
+    found = office.get("/v1/findings", person="p-erased")["data"]["entries"]
+
+    assert facet(answer, "person")["facts"][0]["value"]["name"] == {"erased": True}
+    assert [e["legible"] for e in found] == [True]
+    assert office.http.post("/v1/lookup", json={"name": "郑七"}).json()["data"]["persons"] == []
+
+
 def test_promises_are_listed_by_state(office: Office) -> None:
     office.entered(person("p-due"), hired("p-due"), mood="attested")
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import ClassVar
 
 import psycopg
 import pytest
@@ -117,7 +118,7 @@ class JsonMapper(persistence.DCBMapper[Counted]):
 
 
 class Counting(DCBApplication):
-    env = {
+    env: ClassVar = {
         "PERSISTENCE_MODULE": "domain.ledger.persistence",
         "MAPPER_TOPIC": get_topic(JsonMapper),
     }

@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections import defaultdict
+from itertools import pairwise
 
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
@@ -42,10 +43,7 @@ def write(conninfo, seed, start, results):
             accepted.append((appended.first, appended.last, condition))
 
     start.wait()
-    threads = [
-        threading.Thread(target=run, args=[random.Random(seed * 10 + n)])  # noqa: S311
-        for n in range(2)
-    ]
+    threads = [threading.Thread(target=run, args=[random.Random(seed * 10 + n)]) for n in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -108,7 +106,7 @@ def _assert_appends(accepted, stored):
     stamps = [{e.recorded_at for e in stored[first - 1 : last]} for first, last in spans]
     assert all(len(s) == 1 for s in stamps)
     ordered = [s.pop() for s in stamps]
-    assert all(a < b for a, b in zip(ordered, ordered[1:], strict=False))
+    assert all(a < b for a, b in pairwise(ordered))
 
 
 def _assert_conditions(accepted, stored):

@@ -22,8 +22,8 @@ SELECT ledger_append('{1}', '{1}', '{0}', '{0}', '{0}', '{0}', NULL, NULL,
 """
 
 
-def entry(*tags, type="T"):
-    return NewEntry(type, tags, b"x")
+def entry(*tags, type_="T"):
+    return NewEntry(type_, tags, b"x")
 
 
 def query(*items):
@@ -85,7 +85,7 @@ def test_b1_a_later_append_never_becomes_visible_before_an_earlier_one(log, data
 
 def test_b2_a_condition_sees_the_append_it_waited_for(log, database):
     decision = Append(
-        [entry("officer:1", type="Promoted")],
+        [entry("officer:1", type_="Promoted")],
         DCBAppendCondition(query(([], ["officer:1"])), after=log.head()),
     )
     with psycopg.connect(database) as slow, ThreadPoolExecutor() as pool:
@@ -144,7 +144,7 @@ def test_b6_a_repeated_tag_in_a_query_is_one_tag(log):
     ],
 )
 def test_b7_every_query_is_answered(log, items, expected):
-    log.enter(Append([entry("a", type="T"), entry("a", "b", type="U"), entry("c", type="V")]))
+    log.enter(Append([entry("a", type_="T"), entry("a", "b", type_="U"), entry("c", type_="V")]))
     assert positions(log, *items) == expected
     conditional = Append([entry("x")], DCBAppendCondition(query(*items)))
     if expected:

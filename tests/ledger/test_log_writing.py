@@ -28,8 +28,8 @@ from domain.ledger.log import (
 )
 
 
-def entry(*tags, type="T", data=b"x", event_id=None):
-    return NewEntry(type, tags, data, event_id)
+def entry(*tags, type_="T", data=b"x", event_id=None):
+    return NewEntry(type_, tags, data, event_id)
 
 
 def tagged(*tags, types=(), after=None):
@@ -128,7 +128,7 @@ def test_a_load_frees_and_takes_claims_in_its_order(log):
         (Append([entry("")]), "entries[0].tags"),
         (Append([entry(), entry("a\x1fb")]), "entries[1].tags"),
         (Append([entry("\ud800")]), "entries[0].tags"),
-        (Append([entry(type="")]), "entries[0].type"),
+        (Append([entry(type_="")]), "entries[0].type"),
         (Append([entry(event_id=uuid4()), entry()]), "event_id"),
         (Append([entry(event_id=UUID(int=1)), entry(event_id=UUID(int=1))]), "event_id"),
         (Append([entry()], key="a\0b"), "key"),
@@ -153,7 +153,7 @@ def test_limits(log):
 
 def test_a_clock_behind_the_log_refuses_but_still_answers_replays(database, monkeypatch):
     alarms = []
-    monkeypatch.setattr(log_module._logger, "critical", lambda *a, **k: alarms.append(a))
+    monkeypatch.setattr(log_module._logger, "critical", lambda *a, **_: alarms.append(a))
     log = EventLog(database)
     append = Append([entry(event_id=uuid4())])
     log.enter(append)
@@ -193,7 +193,9 @@ def test_a_refused_request_of_a_group_leaves_the_others_unharmed(log):
 def test_a_failing_request_of_a_group_fails_alone(log):
     far = Append([entry()], tagged("a", after=1 << 70))
     with ThreadPoolExecutor(8) as pool:
-        tasks = [pool.submit(log.enter, far if i % 8 == 0 else Append([entry()])) for i in range(80)]
+        tasks = [
+            pool.submit(log.enter, far if i % 8 == 0 else Append([entry()])) for i in range(80)
+        ]
         assert sum(task.exception() is None for task in tasks) in (70, 80)
     assert log.head() in (70, 80)
 
@@ -203,7 +205,10 @@ def _requests():
         ids = [uuid5(UUID(int=7), f"{number}.{i}") for i in range(1 + number % 5)]
         after = number and number - 1
         yield Append(
-            [entry(f"p:{number % 50}", "all", type=f"T{i}", event_id=x) for i, x in enumerate(ids)],
+            [
+                entry(f"p:{number % 50}", "all", type_=f"T{i}", event_id=x)
+                for i, x in enumerate(ids)
+            ],
             tagged(f"p:{number % 50}", types=["T9"], after=after),
             key=f"k{number}",
             claims=[Claim("n", f"p:{number % 50}", b"%d" % number)],
@@ -260,7 +265,7 @@ def test_a_large_condition_over_few_later_entries_is_decided_right(log):
     log.enter(Append([entry(f"p:{i}") for i in range(400)]))
     items = [DCBQueryItem(types=["T", "U"], tags=[f"p:{i}"]) for i in range(400)]
     unrelated = [DCBQueryItem(types=["U"], tags=[f"p:{i}"]) for i in range(400)]
-    log.enter(Append([entry("p:7", type="X"), entry("q")]))
+    log.enter(Append([entry("p:7", type_="X"), entry("q")]))
     for query in (items, unrelated):
         log.enter(Append([entry("z")], DCBAppendCondition(DCBQuery(query), 400)))
     with pytest.raises(ConditionFailed) as failed:
@@ -349,7 +354,7 @@ def test_position_at_counts_what_was_recorded_by_an_instant(log):
         assert log.position_at(each.recorded_at - microsecond) == each.first - 1
     assert log.position_at(datetime.now(UTC)) == 60
     with pytest.raises(Malformed):
-        log.position_at(datetime(2026, 1, 1))
+        log.position_at(datetime(2026, 1, 1))  # noqa: DTZ001
 
 
 def test_position_at_waits_for_an_append_under_way(log, database):
@@ -375,9 +380,7 @@ def test_an_interrupted_caller_does_not_stop_the_others(log):
             "SELECT pg_advisory_xact_lock('pg_class'::regclass::oid::int,"
             " 'ledger_entries'::regclass::oid::int)"
         )
-        threads = [
-            threading.Thread(target=log.enter, args=[Append([entry()])]) for _ in range(20)
-        ]
+        threads = [threading.Thread(target=log.enter, args=[Append([entry()])]) for _ in range(20)]
         for thread in threads:
             thread.start()
     for thread in threads:

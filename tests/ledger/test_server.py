@@ -114,7 +114,7 @@ def test_a_killed_user_neither_stops_the_server_nor_keeps_it_running(directory):
 
 
 def test_the_next_start_works_after_the_only_user_was_killed(directory):
-    killed, conninfo = start(directory)
+    killed, _ = start(directory)
     kill(killed)
     again, same = start(directory)
     assert ask(same, "SELECT 1") == 1
@@ -151,9 +151,18 @@ def test_a_server_that_cannot_start_says_why(directory):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as someone else")
-def test_under_root_a_closed_directory_is_named(directory):
+def test_under_root_its_own_closed_directories_are_opened_for_passing_only(directory):
     closed = directory / "closed"
     closed.mkdir(mode=0o700)
+    with EmbeddedServer(closed / "pg"):
+        assert closed.stat().st_mode & 0o777 == 0o701
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root runs the server as another user")
+def test_under_root_a_closed_directory_of_another_is_named(directory):
+    closed = directory / "closed"
+    closed.mkdir(mode=0o700)
+    os.chown(closed, 65534, 65534)
     with pytest.raises(ServerFailed, match=f"{closed} is closed"):
         EmbeddedServer(closed / "pg").__enter__()
 

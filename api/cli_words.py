@@ -1,0 +1,163 @@
+"""The words of the command line: what fields, codes and states are called.
+
+Owns the labels that no declaration carries. Invariant: a code is given its pack's words only where
+every packaged pack calls it the same; a word that is missing shows the code itself.
+"""
+
+from functools import cache
+
+Words = tuple[str, str]
+"""Chinese, English."""
+
+NOT_RECORDED = ("未登记", "not recorded")
+NONE = ("无", "none")
+ERASED = ("已销毁", "erased")
+OPEN = ("至今", "open")
+YES = ("是", "yes")
+NO = ("否", "no")
+
+NAMES: dict[str, Words] = {
+    "person": ("人员", "person"),
+    "officer": ("民警", "officer"),
+    "unit": ("单位", "unit"),
+    "host": ("借调单位", "host unit"),
+    "name": ("姓名", "name"),
+    "number": ("编号", "number"),
+    "grade": ("层级", "grade"),
+    "ladder": ("层级序列", "ladder"),
+    "post": ("岗位", "post"),
+    "category": ("类别", "category"),
+    "state": ("状态", "state"),
+    "form": ("用工形式", "form"),
+    "agency": ("派遣机构", "agency"),
+    "kind": ("种类", "kind"),
+    "sex": ("性别", "sex"),
+    "birth_date": ("出生日期", "birth date"),
+    "id_number": ("身份证号", "ID number"),
+    "ethnic_group": ("民族", "ethnic group"),
+    "education": ("学历", "education"),
+    "phone": ("电话", "phone"),
+    "since": ("自", "since"),
+    "until": ("止", "until"),
+    "last_day": ("末日", "last day"),
+    "parent": ("上级", "parent"),
+    "ground": ("事由", "ground"),
+    "amount": ("金额", "amount"),
+    "title": ("职务", "title"),
+    "seat": ("席位", "seat"),
+    "short_name": ("简称", "short name"),
+    "division": ("行政区划", "division"),
+    "head_seats": ("席位", "head seats"),
+    "into": ("并入", "into"),
+    "decision_number": ("决定文号", "decision"),
+    "employer": ("用人主体", "employer"),
+    "term": ("期限", "term"),
+    "plan": ("招聘计划", "plan"),
+    "injury": ("伤情", "injury"),
+    "persons": ("人员", "persons"),
+    "units": ("单位", "units"),
+    "posts": ("岗位", "posts"),
+    "reason": ("理由", "reason"),
+    "cause": ("原因", "cause"),
+    "probation_last_day": ("试用期止", "probation's last day"),
+    "signed_on": ("签订日", "signed on"),
+    "clauses": ("条款", "clauses"),
+    "nth": ("第几次", "nth"),
+    "approved_by": ("批准机关", "approved by"),
+    "police_number": ("警号", "police number"),
+    "conferred_by": ("授予机关", "conferred by"),
+    "title_year": ("年度", "year"),
+    "level": ("等次", "level"),
+    "deed": ("事迹", "deed"),
+    "family": ("岗位类别", "job family"),
+    "danger_level": ("危险等级", "danger level"),
+    "conduct": ("行为", "conduct"),
+    "decided_by": ("决定机关", "decided by"),
+    "notified_on": ("告知日", "notified on"),
+    "heard_on": ("听取陈述日", "heard on"),
+    "basis": ("依据", "basis"),
+    "assessment": ("考核", "assessment"),
+    "place": ("地点", "place"),
+    "outcome": ("结论", "outcome"),
+    "accepted_on": ("受理日", "accepted on"),
+    "applied_on": ("申请日", "applied on"),
+    "disability_grade": ("伤残等级", "disability grade"),
+    "care_level": ("护理等级", "care level"),
+    "hired_on": ("录用日", "hired on"),
+    "unit_since": ("到岗日", "in the unit since"),
+    "grade_since": ("定级日", "in the grade since"),
+    "post_since": ("定岗日", "in the post since"),
+    "number_since": ("编号启用日", "number since"),
+    "first_day": ("首日", "first day"),
+    "code": ("代码", "code"),
+    "version": ("版本", "version"),
+    "calendar": ("日历", "calendar"),
+    "year": ("年份", "year"),
+    "published_on": ("公布日", "published on"),
+    "note": ("备注", "note"),
+    "on_duty": ("因公", "on duty"),
+    "institution": ("事业单位", "institution"),
+    "filed_to": ("报备机关", "filed to"),
+    "receipt_number": ("回执号", "receipt"),
+    "notice_on": ("通知日", "notice on"),
+    "incident": ("事件", "incident"),
+}
+VALUES: dict[str, Words] = {
+    "civilian": ("文职", "civilian"),
+    "field": ("勤务", "field"),
+    "in": ("在职", "in service"),
+    "left": ("离职", "left"),
+    "active": ("存续", "active"),
+    "dissolved": ("已撤销", "dissolved"),
+    "merged": ("已合并", "merged"),
+    "split": ("已拆分", "split"),
+    "direct": ("直接聘用", "direct"),
+    "dispatched": ("劳务派遣", "dispatched"),
+    "ordered": ("决定", "ordered"),
+    "attested": ("佐证", "attested"),
+    "retired": ("退休", "retired"),
+    "resigned": ("辞职", "resigned"),
+    "terminated": ("解除", "terminated"),
+    "expired": ("终止", "expired"),
+    "died": ("死亡", "died"),
+    "in-force": ("施行", "in force"),
+    "reported": ("据报道", "reported"),
+    "draft": ("草案", "draft"),
+    "station": ("派出所", "station"),
+    "department": ("部门", "department"),
+    "bureau": ("公安局", "bureau"),
+    "block": ("禁止", "block"),
+    "warn": ("提示", "warn"),
+}
+CODES: dict[tuple[str, str], Words] = {
+    ("sex", "0"): ("未知", "unknown"),
+    ("sex", "1"): ("男", "male"),
+    ("sex", "2"): ("女", "female"),
+    ("sex", "9"): ("未说明", "not stated"),
+}
+"""Codes that mean something only in their field."""
+
+_LISTED = {
+    "sanction-kinds": "kind",
+    "reward-kinds": "kind",
+    "exit-grounds": "ground",
+    "job-families": "family",
+}
+"""The field in which a closed list's codes stand."""
+
+
+@cache
+def codes_of_packs() -> dict[tuple[str, str], Words]:
+    """(field, code) → words, from the packaged ladders and closed lists."""
+    from domain.law import load_packs  # noqa: PLC0415 - only some answers need it
+
+    found: dict[tuple[str, str], set[Words]] = {}
+    for pack in load_packs().values():
+        for ladder in pack.ladders:
+            for grade in ladder.grades:
+                found.setdefault(("grade", grade.code), set()).add((grade.zh, grade.en))
+        for listed in pack.lists:
+            if (field := _LISTED.get(listed.id)) is not None:
+                for member in listed.members:
+                    found.setdefault((field, member.code), set()).add((member.zh, member.en))
+    return {code: next(iter(words)) for code, words in found.items() if len(words) == 1}
