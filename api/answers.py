@@ -192,9 +192,8 @@ def findings(
     """
     pair, stated = as_of(bureau, when)
     if person is not None:
+        _require_known(bureau, person, pair)
         tags = [f"person:{person}"]
-        if not bureau.records.of(tags[0]):
-            raise UnknownSubject(field="person")
     elif unit is not None:
         people = {line.person for line in _roster.roster(bureau.records, pair, unit)}
         tags = [f"unit:{unit}", *(f"person:{p}" for p in sorted(people))]
@@ -218,8 +217,7 @@ def compare(bureau: Bureau, person: str, before: When, after: When) -> Answer:
     """
     first, first_stated = as_of(bureau, before)
     second, stated = as_of(bureau, after)
-    if not bureau.records.of(f"person:{person}"):
-        raise UnknownSubject(field="person")
+    _require_known(bureau, person, max(first, second, key=lambda pair: pair.recorded))
     rows = [
         {
             "facet": one.facet, "zh": FACETS[one.facet].zh, "en": FACETS[one.facet].en,

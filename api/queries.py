@@ -241,7 +241,7 @@ def compare(
     from_recorded: str | None = None,
 ) -> Response:
     """Where two as-of pairs differ about a person, and the entries that made it so 对比."""
-    before = When(from_effective or when.effective, from_recorded)
+    before = When(from_effective or when.effective, from_recorded or when.recorded)
     return answered(request, answers.compare(bureau, person, before, when))
 
 

@@ -101,26 +101,27 @@ class _Headed(NamedTuple):
             if len(top) == _TITLE_ROWS:
                 break
         hits, at = 0, 0
+        headings: list[str] = []
         for index, row in enumerate(top):
-            found = sum(heading_of(cell) in wanted for cell in row.cells)
-            if found > hits:
-                hits, at = found, index
-        if not top:
+            above = top[index - 1].cells if index else ()
+            named = [_heading(cell, above, column, wanted) for column, cell in enumerate(row.cells)]
+            found = sum(heading in wanted for heading in named)
+            if found and found >= hits:  # of headings merged over two rows the lower row counts
+                hits, at, headings = found, index, named
+        if not hits:
             return cls(0, sheet, "", [], iter(()))
-        above = top[at - 1].cells if at else ()
-        headings = [
-            _heading(cell, above[column] if column < len(above) else None, wanted)
-            for column, cell in enumerate(top[at].cells)
-        ]
         title = " ".join(dict.fromkeys(folded(c) for row in top[:at] for c in row.cells if c))
         return cls(hits, sheet, title, headings, _body([*top[at + 1 :]], rows))
 
 
-def _heading(cell: Cell, above: Cell, wanted: Collection[str]) -> str:
+def _heading(cell: Cell, above: Sequence[Cell], column: int, wanted: Collection[str]) -> str:
     """A heading, with the group above it where only the two together are wanted."""
     alone = heading_of(cell)
-    grouped = f"{heading_of(above)}/{alone}"
-    return grouped if grouped in wanted else alone
+    if column < len(above):
+        grouped = f"{heading_of(above[column])}/{alone}"
+        if grouped in wanted:
+            return grouped
+    return alone
 
 
 def _body(first: Iterable[Row], rest: Iterator[Row]) -> Iterator[Row]:

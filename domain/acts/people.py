@@ -133,7 +133,7 @@ class PersonRegistered(Event):
     phone: Annotated[str | None, Private("identity"), Field(max_length=40)] = None
 
     def decide(self, case: Case) -> None:
-        if case.ever(PERSON, self.person):
+        if case.proposal.supersedes is None and case.ever(PERSON, self.person):
             raise AlreadyRecorded("this person is registered already", zh="该人员已登记",
                                   field="person")  # fmt: skip
         if self.id_number and self.birth_date:

@@ -243,6 +243,6 @@ class AuxiliaryRehired(AuxiliaryHired):
         if not spells:
             case.forbid("没有既往在职记录,应登记为录用", "no earlier spell is on record: hire",
                         "person")  # fmt: skip
-        if spells[-1].value["kind"] == "died":
+        if spells[-1].value.get("kind") == "died":
             case.forbid("该人员已死亡", "this person has died", "person")
         self._check_law(case)

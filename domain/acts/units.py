@@ -107,7 +107,7 @@ class UnitEstablished(Event):
     head_seats: list[Seat] | None = None
 
     def decide(self, case: Case) -> None:
-        if case.ever(UNIT_STATE, self.unit):
+        if case.proposal.supersedes is None and case.ever(UNIT_STATE, self.unit):
             raise AlreadyRecorded(
                 f"unit {self.unit} is recorded already", zh=f"单位 {self.unit} 已登记", field="unit"
             )

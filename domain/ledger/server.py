@@ -44,6 +44,7 @@ _SETTINGS = {
 }
 _LONGEST_SOCKET_DIRECTORY = 80  # a socket's whole path must fit in 107 bytes
 _START_SECONDS = 60  # recovery after a crash comes first
+_DYING = ("Is another postmaster", "pre-existing shared memory block")
 _SYSTEM_USER = "pgserver"  # PostgreSQL refuses to run as root
 
 
@@ -179,15 +180,32 @@ class EmbeddedServer:
         self._give(log)
         self._give(sockets)
         command = ("pg_ctl", "-D", str(self._cluster), "-l", str(log), "-o", options, "-w")
-        try:
-            self._run(*command, "-t", str(_START_SECONDS), "start")
-        except ServerFailed as error:
-            raise ServerFailed(f"{error}\n{log.read_text()[-2000:]}") from None
+        self._forget_dead_server()
         deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                self._run(*command, "-t", str(_START_SECONDS), "start")
+                break
+            except ServerFailed as error:
+                said = log.read_text()[-2000:]
+                # a killed server's last process may not be gone yet
+                if not any(phrase in said for phrase in _DYING) or time.monotonic() > deadline:
+                    raise ServerFailed(f"{error}\n{said}") from None
+                log.write_text("")
+                time.sleep(0.2)
         while not self._answers():
             if time.monotonic() > deadline:
                 raise ServerFailed(f"PostgreSQL started but does not answer; its log: {log}")
             time.sleep(0.05)
+
+    def _forget_dead_server(self) -> None:
+        """Remove the lock file of a server that died, whose number may be another process's now."""
+        lock = self._cluster / "postmaster.pid"
+        with suppress(FileNotFoundError, IndexError):
+            number = lock.read_text().split()[0]
+            command = Path("/proc", number, "cmdline").read_bytes()
+            if os.fsencode(self._cluster) not in command:
+                lock.unlink()
 
     def _give(self, path: Path) -> None:
         if self._user is not None:

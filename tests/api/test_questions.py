@@ -119,6 +119,16 @@ def _parameters(path: str) -> list[tuple[str, str]]:
     return [tuple(one.split("=", 1)) for one in query.split("&") if one]  # type: ignore[misc]
 
 
+def test_an_answer_opens_again_at_its_own_address(office: Office) -> None:
+    office.entered(person("p-again"), hired("p-again"), mood="attested")
+    for path in ("/v1/auxiliaries/p-again", "/v1/compare?person=p-again&from_effective=2021-01-01"):
+        first = office.http.get(path)
+        office.entered({"type": "PersonDetailsChanged", "effective": "2021-06-01",
+                        "person": "p-again"})  # fmt: skip
+
+        assert office.http.get(first.headers["content-location"]).content == first.content
+
+
 def test_the_server_and_the_command_line_give_the_same_bytes(office: Office) -> None:
     at = office.entered(person("p-same", name="钱二"))
     pinned = {"effective": "2022-06-15", "recorded": str(at)}

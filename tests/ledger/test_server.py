@@ -132,6 +132,19 @@ def test_the_next_start_recovers_after_the_server_itself_was_killed(directory):
     finish(again)
 
 
+def test_a_lock_file_that_names_another_process_is_forgotten(directory):
+    with EmbeddedServer(directory, settings={"shared_buffers": "16MB"}):
+        pass
+    with subprocess.Popen(["sleep", "60"], user=(directory / "cluster").stat().st_uid) as other:
+        lock = directory / "cluster" / "postmaster.pid"
+        lock.write_text(
+            f"{other.pid}\n{directory / 'cluster'}\n0\n5432\n{directory}\n\n0 0\nready\n"
+        )
+        with EmbeddedServer(directory, settings={"shared_buffers": "16MB"}) as server:
+            assert ask(server.conninfo(), "SELECT 1") == 1
+        other.kill()
+
+
 def test_an_unfinished_cluster_is_made_anew(directory):
     (directory / "cluster.new").mkdir()
     (directory / "cluster.new" / "PG_VERSION").write_text("18\n")

@@ -1,0 +1,336 @@
+"""The command as users run it: a process of its own, on a data folder with its own server."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import rmtree
+from typing import NamedTuple
+
+import httpx
+import psycopg
+import pytest
+import xlsxwriter
+from python_calamine import load_workbook
+
+from api.app import create_app
+from api.settings import Bureau, Settings
+from tests.api.conftest import serving
+
+ROSTER = Path(__file__).parents[1] / "data" / "rosters" / "roster_city.xlsx"
+ATTESTED = {
+    "mood": "attested",
+    "attested_by": "政治部",
+    "document": {"number": "甬公人〔2022〕7号", "dated": "2022-01-04"},
+}
+
+
+def act(type_: str, effective: str, **fields: object) -> dict[str, object]:
+    return {"type": type_, "effective": effective, **fields}
+
+
+STORY = [
+    act("UnitEstablished", "2019-01-01", unit="U00", name="某市公安局", kind="bureau",
+        division="330200"),
+    act("UnitEstablished", "2020-01-01", unit="U01", name="城东派出所", kind="station", parent="U00"),
+    *(act("PersonRegistered", "2020-01-01", person=o, name=n)
+      for o, n in (("O1", "王所长"), ("O2", "李副所长"), ("O3", "赵警官"))),
+    *(act("OfficerAppointed", "2020-01-01", person=o, unit="U01") for o in ("O1", "O2", "O3")),
+    act("UnitHeadAppointed", "2020-01-01", unit="U01", officer="O1"),
+    act("DeputyHeadAppointed", "2020-01-01", unit="U01", officer="O2"),
+    act("PersonRegistered", "2022-01-04", person="P1", name="张三"),
+    act("AuxiliaryHired", "2022-01-04", person="P1", unit="U01", category="field"),
+    act("AuxiliaryNumberAssigned", "2022-01-04", person="P1", number="F0001"),
+    act("SupervisingOfficerAssigned", "2022-01-04", person="P1", officer="O3"),
+    act("UnitHeadRelieved", "2023-05-01", unit="U01", officer="O1"),
+]  # fmt: skip
+UNLAWFUL = [
+    act("PersonRegistered", "2022-01-04", person="P2"),
+    act("AuxiliaryHired", "2022-01-04", person="P2", unit="U01", category="field"),
+]
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+class Desk(NamedTuple):
+    """A ledger's folder, and the command run on it."""
+
+    folder: Path
+    bureau: Bureau
+    entered: int
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> Said:
+        return run(self.folder, *arguments, stdin=stdin)
+
+    def enter(self, events: object, *arguments: str, **shared: object) -> Said:
+        body = json.dumps({"events": events, **shared}).encode()
+        return self.run("enter", "-", *arguments, stdin=body)
+
+    def head(self) -> int:
+        return self.bureau.ledger.log.head()
+
+
+def run(folder: Path, *arguments: str, stdin: bytes = b"") -> Said:
+    command = [sys.executable, "-m", "api.cli", "--data", str(folder), *arguments]
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PERSONNEL_LEDGER")}
+    done = subprocess.run(
+        command, input=stdin, capture_output=True, check=False, env={**clean, "COLUMNS": "100"}
+    )
+    said = Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+    assert "Traceback" not in said.err
+    return said
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    """The story is entered; the folder's server runs meanwhile, so that each command joins it."""
+    folder = Path(tempfile.mkdtemp(prefix="ledger-cli-"))
+    folder.chmod(0o755)
+    try:
+        with Bureau(Settings(folder)) as bureau:
+            made = run(folder, "init")
+            assert made.code == 0, made
+            file = folder / "story.json"
+            file.write_text(json.dumps({"events": STORY, **ATTESTED}), "utf-8")
+            entered = run(folder, "enter", str(file))
+            assert entered.code == 0, entered
+            yield Desk(folder, bureau, bureau.ledger.log.head())
+    finally:
+        rmtree(folder, ignore_errors=True)
+
+
+def test_help_loads_nothing_heavy() -> None:
+    heavy = "{'pydantic', 'psycopg', 'fastapi', 'cryptography', 'domain.ledger'}"
+    code = f"import sys, api.cli; sys.exit(len({heavy} & set(sys.modules)))"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_init_again_changes_nothing(desk: Desk) -> None:
+    head = desk.head()
+
+    assert "未作改动" in desk.run("init").err
+    assert desk.head() == head
+
+
+def test_init_refuses_a_pack_that_is_not_packaged(desk: Desk) -> None:
+    said = desk.run("init", "--pack", "999999")
+
+    assert said.code == 1
+    assert "没有规则包 999999" in said.err
+
+
+def test_a_file_entered_twice_is_stored_once(desk: Desk) -> None:
+    head = desk.head()
+
+    again = desk.run("enter", str(desk.folder / "story.json"))
+
+    assert (again.code, desk.head()) == (0, head)
+    assert "未重复登记" in again.err
+    assert "主要领导任职" in again.out
+
+
+def test_a_dry_run_tells_the_findings_and_stores_nothing(desk: Desk) -> None:
+    head = desk.head()
+
+    said = desk.enter(UNLAWFUL, "--dry-run", mood="attested", attested_by="政治部")
+
+    assert said.code == 0
+    assert "未登记" in said.out
+    assert "实施意见 三(二)7" in said.out
+    assert desk.head() == head
+
+
+def test_an_unlawful_order_is_refused_with_its_article_and_leaves_nothing(desk: Desk) -> None:
+    head = desk.head()
+
+    said = desk.enter(UNLAWFUL)
+
+    assert (said.code, said.out, desk.head()) == (1, "", head)
+    assert "第 2 项" in said.err
+    assert "依据 实施意见 三(二)7" in said.err
+    assert "law-forbids" in said.err
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        (b'{"events": [', "bad-json", ""),
+        ({"type": "PersonRegistered", "effective": "2022-02-30", "person": "P9"},
+         "impossible-date", "field effective"),
+        ({"type": "PersonRegistered", "effective": "2022-01-04", "person": "P9",
+          "id_number": "330203199001011234"}, "bad-input", "field id_number"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_refused_by_name_and_not_repeated(
+    desk: Desk, body: object, code: str, field: str
+) -> None:
+    if isinstance(body, bytes):
+        said = desk.run("enter", "-", stdin=body)
+    else:
+        said = desk.enter([body])
+
+    assert said.code == 1
+    assert f"[{code}" in said.err
+    assert field in said.err
+    assert "330203199001011234" not in said.err + said.out
+
+
+def test_bad_use_and_missing_files_have_codes_of_their_own(desk: Desk) -> None:
+    assert desk.run("chain").code == 2
+    assert desk.run("enter", str(desk.folder / "nowhere.json")).code == 1
+
+
+def test_a_record_tells_none_from_not_recorded_and_states_its_two_times(desk: Desk) -> None:
+    said = desk.run("record", "P1", "--effective", "2022-06-01", "--recorded", str(desk.entered))
+
+    assert "▲ 正在查看 2022-06-01 的状态" in said.out
+    assert "带辅责任民警  O3" in said.out
+    assert "未登记:" in said.out
+    assert f"生效 2022-06-01 · 认知 位置 {desk.entered}" in said.out
+    assert max(map(len, said.out.splitlines())) <= 100
+
+
+def test_an_unknown_person_is_an_error(desk: Desk) -> None:
+    said = desk.run("record", "P404")
+
+    assert (said.code, said.out) == (1, "")
+    assert "unknown-subject" in said.err
+
+
+def test_history_shows_a_correction_and_what_it_corrected(desk: Desk) -> None:
+    hired = next(
+        e for e in desk.bureau.ledger.entries(["person:P1"], ["AuxiliaryHired"]) if not e.corrects
+    )
+    corrected = act("AuxiliaryHired", "2022-02-07", person="P1", unit="U01", category="civilian",
+                    supersedes=hired.id, reason="到岗日登记有误")  # fmt: skip
+
+    assert desk.enter([corrected], **ATTESTED).code == 0
+    now = desk.run("history", "P1")
+    then = desk.run("history", "P1", "--recorded", str(desk.entered))
+
+    assert "被更正" in now.out
+    assert "理由:到岗日登记有误" in now.out
+    assert "被更正" not in then.out
+    assert "的历史认知" in then.out
+
+
+def test_roster_and_headcount_answer_as_of_a_day(desk: Desk) -> None:
+    before = desk.run("roster", "U00", "--effective", "2021-01-01")
+    after = desk.run("--lang", "en", "roster", "U00", "--effective", "2023-01-01")
+
+    assert "0 人" in before.out
+    assert "Roster of U00: 1" in after.out
+    assert "张三" in after.out
+
+
+def test_an_empty_seat_is_said_in_words_and_a_later_change_is_marked(desk: Desk) -> None:
+    said = desk.run("chain", "P1", "2023-06-01", "--now", str(desk.entered))
+
+    assert "空缺,自 2023-05-01(已免职或者解除)" in said.out
+    assert "李副所长(O2) 自 2020-01-01" in said.out
+    assert "▲ 事后变更" in said.out
+
+
+def test_a_period_sums_its_vacant_days(desk: Desk) -> None:
+    said = desk.run("chain", "P1", "2023-04-01", "--to", "2023-06-30")
+
+    assert "责任空缺合计 61 天" in said.out
+
+
+def test_an_officer_is_told_whom_they_answered_for(desk: Desk) -> None:
+    said = desk.run("chain", "--officer", "O1", "2023-01-01", "--to", "2023-12-31")
+
+    assert "张三(P1)" in said.out
+    assert "2023-01-01 至 2023-04-30 止" in said.out
+
+
+def test_a_list_of_persons_and_dates_is_answered_row_by_row(desk: Desk, tmp_path: Path) -> None:
+    asked, out = tmp_path / "asked.xlsx", tmp_path / "answers.xlsx"
+    rows = [["责任倒查", ""], ["编号", "事发日期"], ["F0001", "2023.6.1"], ["F0001", "2023年2月30日"],
+            ["=1+1", "2023-06-01"]]  # fmt: skip
+    with xlsxwriter.Workbook(str(asked), {"strings_to_formulas": False}) as book:
+        sheet = book.add_worksheet()
+        for n, row in enumerate(rows):
+            sheet.write_row(n, 0, row)
+
+    said = desk.run("chain", "--list", str(asked), "--out", str(out))
+    answered = load_workbook(str(out)).get_sheet_by_index(0).to_python()
+
+    assert said.code == 0, said
+    assert "已答 1 项,不能回答 2 项" in said.out
+    assert answered[1][3].startswith("空缺,自 2023-05-01")
+    assert answered[1][5] == "赵警官(O3) 自 2022-01-04"
+    assert answered[2][-1] == "日期不存在或超出范围"
+    assert answered[3][-1] == "账本中没有这个对象"
+
+
+def test_json_is_the_very_answer_of_the_api(desk: Desk) -> None:
+    pair = {"effective": "2023-06-01", "recorded": str(desk.entered)}
+    options = ("--effective", "2023-06-01", "--recorded", str(desk.entered), "--json")
+    asked = {
+        "/v1/auxiliaries/P1": ("record", "P1", *options),
+        "/v1/auxiliaries/P1/history": ("history", "P1", *options),
+        "/v1/auxiliaries/P1/accountability": ("chain", "P1", *options),
+        "/v1/roster": ("roster", *options),
+        "/v1/due": ("due", *options),
+    }
+    for _ in desk.bureau.runner.catch_up():
+        pass
+    with serving(create_app(desk.bureau)) as port:
+        served = {
+            path: httpx.get(f"http://127.0.0.1:{port}{path}", params=pair).text for path in asked
+        }
+
+    assert {path: desk.run(*arguments).out for path, arguments in asked.items()} == served
+
+
+def test_verify_finds_a_changed_row_and_a_rebuild_mends_it(desk: Desk) -> None:
+    with psycopg.connect(desk.bureau.database) as connection:
+        connection.execute("UPDATE records SET value = '{\"unit\": \"U99\"}' WHERE facet = 'unit'")
+
+    red = desk.run("replay", "verify")
+    mended = desk.run("replay", "rebuild")
+    green = desk.run("replay", "verify")
+
+    assert (red.code, mended.code, green.code) == (3, 0, 0)
+    assert "unit of person:P1" in red.out
+    assert "✓ 一致" in green.out
+    assert "数据库角色不起作用" in green.err
+
+
+@pytest.mark.skipif(not ROSTER.exists(), reason="the sample rosters are not in this checkout")
+def test_an_import_enters_only_when_told_and_only_once(desk: Desk) -> None:
+    command = ("import", str(ROSTER), "--mapping", "roster-city")
+    head = desk.head()
+
+    checked = desk.run(*command)
+    assert (checked.code, desk.head()) == (0, head)
+    entered = desk.run(*command, "--enter")
+    filled = desk.head()
+    again = desk.run(*command, "--enter")
+
+    assert "以上未登记" in checked.err
+    assert (entered.code, again.code) == (0, 0)
+    assert filled > head
+    assert desk.head() == filled
+
+
+def test_serving_says_that_it_listens_to_this_machine_only(desk: Desk) -> None:
+    command = [sys.executable, "-m", "api.cli", "--data", str(desk.folder), "serve", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as server:
+        assert server.stderr is not None
+        first, second = (server.stderr.readline().decode() for _ in range(2))
+        time.sleep(0.2)
+        server.terminate()
+
+    assert "只监听本机 http://127.0.0.1" in first
+    assert "数据库角色不起作用" in second

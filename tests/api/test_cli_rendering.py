@@ -1,0 +1,129 @@
+"""How answers look: pure."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from api.cli_chain_drawn import words_of
+from api.cli_entering import example
+from api.entries import request_of, type_dict
+from api.rendering import (
+    Column,
+    content,
+    footing,
+    heading,
+    instant,
+    money,
+    period,
+    plain,
+    table,
+    word,
+)
+from api.settings import Bureau
+from domain import acts
+from domain.events import REGISTRY
+
+acts.load()
+PAIR = {"effective": "2023-06-30", "recorded": 7, "recorded_at": "2023-07-01T01:02:03+00:00",
+        "fold": 1}  # fmt: skip
+
+
+def drawn(part: object) -> str:
+    out = StringIO()
+    Console(file=out, width=100).print(part)
+    return out.getvalue()
+
+
+def test_a_value_cannot_drive_the_terminal() -> None:
+    assert plain("\x1b[2J张\x07三\x9b") == "\ufffd[2J张\ufffd三\ufffd"
+
+
+def test_markup_in_a_cell_is_text() -> None:
+    shown = drawn(table(("表", "Table"), [Column(("列", "column"))], [["[red]张三[/red]"]], "zh"))
+
+    assert "[red]张三[/red]" in shown
+
+
+def test_none_and_erased_are_different_words() -> None:
+    assert word(None, "zh") == "无"
+    assert word({"erased": True}, "zh") == "已销毁"
+    assert word({"name": {"erased": True}}, "en") == "name=erased"
+
+
+def test_codes_are_said_in_the_words_of_their_field() -> None:
+    assert content({"sex": "1", "state": "in"}, "zh") == "性别=男 状态=在职"
+    assert content({"grade": "supervisor-1"}, "zh") == "一级辅督"
+    assert content({"grade": "unheard-of"}, "zh") == "unheard-of"
+
+
+@pytest.mark.parametrize(
+    ("fen", "yuan"), [(0, "0.00"), (5, "0.05"), (-12345, "-123.45"), (420_000_00, "420,000.00")]
+)
+def test_money_is_exact(fen: int, yuan: str) -> None:
+    assert money(fen) == yuan
+
+
+def test_a_period_shows_its_last_day() -> None:
+    assert period("2022-01-01", "2022-12-31", "zh") == "2022-01-01 至 2022-12-31 止"
+    assert period("2022-01-01", None, "en") == "since 2022-01-01"
+
+
+def test_instants_are_told_in_shanghai() -> None:
+    assert instant("2023-06-30T16:30:00+00:00") == "2023-07-01 00:30:00"
+
+
+def test_only_a_time_set_back_is_marked() -> None:
+    assert list(heading(PAIR, ("2023-06-30", 7), "zh")) == []
+    assert [t.plain for t in heading(PAIR, ("2026-01-01", 9), "zh")] == [
+        "▲ 正在查看 2023-06-30 的状态、位置 7(2023-07-01 09:02:03)的历史认知"
+    ]
+
+
+def test_every_answer_states_its_two_times_and_its_position() -> None:
+    assert footing(PAIR, "zh").plain == (
+        "生效 2023-06-30 · 认知 位置 7(2023-07-01 09:02:03) · 折叠版本 1"
+    )
+
+
+def holder(officer: str) -> dict[str, object]:
+    return {"officer": officer, "acting": False, "state": "suspended", "since": "2022-01-01",
+            "last_day": None, "entries": [3]}  # fmt: skip
+
+
+def line(**said: object) -> dict[str, object]:
+    return {"capacity": "head", "unit": "U1", "seat": "所长", "status": "held", "holders": [],
+            "since": None, "cause": None, "entries": [], "beside": [], "overlap": False,
+            **said}  # fmt: skip
+
+
+def test_a_vacancy_names_its_first_day_and_cause_with_the_unit_above_beside_it() -> None:
+    above = line(unit="U0", holders=[holder("O9")])
+    said = words_of(
+        line(status="vacant", since="2023-05-01", cause="term-ended", beside=[above]), {}, "zh"
+    )
+
+    assert said == "空缺,自 2023-05-01(任期届满)\n上级单位 U0:O9 停职 自 2022-01-01"
+
+
+def test_an_overlap_names_both_and_says_so() -> None:
+    said = words_of(line(holders=[holder("O1"), holder("O2")], overlap=True), {}, "zh")
+
+    assert said.splitlines() == [
+        "O1 停职 自 2022-01-01", "O2 停职 自 2022-01-01", "⚠ 同一席位重叠任职",
+    ]  # fmt: skip
+
+
+def test_the_example_of_every_type_is_a_body_that_can_be_read(common_bureau: Bureau) -> None:
+    first = example(type_dict(REGISTRY["PersonRegistered"]))
+    common_bureau.ledger.enter(request_of(common_bureau.ledger, as_body(first)))
+
+    for cls in REGISTRY.values():
+        request = request_of(common_bureau.ledger, as_body(example(type_dict(cls))))
+        assert type(request.proposals[0].event) is cls
+
+
+def as_body(said: object) -> bytes:
+    import orjson
+
+    return orjson.dumps(said)

@@ -1,0 +1,66 @@
+import pytest
+
+from api.intake import load_mapping, names, parse_mapping
+from domain.refusals import BadInput
+
+GOOD = """
+format = 1
+name = "small"
+version = "1"
+zh = "小"
+en = "small"
+system = "small"
+edition = "1"
+attested_by = "a list"
+
+[[sheet]]
+name = "people"
+files = ["*.csv"]
+person = "{who}"
+
+[sheet.columns]
+who = { heading = "who", blank = "reject" }
+day = { heading = "day", kind = "date" }
+
+[[sheet.act]]
+event = "PersonRegistered"
+effective = "{day}"
+fields = { person = "{person}" }
+"""
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_mapping_that_comes_along_is_sound(name):
+    assert load_mapping(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('files = ["*.csv"]', 'files = ["*.csv"]\nfolder = "x"', "Extra inputs"),
+        ("PersonRegistered", "PersonBorn", "no event type PersonBorn"),
+        ('person = "{person}" }', 'person = "{person}", height = "2" }', "has no field height"),
+        ('fields = { person = "{person}" }', "fields = {}", "requires person"),
+        ('effective = "{day}"', 'effective = "{night}"', "has no column night"),
+        ('kind = "date"', 'kind = "moon"', "Input should be"),
+        ('heading = "day"', 'heading = "day", values = "moons"', "names no list"),
+        ('fields = { person = "{person}" }', 'fields = { person = "{person}" }\nturn = "up"',
+         "turns and tracking go together"),
+        ('fields = { person = "{person}" }', 'fields = { person = "{person}" }\nends = "grant"',
+         "no act labelled grant"),
+        ("format = 1", "format = ", "not TOML"),
+    ],
+)  # fmt: skip
+def test_a_mapping_that_names_what_is_not_there_is_refused(before, after, said):
+    parse_mapping(GOOD)
+    assert before in GOOD
+
+    with pytest.raises(BadInput, match=said) as caught:
+        parse_mapping(GOOD.replace(before, after))
+
+    assert caught.value.field.startswith("mapping")
+
+
+def test_a_mapping_unknown_by_name_is_refused_with_those_there_are():
+    with pytest.raises(BadInput, match="there are chicago, roster-city, roster-county"):
+        load_mapping("nowhere")

@@ -1,0 +1,106 @@
+import gzip
+
+import pytest
+import xlsxwriter
+
+from api.intake.reading import read
+from domain.refusals import BadInput
+from tests.intake.paths import ROSTERS
+
+WANTED = ["姓名", "工号", "单位"]
+
+
+def rows_of(path, wanted=WANTED, **kwargs):
+    table = read(path, wanted, **kwargs)
+    return table.headings, [(row.number, [*row.cells]) for row in table.rows]
+
+
+def workbook(path, *rows, merged=()):
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("名册")
+        for number, row in enumerate(rows):
+            sheet.write_row(number, 0, row)
+        for cells in merged:
+            sheet.merge_range(*cells)
+        book.add_worksheet("说明").write(0, 0, "本表由各单位填报")
+    return path
+
+
+def test_titles_and_footers_are_left_out_and_rows_keep_their_numbers(tmp_path):
+    path = workbook(
+        tmp_path / "a.xlsx", ["某局花名册(截至2021年8月1日)"], [], ["姓 名", "工号", "单位"],
+        ["甲", "F1", "一所"], [], ["乙", "F2", "二所"], ["小计", 2], ["丙", "F3", "二所"],
+        ["", "填表人:"],
+    )  # fmt: skip
+
+    headings, rows = rows_of(path)
+
+    assert headings == WANTED
+    assert [(number, cells[0]) for number, cells in rows] == [(4, "甲"), (6, "乙"), (8, "丙")]
+    assert read(path, WANTED).title == "某局花名册(截至2021年8月1日)"
+
+
+def test_headings_over_two_rows_are_told_apart_by_their_group(tmp_path):
+    path = workbook(
+        tmp_path / "a.xlsx", ["姓名", "编号", "", "单位"], ["", "身份证", "辅警", ""],
+        ["甲", "1", "2", "一所"],
+        merged=[(0, 1, 0, 2, "编号"), (0, 0, 1, 0, "姓名"), (0, 3, 1, 3, "单位")],
+    )  # fmt: skip
+
+    headings, rows = rows_of(path, ["姓名", "编号/身份证", "编号/辅警", "单位"])
+
+    assert headings == ["姓名", "编号/身份证", "编号/辅警", "单位"]
+    assert rows == [(3, ["甲", "1", "2", "一所"])]
+
+
+def test_a_merged_cell_counts_for_each_of_its_rows(tmp_path):
+    path = workbook(
+        tmp_path / "a.xlsx", WANTED, ["甲", "F1"], ["乙", "F2"], merged=[(1, 2, 2, 2, "一所")]
+    )
+
+    assert [cells[2] for _, cells in rows_of(path)[1]] == ["一所", "一所"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_text_files_of_both_encodings_are_read(tmp_path, encoding, packed):
+    content = "姓名,工号,单位\n𠮷甲,F1,一所\n".encode(encoding)
+    path = tmp_path / ("a.csv.gz" if packed else "a.csv")
+    path.write_bytes(gzip.compress(content) if packed else content)
+
+    assert rows_of(path) == (WANTED, [(2, ["𠮷甲", "F1", "一所"])])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.docx", b"x", "not a workbook"),
+        ("a.xlsx", b"PK damaged", "cannot be read"),
+        ("a.xls", b"", "cannot be read"),
+        ("a.csv", b"\xff\xff\xff", "neither UTF-8 nor GB18030"),
+        ("a.csv.gz", gzip.compress(b"x")[:-4], "damaged"),
+        ("a.csv", "甲,乙\n1,2\n".encode(), "no row holds the headings"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_by_name(tmp_path, name, content, said):
+    path = tmp_path / name
+    path.write_bytes(content)
+
+    with pytest.raises(BadInput, match=said) as caught:
+        rows_of(path)
+
+    assert caught.value.field == "file"
+    assert name in caught.value.detail_zh
+
+
+def test_a_protected_workbook_is_refused_with_what_to_do():
+    with pytest.raises(BadInput, match="protected by a password; save it without one"):
+        read(ROSTERS / "protected.xlsx", WANTED)
+
+
+def test_a_sheet_is_chosen_by_name_or_by_its_headings(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", WANTED, ["甲", "F1", "一所"])
+
+    assert read(path, WANTED).sheet == read(path, WANTED, "名册").sheet == "名册"
+    with pytest.raises(BadInput, match="there is no sheet 别的"):
+        read(path, WANTED, "别的")

@@ -1,0 +1,189 @@
+import json
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+import pytest
+from python_calamine import load_workbook
+
+from api.intake import Importer, write_rejected
+from domain.acts.contracts import CONTRACT
+from domain.acts.people import NUMBER, PERSON, SERVICE, UNIT
+from domain.bitemporal import FOREVER, AsOf
+from domain.record import Record
+from domain.refusals import BadInput, MissingField
+from tests.intake.paths import ROSTERS
+
+EXPECTED = json.loads((ROSTERS / "expected.json").read_text())
+FILES = [("roster_city.xlsx", "roster-city"), ("roster_county.xls", "roster-county")]
+WARNED = {"missing-hire-date", "under-18-at-hire"}
+
+
+def plan_of(bureau, file, mapping, **kwargs):
+    return Importer(bureau.ledger).plan([ROSTERS / file], mapping, **kwargs)
+
+
+def found(plan, file):
+    """(row index, rule) as the expectations count and name them."""
+    first = EXPECTED[file]["first_data_row"]
+    return [
+        (
+            fault.row - first,
+            f"duplicate-of-row-index-{fault.other - first}"
+            if fault.reason.rule == "duplicate"
+            else fault.reason.rule,
+        )
+        for fault in (*plan.rejected, *plan.warnings)
+    ]
+
+
+@pytest.mark.parametrize(("file", "mapping"), FILES)
+def test_every_planted_defect_is_found_and_nothing_else(bureau, file, mapping):
+    plan = plan_of(bureau, file, mapping)
+    planted = [(row, rule) for row, rule in EXPECTED[file]["planted"]]
+    caught = found(plan, file)
+    right = set(caught) & set(planted)
+    print(f"precision {len(right)}/{len(caught)}, recall {len(right)}/{len(planted)}")  # noqa: T201
+
+    assert sorted(caught) == sorted(planted)
+
+
+@pytest.mark.parametrize(("file", "mapping"), FILES)
+def test_a_roster_is_entered_once_and_every_row_is_accounted_for(bureau, file, mapping):
+    importer = Importer(bureau.ledger)
+    plan = plan_of(bureau, file, mapping)
+    rejected = {row for row, rule in found(plan, file) if rule not in WARNED}
+    loaded = EXPECTED[file]["rows"] - len(rejected)
+
+    report = importer.enter(plan)
+
+    (count,) = report.files
+    assert (count.rows, count.acts, count.rejected) == (
+        EXPECTED[file]["rows"], loaded, len(rejected),
+    )  # fmt: skip
+    assert report.events == Counter(
+        PersonRegistered=loaded, RecordOpened=loaded, ContractOpened=loaded, UnitEstablished=8
+    )
+    assert report.events == plan.events
+
+    again = importer.enter(plan_of(bureau, file, mapping))
+
+    assert again.events.total() == 0
+    assert again.position == report.position
+    assert again.batch == report.batch
+    assert again.files == [count._replace(already=loaded)]
+
+
+def facts_of(bureau, number):
+    """What is recorded, on the sheet's day, of the person who holds this number."""
+    record = Record.fold(bureau.ledger.entries())
+    as_of = AsOf(date(2021, 8, 1), FOREVER - 1)
+    holder = next(
+        subject
+        for subject in record.subjects(NUMBER)
+        if record.at(NUMBER, subject, as_of).value["number"] == number
+    )
+    return {f: record.at(f, holder, as_of) for f in (PERSON, SERVICE, UNIT, CONTRACT)}
+
+
+def test_what_a_row_says_is_what_is_recorded(bureau):
+    Importer(bureau.ledger).enter(plan_of(bureau, *FILES[0]))
+
+    facts = facts_of(bureau, "FJ320500006")
+    assert facts[SERVICE].effective == date(2006, 3, 14)
+    assert (facts[SERVICE].value["state"], facts[SERVICE].value["form"]) == ("in", "direct")
+    assert facts[UNIT].value == {"unit": "320500-cd"}
+    assert facts[UNIT].effective == date(2021, 8, 1)
+    assert facts[CONTRACT].until == date(2022, 1, 1)  # 2021.12.31 is the last day of the contract
+    opened = bureau.ledger.vault.reveal(facts[PERSON].value)
+    assert (opened["name"], opened["sex"]) == ("褚强飞", "1")
+    assert opened["id_number"] == "320500196808130676"
+
+
+def test_a_missing_hire_date_is_not_recorded_before_the_sheet(bureau):
+    Importer(bureau.ledger).enter(plan_of(bureau, *FILES[0]))
+
+    assert facts_of(bureau, "FJ320500067")[SERVICE].effective == date(2021, 8, 1)
+
+
+def test_everything_imported_is_attested_and_says_where_it_stood(bureau):
+    plan = plan_of(bureau, *FILES[1])
+    Importer(bureau.ledger).enter(plan)
+
+    entry = next(bureau.ledger.entries(types=["RecordOpened"]))
+    assert entry.mood == "attested"
+    assert entry.envelope["source"] == {
+        "system": "roster-330200", "key": f"roster:{entry.fields['number']}",
+        "version": "2021-08-01",
+    }  # fmt: skip
+    assert entry.envelope["request_id"] == str(plan.batch)
+    assert entry.envelope["document"]["sha256"] == plan.digests[0]
+
+
+def test_no_name_or_id_number_is_shown_but_to_the_clerk(bureau, capsys):
+    plan = plan_of(bureau, *FILES[0])
+    report = Importer(bureau.ledger).enter(plan)
+    cells = {cell for fault in report.rejected if fault.private for cell in [fault.cell.strip()]}
+    assert any(len(cell) == 18 for cell in cells)
+
+    shown = repr(report.rejected) + "".join(str(f.reason) for f in plan.rejected)
+    shown += "".join(capsys.readouterr())
+    assert "imported" in shown
+    stored = b"".join(entry.data for entry in bureau.ledger.entries()).decode()
+
+    assert not [cell for cell in cells if cell and (cell in shown or cell in stored)]
+
+
+def test_rejected_rows_come_back_as_they_were_with_the_reason(bureau, tmp_path):
+    plan = plan_of(bureau, *FILES[0])
+
+    (path,) = write_rejected(plan, plan.rejected, tmp_path)
+
+    rows = load_workbook(path).get_sheet_by_index(0).to_python()
+    assert path.name == "rejected-roster_city.xlsx"
+    assert rows[0][:3] == ["序号", "辅警编号", "姓名"]
+    assert len(rows) == 1 + 24
+    impossible = next(row for row in rows if row[1] == "FJ320500023")
+    assert impossible[8] == "2019.2.30"
+    assert impossible[14:18] == [
+        26, "impossible-date", "入职时间不是存在的日期", "改为存在的日期,如 2021-08-03",
+    ]  # fmt: skip
+    repeated = next(row for row in rows if row[15] == "duplicate")
+    assert repeated[16] == "与前面一行完全重复(第148行)"
+
+
+def test_a_person_whom_the_ledger_has_is_not_opened_again(bureau):
+    importer = Importer(bureau.ledger)
+    importer.enter(plan_of(bureau, *FILES[0]))
+
+    later = plan_of(bureau, *FILES[0], dated=date(2022, 8, 1))
+    report = importer.enter(later)
+
+    assert Counter(f.reason.rule for f in later.rejected)["known-person"] == 159
+    assert report.events.total() == 0
+
+
+def test_units_entered_before_are_found_by_name(bureau):
+    importer = Importer(bureau.ledger)
+    importer.enter(plan_of(bureau, *FILES[0]))
+
+    assert importer.plan([ROSTERS / FILES[1][0]], "roster-county").counts()[0].acts == 39
+
+
+def test_a_sheet_without_a_date_asks_for_it(bureau, tmp_path):
+    undated = tmp_path / "undated.toml"
+    text = (Path("api/intake/mappings/roster-county.toml")).read_text()
+    undated.write_text(text.replace("dated = 2021-08-01", ""))
+
+    with pytest.raises(MissingField) as caught:
+        plan_of(bureau, FILES[1][0], undated)
+    assert caught.value.field == "dated"
+
+
+def test_a_column_that_the_mapping_leaves_open_is_refused(bureau, tmp_path):
+    narrow = tmp_path / "narrow.toml"
+    text = (Path("api/intake/mappings/roster-county.toml")).read_text()
+    narrow.write_text("\n".join(l for l in text.splitlines() if not l.startswith('"备注"')))
+
+    with pytest.raises(BadInput, match="column 备注 is neither mapped nor set aside"):
+        plan_of(bureau, FILES[1][0], narrow)

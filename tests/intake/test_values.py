@@ -1,0 +1,66 @@
+from datetime import date, datetime
+
+import pytest
+
+from api.intake.values import (
+    Day,
+    UnreadableError,
+    code_of,
+    day_of,
+    heading_of,
+    identifier_of,
+    name_of,
+    year_of,
+)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "2021-08-03", "2021.8.3", "2021/8/3", "2021年8月3日", "20210803", " 2021-8-3 ",
+        "２０２１年８月３日", "2021-08-03 00:00:00", 20210803.0, 44411.0, "44411",
+        date(2021, 8, 3), datetime(2021, 8, 3),
+    ],
+)  # fmt: skip
+def test_a_date_reads_the_same_in_every_style(cell):
+    assert day_of(cell) == Day(date(2021, 8, 3))
+
+
+@pytest.mark.parametrize("cell", ["2024.2", "2024年2月", "2024-02", "202402", 2024.02])
+def test_a_month_is_its_first_day_and_a_term_its_last(cell):
+    assert day_of(cell) == Day(date(2024, 2, 1), exact=False)
+    assert day_of(cell, last=True) == Day(date(2024, 2, 29), exact=False)
+
+
+@pytest.mark.parametrize("cell", ["2019.2.30", "21.8.3", "2021-13-01", "很早", "1066-10-14", 7.0])
+def test_what_is_no_date_is_refused(cell):
+    with pytest.raises(UnreadableError) as caught:
+        day_of(cell)
+    assert caught.value.rule == "impossible-date"
+
+
+def test_a_number_that_lost_its_zero_is_ambiguous_and_the_same_text_is_not():
+    with pytest.raises(UnreadableError) as caught:
+        day_of(1990.1)
+    assert caught.value.rule == "ambiguous-date"
+    assert day_of("1990.1") == Day(date(1990, 1, 1), exact=False)
+
+
+@pytest.mark.parametrize("cell", ["", "  ", "\u3000", None])
+def test_a_blank_cell_is_no_date(cell):
+    assert day_of(cell) is None
+    assert year_of(cell) is None
+
+
+def test_a_year_is_its_first_day():
+    assert year_of("2002") == year_of(2002.0) == year_of("2002年") == Day(date(2002, 1, 1))
+
+
+def test_padding_and_width_go_but_rare_characters_of_a_name_stay():
+    assert name_of("张　三 ") == "张三"
+    assert name_of("买买提 · Ali") == "买买提 · Ali"
+    assert name_of("\uf9d3") == name_of("陸")  # one character in Unicode's own normal form
+    assert name_of("㐂") == "㐂"
+    assert identifier_of("ＦＪ３２０５０００ ０４x") == "FJ32050000 04X".replace(" ", "")
+    assert heading_of("姓\u3000名*") == "姓名"
+    assert (code_of("44.0"), code_of(44.0), code_of("4.5")) == ("44", "44", "4.5")
