@@ -45,7 +45,6 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
         cli_person.find,
         cli_person.record,
         cli_person.history,
-        cli_person.compare,
         cli_person.pay,
         cli_chain.chain,
     ],
@@ -54,6 +53,7 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
         cli_overview.headcount,
         cli_overview.unit,
         cli_overview.journal,
+        cli_overview.entry,
         cli_overview.due,
         cli_overview.findings,
     ],
@@ -63,6 +63,7 @@ for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.command("import", rich_help_panel="登记 / Entering")(cli_import.import_)
+cli_ledger.replay.command()(cli_person.compare)
 app.add_typer(cli_ledger.replay, name="replay", rich_help_panel="核验 / Proving")
 
 

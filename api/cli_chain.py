@@ -23,11 +23,13 @@ DAY = Annotated[str | None, typer.Argument(metavar="DATE", help="哪一天;不�
 WHOM = Annotated[str | None, typer.Argument(metavar="PERSON", help="人员标识 / person's id")]
 NOW = Annotated[
     str | None,
-    typer.Option("--now", "--recorded", "-r", metavar="POS|DATE", help="现在认定的认知时点"),
+    typer.Option(
+        "--now", "--recorded", "-r", metavar="POS|DATE", help="现在认定的认知时点 / as known at"
+    ),
 ]
 THEN = Annotated[
     str | None,
-    typer.Option("--then", metavar="POS|DATE", help="当时登记的认知时点;不给为当日终了"),
+    typer.Option("--then", metavar="POS|DATE", help="当时登记的认知时点,默认当日终了 / then"),
 ]
 
 
@@ -48,7 +50,9 @@ def chain(
     ] = None,
     listed: Annotated[
         Path | None,
-        typer.Option("--list", exists=True, dir_okay=False, help="工作簿:人员或编号、日期两列"),
+        typer.Option(
+            "--list", exists=True, dir_okay=False, help="工作簿:人员或编号、日期 / a workbook"
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="--list 的答案写到 / where its answers go")

@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from api.cli_words import ERASED, NOT_RECORDED
-from api.rendering import Column, period, pick, table
+from api.rendering import Column, period, pick, plain, table
 from projections.accountability import CAPACITIES, CAUSES
 
 STATES = {
@@ -125,7 +125,7 @@ def _name(person: str, people: Mapping[str, Any]) -> str:
     name = people.get(person, {}).get("name")
     if isinstance(name, Mapping):
         name = ERASED[0]
-    return f"{name}({person})" if name else person
+    return plain(f"{name}({person})") if name else person
 
 
 def _outgoing(answer: Mapping[str, Any], people: Mapping[str, Any], lang: str) -> Iterator[Text]:

@@ -70,10 +70,14 @@ def types(context: typer.Context, name: NAME = None, json: Json = False) -> None
 
 
 def _read(file: str) -> bytes:
+    """The body, but no more of it than tells that it is too large."""
+    from api.entries import MOST_BYTES
+
     if file == "-":
-        return sys.stdin.buffer.read()
+        return sys.stdin.buffer.read(MOST_BYTES + 1)
     try:
-        return Path(file).read_bytes()
+        with Path(file).open("rb") as opened_file:
+            return opened_file.read(MOST_BYTES + 1)
     except OSError as fault:
         why = type(fault).__name__
         raise Failure(f"读不到文件({why})", f"the file cannot be read ({why})") from fault

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -254,25 +255,29 @@ def refused(refusal: Refusal) -> Iterator[str]:
 
 def run(app: Callable[[], Any]) -> None:
     """Run the command line and leave with its exit code; nothing escapes as a traceback."""
-    screen = console(error=True)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a GBK terminal lacks some signs
     try:
         app()
-    except Refusal as refusal:
-        lines = list(refused(refusal))
-        code = REFUSED
-    except Failure as failure:
-        lines = [f"✗ {failure.zh}", f"  {failure.en}"]
-        code = REFUSED
-    except Exception as fault:  # noqa: BLE001 - its text may hold private values: it is not shown
-        trace = fault.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        place = f"{trace.tb_frame.f_globals['__name__']}:{trace.tb_lineno}" if trace else "?"
-        kind = type(fault).__name__
-        lines = [f"✗ 程序故障 {kind}({place})", f"  a fault of the program: {kind} at {place}"]
-        code = FAULT
-    else:
-        code = 0
-    for line in lines if code else ():
-        screen.print(line, markup=False, soft_wrap=True)
-    sys.exit(code)
+    except Exception as fault:  # noqa: BLE001 - the last stop: what it is decides what is said
+        lines, code = _last_words(fault)
+        for line in lines:
+            console(error=True).print(line, markup=False, soft_wrap=True)
+        sys.exit(code)
+
+
+def _last_words(fault: Exception) -> tuple[list[str], int]:
+    """What is said of a fault, and the exit code. The text of a fault of the program may hold
+    private values: only its kind and place are told.
+    """
+    if isinstance(fault, Refusal):
+        return list(refused(fault)), REFUSED
+    if isinstance(fault, Failure):
+        return [f"✗ {fault.zh}", f"  {fault.en}"], REFUSED
+    trace = fault.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_globals['__name__']}:{trace.tb_lineno}" if trace else "?"
+    kind = type(fault).__name__
+    return [f"✗ 程序故障 {kind}({place})", f"  a fault of the program: {kind} at {place}"], FAULT

@@ -1,7 +1,7 @@
 """Questions about the whole bureau: who serves where, what was entered, what is due, what is wrong.
 
-Owns `roster`, `headcount`, `unit`, `journal`, `due` and `findings`. Invariant: a list says how many
-rows it has, and where it was cut it says how to go on.
+Owns `roster`, `headcount`, `unit`, `journal`, `entry`, `due` and `findings`. Invariant: a list says
+how many rows it has, and where it was cut it says how to go on.
 """
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
@@ -15,9 +15,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from api.cli_frame import Effective, Json, Lang, Recorded, UnitArg, ask
-from api.cli_person import draw_entries, draw_facets
-from api.cli_words import NAMES, NOT_RECORDED
-from api.rendering import Column, coded, pick, table, word
+from api.cli_person import STANDING, draw_entries, draw_facets
+from api.cli_words import NAMES, NOT_RECORDED, Words
+from api.rendering import Column, coded, instant, pick, table, word
 
 Below = Annotated[bool, typer.Option("--below/--alone", help="含下级单位 / with units below")]
 
@@ -40,7 +40,9 @@ def roster(
     below: Below = True,
     grade: Annotated[str | None, typer.Option("--grade", help="层级 / grade")] = None,
     post: Annotated[str | None, typer.Option("--post", help="岗位 / post")] = None,
-    category: Annotated[str | None, typer.Option("--category", help="文职、勤务")] = None,
+    category: Annotated[
+        str | None, typer.Option("--category", help="civilian 文职 / field 勤务")
+    ] = None,
     effective: Effective = None,
     recorded: Recorded = None,
     json: Json = False,
@@ -132,6 +134,23 @@ def journal(
         _draw_journal,
         as_json=json,
     )  # fmt: skip
+
+
+def entry(
+    context: typer.Context,
+    position: Annotated[
+        int, typer.Argument(metavar="POSITION", min=1, help="登记位置 / its position")
+    ],
+    *,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    json: Json = False,
+) -> None:
+    """一条登记的全部内容、后来的更正和问题 / One entry, what became of it, its findings."""
+    from api import answers
+
+    when = answers.When(effective, recorded)
+    ask(context, lambda bureau: answers.entry(bureau, position, when), _draw_entry, as_json=json)
 
 
 class State(StrEnum):
@@ -323,3 +342,43 @@ def _draw_due(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
             "? the year's calendar is not published yet.",
         )
         yield Text(pick(words, lang), style="dim")
+
+
+_SAID: dict[str, Words] = {
+    "event_id": ("登记号", "entry id"),
+    "effective": ("生效日", "effective"),
+    "last_day": ("末日", "last day"),
+    "occurred": ("发生日", "occurred"),
+    "recorded_at": ("登记时间", "recorded"),
+    "lag_days": ("迟录天数", "days late"),
+    "mood": ("性质", "mood"),
+    "attested_by": ("佐证人", "attested by"),
+    "actor": ("经办", "entered by"),
+    "document": ("文件", "document"),
+    "reason": ("理由", "reason"),
+    "source": ("来源", "source"),
+    "batch": ("批次", "batch"),
+    "ends": ("所终止的登记", "ends"),
+    "fields": ("内容", "content"),
+    "chain": ("同一事实的登记", "entries of this fact"),
+}
+
+
+def _draw_entry(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    title = (f"{data['position']} {data['zh']}", f"{data['position']} {data['en']}")
+    rows = [
+        (
+            pick(words, lang),
+            instant(data[name]) if name == "recorded_at" else word(data[name], lang),
+        )
+        for name, words in _SAID.items()
+        if data.get(name) is not None
+    ]
+    became = pick(STANDING[data["standing"]], lang)
+    by = f" →{data['standing_by']}" if data["standing_by"] else ""
+    rows.append((pick(("状态", "standing"), lang), became + by))
+    columns = [Column(("项", "what"), folds=False), Column(("内容", "said"))]
+    yield table(title, columns, rows, lang)
+    for finding in data["findings"]:
+        said = finding["zh" if lang == "zh" else "en"]
+        yield Text(f"▲ {said}({finding['article']})", style="yellow")

@@ -40,6 +40,10 @@ def find(
     """按编号、姓名或身份证号查人员标识 / A person's id by number, name or ID number."""
     from api import answers
 
+    if (number is not None) + name + id_number != 1:
+        raise typer.BadParameter(
+            "给出 --number、--name、--id-number 之一 / give exactly one of them"
+        )
     when = answers.When(effective, recorded)
     # private values are asked for, so that no shell history keeps them
     named = typer.prompt("姓名 / name", err=True) if name else None
@@ -89,10 +93,14 @@ def compare(
     effective: Effective = None,
     recorded: Recorded = None,
     before_effective: Annotated[
-        str | None, typer.Option("--before-effective", metavar="DATE", help="前者的生效时点")
+        str | None,
+        typer.Option(
+            "--before-effective", metavar="DATE", help="前者的生效时点 / the first pair's day"
+        ),
     ] = None,
     before_recorded: Annotated[
-        str | None, typer.Option("--before-recorded", metavar="POS|DATE", help="前者的认知时点")
+        str | None,
+        typer.Option("--before-recorded", metavar="POS|DATE", help="前者的认知时点 / its position"),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -121,7 +129,9 @@ def pay(
     ] = None,
     before: Annotated[
         str | None,
-        typer.Option("--compare-recorded", metavar="POS|DATE", help="与当时所知相比,应补多少"),
+        typer.Option(
+            "--compare-recorded", metavar="POS|DATE", help="与当时所知相比应补多少 / owed since"
+        ),
     ] = None,
     effective: Effective = None,
     recorded: Recorded = None,
@@ -271,8 +281,8 @@ def _content(entry: Mapping[str, Any], lang: str) -> str:
     """The entry's own fields, but for what is said elsewhere or too long, and its reason."""
     fields = {k: v for k, v in entry["fields"].items() if k not in ("person", "text", "digest")}
     said = word(fields, lang)
-    if entry.get("reason"):
-        said += " " + pick((f"理由:{entry['reason']}", f"because: {entry['reason']}"), lang)
+    if entry["reason"]:
+        said += "\n" + pick((f"理由:{entry['reason']}", f"because: {entry['reason']}"), lang)
     return said.strip()
 
 

@@ -12,7 +12,6 @@ Words = tuple[str, str]
 NOT_RECORDED = ("未登记", "not recorded")
 NONE = ("无", "none")
 ERASED = ("已销毁", "erased")
-OPEN = ("至今", "open")
 YES = ("是", "yes")
 NO = ("否", "no")
 

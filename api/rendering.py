@@ -21,7 +21,6 @@ from api.cli_words import (
     NO,
     NONE,
     NOT_RECORDED,
-    OPEN,
     VALUES,
     YES,
     Words,
@@ -104,10 +103,6 @@ def instant(text: str | None) -> str:
     return datetime.fromisoformat(text).astimezone(_SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def last(day: str | None, lang: str) -> str:
-    return day or pick(OPEN, lang)
-
-
 def table(
     title: Words, columns: Sequence[Column], rows: Iterable[Sequence[Any]], lang: str
 ) -> Group:
@@ -133,8 +128,14 @@ def _grid(columns: Sequence[Column], rows: Iterable[Sequence[Any]], lang: str) -
             min_width=column.least,
         )
     for row in rows:
-        drawn.add_row(*(cell if isinstance(cell, Text) else Text(plain(str(cell))) for cell in row))
+        drawn.add_row(*map(_cell, row))
     return drawn
+
+
+def _cell(said: Any) -> Text:
+    if isinstance(said, Text):
+        return Text(plain(said.plain), said.style)
+    return Text(plain(str(said)))
 
 
 def heading(as_of: Mapping[str, Any], now: tuple[str, int], lang: str) -> Iterator[Text]:

@@ -22,7 +22,8 @@ PREFIX = "PERSONNEL_LEDGER_"
 
 class Settings(NamedTuple):
     """`data`: the folder of the embedded server and the key-encryption key. `database`, `vault`:
-    libpq connection strings; where absent the embedded server is used."""
+    libpq connection strings; where absent the embedded server is used.
+    """
 
     data: Path
     database: str | None = None

@@ -7,6 +7,7 @@ the one with the largest place (effective, seq, root position) answers, always.
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 OPEN = date(9999, 12, 31)
@@ -142,10 +143,10 @@ def segments(facts: Iterable[Fact], recorded: int, start: date, end: date) -> li
         days.add(min(fact.until, end))
     cuts = sorted(days)
     found: list[Segment] = []
-    for day, following in zip(cuts, cuts[1:], strict=False):
-        fact = resolve(known, AsOf(day, recorded))
-        if found and found[-1].fact == fact:
-            found[-1] = Segment(found[-1].start, following, fact)
+    for day, following in pairwise(cuts):
+        answer = resolve(known, AsOf(day, recorded))
+        if found and found[-1].fact == answer:
+            found[-1] = Segment(found[-1].start, following, answer)
         else:
-            found.append(Segment(day, following, fact))
+            found.append(Segment(day, following, answer))
     return found

@@ -251,18 +251,18 @@ def fact_specs(cls: type[Event], fields: Mapping[str, Any]) -> tuple[FactSpec, .
         if key is None:
             continue
         ref = w.facet.ref
-        for one in (key,) if isinstance(key, str) else key:
-            specs.append(
-                FactSpec(
-                    w.facet.name,
-                    f"{w.facet.of}:{one}",
-                    str(fields.get(w.slot) or "") if w.slot else "",
-                    date.fromisoformat(since) if since else None,
-                    -1 if w.none else 0,
-                    value.get(ref) if ref and value else None,
-                    value,
-                )
+        specs.extend(
+            FactSpec(
+                w.facet.name,
+                f"{w.facet.of}:{one}",
+                str(fields.get(w.slot) or "") if w.slot else "",
+                date.fromisoformat(since) if since else None,
+                -1 if w.none else 0,
+                value.get(ref) if ref and value else None,
+                value,
             )
+            for one in ((key,) if isinstance(key, str) else key)
+        )
     return tuple(specs)
 
 
@@ -366,7 +366,11 @@ def encode(
     """
     event = proposal.event
     cls = type(event)
-    envelope: dict[str, Any] = {"format": FORMAT, "id": str(event_id), "version": cls.schema_version}
+    envelope: dict[str, Any] = {
+        "format": FORMAT,
+        "id": str(event_id),
+        "version": cls.schema_version,
+    }
     optional = {
         "root": root,
         "supersedes": proposal.supersedes,

@@ -19,7 +19,8 @@ def leaf(
 ) -> bytes:
     """The leaf hash of an entry: SHA-256 of 0x00, "PRL1", position and recorded_at (microseconds
     since 1970, both 8 bytes, big-endian), type, the number of tags (4 bytes) and each tag, data;
-    texts in UTF-8, texts and data each after their length in 4 bytes."""
+    texts in UTF-8, texts and data each after their length in 4 bytes.
+    """
     microseconds = (recorded_at - _EPOCH) // timedelta(microseconds=1)
     parts = [
         LEAF, FORMAT, position.to_bytes(8), microseconds.to_bytes(8, signed=True),

@@ -133,7 +133,8 @@ class Record:
 
     def apply(self, entry: Entry) -> list[Fact]:
         """Take in the next entry; answer the versions it closes (`known_to` = its position) and
-        those it opens. A correction whose root lies outside the strands read changes nothing."""
+        those it opens. A correction whose root lies outside the strands read changes nothing.
+        """
         self.head = entry.position
         if entry.corrects:
             chain = self.chains.get(entry.root)
@@ -322,10 +323,8 @@ class Case:
         return self._record.versions(facet, strand.subject)
 
     def _span(self, first: date, last: date) -> None:
-        if first < self.first:
-            self.first = first
-        if last > self.last:
-            self.last = last
+        self.first = min(self.first, first)
+        self.last = max(self.last, last)
 
     def _before(self, facet: Facet, key: str, on: date | None) -> tuple[list[Fact], AsOf]:
         facts = self._versions(facet, key)
@@ -405,9 +404,14 @@ class Case:
             )
         self.findings.append(
             Finding(
-                rule.id, rule.article, rule.strength, rule.status, breach.zh, breach.en,
+                rule.id,
+                rule.article,
+                rule.strength,
+                rule.status,
+                breach.zh,
+                breach.en,
                 breach.field,
-            )  # fmt: skip
+            )
         )
 
     def forbid(self, zh: str, en: str, field: str | None = None) -> None:

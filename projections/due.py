@@ -159,7 +159,7 @@ def _by_subject(
 def _ended(act: _Act, subject: str) -> date:
     """The day on which what a starting act said of its subject ended."""
     ends = (f.until for f in act.chain.facts if f.subject == subject and not FACETS[f.facet].stays)
-    return min(ends, default=OPEN)
+    return max(ends, default=OPEN)
 
 
 def _item(

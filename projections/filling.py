@@ -5,7 +5,7 @@ Owns the division of a full replay among processes. Invariant: entries that can 
 order of position; so the rows are those that one fold of the whole log gives.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableSequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from typing import NamedTuple
@@ -72,7 +72,7 @@ def fill(
             done.result()
 
 
-def _in_process(share: Share, told: "list[float]") -> None:
+def _in_process(share: Share, told: MutableSequence[float]) -> None:
     acts.load()
 
     def tell(part: float) -> None:
@@ -161,5 +161,3 @@ def _kind(cls: type[Event]) -> str | None:
 
 def _falls_to(subject: str, share: Share) -> bool:
     return crc32(subject.encode()) % share.of == share.remainder
-
-

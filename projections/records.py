@@ -6,7 +6,7 @@ it; the row that answers is found by the resolution rule of domain/bitemporal.py
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 from psycopg import Connection, sql
@@ -120,7 +120,7 @@ def to_row(fact: Fact) -> Row:
 
 def _fact(*columns: Any) -> Fact:
     value = columns[12]
-    return Fact(*columns[:12], None if value is None else orjson.loads(value))
+    return Fact._make((*columns[:12], None if value is None else orjson.loads(value)))
 
 
 class Records:
@@ -129,7 +129,7 @@ class Records:
     def __init__(self, pool: ConnectionPool, name: str = LIVE) -> None:
         self._pool = pool
         self.name = name
-        self._identifiers = {
+        self.identifiers = {
             "table": sql.Identifier(name),
             "by_subject": sql.Identifier(f"{name}_by_subject"),
             "by_ref": sql.Identifier(f"{name}_by_ref"),
@@ -138,8 +138,8 @@ class Records:
             "live_by_ref": sql.Identifier(f"{LIVE}_by_ref"),
         }
 
-    def _sql(self, statement: Literal[""] | str) -> sql.Composed:
-        return sql.SQL(statement).format(**self._identifiers)  # type: ignore[arg-type]
+    def _sql(self, statement: str) -> sql.Composed:
+        return sql.SQL(statement).format(**self.identifiers)
 
     # writing: by the runner and the rebuild, inside their transactions
 
@@ -150,6 +150,9 @@ class Records:
 
     def index(self, connection: Connection[Any]) -> None:
         connection.execute(self._sql(INDEX))
+
+    def analyze(self, connection: Connection[Any]) -> None:
+        connection.execute(self._sql("ANALYZE {table}"))
 
     def drop(self, connection: Connection[Any]) -> None:
         connection.execute(self._sql("DROP TABLE IF EXISTS {table}"))
@@ -228,15 +231,11 @@ class Records:
 
     def in_force(self, facet: Facet, as_of: AsOf) -> list[Fact]:
         """What a many-valued facet answers for every subject as of the pair."""
-        return self._rows(
-            MANY_AT, {"facet": facet.name, "v": as_of.effective, "k": as_of.recorded}
-        )
+        return self._rows(MANY_AT, {"facet": facet.name, "v": as_of.effective, "k": as_of.recorded})
 
     def begun(self, facet: Facet, start: date, end: date, recorded: int) -> list[Fact]:
         """The facts of a facet that took effect on a day of [start, end), as known."""
-        return self._rows(
-            BEGUN, {"facet": facet.name, "start": start, "end": end, "k": recorded}
-        )
+        return self._rows(BEGUN, {"facet": facet.name, "start": start, "end": end, "k": recorded})
 
     def every_version(self) -> Iterator[Fact]:
         """All rows, streamed in order of subject, facet, slot, root and first knowledge."""
@@ -247,15 +246,14 @@ class Records:
             cursor.itersize = 5_000
             yield from cursor.execute(self._sql(ALL), binary=True)
 
-    def differing(
-        self, scratch: "Records", position: int, limit: int
-    ) -> list[tuple[str, Fact]]:
+    def differing(self, scratch: "Records", position: int, limit: int) -> list[tuple[str, Fact]]:
         """Rows that only the scratch table has ("missing") or only this one ("extra"), both taken
-        as of a position that both have reached."""
+        as of a position that both have reached.
+        """
         bound = {"position": sql.Literal(position), "forever": sql.Literal(FOREVER)}
         statement = sql.SQL(DIFFERING).format(
-            live=sql.SQL(AT_POSITION).format(**self._identifiers, **bound),
-            scratch=sql.SQL(AT_POSITION).format(**scratch._identifiers, **bound),
+            live=sql.SQL(AT_POSITION).format(**self.identifiers, **bound),
+            scratch=sql.SQL(AT_POSITION).format(**scratch.identifiers, **bound),
             limit=sql.Literal(limit),
         )
         with self._pool.connection() as connection:

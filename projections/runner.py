@@ -53,7 +53,7 @@ class Runner:
         with pool.connection() as connection:
             connection.execute("SELECT pg_advisory_xact_lock(7305806)")
             self.records.create(connection)
-            connection.execute(CREATE.format(fold=FOLD))  # type: ignore[arg-type]
+            connection.execute(CREATE.format(fold=FOLD))
 
     def position(self) -> int:
         """How far the records have come."""
@@ -67,7 +67,8 @@ class Runner:
 
     def catch_up(self, until: int | None = None) -> Iterator[int]:
         """Take in what the log holds by now (or up to `until`), yielding each position reached."""
-        goal = self.log.head() if until is None else until
+        head = self.log.head()
+        goal = head if until is None else min(until, head)
         while (reached := self._step(goal)) is not None:
             yield reached
 

@@ -59,7 +59,8 @@ def _made_by(
     facts: Iterable[Fact], was: list[Fact], now: list[Fact], before: AsOf, after: AsOf
 ) -> list[int]:
     """The entries of the facts that answer at only one pair, what ended them, and what was entered
-    about them between the two positions."""
+    about them between the two positions.
+    """
     first, last = sorted((before.recorded, after.recorded))
     differ = [f for f in (*was, *now) if not (f in was and f in now)]
     made = {f.entry for f in differ} | {f.ended_by for f in differ if f.ended_by is not None}

@@ -35,28 +35,31 @@ def rebuild(
     Entries that arrive meanwhile are taken in before the swap. One rebuild at a time: a second one
     waits for the first.
     """
-    with ConnectionPool(database, min_size=1, max_size=2, open=True) as pool:
-        with pool.connection() as guard:
-            guard.execute(REBUILDING)
-            fresh = Records(pool, NEXT)
-            with pool.connection() as connection:
-                fresh.drop(connection)
-                fresh.create(connection, indexed=False)
-            until = runner.log.head()
-            if until:
-                cores = processes or os.cpu_count() or 1
-                fill(runner.log, database, NEXT, until, cores, progress)
-            with pool.connection() as connection:
-                fresh.index(connection)
-            with pool.connection() as connection:
-                connection.execute(HOLD)
-                head = runner.log.head()
-                while until < head:
-                    stored = runner.log.entries(after=until, until=head, limit=2_000)
-                    entries = [Entry(*s) for s in stored]
-                    fresh.change(connection, changes(runner.log, until, entries))
-                    until = entries[-1].position
-                fresh.become_live(connection)
-                move(connection, until)
-            guard.execute("SELECT pg_advisory_unlock(7305807)")
+    with (
+        ConnectionPool(database, min_size=1, max_size=2, open=True) as pool,
+        pool.connection() as guard,
+    ):
+        guard.execute(REBUILDING)
+        fresh = Records(pool, NEXT)
+        with pool.connection() as connection:
+            fresh.drop(connection)
+            fresh.create(connection, indexed=False)
+        until = runner.log.head()
+        if until:
+            cores = processes or os.cpu_count() or 1
+            fill(runner.log, database, NEXT, until, cores, progress)
+        with pool.connection() as connection:
+            fresh.index(connection)
+            fresh.analyze(connection)
+        with pool.connection() as connection:
+            connection.execute(HOLD)
+            head = runner.log.head()
+            while until < head:
+                stored = runner.log.entries(after=until, until=head, limit=2_000)
+                entries = [Entry(*s) for s in stored]
+                fresh.change(connection, changes(runner.log, until, entries))
+                until = entries[-1].position
+            fresh.become_live(connection)
+            move(connection, until)
+        guard.execute("SELECT pg_advisory_unlock(7305807)")
     return Rebuilt(until, runner.records.count())

@@ -46,30 +46,31 @@ def verify(
     progress: Callable[[float], None] = lambda _: None,
 ) -> Verdict:
     """Refold the log up to the records' position and compare every row; at most 100 differences
-    are named. The live table is held still (readers go on) while it is compared."""
-    with ConnectionPool(database, min_size=1, max_size=2, open=True) as pool:
-        with pool.connection() as guard:
-            guard.execute(VERIFYING)
-            scratch = Records(pool, SCRATCH)
-            with pool.connection() as connection:
-                scratch.drop(connection)
-                scratch.create(connection, indexed=False)
-            position = runner.position()
-            if position:
-                fill(runner.log, database, SCRATCH, position, os.cpu_count() or 1, progress)
-            live = runner.records.differing(scratch, position, SHOWN)
-            differences = [_difference(kind, fact) for kind, fact in live]
-            rows = scratch.count()
-            with pool.connection() as connection:
-                scratch.drop(connection)
-            guard.execute("SELECT pg_advisory_unlock(7305808)")
+    are named. Both sides are taken as of that position, so readers and the runner go on.
+    """
+    with (
+        ConnectionPool(database, min_size=1, max_size=2, open=True) as pool,
+        pool.connection() as guard,
+    ):
+        guard.execute(VERIFYING)
+        scratch = Records(pool, SCRATCH)
+        with pool.connection() as connection:
+            scratch.drop(connection)
+            scratch.create(connection, indexed=False)
+        position = runner.position()
+        if position:
+            fill(runner.log, database, SCRATCH, position, os.cpu_count() or 1, progress)
+        live = runner.records.differing(scratch, position, SHOWN)
+        differences = [_difference(kind, fact) for kind, fact in live]
+        rows = scratch.count()
+        with pool.connection() as connection:
+            scratch.drop(connection)
+        guard.execute("SELECT pg_advisory_unlock(7305808)")
     return Verdict(position, rows, differences)
 
 
 def _difference(kind: str, fact: Fact) -> Difference:
-    return Difference(
-        kind, fact.subject, fact.facet, fact.entry, fact.known_from, fact.known_to
-    )
+    return Difference(kind, fact.subject, fact.facet, fact.entry, fact.known_from, fact.known_to)
 
 
 def sentences(verdict: Verdict) -> Iterator[str]:

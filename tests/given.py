@@ -1,6 +1,6 @@
 """given(…).when(…).then(…): an act is decided on a history, purely, in the domain's own words."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any, Self
 from uuid import UUID
@@ -57,13 +57,11 @@ class Story:
     def _decided(self, proposal: Proposal, mood: Mood) -> tuple[Entry, Case]:
         case = Case(proposal, mood, self.record, _Everything(), self.law, date(2026, 11, 2))
         proposal.event.decide(case)
-        settled = proposal._replace(
-            until=case.until, ends=UUID(case.ended) if case.ended else None
-        )
+        settled = proposal._replace(until=case.until, ends=UUID(case.ended) if case.ended else None)
         position = self.record.head + 1
         tags = settled.event.tags() + ([f"fact:{case.ended}"] if case.ended else [])
         data = encode(settled, self.id_of(position), None, {"mood": mood}, _clear)
-        stamped = datetime(2026, 11, 2) + timedelta(seconds=position)
+        stamped = datetime(2026, 11, 2, tzinfo=UTC) + timedelta(seconds=position)
         return Entry(position, stamped, type(settled.event).__name__, tags, data), case
 
     def given(self, *proposals: Proposal, mood: Mood = "attested") -> Self:

@@ -216,8 +216,8 @@ def rewards() -> Iterator[Request]:
         granted.append((kind, date(2016, 1, 4) + timedelta(days=n % 360)))
     for n, (kind, day) in enumerate(granted):
         event = RewardGranted(
-            person=rng.choice(serving), kind=kind, conferred_by="bureau", decision_number=f"演示奖〔{n}〕",
-            title_year=day.year,
+            person=rng.choice(serving), kind=kind, conferred_by="bureau",
+            decision_number=f"演示奖〔{n}〕", title_year=day.year,
         )  # fmt: skip
         yield _request(f"reward/{n}", [(event, day)])
 

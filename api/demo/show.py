@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from api.cli_ledger import publish_law
 from api.demo import bureau as invented
 from api.settings import Bureau
 from domain.acts.discipline import SANCTIONS
@@ -91,8 +92,6 @@ def _requests() -> Iterator[Request]:
 
 
 def _enter(bureau: Bureau, console: Console) -> None:
-    from api.cli_ledger import publish_law
-
     publish_law(bureau.ledger)
     expected = invented.PEOPLE + 1 + len(invented.BRANCHES) * (1 + invented.STATIONS)
     expected += sum(1 for _ in invented.rewards()) + invented.SANCTIONED_2016
@@ -163,7 +162,9 @@ def _pyramid(bureau: Bureau, console: Console, recorded: int) -> None:
 
 
 def _table_2016(bureau: Bureau, console: Console, recorded: int) -> None:
-    table = Table(title="2016年奖惩与历年人才评选 Rewards and sanctions beside the report's figures")
+    table = Table(
+        title="2016年奖惩与历年人才评选 Rewards and sanctions beside the report's figures"
+    )
     for heading in ("", "人次 Times", "人 Persons", "报道 Report"):
         table.add_column(heading, justify="left" if not heading else "right")
     for label, facet, reported in (
@@ -177,9 +178,7 @@ def _table_2016(bureau: Bureau, console: Console, recorded: int) -> None:
     for kind in kinds:
         if kind.kind in names:
             reported = invented.TITLES[kind.kind]
-            table.add_row(
-                names[kind.kind], f"{kind.times:,}", f"{kind.persons:,}", f"{reported:,}"
-            )
+            table.add_row(names[kind.kind], f"{kind.times:,}", f"{kind.persons:,}", f"{reported:,}")
     console.print(table)
 
 
@@ -224,7 +223,9 @@ def _pay(bureau: Bureau, console: Console, before: int, after: int) -> None:
         for k in (before, after)
     ]
     months = pay.pay_difference(facts, known[0], known[1], date(2012, 7, 1), invented.REPORT)
-    table = Table(title="追溯更正的补发 What the correction makes owed (illustrative scale 示例标准)")
+    table = Table(
+        title="追溯更正的补发 What the correction makes owed (illustrative scale 示例标准)"
+    )
     for heading in ("月 Month", "原 Before", "现 After", "补发 Owed", "依据 Entries"):
         table.add_column(heading, justify="right")
     for month in months:

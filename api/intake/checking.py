@@ -7,7 +7,8 @@ A fault rejects the row or only warns. What contradicts itself is rejected, beca
 can tell which half is wrong and a record is not opened on a guess: an ID number that fails its
 check character or contradicts the sex or birth date, a contract that ended before the hire, two
 rows for one person. What is merely absent is loaded and not recorded (a missing hire date). What
-was unlawful but may well have happened is loaded too, for auditors ask for it (hired under 18).
+was unlawful but may well have happened is loaded too, for auditors ask for it (hired under 18,
+serving on after the contract ended).
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +25,10 @@ ADULT_MONTHS = 18 * 12
 
 
 class Reason(NamedTuple):
-    """Why a row is rejected or doubted, and how to mend it."""
+    """Why a row is rejected or doubted, and how to mend it.
+
+    `drops`: the row is loaded without the value at fault.
+    """
 
     rule: str
     zh: str
@@ -32,6 +36,7 @@ class Reason(NamedTuple):
     mend_zh: str = ""
     mend_en: str = ""
     rejects: bool = True
+    drops: bool = False
 
 
 class Fault(NamedTuple):
@@ -79,6 +84,16 @@ UNDER_18 = Reason(
 CONTRACT_BEFORE_HIRE = Reason(
     "contract-ends-before-hire", "合同期限早于入职时间", "the contract ends before the hire",
     "核对入职时间与合同期限,改正其一", "correct one of the two dates",
+)  # fmt: skip
+CONTRACT_LAPSED = Reason(
+    "contract-lapsed", "合同期限早于花名册截止日期", "the contract ended before the date of the sheet",
+    "人员已建档,合同未录;续签的请登记合同",
+    "the person is entered without a contract; enter the renewal, if there was one",
+    rejects=False, drops=True,
+)  # fmt: skip
+HIRED_LATER = Reason(
+    "hire-after-sheet", "入职时间晚于花名册截止日期", "hired after the date of the sheet",
+    "核对入职时间与截止日期", "check the date of hire and that of the sheet",
 )  # fmt: skip
 DUPLICATE = Reason(
     "duplicate", "与前面一行完全重复", "repeats an earlier row in every respect",
@@ -172,6 +187,7 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, Reason]]:
     born: date | None = values.get("birth-date")
     hired: date | None = values.get("hire-date")
     contract: date | None = values.get("contract-last-day")
+    dated: date | None = values.get("sheet-date")
     if number is not None:
         by_number = date.fromisoformat(f"{number[6:10]}-{number[10:12]}-{number[12:14]}")
         if values.get("sex") in ("1", "2") and int(number[16]) % 2 != int(values["sex"]) % 2:
@@ -182,5 +198,10 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, Reason]]:
     if hired is not None:
         if born is not None and hired < add_months(born, ADULT_MONTHS):
             yield "hire-date", UNDER_18
-        if contract is not None and contract < hired:
+        if dated is not None and hired > dated:
+            yield "hire-date", HIRED_LATER
+    if contract is not None:
+        if hired is not None and contract < hired:
             yield "contract-last-day", CONTRACT_BEFORE_HIRE
+        elif dated is not None and contract < dated:
+            yield "contract-last-day", CONTRACT_LAPSED

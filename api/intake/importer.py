@@ -5,7 +5,7 @@ or broken off: its event ids are derived from its system, key and edition.
 """
 
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import islice
@@ -25,7 +25,7 @@ from domain.ledger import Ledger, Refused, Request
 from domain.refusals import AlreadyRecorded
 
 Progress = Callable[[int, int], None]
-"""(rows done, rows in all); called some thousands of rows apart."""
+"""(requests done, requests in all); a row with acts is one request."""
 
 _TOGETHER = 4_000
 _UNIT_NAMES = ("UnitEstablished", "UnitRenamed")
@@ -83,18 +83,16 @@ class Importer:
         """A new row with an ID number that the ledger holds is not entered: which of the two is
         right, and what has changed since, is for the clerk to say.
         """
-        ledger, known = self._ledger, set[int]()
+        log, vault = self._ledger.log, self._ledger.vault
+        known: set[int] = set()
         for drafts in _chunks([d for d in plan.drafts if d.made[0].event_id not in plan.already]):
-            blinds = {
-                blind: draft
-                for draft in drafts
-                for made in draft.made
-                for name, mark in type(made.event).private.items()
-                if mark.unique and (value := getattr(made.event, name)) is not None
-                for blind in [ledger.vault.blind(mark.unique, str(value))]
-            }
-            for blind in ledger.log.claimed("id-number", list(blinds)):
-                known.add(id(blinds[blind]))
+            holding: defaultdict[str, dict[bytes, Draft]] = defaultdict(dict)
+            for draft, event in ((draft, made.event) for draft in drafts for made in draft.made):
+                for name, mark in type(event).private.items():
+                    if mark.unique is not None and (value := getattr(event, name)) is not None:
+                        holding[mark.unique][vault.blind(mark.unique, str(value))] = draft
+            for kind, blinds in holding.items():
+                known |= {id(blinds[blind]) for blind in log.claimed(kind, list(blinds))}
         plan.rejected += [f for d in plan.drafts if id(d) in known
                           for f in _faults(plan, d, KNOWN_PERSON)]  # fmt: skip
         plan.drafts = [draft for draft in plan.drafts if id(draft) not in known]
@@ -121,8 +119,10 @@ class Importer:
                 yield _request(plan, draft, actor)
 
         total = len(plan.drafts)
-        for answer in self._ledger.enter_many(requests()):
+        for done, answer in enumerate(self._ledger.enter_many(requests()), 1):
             draft = waiting.popleft()
+            if progress is not None and (done % 1_000 == 0 or done == total):
+                progress(done, total)
             if isinstance(answer, Refused):
                 if answer.refusal.category == "unavailable":
                     raise answer.refusal
@@ -134,10 +134,6 @@ class Importer:
             else:
                 events.update(entered.type for entered in answer.entries)
             kept.append(draft)
-            if progress is not None and not len(kept) % 1_000:
-                progress(len(kept), total)
-        if progress is not None:
-            progress(total, total)
         report = Report(
             plan.batch, count_rows(plan, kept, rejected, already), events, len(already), rejected,
             self._ledger.log.head(), time.monotonic() - started,

@@ -107,7 +107,7 @@ class Otherwise(_Part):
 class Sheet(_Part):
     """One kind of sheet, known by its file's name.
 
-    `person`: what tells persons apart in this system. `key`: what tells rows apart in it for ever;
+    `person`: what tells persons apart in this system. `dated` as in the mapping. `key`: what tells rows apart in it for ever;
     without one a row is known by what stands in it. `unique`: columns of which no two rows share a
     value. `unused`: headings that are left out, and why.
     """
@@ -116,6 +116,7 @@ class Sheet(_Part):
     files: Texts
     tab: str | None = None
     person: str
+    dated: date | None = None
     key: str | None = None
     unique: list[Name] = []
     columns: dict[Name, Column]

@@ -123,7 +123,7 @@ def count_rows(
 def sources(paths: Iterable[Path], mapping: Mapping) -> list[tuple[Path, Sheet]]:
     """The files with the mapping's sheet for each, in the mapping's order; folders are opened.
 
-    Raises BadInput for a file that no sheet of the mapping is for.
+    Raises BadInput for a file that no sheet of the mapping is for, and for two of one name.
     """
     found = []
     for path in paths:
@@ -136,6 +136,9 @@ def sources(paths: Iterable[Path], mapping: Mapping) -> list[tuple[Path, Sheet]]
                     f"{file.name}: the mapping {mapping.name} has no sheet for this file",
                     zh=f"{file.name}:映射 {mapping.name} 没有对应的工作表", field="file",
                 )  # fmt: skip
+    names = [file.name for file, _ in found]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise BadInput(f"two files are named {twice}", zh=f"有两个文件名为 {twice}", field="file")
     if not found:
         raise BadInput("no file to import", zh="没有可导入的文件", field="file")
     return sorted(found, key=lambda one: (mapping.sheet.index(one[1]), one[0].name))
@@ -153,10 +156,13 @@ class Planner:
         self._by_person: defaultdict[str, list[Draft]] = defaultdict(list)
         self._since: defaultdict[str, dict[str, date]] = defaultdict(dict)
         self.plan = Plan(mapping, self._tables, [path for path, _ in found])
-        self.plan.dates = self._dates = [self._date_of(table, dated) for table in self._tables]
+        self.plan.dates = self._dates = [
+            self._date_of(sheet, table, dated)
+            for sheet, table in zip(self._sheets, self._tables, strict=True)
+        ]
 
-    def _date_of(self, table: Table, given: date | None) -> date | None:
-        """截至 … of the title, or the date given or the mapping's."""
+    def _date_of(self, sheet: Sheet, table: Table, given: date | None) -> date | None:
+        """The date given, or 截至 … of the title, or the mapping's."""
         if given is not None:
             return given
         if match := _DATED.search(table.title):
@@ -166,12 +172,13 @@ class Planner:
                 raise BadInput(f"{table.file}: the title's date does not exist", field="dated",
                                zh=f"{table.file}:标题中的截止日期不存在") from None  # fmt: skip
             return day.day if day else None
-        if self._mapping.dated is None and self._mapping.edition is None:
+        dated = sheet.dated or self._mapping.dated
+        if dated is None and self._mapping.edition is None:
             raise MissingField(
                 f"{table.file}: no title gives the date of this sheet; say it", field="dated",
                 zh=f"{table.file}:标题中没有截止日期,请指明花名册的截止日期",
             )  # fmt: skip
-        return self._mapping.dated
+        return dated
 
     def run(self) -> Plan:
         for number, sheet in enumerate(self._sheets):
@@ -236,7 +243,7 @@ class Planner:
         if codes is not None:
             events += [
                 (first[unit], UnitEstablished(
-                    unit=unit, name=codes.name.format(code=code), kind=codes.kind,
+                    unit=unit, name=codes.name.replace("{code}", code), kind=codes.kind,
                     parent=codes.parent,
                 ))
                 for unit, code in sorted(self._units.codes_found.items())

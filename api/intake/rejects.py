@@ -33,11 +33,10 @@ def write_rejected(plan: Plan, rejected: Iterable[Fault], folder: Path) -> list[
     for path in plan.paths:
         if faults := by_file.get(path.name):
             rows = _rows(plan, path, faults)
-            stem = folder / f"rejected-{path.name.split('.')[0]}"
             if len(faults) > MOST_WORKBOOK_ROWS:
-                written.append(_write_text(stem.with_suffix(".csv"), rows))
+                written.append(_write_text(folder / f"rejected-{path.name}.csv", rows))
             else:
-                written.append(_write_workbook(stem.with_suffix(".xlsx"), rows))
+                written.append(_write_workbook(folder / f"rejected-{path.name}.xlsx", rows))
     return written
 
 

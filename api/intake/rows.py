@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from api.intake.checking import (
     ENDS_FIRST,
+    ID_MALFORMED,
     MONTH_ONLY,
     NO_ACT,
     NO_DAY,
@@ -76,13 +77,13 @@ class Draft:
         return self.made[0].effective
 
     @property
-    def place(self) -> tuple[date, int, int, int]:
+    def place(self) -> tuple[date, int, int]:
         """The order of a person's acts, by day; of those that begin together the longest first, so
         that what ends sooner lies on top of what goes on.
         """
         first = self.made[0]
         length = (first.until or date.max) - first.effective
-        return (first.effective, -length.days, self.sheet, self.row)
+        return (first.effective, -length.days, self.sheet)
 
 
 class ReasonError(Exception):
@@ -190,7 +191,7 @@ class UnitNames:
         code = code_of(cell)
         if not code:
             return None
-        unit = self._codes.unit.format(code=code)
+        unit = self._codes.unit.replace("{code}", code)
         self.codes_found[unit] = code
         return unit
 
@@ -265,12 +266,16 @@ class RowReader:
                 rule = "blank" if column.blank == "reject" else "missing"
                 faults.append(self._column_fault(row, name, column, rule))
             elif column.kind == "id-number" and value is not None:
-                reason = id_fault(value)
+                # a number this long loses its last digits where the cell is not text
+                reason = ID_MALFORMED if isinstance(cell, float) else id_fault(value)
                 if reason is not None:
                     faults.append(self.fault(row, name, reason))
                     value = None
             values[name] = value
-        faults += [self.fault(row, *contradiction) for contradiction in contradictions(values)]
+        for name, reason in list(contradictions(values)):
+            faults.append(self.fault(row, name, reason))
+            if reason.drops:
+                values[name] = None
         person = self._person.of(values)
         values["person"] = person and self.person_id(person)
         values["row-key"] = self._row_key(row, values)

@@ -229,8 +229,6 @@ class ContractAmended(Event):
     changed: Annotated[list[Changed], Field(min_length=1)]
 
     def decide(self, case: Case) -> None:
-        require_person(case, self.person)
-        require_unit(case, self.employer, "employer")
         check_term(case, self.term, self.last_day)
         running = case.end(CONTRACT, self.person)
         if running.value["employer"] != self.employer:

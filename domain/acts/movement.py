@@ -82,5 +82,4 @@ class SecondmentEnded(Event):
     person: PersonId
 
     def decide(self, case: Case) -> None:
-        require_in_service(case, self.person)
         case.end(HOST, self.person)

@@ -12,8 +12,8 @@ from pydantic import Field, StringConstraints
 
 from domain.events import Code, Event, Facet, Id, Subject, Text, Writes
 from domain.law import LawInvalid, Pack, parse_calendar
-from domain.refusals import BadInput
 from domain.record import Case
+from domain.refusals import BadInput
 
 PACK = Facet("pack", of="pack", zh="规则包", en="rule pack", stays=True)
 CALENDAR = Facet("calendar", of="calendar", zh="工作日历", en="working-day calendar", stays=True)
@@ -70,7 +70,7 @@ class CalendarPublished(Event):
     text: PackText
     note: Text | None = None
 
-    def decide(self, case: Case) -> None:
+    def decide(self, case: Case) -> None:  # noqa: ARG002 - any year may be amended
         try:
             year = parse_calendar(self.text)
         except LawInvalid as invalid:

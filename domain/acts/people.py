@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from domain.acts.units import rules
 from domain.bitemporal import Fact
 from domain.events import (
     Code,
@@ -24,7 +25,6 @@ from domain.events import (
 from domain.law import Rules
 from domain.record import Case
 from domain.refusals import AlreadyRecorded, NotInService, Taken, UnknownSubject
-from domain.acts.units import rules
 
 PERSON = Facet("person", of="person", zh="人员", en="person", stays=True)
 SERVICE = Facet("service", of="person", zh="在职状态", en="service", stays=True)

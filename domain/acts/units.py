@@ -3,6 +3,7 @@
 Owns the unit tree over time. Invariant: on no day does a unit stand above itself.
 """
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -56,7 +57,7 @@ def rules(case: Case, unit: str) -> Rules:
 
 
 def seats_of(case: Case, unit: str) -> list[str]:
-    """The head seats (所长, 教导员 …) that a unit declares; one, unnamed, where it declares none."""
+    """The head seats (所长, 教导员 …) a unit declares; one, unnamed, where it declares none."""
     declared = case.value(HEAD_SEATS, unit)
     return list(declared["head_seats"]) if declared else [HEAD]
 
@@ -64,7 +65,7 @@ def seats_of(case: Case, unit: str) -> list[str]:
 def _require_no_cycle(case: Case, unit: str, parent: str) -> None:
     """On the act's day and on every later day on which a unit of the way up moves."""
     days = {case.effective}
-    checked = set()
+    checked: set[date] = set()
     while days - checked:
         day = min(days - checked)
         checked.add(day)
@@ -161,9 +162,7 @@ class UnitMerged(Event):
     zh = "单位合并"
     en = "Unit merged"
     day = "合并生效之日"
-    writes = (
-        Writes(UNIT_STATE, key="unit", value=("into",), fixed={"state": "merged"}),
-    )
+    writes = (Writes(UNIT_STATE, key="unit", value=("into",), fixed={"state": "merged"}),)
 
     unit: UnitId
     into: UnitId
@@ -181,9 +180,7 @@ class UnitSplit(Event):
     zh = "单位拆分"
     en = "Unit split"
     day = "拆分生效之日"
-    writes = (
-        Writes(UNIT_STATE, key="ceases", value=("into",), fixed={"state": "split"}),
-    )
+    writes = (Writes(UNIT_STATE, key="ceases", value=("into",), fixed={"state": "split"}),)
 
     unit: UnitId
     into: list[UnitId] = Field(min_length=1)

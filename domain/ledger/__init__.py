@@ -1,7 +1,7 @@
 """The only door to the log: enter, entries, follow, resolve.
 
-Owns entering (decide, append, retry) and reading back. Invariant: whatever is in the log was decided
-on the record as it stood just before it, or attested; nothing else writes.
+Owns entering (decide, append, retry) and reading back. Invariant: whatever is in the log was
+decided on the record as it stood just before it; nothing else writes.
 """
 
 import threading
@@ -80,7 +80,12 @@ class Ledger:
         if (receipt := self._replayed(request)) is not None:
             return receipt
         for _ in range(ATTEMPTS):
-            decided = self._decide(request)
+            try:
+                decided = self._decide(request)
+            except Refusal:
+                if (receipt := self._replayed(request)) is not None:
+                    return receipt  # the same request was entered meanwhile
+                raise
             try:
                 return _receipt(decided, self.log.enter(decided.append))
             except _log.ConditionFailed:
@@ -345,9 +350,7 @@ def _stands_alone(request: Request) -> bool:
     )
 
 
-def _first_answer(
-    request: Request, ids: Sequence[UUID], known: Mapping[UUID, Entered]
-) -> Receipt:
+def _first_answer(request: Request, ids: Sequence[UUID], known: Mapping[UUID, Entered]) -> Receipt:
     """The receipt of a request whose event ids (`ids`) are in the log. Raises KeyReused."""
     entered = [known[i] for i in ids if i in known]
     types = [type(p.event).__name__ for p in request.proposals]

@@ -8,12 +8,12 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 import orjson
+from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain.bitemporal import FOREVER, OPEN
 from domain.events import (
@@ -35,6 +35,7 @@ from domain.refusals import BadInput, ImpossibleDate, Refusal, Superseded, Wrong
 
 KEY_NAMESPACE = UUID("5be7a8c2-8a61-4c4e-9d2e-0f3a7c1b7d11")
 MOST_SEQ = 1_000
+UNSTAMPED = datetime.fromtimestamp(0, UTC)
 LAW_TYPES = ["CalendarPublished", "PackPublished"]
 
 
@@ -123,11 +124,11 @@ class Decider:
             reads |= one.case.reads
             roots |= {one.root or one.case.ended or ""} - {""}
             data = encode(
-                one.proposal, ids[index], one.root and UUID(one.root),
+                one.proposal, ids[index], UUID(one.root) if one.root else None,
                 {**shared, "premise": _premise(one.case, after)}, self._vault.seal,
             )  # fmt: skip
             type_ = type(proposal.event).__name__
-            entry = Entry(after + len(entries) + 1, datetime.min, type_, one.tags, data)
+            entry = Entry(after + len(entries) + 1, UNSTAMPED, type_, one.tags, data)
             entries.append(entry)
             reading.take(entry)
             claims |= self._claims(one, reading.record)

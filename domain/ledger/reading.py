@@ -90,7 +90,8 @@ def item_of(strand: Strand) -> DCBQueryItem:
 
 def boundary(strands: Iterable[Strand], *, ahead: bool = False) -> list[DCBQueryItem]:
     """What an append must find unchanged. For acts read ahead, persons whole: one probe a person
-    instead of one a strand and type, at the price of a rare needless retry."""
+    instead of one a strand and type, at the price of a rare needless retry.
+    """
     if ahead:
         strands = {
             Strand(None, s.subject) if s.subject.startswith("person:") else s for s in strands

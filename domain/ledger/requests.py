@@ -15,7 +15,8 @@ from domain.refusals import Refusal
 
 class Request(NamedTuple):
     """Acts to enter together. `key` makes a repetition safe; `standing` is the actor's unit and
-    post on the day; `attested_by` names who says that it happened, where the mood is attested."""
+    post on the day; `attested_by` names who says that it happened, where the mood is attested.
+    """
 
     proposals: Sequence[Proposal]
     mood: Mood = "ordered"

@@ -23,7 +23,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import sql
 from psycopg_pool import ConnectionPool
 
-
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS data_keys (
     subject text NOT NULL, class text NOT NULL, wrapped bytea NOT NULL,
@@ -78,18 +77,20 @@ def key_encryption_key(path: Path) -> bytes:
 class Vault:
     """The vault database behind `conninfo`. `randomness` gives keys, salts and nonces."""
 
-    def __init__(
-        self, conninfo: str, kek: bytes, randomness: Randomness = os.urandom
-    ) -> None:
+    def __init__(self, conninfo: str, kek: bytes, randomness: Randomness = os.urandom) -> None:
         self._pool = ConnectionPool(conninfo, min_size=0, max_size=4, open=True)
         self._wrap = AESGCM(kek)
         self._random = randomness
         self._keys: dict[Owner, AESGCM] = {}
-        with self._pool.connection() as connection:
-            connection.execute(LOCK)
-            connection.execute(sql.SQL(SCHEMA))
-        self._blind = self._secret("lookup")
-        self._request = self._secret("request")
+        try:
+            with self._pool.connection() as connection:
+                connection.execute(LOCK)
+                connection.execute(sql.SQL(SCHEMA))
+            self._blind = self._secret("lookup")
+            self._request = self._secret("request")
+        except BaseException:
+            self._pool.close()
+            raise
 
     def close(self) -> None:
         self._pool.close()

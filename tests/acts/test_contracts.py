@@ -87,6 +87,8 @@ def test_the_days_of_a_contract_fit_its_term(mood):
     s.refused(signed(last_day="2021-08-31"), ImpossibleDate, mood, field="last_day")
     outside = signed(probation_last_day="2024-09-01")
     s.refused(outside, ImpossibleDate, mood, field="probation_last_day")
+    s.when(signed(last_day=HIRED), mood)
+    s = story()
     other_end = signed()._replace(until=date(2023, 1, 1))
     s.refused(other_end, BadInput, mood, field="until")
     s.when(signed()._replace(until=date(2024, 9, 1)), mood)
@@ -173,6 +175,13 @@ def test_in_ningbo_a_contract_holds_all_its_contents_and_a_probation():
     s.refused(some, LawForbids, field="clauses", rule="contract-clauses")
     whole = signed(clauses=ALL_CLAUSES, **bare)
     assert s.when(whole).rules_found() == {"probation-agreed"}
+
+
+def test_only_the_first_contract_with_an_employer_is_asked_for_a_probation():
+    after_a_gap = signed("2026-01-01", person="p2", employer="n1", last_day="2027-12-31",
+                         clauses=ALL_CLAUSES)  # fmt: skip
+    s = ningbo().given(signed(person="p2", employer="n1"))
+    assert s.when(after_a_gap).rules_found() == set()
 
 
 def test_a_contract_signed_before_the_first_working_day_is_under_the_law_of_the_employer():

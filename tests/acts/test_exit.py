@@ -76,6 +76,7 @@ def test_resigning_takes_thirty_days_of_notice_or_is_a_finding():
 def test_in_probation_three_days_of_notice_do():
     assert story().when(resigned("2021-10-04", notice_on="2021-10-01")).rules_found() == set()
     assert story().when(resigned("2021-10-03", notice_on="2021-10-01")).rules_found() == NOTICE
+    assert story().when(resigned("2021-10-31", notice_on="2021-10-28")).rules_found() == set()
     assert story().when(resigned("2021-11-01", notice_on="2021-10-28")).rules_found() == NOTICE
 
 

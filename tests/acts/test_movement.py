@@ -90,8 +90,9 @@ def test_the_law_of_the_unit_entered_is_asked():
 
 
 def test_a_dispatched_auxiliary_comes_to_a_place_that_does_not_name_dispatch_as_a_finding():
-    s = story(form="dispatched", agency="ag").when(transferred("n1"))
-    assert s.rules_found() == {"employment-form-list"}
+    for comes in (transferred("n1"), seconded("n1")):
+        s = story(form="dispatched", agency="ag").when(comes)
+        assert s.rules_found() == {"employment-form-list"}
 
 
 def test_a_secondment_runs_beside_the_home_unit_until_its_term():

@@ -107,6 +107,7 @@ def test_the_days_of_an_opening_lie_between_the_hire_and_the_sheet():
     s.refused(opened(hired_on="2022-01-01"), ImpossibleDate, "attested", field="hired_on")
     early = opened(hired_on="2015-03-01", grade="member-2", grade_since="2015-02-28")
     s.refused(early, ImpossibleDate, "attested", field="grade_since")
+    s.when(opened(hired_on=SHEET, unit="s1", unit_since=SHEET), "attested")
 
 
 def test_an_opening_after_an_earlier_spell_does_not_reach_into_it():
@@ -115,9 +116,9 @@ def test_an_opening_after_an_earlier_spell_does_not_reach_into_it():
     s.refused(opened(hired_on="2013-01-01"), RecordForbids, "attested", field="hired_on")
     into = opened(unit="s1", unit_since="2013-01-01")
     s.refused(into, RecordForbids, "attested", field="unit_since")
-    s.when(opened(**FULL), "attested")
-    assert s.value(SERVICE, "p1", "2014-06-01")["state"] == "left"
-    assert s.value(SERVICE, "p1", "2015-03-01")["state"] == "in"
+    s.when(opened(hired_on="2014-01-01"), "attested")
+    assert s.value(SERVICE, "p1", "2013-12-31")["state"] == "in"
+    assert s.value(SERVICE, "p1", "2014-01-01") == {"state": "in", "opened": True}
 
 
 def test_an_opening_names_units_that_stand():
@@ -183,5 +184,8 @@ def test_the_days_of_an_opened_contract_are_possible(days, field):
 def test_a_contract_is_opened_once_for_who_serves():
     s = story()
     s.refused(contract(), NotInService, "attested", field="person")
-    s.given(opened(**FULL), contract())
+    s.given(opened(**FULL))
+    elsewhere = act(ContractOpened(person="p1", employer="s9"), SHEET)
+    s.refused(elsewhere, UnknownSubject, "attested", field="employer")
+    s.given(contract(first_day=SHEET))
     s.refused(contract(), AlreadyRecorded, "attested", field="person")

@@ -48,6 +48,7 @@ def test_a_probation_is_agreed_with_the_contract_and_passed():
 
 def test_a_probation_passed_without_training_or_assessment_is_a_finding():
     assert story().when(passed("2021-10-25")).rules_found() == {"probation-assessed"}
+    assert story().when(passed("2021-10-20", **SHOWN)).rules_found() == set()
     later = {"trained_on": "2021-10-15", "assessed_on": "2021-10-26"}
     assert story().when(passed("2021-10-25", **later)).rules_found() == {"probation-assessed"}
 

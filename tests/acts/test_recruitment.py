@@ -81,6 +81,8 @@ def test_a_recruitment_is_completed_once():
 def test_a_recruitment_names_registered_persons_once_each():
     story().refused(completed("p1", "p9"), UnknownSubject, field="persons")
     story().refused(completed("p1", "p1"), BadInput, field="persons")
+    by_agency = act(RecruitmentCompleted(plan="r1", unit="agency", persons=["p1"]), "2021-09-28")
+    story().refused(by_agency, RecordForbids, field="unit")
 
 
 def test_the_persons_of_a_list_are_read_all_at_once():
@@ -93,7 +95,11 @@ def test_the_persons_of_a_list_are_read_all_at_once():
 
 
 def test_a_hire_list_is_filed_for_a_completed_recruitment():
-    s = story().given(completed("p1")).when(filed("p1"))
+    s = story().given(completed("p1"))
+    s.refused(filed("p1", "p9"), UnknownSubject, field="persons")
+    to_agency = act(HireListFiled(plan="r1", filed_to="agency", persons=["p1"]), "2021-10-11")
+    s.refused(to_agency, RecordForbids, field="filed_to")
+    s.when(filed("p1"))
     assert s.value(HIRE_LIST, "r1") == {"filed_to": "bureau", "persons": ["p1"]}
     assert s.rules_found() == set()
     story().refused(filed("p1"), UnknownSubject, "attested", field="plan")
@@ -155,6 +161,7 @@ def test_the_dispatched_are_hired_with_their_agency_which_is_never_the_using_uni
     s = story("none")
     s.refused(hired(form="dispatched"), MissingField, field="agency")
     s.refused(hired(form="dispatched", agency="s1"), RecordForbids, field="agency")
+    s.refused(hired(form="dispatched", agency="s9"), UnknownSubject, field="agency")
     s.refused(hired(agency="agency"), BadInput, field="agency")
     at_agency = act(AuxiliaryHired(person="p1", unit="agency", category="civilian"), "2021-10-08")
     s.refused(at_agency, RecordForbids, "attested", field="unit")
@@ -230,9 +237,10 @@ def test_a_rehire_needs_an_earlier_spell_that_has_ended_alive(mood):
 
 
 def test_a_recruitment_serves_one_spell():
-    s = story().given(completed("p1"), hired(), resigned("2022-05-01"))
+    same_day = completed("p1", on="2021-10-08")
+    s = story().given(same_day, hired(), resigned("2022-05-01"))
     s.refused(rehired("2022-09-01"), LawForbids, rule="unified-recruitment")
-    s.given(completed("p1", on="2022-08-20", plan="r2")).when(rehired("2022-09-01"))
+    s.given(completed("p1", on="2022-04-20", plan="r2")).when(rehired("2022-09-01"))
 
 
 BARRED = 'article = "管理规定 7"\neffects = ["bars_rehire"]'

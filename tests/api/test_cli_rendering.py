@@ -2,8 +2,10 @@
 
 from io import StringIO
 
+import orjson
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from api.cli_chain_drawn import words_of
 from api.cli_entering import example
@@ -39,10 +41,12 @@ def test_a_value_cannot_drive_the_terminal() -> None:
     assert plain("\x1b[2J张\x07三\x9b") == "\ufffd[2J张\ufffd三\ufffd"
 
 
-def test_markup_in_a_cell_is_text() -> None:
-    shown = drawn(table(("表", "Table"), [Column(("列", "column"))], [["[red]张三[/red]"]], "zh"))
+def test_markup_and_control_codes_in_a_cell_are_text() -> None:
+    cells = ["[red]张三[/red]", Text("\x1b[2J李四")]
+    shown = drawn(table(("表", "Table"), [Column(("列", "column"))] * 2, [cells], "zh"))
 
     assert "[red]张三[/red]" in shown
+    assert "\x1b" not in shown
 
 
 def test_none_and_erased_are_different_words() -> None:
@@ -124,6 +128,4 @@ def test_the_example_of_every_type_is_a_body_that_can_be_read(common_bureau: Bur
 
 
 def as_body(said: object) -> bytes:
-    import orjson
-
     return orjson.dumps(said)

@@ -1,11 +1,14 @@
 import json
+import re
 from collections import Counter
 from datetime import date
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 from python_calamine import load_workbook
 
+import api.intake
 from api.intake import Importer, write_rejected
 from domain.acts.contracts import CONTRACT
 from domain.acts.people import NUMBER, PERSON, SERVICE, UNIT
@@ -15,6 +18,7 @@ from domain.refusals import BadInput, MissingField
 from tests.intake.paths import ROSTERS
 
 EXPECTED = json.loads((ROSTERS / "expected.json").read_text())
+COUNTY = Path(api.intake.__file__).parent / "mappings" / "roster-county.toml"
 FILES = [("roster_city.xlsx", "roster-city"), ("roster_county.xls", "roster-county")]
 WARNED = {"missing-hire-date", "under-18-at-hire"}
 
@@ -43,7 +47,7 @@ def test_every_planted_defect_is_found_and_nothing_else(bureau, file, mapping):
     planted = [(row, rule) for row, rule in EXPECTED[file]["planted"]]
     caught = found(plan, file)
     right = set(caught) & set(planted)
-    print(f"precision {len(right)}/{len(caught)}, recall {len(right)}/{len(planted)}")  # noqa: T201
+    print(f"precision {len(right)}/{len(caught)}, recall {len(right)}/{len(planted)}")
 
     assert sorted(caught) == sorted(planted)
 
@@ -140,7 +144,7 @@ def test_rejected_rows_come_back_as_they_were_with_the_reason(bureau, tmp_path):
     (path,) = write_rejected(plan, plan.rejected, tmp_path)
 
     rows = load_workbook(path).get_sheet_by_index(0).to_python()
-    assert path.name == "rejected-roster_city.xlsx"
+    assert path.name == "rejected-roster_city.xlsx.xlsx"
     assert rows[0][:3] == ["序号", "辅警编号", "姓名"]
     assert len(rows) == 1 + 24
     impossible = next(row for row in rows if row[1] == "FJ320500023")
@@ -172,7 +176,7 @@ def test_units_entered_before_are_found_by_name(bureau):
 
 def test_a_sheet_without_a_date_asks_for_it(bureau, tmp_path):
     undated = tmp_path / "undated.toml"
-    text = (Path("api/intake/mappings/roster-county.toml")).read_text()
+    text = COUNTY.read_text()
     undated.write_text(text.replace("dated = 2021-08-01", ""))
 
     with pytest.raises(MissingField) as caught:
@@ -182,8 +186,38 @@ def test_a_sheet_without_a_date_asks_for_it(bureau, tmp_path):
 
 def test_a_column_that_the_mapping_leaves_open_is_refused(bureau, tmp_path):
     narrow = tmp_path / "narrow.toml"
-    text = (Path("api/intake/mappings/roster-county.toml")).read_text()
-    narrow.write_text("\n".join(l for l in text.splitlines() if not l.startswith('"备注"')))
+    text = COUNTY.read_text()
+    narrow.write_text(re.sub('(?m)^"备注".*$', "", text))
 
     with pytest.raises(BadInput, match="column 备注 is neither mapped nor set aside"):
         plan_of(bureau, FILES[1][0], narrow)
+
+
+def test_a_row_is_judged_by_the_date_of_the_sheet(bureau, tmp_path):
+    headings = "姓名,工号,性别,出生日期,公民身份号码,用人单位,人员类别,层级,参加辅警工作时间,合同到期日,用工形式"
+    row = "甲,F{},男,,,指挥中心,文职,实习辅警,{},{},劳动合同"
+    sheet = tmp_path / "late.csv"
+    sheet.write_text("\n".join([
+        headings, row.format(1, "2021-08-02", "2023-12-31"), row.format(2, "2020.1", "2021-07-31"),
+    ]))  # fmt: skip
+
+    plan = Importer(bureau.ledger).plan([sheet], "roster-county")
+
+    assert [(f.row, f.reason.rule) for f in plan.rejected] == [(2, "hire-after-sheet")]
+    assert {f.reason.rule for f in plan.warnings} == {
+        "contract-lapsed", "month-only", "missing-birth-date", "missing-id-number",
+    }  # fmt: skip
+    assert plan.events["RecordOpened"] == 1
+    assert plan.events["ContractOpened"] == 0
+
+
+def test_an_id_number_kept_as_a_number_has_lost_digits_and_is_rejected(bureau, tmp_path):
+    sheet = tmp_path / "numbers.xlsx"
+    with xlsxwriter.Workbook(sheet) as book:
+        page = book.add_worksheet()
+        page.write_row(0, 0, ["姓名", "工号", "公民身份号码", "用人单位"])
+        page.write_row(1, 0, ["甲", "F1", 320500196808130676, "指挥中心"])
+
+    plan = Importer(bureau.ledger).plan([sheet], "roster-county")
+
+    assert [f.reason.rule for f in plan.rejected] == ["id-malformed"]

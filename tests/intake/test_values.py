@@ -19,7 +19,7 @@ from api.intake.values import (
     [
         "2021-08-03", "2021.8.3", "2021/8/3", "2021年8月3日", "20210803", " 2021-8-3 ",
         "２０２１年８月３日", "2021-08-03 00:00:00", 20210803.0, 44411.0, "44411",
-        date(2021, 8, 3), datetime(2021, 8, 3),
+        date(2021, 8, 3), datetime(2021, 8, 3),  # noqa: DTZ001
     ],
 )  # fmt: skip
 def test_a_date_reads_the_same_in_every_style(cell):
@@ -61,6 +61,6 @@ def test_padding_and_width_go_but_rare_characters_of_a_name_stay():
     assert name_of("买买提 · Ali") == "买买提 · Ali"
     assert name_of("\uf9d3") == name_of("陸")  # one character in Unicode's own normal form
     assert name_of("㐂") == "㐂"
-    assert identifier_of("ＦＪ３２０５０００ ０４x") == "FJ32050000 04X".replace(" ", "")
+    assert identifier_of("ＦＪ３２０５０００ ０４x") == "FJ320500004X"
     assert heading_of("姓\u3000名*") == "姓名"
     assert (code_of("44.0"), code_of(44.0), code_of("4.5")) == ("44", "44", "4.5")

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.acts.contracts import ContractSigned
+from domain.acts.contracts import ContractAmended, ContractSigned
 from domain.acts.exit import AuxiliaryResigned
 from domain.acts.people import PersonRegistered
 from domain.acts.probation import ProbationFailed, ProbationPassed
@@ -119,7 +119,9 @@ def test_a_list_was_filed_in_time_or_late_by_working_days(on, state):
 
 def test_on_a_day_before_the_filing_it_was_still_open():
     log = Log().enter(completed("2021-09-28"), filed("2021-10-11"))
+    assert log.state(FILING, "2021-10-11") == ("kept", "2021-10-11", 0)
     assert log.state(FILING, "2021-10-10") == ("open", None, 0)
+    assert log.state(FILING, "2021-09-28") == ("open", None, 0)
     assert log.due(FILING, "2021-09-27") == []
 
 
@@ -144,6 +146,9 @@ def test_the_law_is_that_of_the_place_of_the_unit_on_that_day():
     [item] = log.due(WRITTEN, "2021-09-30")
     assert (item.unit, item.article) == ("s1", "劳动合同法 10")
     assert Log("none").enter(hired("2021-09-01")).due(WRITTEN, "2021-09-30") == []
+    nowhere = act(UnitEstablished(unit="x1", name="队"), "2000-01-01")
+    there = act(AuxiliaryHired(person="p1", unit="x1", category="field"), "2021-09-01")
+    assert Log().enter(nowhere, there).due(WRITTEN, "2021-09-30") == []
 
 
 def test_a_last_day_in_a_year_without_a_calendar_is_provisional():
@@ -205,14 +210,15 @@ def test_a_contract_signed_ahead_of_the_first_working_day_is_in_time():
 
 
 def test_who_left_before_the_last_day_is_owed_no_contract_and_who_left_after_was():
-    left = Log().enter(hired("2021-09-01"), act(AuxiliaryResigned(person="p1"), "2021-09-20"))
-    assert left.state(WRITTEN, "2021-12-31") == ("lapsed", None, 0)
-    assert left.state(WRITTEN, "2021-09-19") == ("open", None, 0)
+    left = Log().enter(hired("2021-09-01"), act(AuxiliaryResigned(person="p1"), "2021-10-08"))
+    assert left.state(WRITTEN, "2021-10-08") == ("lapsed", None, 0)
+    assert left.state(WRITTEN, "2021-10-07") == ("open", None, 0)
     late = Log().enter(hired("2021-09-01"), act(AuxiliaryResigned(person="p1"), "2021-10-09"))
     assert late.state(WRITTEN, "2021-12-31")[0] == "overdue"
 
 
-def test_a_rehire_needs_a_contract_of_its_own():
+@pytest.mark.parametrize("day", ["2022-05-01", "2022-08-25", "2022-09-01", "2022-09-05"])
+def test_a_rehire_needs_a_contract_of_its_own(day):
     log = Log().enter(
         hired("2021-09-01"),
         signed("2021-09-01"),
@@ -221,9 +227,14 @@ def test_a_rehire_needs_a_contract_of_its_own():
     )
     first, second = log.due(WRITTEN, "2022-12-31")
     assert (first.state, second.state) == ("kept", "overdue")
-    log.enter(signed("2022-08-25", number="c2"))
-    first, second = log.due(WRITTEN, "2022-12-31")
-    assert (first.met_on, second.met_on) == (date(2021, 9, 1), date(2022, 8, 25))
+    log.enter(
+        signed(day, number="c2"),
+        act(AuxiliaryResigned(person="p1"), "2022-10-01"),
+        hired("2022-11-01", AuxiliaryRehired),
+        signed("2022-11-02", number="c3"),
+    )
+    kept = [item.met_on and item.met_on.isoformat() for item in log.due(WRITTEN, "2022-12-31")]
+    assert kept == ["2021-09-01", day, "2022-11-02"]
 
 
 def test_a_probation_is_concluded_by_its_last_day():
@@ -235,6 +246,16 @@ def test_a_probation_is_concluded_by_its_last_day():
     assert log.state(PROBATION, "2021-11-02") == ("overdue", None, 2)
     log.enter(act(ProbationPassed(person="p1"), "2021-11-02"))
     assert log.state(PROBATION, "2021-12-31") == ("late", "2021-11-02", 2)
+
+
+def test_an_amended_contract_still_owes_the_conclusion_and_a_person_gone_does_not():
+    agreed = signed("2021-09-01", probation_last_day="2021-10-31")
+    terms = {"person": "p1", "number": "c1", "employer": "b1", "last_day": "2027-12-31"}
+    amended = act(ContractAmended(changed=["term"], **terms), "2021-09-15")
+    log = Log().enter(hired("2021-09-01"), agreed, amended)
+    assert log.state(PROBATION, "2021-11-01")[0] == "overdue"
+    log.enter(act(AuxiliaryResigned(person="p1"), "2021-10-31"))
+    assert log.state(PROBATION, "2021-11-01")[0] == "lapsed"
 
 
 def test_a_failed_probation_is_concluded_too_and_a_contract_without_one_promises_none():
