@@ -237,7 +237,7 @@ class FactAnnulled(Event):
 
 def fact_specs(cls: type[Event], fields: Mapping[str, Any]) -> tuple[FactSpec, ...]:
     """The facts that stored fields state; dates stay ISO strings inside the value."""
-    specs = []
+    specs: list[FactSpec] = []
     for w in cls.writes:
         if w.none:
             value: Any = None

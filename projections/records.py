@@ -82,7 +82,7 @@ SINGLE_AT = (
 )  # fmt: skip
 EVERYONE_AT = (
     "SELECT DISTINCT ON (subject, facet, slot) " + COLUMNS + " FROM {table} r"
-    " WHERE facet = ANY(%(facets)s) AND " + HOLDS
+    " WHERE subject >= %(first)s AND subject < %(last)s AND facet = ANY(%(facets)s) AND " + HOLDS
     + " ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC"
 )  # fmt: skip
 MANY_AT = (
@@ -223,10 +223,17 @@ class Records:
         )  # fmt: skip
 
     def everyone(self, facets: Sequence[Facet], as_of: AsOf) -> list[Fact]:
-        """What single-valued facets answer for every subject as of the pair."""
+        """What single-valued facets of one kind of subject answer for every subject."""
+        kind = facets[0].of
         return self._rows(
             EVERYONE_AT,
-            {"facets": [f.name for f in facets], "v": as_of.effective, "k": as_of.recorded},
+            {
+                "facets": [f.name for f in facets if f.of == kind],
+                "first": f"{kind}:",
+                "last": f"{kind};",
+                "v": as_of.effective,
+                "k": as_of.recorded,
+            },
         )
 
     def in_force(self, facet: Facet, as_of: AsOf) -> list[Fact]:

@@ -13,11 +13,15 @@ from domain.acts.people import CATEGORY, HOST, NUMBER, PERSON, SERVICE, UNIT
 from domain.acts.posts import POST
 from domain.acts.units import UNIT_NAME, UNIT_PARENT, UNIT_STATE
 from domain.bitemporal import AsOf, Fact
+from domain.events import Facet
 from domain.refusals import UnknownSubject
 from projections.records import Records
 
 SHOWN = (PERSON, NUMBER, CATEGORY, GRADE, POST, UNIT, HOST)
 Dimension = Literal["unit", "grade", "post", "category"]
+DIMENSIONS: dict[Dimension, Facet] = {
+    "unit": UNIT, "grade": GRADE, "post": POST, "category": CATEGORY,
+}  # fmt: skip
 
 
 class Line(NamedTuple):
@@ -80,24 +84,28 @@ def roster(
     grade: str | None = None,
     post: str | None = None,
     category: str | None = None,
+    shown: Sequence[Facet] = SHOWN,
 ) -> list[Line]:
     """The auxiliaries in service, in order of unit and id; of one unit with or without those below
     it as the tree stood that day (seconded in and out both shown), or of the bureau.
 
-    Raises UnknownSubject for a unit nothing is recorded of on that day.
+    What is not in `shown` stays empty. Raises UnknownSubject for a unit nothing is recorded of on
+    that day.
     """
     if unit is None:
-        facts = records.everyone([SERVICE, *SHOWN], as_of)
-        serving = {f.subject for f in facts if f.facet == SERVICE.name and _state(f) == "in"}
+        facts = records.everyone([SERVICE, *shown], as_of)
     else:
         stands = tree(records, as_of)
         if unit not in stands.states:
-            raise UnknownSubject(f"no unit {unit} on {as_of.effective}", field="unit",
-                                 zh=f"{as_of.effective} 没有单位 {unit}")  # fmt: skip
+            raise UnknownSubject(
+                f"no unit {unit} on {as_of.effective}",
+                zh=f"{as_of.effective} 没有单位 {unit}",
+                field="unit",
+            )
         units = stands.below(unit) if below else [unit]
         placed = records.holding(UNIT, units, as_of) + records.holding(HOST, units, as_of)
-        facts = records.at([SERVICE, *SHOWN], sorted({f.subject for f in placed}), as_of)
-        serving = {f.subject for f in facts if f.facet == SERVICE.name and _state(f) == "in"}
+        facts = records.at([SERVICE, *shown], sorted({f.subject for f in placed}), as_of)
+    serving = {f.subject for f in facts if f.facet == SERVICE.name and _state(f) == "in"}
     wanted = {"grade": grade, "post": post, "category": category}
     lines = [
         line
@@ -111,7 +119,8 @@ def headcount(
     records: Records, as_of: AsOf, by: Dimension, unit: str | None = None, *, below: bool = True
 ) -> list[tuple[str | None, int]]:
     """Auxiliaries in service by unit, grade, post or category; None counts the not recorded."""
-    counts = Counter(getattr(line, by) for line in roster(records, as_of, unit, below=below))
+    lines = roster(records, as_of, unit, below=below, shown=[DIMENSIONS[by]])
+    counts = Counter(getattr(line, by) for line in lines)
     return sorted(counts.items(), key=lambda pair: (pair[0] is None, pair[0] or ""))
 
 

@@ -16,7 +16,6 @@ from datetime import date
 from functools import cache
 from typing import Any, NamedTuple
 
-from domain.acts.people import id_number_fault
 from domain.refusals import Refusal
 from domain.workdays import add_months
 
@@ -57,16 +56,6 @@ class Fault(NamedTuple):
         return f"Fault({self.file!r}, {self.row}, {self.heading!r}, {self.reason.rule!r})"
 
 
-ID_CHECKSUM = Reason(
-    "id-checksum", "身份证号校验码不符", "the ID number fails its check character",
-    "对照身份证改正号码", "correct it from the ID card",
-)  # fmt: skip
-ID_MALFORMED = Reason(
-    "id-malformed", "身份证号不是18位或所含出生日期不存在",
-    "the ID number has not 18 characters, or no such birth date exists",
-    "对照身份证改正;该列须为文本格式,否则后几位会丢失",
-    "correct it from the ID card; the column must be text, or its last digits are lost",
-)  # fmt: skip
 SEX_CONTRADICTS_ID = Reason(
     "sex-contradicts-id", "性别与身份证号不符", "the sex contradicts the ID number",
     "核对后改正其一;户籍登记确属如此的,将性别留空,建账后再登记人员信息变更",
@@ -86,7 +75,8 @@ CONTRACT_BEFORE_HIRE = Reason(
     "核对入职时间与合同期限,改正其一", "correct one of the two dates",
 )  # fmt: skip
 CONTRACT_LAPSED = Reason(
-    "contract-lapsed", "合同期限早于花名册截止日期", "the contract ended before the date of the sheet",
+    "contract-lapsed", "合同期限早于花名册截止日期",
+    "the contract ended before the date of the sheet",
     "人员已建档,合同未录;续签的请登记合同",
     "the person is entered without a contract; enter the renewal, if there was one",
     rejects=False, drops=True,
@@ -130,7 +120,7 @@ MONTH_ONLY = Reason(
 
 @cache
 def at_column(rule: str, column: str, heading: str) -> Reason:
-    """The faults that any column may have: blank, missing, unknown, or no certain date."""
+    """What one cell may lack: something, a known name, a date that exists, a true ID number."""
     match rule:
         case "blank":
             return Reason(f"blank-{column}", f"{heading}为空", f"{heading} is blank",
@@ -146,6 +136,16 @@ def at_column(rule: str, column: str, heading: str) -> Reason:
                 f"unknown-{column}", f"{heading}不在已知之列", f"{heading} is none that is known",
                 "改为已知名称,或在映射中增补该名称或别名",
                 "use a known name, or add this name or alias to the mapping",
+            )  # fmt: skip
+        case "id-checksum":
+            return Reason(rule, "身份证号校验码不符", "the ID number fails its check character",
+                          "对照身份证改正号码", "correct it from the ID card")  # fmt: skip
+        case "id-malformed":
+            return Reason(
+                rule, "身份证号不是18位或所含出生日期不存在",
+                "the ID number has not 18 characters, or no such birth date exists",
+                "对照身份证改正;该列须为文本格式,否则后几位会丢失",
+                "correct it from the ID card; the column must be text, or its last digits are lost",
             )  # fmt: skip
         case "ambiguous-date":
             return Reason(
@@ -171,14 +171,6 @@ def refused(refusal: Refusal) -> Reason:
     return Reason(f"refused-{refusal.code}", f"账本不予登记:{refusal.detail_zh}",
                   f"refused by the ledger: {refusal.detail}",
                   "核对该人员已有登记", "check what stands on this person's record")  # fmt: skip
-
-
-def id_fault(number: str) -> Reason | None:
-    """What is wrong with an ID number, None where nothing is."""
-    fault = id_number_fault(number)
-    if fault is None:
-        return None
-    return ID_CHECKSUM if fault == "校验码不符" else ID_MALFORMED
 
 
 def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, Reason]]:

@@ -87,10 +87,9 @@ class Importer:
         known: set[int] = set()
         for drafts in _chunks([d for d in plan.drafts if d.made[0].event_id not in plan.already]):
             holding: defaultdict[str, dict[bytes, Draft]] = defaultdict(dict)
-            for draft, event in ((draft, made.event) for draft in drafts for made in draft.made):
-                for name, mark in type(event).private.items():
-                    if mark.unique is not None and (value := getattr(event, name)) is not None:
-                        holding[mark.unique][vault.blind(mark.unique, str(value))] = draft
+            for draft in drafts:
+                for kind, value in draft.unique():
+                    holding[kind][vault.blind(kind, value)] = draft
             for kind, blinds in holding.items():
                 known |= {id(blinds[blind]) for blind in log.claimed(kind, list(blinds))}
         plan.rejected += [f for d in plan.drafts if id(d) in known

@@ -107,9 +107,10 @@ class Otherwise(_Part):
 class Sheet(_Part):
     """One kind of sheet, known by its file's name.
 
-    `person`: what tells persons apart in this system. `dated` as in the mapping. `key`: what tells rows apart in it for ever;
-    without one a row is known by what stands in it. `unique`: columns of which no two rows share a
-    value. `unused`: headings that are left out, and why.
+    `person`: what tells persons apart in this system. `dated`: the date of these sheets where their
+    title gives none. `key`: what tells rows apart for ever; without one a row is known by what
+    stands in it. `unique`: columns of which no two rows share a value. `unused`: headings that are
+    left out, and why.
     """
 
     name: Name
@@ -182,7 +183,7 @@ class UnitCodes(_Part):
 class Mapping(_Part):
     """A mapping, checked. `edition` is the version of the source's data, the sheet's date if none.
 
-    `dated` is the date of the sheets where their title does not give one: 截至2021年8月1日.
+    `dated` is that of every sheet whose title (截至2021年8月1日) gives none.
     `derive_persons`: ids are derived from what tells persons apart, else it is the id itself.
     `since`: column → sheet; the earliest day a person has in it is a place of the opening, where it
     is no later than `{earliest}`.

@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 
 from api.intake.checking import CONFLICTING, DUPLICATE, Fault, Reason
 from api.intake.mapping import Mapping, Sheet, Turn
-from api.intake.reading import Row, Table, read
+from api.intake.reading import TEXTS, WORKBOOKS, Row, Table, read
 from api.intake.rows import (
     NAMESPACE,
     Draft,
@@ -123,7 +123,8 @@ def count_rows(
 def sources(paths: Iterable[Path], mapping: Mapping) -> list[tuple[Path, Sheet]]:
     """The files with the mapping's sheet for each, in the mapping's order; folders are opened.
 
-    Raises BadInput for a file that no sheet of the mapping is for, and for two of one name.
+    Raises BadInput for a workbook or text that no sheet of the mapping is for, two files of one
+    name, and no file at all.
     """
     found = []
     for path in paths:
@@ -131,7 +132,7 @@ def sources(paths: Iterable[Path], mapping: Mapping) -> list[tuple[Path, Sheet]]
             sheet = mapping.sheet_of(file.name)
             if sheet is not None:
                 found.append((file, sheet))
-            elif not path.is_dir():
+            elif not path.is_dir() or file.name.lower().endswith((*WORKBOOKS, *TEXTS)):
                 raise BadInput(
                     f"{file.name}: the mapping {mapping.name} has no sheet for this file",
                     zh=f"{file.name}:映射 {mapping.name} 没有对应的工作表", field="file",
@@ -217,9 +218,7 @@ class Planner:
             return
         makers = Makers(self._mapping.opening, self._mapping.system, self._edition(0))
         for person, drafts in self._by_person.items():
-            days = [d for draft in drafts for made in draft.made
-                    for d in (made.effective, made.occurred) if d is not None]  # fmt: skip
-            earliest = min(days)
+            earliest = min(made.effective for draft in drafts for made in draft.made)
             values: Values = {"person": person, "earliest": earliest}
             values |= {c: day for c, day in self._since[person].items() if day <= earliest}
             key = f"person:{person}"

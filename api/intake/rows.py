@@ -15,7 +15,6 @@ from pydantic import ValidationError
 
 from api.intake.checking import (
     ENDS_FIRST,
-    ID_MALFORMED,
     MONTH_ONLY,
     NO_ACT,
     NO_DAY,
@@ -24,7 +23,6 @@ from api.intake.checking import (
     at_column,
     bad_value,
     contradictions,
-    id_fault,
 )
 from api.intake.mapping import Act, Column, Mapping, Sheet, Template, Turn
 from api.intake.reading import Row, Table
@@ -41,6 +39,7 @@ from api.intake.values import (
     text_of,
     year_of,
 )
+from domain.acts.people import id_number_fault
 from domain.events import REGISTRY, Event
 from domain.refusals import BadInput
 
@@ -84,6 +83,13 @@ class Draft:
         first = self.made[0]
         length = (first.until or date.max) - first.effective
         return (first.effective, -length.days, self.sheet)
+
+    def unique(self) -> Iterator[tuple[str, str]]:
+        """Kind and value of what no two persons may hold alike (an ID number)."""
+        for made in self.made:
+            for name, mark in type(made.event).private.items():
+                if mark.unique is not None and (value := getattr(made.event, name)) is not None:
+                    yield mark.unique, str(value)
 
 
 class ReasonError(Exception):
@@ -223,8 +229,10 @@ class RowReader:
                 return name_of
             case "code":
                 return code_of
-            case "identifier" | "id-number":
+            case "identifier":
                 return identifier_of
+            case "id-number":
+                return _id_number
             case "date" | "last-day":
                 return partial(day_of, last=column.kind == "last-day")
             case "year":
@@ -247,7 +255,7 @@ class RowReader:
     def read(self, row: Row) -> tuple[Values, list[Fault]]:
         """A row's values, with `{person}`, `{sheet-date}` and `{row-key}`, and what is wrong."""
         values: Values = {"sheet-date": self._dated}
-        faults = []
+        faults: list[Fault] = []
         width = len(row.cells)
         for name, at, column, reader in self._columns:
             cell = row.cells[at] if at < width else None
@@ -257,35 +265,24 @@ class RowReader:
                 faults.append(self._column_fault(row, name, column, fault.rule))
                 continue
             if isinstance(value, Day):
-                if not value.exact and column.kind != "year":
+                if not value.exact:
                     faults.append(self.fault(row, name, MONTH_ONLY))
                 value = value.day
-            elif value == "":
-                value = None
+            values[name] = value = None if value == "" else value
             if value is None and column.blank != "allow" and not folded(cell):
                 rule = "blank" if column.blank == "reject" else "missing"
                 faults.append(self._column_fault(row, name, column, rule))
-            elif column.kind == "id-number" and value is not None:
-                # a number this long loses its last digits where the cell is not text
-                reason = ID_MALFORMED if isinstance(cell, float) else id_fault(value)
-                if reason is not None:
-                    faults.append(self.fault(row, name, reason))
-                    value = None
-            values[name] = value
         for name, reason in list(contradictions(values)):
             faults.append(self.fault(row, name, reason))
             if reason.drops:
                 values[name] = None
         person = self._person.of(values)
-        values["person"] = person and self.person_id(person)
+        values["person"] = person and person_id(self._mapping, person)
         values["row-key"] = self._row_key(row, values)
         return values, faults
 
     def _column_fault(self, row: Row, name: str, column: Column, rule: str) -> Fault:
         return self.fault(row, name, at_column(rule, name, column.heading[0]))
-
-    def person_id(self, person: str) -> str:
-        return person_id(self._mapping, person)
 
     def _row_key(self, row: Row, values: Values) -> str:
         key = self._key.of(values) if self._key else None
@@ -306,6 +303,17 @@ def person_id(mapping: Mapping, person: str) -> str:
     if not mapping.derive_persons:
         return person
     return uuid5(NAMESPACE, f"{mapping.system}|person|{person}").hex
+
+
+def _id_number(cell: Cell) -> str:
+    """Raises UnreadableError; a number that long loses its last digits unless the cell is text."""
+    number = identifier_of(cell)
+    fault = id_number_fault(number) if number else None
+    if isinstance(cell, float) or (fault is not None and fault != "校验码不符"):
+        raise UnreadableError("id-malformed")
+    if fault is not None:
+        raise UnreadableError("id-checksum")
+    return number
 
 
 def _meaning(words: dict[str, str], cell: Cell) -> str | None:
