@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
+POSTGRES ?= $(shell ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
 BIN := $(VENV)/bin
 LEDGER := $(BIN)/personnel-ledger
 
@@ -18,7 +19,7 @@ serve: $(VENV)/.ready ## the API on this machine
 	$(LEDGER) serve
 
 ##@ Work
-.PHONY: setup test quick check lint bench import-chicago soak lock clean
+.PHONY: setup test test-installed quick lint bench import-chicago soak lock clean
 setup: $(VENV)/.ready ## the virtual environment, from the lock
 
 $(VENV)/.ready: requirements.lock pyproject.toml
@@ -50,6 +51,9 @@ import-chicago: setup ## a real department's history, where ../shared/data/chica
 	$(LEDGER) --data var/chicago init --pack none
 	$(LEDGER) --data var/chicago import ../shared/data/chicago --mapping chicago --enter
 	$(LEDGER) --data var/chicago replay verify
+
+test-installed: setup ## the database tests on an installed PostgreSQL: make test-installed POSTGRES=/usr/lib/postgresql/15/bin
+	LEDGER_TEST_POSTGRES=$(POSTGRES) $(BIN)/python -m pytest tests/ledger tests/projections tests/replay --ignore tests/ledger/test_server.py
 
 soak: setup ## random histories against the oracle, without a budget
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/projections/test_records.py

@@ -20,7 +20,7 @@ from api.cli_frame import bring_up, clerk, console, frame, opened, progress, sai
 from api.rendering import Column, pick, table
 
 if TYPE_CHECKING:
-    from api.intake import Fault, FileCount, Plan
+    from api.intake import Fault, FileCount, Plan, Reason
 
 FILES = Annotated[
     list[Path], typer.Argument(metavar="FILE…", exists=True, help="文件或目录 / files or folders")
@@ -86,8 +86,8 @@ def import_(
 def _told(context: typer.Context, already: int, position: int, seconds: float) -> str:
     return said(
         context,
-        f"此前已登记 {already} 行;位置 {position};用时 {seconds:.1f} 秒",
-        f"{already} rows were entered before; position {position}; {seconds:.1f} s",
+        f"此前已登记 {already} 项;位置 {position};用时 {seconds:.1f} 秒",
+        f"{already} were entered before; position {position}; {seconds:.1f} s",
     )
 
 
@@ -130,16 +130,17 @@ def _faults(
         Column(("条数", "count"), right=True),
         Column(("如何改正", "how to mend"), least=20),
     ]
-    reasons = Counter(fault.reason for fault, _ in found)
-    rows = [
-        (
-            pick((reason.zh, reason.en), lang),
-            pick(("退回", "rejected") if reason.rejects else ("提示", "warned"), lang),
-            count,
-            pick((reason.mend_zh, reason.mend_en), lang),
-        )
-        for reason, count in reasons.most_common()
-    ]
+    wordings: dict[str, Counter[Reason]] = {}
+    for fault, _ in found:
+        wordings.setdefault(fault.reason.rule, Counter())[fault.reason] += 1
+    rows = []
+    for reasons in sorted(wordings.values(), key=Counter.total, reverse=True):
+        reason = reasons.most_common(1)[0][0]
+        others = pick((" 等", " etc."), lang) if len(reasons) > 1 else ""
+        treated = ("退回", "rejected") if reason.rejects else ("提示", "warned")
+        mend = pick((reason.mend_zh, reason.mend_en), lang)
+        said = pick((reason.zh, reason.en), lang) + others
+        rows.append((said, pick(treated, lang), reasons.total(), mend))
     yield table(("行的问题", "Faults of rows"), columns, rows, lang)
     yield _one_by_one(found[:most], lang)
     if len(found) > most:

@@ -2,8 +2,8 @@
 
 A calendar year lists the days that depart from the plain week: holidays (off, whatever the
 weekday) and workdays (worked, although a Saturday or Sunday). A year whose list is not published
-is answered by the plain week, and the answer says so: an answer is provisional exactly when a day
-of an unpublished year was looked at.
+is answered by the plain week, and the answer says so. Invariant: an answer is provisional exactly
+when a day of an unpublished year was looked at.
 
 Two ways to count months, never mixed: a *deadline* does not count its first day, so one month
 from 2021-09-01 has 2021-10-01 as its last day (民法典 201, 202); a *term* (contract, probation,

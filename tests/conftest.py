@@ -17,6 +17,7 @@ from api.settings import Bureau, Settings
 from domain.events import FACETS, REGISTRY
 from domain.ledger.log import EventLog
 from domain.ledger.server import EmbeddedServer
+from tests.installed import InstalledServer
 
 _numbers = itertools.count(1)
 # no test pulls the plug, so nothing needs to reach the disk
@@ -24,13 +25,18 @@ _SETTINGS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "256MB
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[EmbeddedServer]:
+def server() -> Iterator[EmbeddedServer | InstalledServer]:
     """The run's server, in a directory that a server without root's rights can reach."""
+    installed = os.environ.get("LEDGER_TEST_POSTGRES")
     directory = Path(tempfile.mkdtemp(prefix="ledger-test-"))
     directory.chmod(0o755)
     try:
-        with EmbeddedServer(directory / "pg", settings=_SETTINGS) as running:
-            yield running
+        if installed:
+            with InstalledServer(Path(installed), directory, _SETTINGS) as running:
+                yield running
+        else:
+            with EmbeddedServer(directory / "pg", settings=_SETTINGS) as running:
+                yield running
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

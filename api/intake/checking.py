@@ -111,6 +111,10 @@ KNOWN_PERSON = Reason(
     "the ledger has a person with this ID number already",
     "已建档人员的变动按事项逐项登记", "enter what has changed as acts on that record",
 )  # fmt: skip
+UNNAMED = Reason(
+    "unnamed-column", "没有表头的列中有内容,未采用", "a column without a heading holds something",
+    "补上表头并在映射中注明", "give it a heading, and a place in the mapping", rejects=False,
+)  # fmt: skip
 MONTH_ONLY = Reason(
     "month-only", "日期只到月", "the date names only a month",
     "已取该月首日(期限取末日),知道日期的请补全",

@@ -148,6 +148,11 @@ class Sheet(_Part):
             used |= {self.track.column, self.track.period}
         if unknown := sorted(used - known):
             raise ValueError(f"sheet {self.name} has no column {', '.join(unknown)}")
+        private = {name for name, column in self.columns.items() if column.private}
+        if private and self.key is None:
+            raise ValueError(f"sheet {self.name} has private columns and needs a key of others")
+        if private & set(_PLACE.findall(self.person + (self.key or ""))):
+            raise ValueError(f"sheet {self.name}: a private column is no key, for keys are public")
         labels = {act.label for act in self.act}
         if lost := sorted({act.ends for act in self.act if act.ends} - labels):
             raise ValueError(f"sheet {self.name} has no act labelled {', '.join(lost)}")

@@ -320,7 +320,7 @@ class _SheetPass:
         try:
             made = self._makers.make(one.values, key, turn)
         except ReasonError as error:
-            self._reject(one, error.reason, error.column)
+            self._reject(one, error.reason)
             return None
         if not made:
             self._reject(one, self._reader.otherwise(one.values))

@@ -18,6 +18,7 @@ from api.intake.checking import (
     MONTH_ONLY,
     NO_ACT,
     NO_DAY,
+    UNNAMED,
     Fault,
     Reason,
     at_column,
@@ -72,10 +73,6 @@ class Draft:
         self.same: list[int] = []
 
     @property
-    def day(self) -> date:
-        return self.made[0].effective
-
-    @property
     def place(self) -> tuple[date, int, int]:
         """The order of a person's acts, by day; of those that begin together the longest first, so
         that what ends sooner lies on top of what goes on.
@@ -93,11 +90,10 @@ class Draft:
 
 
 class ReasonError(Exception):
-    """A row that makes no act; `column` is the column at fault, where one is."""
+    """A row that makes no act."""
 
-    def __init__(self, reason: Reason, column: str | None = None) -> None:
+    def __init__(self, reason: Reason) -> None:
         self.reason = reason
-        self.column = column
         super().__init__(reason.rule)
 
 
@@ -167,9 +163,9 @@ class Makers:
             act = maker.act
             if act.turn != turn or not holds(act.when, values):
                 continue
-            event_id = uuid5(NAMESPACE, f"{self._scope}{key}|{maker.number}")
             if act.ends is not None and act.ends not in labels:
                 continue
+            event_id = uuid5(NAMESPACE, f"{self._scope}{key}|{maker.number}")
             made.append(maker.make(values, event_id, labels[act.ends] if act.ends else None))
             if act.label is not None:
                 labels[act.label] = event_id
@@ -217,6 +213,7 @@ class RowReader:
             for name, column in sheet.columns.items()
             if (at := self._places.get(name)) is not None
         ]
+        self._unnamed = [at for at, heading in enumerate(table.headings) if not heading]
         self._person = Template(sheet.person)
         self._key = Template(sheet.key) if sheet.key else None
 
@@ -272,6 +269,10 @@ class RowReader:
             if value is None and column.blank != "allow" and not folded(cell):
                 rule = "blank" if column.blank == "reject" else "missing"
                 faults.append(self._column_fault(row, name, column, rule))
+        if width > len(self.table.headings) or self._unnamed:
+            beyond = [*self._unnamed, *range(len(self.table.headings), width)]
+            if any(at < width and folded(row.cells[at]) for at in beyond):
+                faults.append(self.fault(row, None, UNNAMED))
         for name, reason in list(contradictions(values)):
             faults.append(self.fault(row, name, reason))
             if reason.drops:

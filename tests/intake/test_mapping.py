@@ -48,6 +48,8 @@ def test_every_mapping_that_comes_along_is_sound(name):
          "turns and tracking go together"),
         ('fields = { person = "{person}" }', 'fields = { person = "{person}" }\nends = "grant"',
          "no act labelled grant"),
+        ('heading = "day"', 'heading = "day", private = true', "needs a key of others"),
+        ('heading = "who"', 'heading = "who", private = true', "needs a key of others"),
         ("format = 1", "format = ", "not TOML"),
     ],
 )  # fmt: skip
@@ -59,6 +61,14 @@ def test_a_mapping_that_names_what_is_not_there_is_refused(before, after, said):
         parse_mapping(GOOD.replace(before, after))
 
     assert caught.value.field.startswith("mapping")
+
+
+def test_a_private_column_is_no_key():
+    keyed = GOOD.replace('person = "{who}"', 'person = "{who}"\nkey = "{day}"')
+    parse_mapping(keyed)
+
+    with pytest.raises(BadInput, match="a private column is no key"):
+        parse_mapping(keyed.replace('heading = "day"', 'heading = "day", private = true'))
 
 
 def test_a_mapping_unknown_by_name_is_refused_with_those_there_are():

@@ -211,6 +211,16 @@ def test_a_row_is_judged_by_the_date_of_the_sheet(bureau, tmp_path):
     assert plan.events["ContractOpened"] == 0
 
 
+def test_what_stands_under_no_heading_is_pointed_out(bureau, tmp_path):
+    sheet = tmp_path / "wide.csv"
+    sheet.write_text("姓名,工号,用人单位,\n甲,F1,指挥中心,附注\n乙,F2,指挥中心,\n")
+
+    plan = Importer(bureau.ledger).plan([sheet], "roster-county")
+
+    pointed = [f.row for f in plan.warnings if f.reason.rule == "unnamed-column"]
+    assert pointed == [2]
+
+
 def test_an_id_number_kept_as_a_number_has_lost_digits_and_is_rejected(bureau, tmp_path):
     sheet = tmp_path / "numbers.xlsx"
     with xlsxwriter.Workbook(sheet) as book:
