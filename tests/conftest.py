@@ -68,23 +68,28 @@ def log(database: str) -> Iterator[EventLog]:
     opened.close()
 
 
+@pytest.fixture(scope="session")
+def settings(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Where every bureau of the run keeps its keys: one vault, in a database of its own."""
+    folder = tmp_path_factory.mktemp("bureau")
+    return Settings(folder, vault=server.conninfo("vault"), kek_file=folder / "kek")
+
+
 @pytest.fixture
-def bureau(database: str, other_database: str, tmp_path: Path) -> Iterator[Bureau]:
-    """An empty bureau: its ledger and records in one fresh database, its vault in another."""
-    with Bureau(Settings(tmp_path, database, other_database)) as opened:
+def bureau(settings: Settings, database: str) -> Iterator[Bureau]:
+    """An empty bureau: its ledger and records in a fresh database."""
+    with Bureau(settings._replace(database=database)) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def common_bureau(
-    server: EmbeddedServer, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Bureau]:
+def common_bureau(server: EmbeddedServer, template: str, settings: Settings) -> Iterator[Bureau]:
     """A bureau that the tests of a module share; each keeps to subjects of its own."""
-    folder = tmp_path_factory.mktemp("bureau")
-    with contextmanager(_fresh)(server, template) as ledger:  # noqa: SIM117
-        with contextmanager(_fresh)(server, template) as vault:
-            with Bureau(Settings(folder, ledger, vault)) as opened:
-                yield opened
+    with (
+        contextmanager(_fresh)(server, template) as database,
+        Bureau(settings._replace(database=database)) as opened,
+    ):
+        yield opened
 
 
 @pytest.fixture

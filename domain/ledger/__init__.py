@@ -5,23 +5,24 @@ decided on the record as it stood just before it; nothing else writes.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
+from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 
 from domain import acts
 from domain.events import Entry
 from domain.law import Law, Pack, parse_calendar
 from domain.ledger import log as _log
+from domain.ledger.bulk import Bulk, entered_under, first_answer
+from domain.ledger.bulk import receipt as make_receipt
 from domain.ledger.deciding import LAW_TYPES, Decided, Decider, event_id_of, key_of
-from domain.ledger.log import Appended, EventLog
+from domain.ledger.log import EventLog
 from domain.ledger.reading import Reading
-from domain.ledger.requests import Entered, Receipt, Refused, Request
+from domain.ledger.requests import Receipt, Refused, Request
 from domain.ledger.vault import Vault
 from domain.refusals import (
     BadInput,
@@ -41,11 +42,6 @@ acts.load()
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 ATTEMPTS = 3
-CHUNK = 4_000
-AHEAD = 250
-MOST_TOGETHER = 500
-RUN_BYTES, LEAST_BYTES = 24 << 20, 6_400  # a run is one transaction of the log
-REMEMBERED = 200_000
 
 
 class Moment(NamedTuple):
@@ -87,7 +83,7 @@ class Ledger:
                     return receipt  # the same request was entered meanwhile
                 raise
             try:
-                return _receipt(decided, self.log.enter(decided.append))
+                return make_receipt(decided, self.log.enter(decided.append))
             except _log.ConditionFailed:
                 continue
             except _log.LogError as error:
@@ -129,109 +125,15 @@ class Ledger:
         except _log.LogError as error:
             raise _as_refusal(error) from error
         ids = [event_id_of(request, index) for index in range(len(request.proposals))]
-        known = self._known(ids)
-        return _first_answer(request, ids, known) if known else None
-
-    def _known(self, ids: Sequence[UUID]) -> dict[UUID, Entered]:
-        """What was entered under these event ids."""
-        positions = self.log.by_event_id(ids)
-        headings = self.log.headings(list(positions.values()))
-        return {i: Entered(p, i, *headings[p]) for i, p in positions.items()}
+        known = entered_under(self.log, ids)
+        return first_answer(request, ids, known) if known else None
 
     def enter_many(self, requests: Iterable[Request]) -> Iterator[Receipt | Refused]:
         """Enter many requests, each all or nothing; one answer a request, in their order.
 
-        Decides up to a few thousand acts on one reading and appends them together. What changes
-        the record or the law behind that reading, or was entered before, is entered singly in its
-        turn. While others enter too, the runs grow shorter.
+        What carries event ids may be handed in again after a crash: nothing is stored twice.
         """
-        waiting = iter(requests)
-        reading: Reading | None = None
-        most = CHUNK
-        while batch := list(islice(waiting, CHUNK)):
-            known = self._known([p.event_id for r in batch for p in r.proposals if p.event_id])
-            start = 0
-            while start < len(batch):
-                answers: list[Receipt | Refused]
-                if run := _run(batch[start : start + most], known):
-                    head = self.log.head()
-                    if reading is None or reading.head != head or reading.size > REMEMBERED:
-                        reading = Reading(self.log, head, ahead=True)
-                    answers, reading, overtaken = self._append_run(run, reading)
-                    most = max(len(run) // 2, 1) if overtaken else min(most * 2, CHUNK)
-                else:
-                    answers = [self._singly(batch[start], known)]
-                for answer in answers:
-                    if isinstance(answer, Receipt):
-                        known.update((e.event_id, e) for e in answer.entries)
-                    yield answer
-                start += len(answers)
-
-    def _append_run(
-        self, run: Sequence[Request], reading: Reading
-    ) -> tuple[list[Receipt | Refused], Reading | None, bool]:
-        """Decide and append as many of these requests as one reading serves, at least one.
-
-        The acts stand on positions counted from the reading's head, so the first append fails if
-        anything at all was entered since: then, and where the log refuses a later one, that request
-        is entered singly and the run is over ("overtaken").
-        """
-        done, after = self._decide_run(run, reading)
-        appends = [d.append._replace(condition=None) for d in done if isinstance(d, Decided)]
-        if appends:
-            nothing_since = DCBAppendCondition(DCBQuery(), after=reading.head)
-            appends[0] = appends[0]._replace(condition=nothing_since)
-        stored = self.log.load(appends)
-        answers: list[Receipt | Refused] = []
-        for request, one in zip(run, done, strict=False):
-            if isinstance(one, Refused):
-                answers.append(one)
-                continue
-            try:
-                answers.append(_receipt(one, next(stored)))
-            except _log.LogError:
-                answers.append(self._singly(request, {}))
-                return answers, None, True
-        reading.head = after
-        return answers, None if reading.spoiled else reading, False
-
-    def _decide_run(
-        self, run: Sequence[Request], reading: Reading
-    ) -> tuple[list[Decided | Refused], int]:
-        """Decide these requests in turn, as far as one append's size and the reading allow."""
-        law = self.law()
-        self._decider.prepare(run)
-        after, size = reading.head, 0
-        done: list[Decided | Refused] = []
-        for place, request in enumerate(run):
-            if reading.spoiled or size > RUN_BYTES:
-                break
-            if place % AHEAD == 0:
-                self._read_ahead(reading, run[place : place + AHEAD])
-            try:
-                decided = self._decider.decide(request, reading, law, after)
-            except Refusal as refusal:
-                done.append(Refused(refusal))
-                continue
-            done.append(decided)
-            after += len(decided.ids)
-            size += sum(max(len(e.data), LEAST_BYTES) for e in decided.append.entries)
-        return done, after
-
-    def _read_ahead(self, reading: Reading, requests: Iterable[Request]) -> None:
-        """Read in one go what the next requests will want, as far as their types have shown."""
-        reading.extend(
-            strand for r in requests for p in r.proposals for strand in self._decider.whole(p.event)
-        )
-
-    def _singly(self, request: Request, known: Mapping[UUID, Entered]) -> Receipt | Refused:
-        ids = [i for p in request.proposals if (i := p.event_id) is not None and i in known]
-        try:
-            if ids and request.key is None:
-                return _first_answer(request, ids, known)
-            return self.enter(request)
-        except Refusal as refusal:
-            return Refused(refusal)
+        return Bulk(self.log, self._decider, self.law, self.enter).enter(requests)
 
     def law(self) -> Law:
         """The packs and calendars published so far."""
@@ -328,45 +230,6 @@ def _parse_recorded(text: str) -> int | datetime | date | None:
     if instant.tzinfo is None:
         raise BadInput("an instant needs its offset", field="recorded", zh="时刻须带时区")
     return instant
-
-
-def _run(requests: Sequence[Request], known: Mapping[UUID, Entered]) -> list[Request]:
-    """The first of these requests that one reading can serve, up to one that it cannot."""
-    seen = set(known)
-    run = []
-    for request in requests:
-        ids = {p.event_id for p in request.proposals if p.event_id is not None}
-        if request.key is not None or not seen.isdisjoint(ids) or _stands_alone(request):
-            break
-        seen |= ids
-        run.append(request)
-    return run
-
-
-def _stands_alone(request: Request) -> bool:
-    return len(request.proposals) > MOST_TOGETHER or any(
-        p.supersedes or p.annuls or p.expect is not None or type(p.event).__name__ in LAW_TYPES
-        for p in request.proposals
-    )
-
-
-def _first_answer(request: Request, ids: Sequence[UUID], known: Mapping[UUID, Entered]) -> Receipt:
-    """The receipt of a request whose event ids (`ids`) are in the log. Raises KeyReused."""
-    entered = [known[i] for i in ids if i in known]
-    types = [type(p.event).__name__ for p in request.proposals]
-    in_turn = [entered[0].position + n for n in range(len(types))]
-    if [(e.position, e.type) for e in entered] != list(zip(in_turn, types, strict=True)):
-        raise KeyReused("an event id was entered before, in another request", field="event_id",
-                        zh="事项标识已用于另一请求", position=entered[0].position)  # fmt: skip
-    return Receipt(entered, [], replayed=True)
-
-
-def _receipt(decided: Decided, appended: Appended) -> Receipt:
-    entered = [
-        Entered(appended.first + n, event_id, type_, appended.recorded_at)
-        for n, (event_id, type_) in enumerate(zip(decided.ids, decided.types, strict=True))
-    ]
-    return Receipt(entered, decided.findings, appended.replayed)
 
 
 def _as_refusal(error: _log.LogError) -> Refusal:

@@ -147,22 +147,22 @@ def test_a_key_that_another_process_made_first_is_the_one_used(vault, database):
 # with the ledger
 
 
-def test_a_key_is_durable_before_anything_sealed_with_it_is_entered(bureau):
+def test_a_key_is_durable_before_anything_sealed_with_it_is_entered(log, other_database):
     """When the vault cannot keep the key, nothing is entered."""
-    ledger, log = bureau.ledger, bureau.ledger.log
+    own = Vault(other_database, KEK)
+    ledger = Ledger(log, own)
     request = Request([act(PersonRegistered(person="p9", name="Zhang San"))])
-    with psycopg.connect(bureau.settings.vault) as connection:
-        connection.execute("LOCK TABLE data_keys")
+    with psycopg.connect(other_database) as connection:
         connection.execute("DROP TABLE data_keys")
     with pytest.raises(psycopg.errors.UndefinedTable):
         ledger.enter(request)
     assert log.head() == 0
+    own.close()
 
 
 def test_entries_are_readable_after_everything_is_opened_anew(bureau):
     entered = bureau.ledger.enter(Request([act(PersonRegistered(person="p9", name="Zhang San"))]))
-    kek = key_encryption_key(bureau.settings.data / "kek")
-    vault = Vault(bureau.settings.vault, kek)
+    vault = Vault(bureau.settings.vault, key_encryption_key(bureau.settings.kek_file))
     again = Ledger(bureau.ledger.log, vault)
     entry = again.entry(entered.entries[0].event_id)
     assert vault.reveal(entry.fields)["name"] == "Zhang San"

@@ -16,12 +16,12 @@ from replay.compare import person, subject
 from tests.given import act
 
 
-@pytest.fixture
-def told(bureau):
+@pytest.fixture(scope="module")
+def told(common_bureau):
     """1-3 set up and hired, 4 post, 5 reward, 6 post corrected, 7 reward revoked, 8 left."""
 
     def enter(event, on, **envelope):
-        receipt = bureau.ledger.enter(Request([act(event, on, **envelope)]))
+        receipt = common_bureau.ledger.enter(Request([act(event, on, **envelope)]))
         return receipt.entries[0].event_id
 
     enter(UnitEstablished(unit="u1", name="所"), "2020-01-01")
@@ -32,8 +32,8 @@ def told(bureau):
     enter(PostAssigned(person="p1", post="desk"), "2021-02-01", supersedes=assigned)
     enter(RewardRevoked(person="p1"), "2021-06-01")
     enter(AuxiliaryResigned(person="p1"), "2021-09-01")
-    list(bureau.runner.catch_up())
-    return bureau.records
+    list(common_bureau.runner.catch_up())
+    return common_bureau.records
 
 
 def pair(day, recorded):
@@ -76,9 +76,9 @@ def test_the_order_of_the_pairs_only_swaps_the_answers(told):
     assert [(d.before, d.after) for d in there] == [(d.after, d.before) for d in back]
 
 
-def test_a_unit_is_compared_as_a_person_is(told, bureau):
+def test_a_unit_is_compared_as_a_person_is(told, common_bureau):
     renamed = UnitRenamed(unit="u1", name="队")
-    bureau.ledger.enter(Request([act(renamed, "2022-01-01")]))
-    list(bureau.runner.catch_up())
+    common_bureau.ledger.enter(Request([act(renamed, "2022-01-01")]))
+    list(common_bureau.runner.catch_up())
     found = subject(told, "unit:u1", pair("2021-01-01", 9), pair("2022-01-01", 9))
     assert named(found) == {"unit-name": [1, 9]}
