@@ -6,6 +6,7 @@ everything else to standard error; a failure is one sentence in two languages an
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
 
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -119,12 +120,18 @@ def opened(context: typer.Context) -> Iterator["Bureau"]:
     from psycopg_pool import PoolTimeout
 
     from api.settings import Bureau, Settings
+    from domain.ledger.appends import Malformed
     from domain.ledger.server import ServerFailed
+    from domain.ledger.vault import VaultUnfit
     from projections.runner import Lagging
 
+    # a stopped command, too, closes what it opened
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         with Bureau(Settings.of(frame(context).data)) as bureau:
             yield bureau
+    except (VaultUnfit, Malformed) as unfit:
+        raise Failure(f"账本与密钥库或数据库不相配:{unfit}", str(unfit)) from unfit
     except ServerFailed as failed:
         raise Failure(f"内置数据库不能启动:{failed}", str(failed)) from failed
     except (psycopg.OperationalError, PoolTimeout) as lost:

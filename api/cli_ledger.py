@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli_frame import RED, Failure, clerk, console, frame, opened, progress, said, tell
+from api.cli_frame import (
+    RED,
+    Failure,
+    asking,
+    clerk,
+    console,
+    frame,
+    opened,
+    progress,
+    said,
+    tell,
+)
 
 if TYPE_CHECKING:
     from domain.ledger import Ledger
@@ -146,7 +157,7 @@ def verify(context: typer.Context) -> None:
     from replay.verify import sentences
     from replay.verify import verify as run
 
-    with opened(context) as bureau:
+    with asking(context) as bureau:
         with progress(context, "核验", "Verifying", 1.0) as done:
             verdict = run(bureau.runner, bureau.database, done)
         page = console()

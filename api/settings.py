@@ -5,6 +5,7 @@ nothing listens beyond this machine.
 """
 
 import os
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -14,7 +15,7 @@ from psycopg_pool import ConnectionPool
 from domain.ledger import Ledger
 from domain.ledger.log import EventLog
 from domain.ledger.server import EmbeddedServer
-from domain.ledger.vault import Vault, key_encryption_key
+from domain.ledger.vault import Vault, VaultUnfit, key_encryption_key
 from projections.runner import Runner
 
 PREFIX = "PERSONNEL_LEDGER_"
@@ -44,29 +45,48 @@ class Settings(NamedTuple):
 
 
 class Bureau:
-    """One bureau's ledger, opened: the door, the records and what keeps them."""
+    """One bureau's ledger, opened: the door, the records and what keeps them.
+
+    `embedded`: this is the single-user embedded server, where database roles bind nobody. Raises
+    VaultUnfit where the key or the vault of this ledger is missing.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         settings.data.mkdir(parents=True, exist_ok=True)
-        self._server: EmbeddedServer | None = None
-        database, vault = settings.database, settings.vault
-        if database is None or vault is None:
-            self._server = EmbeddedServer(settings.data / "postgres")
-            self._server.__enter__()
-            database = database or self._server.conninfo("ledger")
-            vault = vault or self._server.conninfo("vault")
-        self.database = database
-        kek = key_encryption_key(settings.kek_file or settings.data / "kek")
-        self.ledger = Ledger(EventLog(database), Vault(vault, kek))
-        self.pool = ConnectionPool(database, min_size=1, max_size=8, open=True)
-        self.runner = Runner(self.ledger.log, self.pool)
-        self.records = self.runner.records
+        self._closing = ExitStack()
+        with ExitStack() as opening:
+            self._open(opening)
+            self._closing = opening.pop_all()
 
-    @property
-    def embedded(self) -> bool:
-        """Whether this is the single-user embedded server, where database roles bind nobody."""
-        return self._server is not None
+    def _open(self, opening: ExitStack) -> None:
+        settings = self.settings
+        database, vault_database = settings.database, settings.vault
+        self.embedded = database is None or vault_database is None
+        if database is None or vault_database is None:
+            server = opening.enter_context(EmbeddedServer(settings.data / "postgres"))
+            database = database or server.conninfo("ledger")
+            vault_database = vault_database or server.conninfo("vault")
+        self.database = database
+        log = opening.enter_context(closing(EventLog(database)))
+        kek_file = settings.kek_file or settings.data / "kek"
+        if log.head() and not kek_file.exists():
+            raise VaultUnfit(
+                f"{kek_file} is missing: without it no private field of this ledger can be read; "
+                "bring it back from its backup"
+            )
+        vault = opening.enter_context(closing(Vault(vault_database, key_encryption_key(kek_file))))
+        if vault.fresh and log.head():
+            raise VaultUnfit(
+                "the vault is empty, the ledger is not: this is not its vault; restore the vault's "
+                "backup before anything is entered"
+            )
+        self.ledger = Ledger(log, vault)
+        self.pool = opening.enter_context(
+            ConnectionPool(database, min_size=1, max_size=8, open=True)
+        )
+        self.runner = Runner(log, self.pool)
+        self.records = self.runner.records
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +100,4 @@ class Bureau:
         self.close()
 
     def close(self) -> None:
-        self.pool.close()
-        self.ledger.close()
-        if self._server is not None:
-            self._server.__exit__(None, None, None)
+        self._closing.close()

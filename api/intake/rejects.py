@@ -36,7 +36,11 @@ def write_rejected(plan: Plan, rejected: Iterable[Fault], folder: Path) -> list[
             if len(faults) > MOST_WORKBOOK_ROWS:
                 written.append(_write_text(folder / f"rejected-{path.name}.csv", rows))
             else:
-                written.append(_write_workbook(folder / f"rejected-{path.name}.xlsx", rows))
+                written.append(
+                    _write_workbook(
+                        folder / f"rejected-{path.name.removesuffix('.xlsx')}.xlsx", rows
+                    )
+                )
     return written
 
 

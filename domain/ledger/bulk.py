@@ -28,7 +28,7 @@ LONGEST_RUN = 1_000
 AHEAD = 250
 MOST_TOGETHER = 500
 RUN_BYTES, LEAST_BYTES = 24 << 20, 6_400  # a run is one transaction of the log
-REMEMBERED = 200_000
+REMEMBERED = 20_000  # beyond it reading anew is cheaper than the memory
 YOUNG = 200_000  # deciding makes many objects and hardly a cycle
 
 Answer = Receipt | Refused
@@ -176,19 +176,24 @@ class Bulk:
             if isinstance(one, Refused):
                 yield one
             elif (appended := next(stored, None)) is not None:
-                yield receipt(one, appended)
+                yield self._noted(receipt(one, appended))
             else:
                 self._queue.extendleft(reversed(flight.requests[place + 1 :]))
                 yield self._singly(flight.requests[place])
                 return False
         return self._reading is not None
 
+    def _noted(self, answer: Receipt) -> Receipt:
+        """Remembered, so that the same request further on in the queue is known."""
+        self._known.update((entered.event_id, entered) for entered in answer.entries)
+        return answer
+
     def _singly(self, request: Request) -> Answer:
         ids = [p.event_id for p in request.proposals if p.event_id in self._known]
         try:
             if ids and request.key is None:
                 return first_answer(request, [i for i in ids if i is not None], self._known)
-            return self._enter_one(request)
+            return self._noted(self._enter_one(request))
         except Refusal as refusal:
             return Refused(refusal)
 

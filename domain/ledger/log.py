@@ -119,6 +119,8 @@ class EventLog(DCBRecorder):
         self.prefix = prefix
         self.closed = threading.Event()
         with psycopg.connect(conninfo, autocommit=True) as connection:
+            if connection.info.parameter_status("server_encoding") != "UTF8":
+                raise Malformed("database", "the ledger's database must be encoded in UTF8")
             if create:
                 migrate(connection, "log", prefix, partition_size=partition_size)
             row = connection.execute("SELECT quote_ident(current_schema())").fetchone()

@@ -46,6 +46,10 @@ CACHED_KEYS = 100_000
 Randomness = Callable[[int], bytes]
 
 
+class VaultUnfit(ValueError):
+    """The vault and the key-encryption key, or the vault and the ledger, do not belong together."""
+
+
 class Erased(Exception):
     """The key of this field is gone: the value cannot be read by anyone, ever."""
 
@@ -58,13 +62,16 @@ class Owner(NamedTuple):
 
 
 def key_encryption_key(path: Path) -> bytes:
-    """The 32-byte key-encryption key in this file; made, readable by its owner only, if absent."""
+    """The 32-byte key-encryption key in this file; made, readable by its owner only, if absent.
+
+    Raises VaultUnfit where the file holds something else.
+    """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         key = path.read_bytes()
         if len(key) != 32:
-            raise ValueError(f"{path.name} does not hold a key of 32 bytes") from None
+            raise VaultUnfit(f"{path.name} does not hold a key of 32 bytes") from None
         return key
     key = os.urandom(32)
     with os.fdopen(descriptor, "wb") as file:
@@ -75,7 +82,10 @@ def key_encryption_key(path: Path) -> bytes:
 
 
 class Vault:
-    """The vault database behind `conninfo`. `randomness` gives keys, salts and nonces."""
+    """The vault database behind `conninfo`. `randomness` gives keys, salts and nonces.
+
+    `fresh`: it was made just now and holds no keys. Raises VaultUnfit for another vault's key.
+    """
 
     def __init__(self, conninfo: str, kek: bytes, randomness: Randomness = os.urandom) -> None:
         self._pool = ConnectionPool(conninfo, min_size=0, max_size=4, open=True)
@@ -86,6 +96,8 @@ class Vault:
             with self._pool.connection() as connection:
                 connection.execute(LOCK)
                 connection.execute(sql.SQL(SCHEMA))
+                row = connection.execute("SELECT NOT EXISTS (SELECT FROM secrets)").fetchone()
+            self.fresh = bool(row and row[0])
             self._blind = self._secret("lookup")
             self._request = self._secret("request")
         except BaseException:
@@ -196,7 +208,7 @@ class Vault:
         try:
             return self._wrap.decrypt(bytes(wrapped[:12]), bytes(wrapped[12:]), aad.encode())
         except InvalidTag:
-            raise ValueError("the key-encryption key does not open this vault") from None
+            raise VaultUnfit("the key-encryption key does not open this vault") from None
 
 
 def is_sealed(value: Any) -> bool:

@@ -144,7 +144,7 @@ def test_rejected_rows_come_back_as_they_were_with_the_reason(bureau, tmp_path):
     (path,) = write_rejected(plan, plan.rejected, tmp_path)
 
     rows = load_workbook(path).get_sheet_by_index(0).to_python()
-    assert path.name == "rejected-roster_city.xlsx.xlsx"
+    assert path.name == "rejected-roster_city.xlsx"
     assert rows[0][:3] == ["序号", "辅警编号", "姓名"]
     assert len(rows) == 1 + 24
     impossible = next(row for row in rows if row[1] == "FJ320500023")

@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import date
+from uuid import UUID
 
 import pytest
 
@@ -31,7 +32,8 @@ def one_by_one(ledger, request):
         return Refused(refusal)
 
 
-@pytest.fixturedef singly(bureau):
+@pytest.fixture
+def singly(bureau):
     """A second ledger beside the first, with a log of its own."""
     log = EventLog(bureau.database, prefix="singly_")
     yield Ledger(log, bureau.ledger.vault)
@@ -121,13 +123,17 @@ def test_entering_many_again_gives_the_first_answers_and_enters_nothing(bureau, 
     assert bureau.ledger.log.head() == head
 
 
-def test_one_request_twice_in_a_row_is_entered_once(bureau):
-    registration = registered("p1")
-    reward = rewarded("p1", event_id=History(bureau.ledger)._act(None, DAY).event_id)
-    before = bureau.ledger.log.head()
-    answers = list(bureau.ledger.enter_many([registration, reward, reward, rewarded("p1")]))
-    assert [a.position - before for a in answers] == [1, 2, 2, 3]
-    assert [a.replayed for a in answers] == [False, False, True, False]
+@pytest.mark.parametrize("between", [0, 1, 2_500])
+def test_one_request_twice_is_entered_once_however_far_apart(bureau, between):
+    reward = rewarded("p1", event_id=UUID(int=1))
+    others = [rewarded("p1", event_id=UUID(int=2 + n)) for n in range(between)]
+    requests = [registered("p1"), reward, *others, reward, rewarded("p1")]
+    answers = list(bureau.ledger.enter_many(requests))
+    last = between + 3
+    assert [a.position for a in answers[-2:]] == [2, last]
+    assert [a.replayed for a in answers[-2:]] == [True, False]
+    [entry] = bureau.ledger.entries(after=last - 1)
+    assert entry.envelope["premise"]["at"] == last - 1
 
 
 CITY = """
