@@ -111,7 +111,7 @@ class Bulk:
         decided, after = self._decide(run, reading)
         if not (yield from self._land()):
             return
-        appends = [d.append._replace(condition=None) for d in decided if isinstance(d, Decided)]
+        appends = [d.append for d in decided if isinstance(d, Decided)]
         if appends:
             nothing_since = DCBAppendCondition(DCBQuery(), after=reading.head)
             appends[0] = appends[0]._replace(condition=nothing_since)

@@ -27,7 +27,7 @@ from domain.events import (
 )
 from domain.law import Law
 from domain.ledger.log import Append, Claim, NewEntry
-from domain.ledger.reading import Reading, boundary, strands_of
+from domain.ledger.reading import Reading, item_of, strands_of
 from domain.ledger.requests import Request
 from domain.ledger.vault import Owner, Vault, is_sealed
 from domain.record import Case, Content, Finding, Record, Strand, Unread
@@ -99,8 +99,9 @@ class Decider:
         """Decide every act in turn, each on the record with the earlier ones in it.
 
         `after` is the position the first act would follow. Accepted acts are folded into the
-        reading; a refusal after the first of them leaves it `spoiled`. Raises Refusal with the
-        index of the act.
+        reading; a refusal after the first of them leaves it `spoiled`. Read ahead, the append has
+        no condition of its own: its caller sees to it that nothing came between. Raises Refusal
+        with the index of the act.
         """
         if not request.proposals:
             raise BadInput("a request has at least one act", zh="请求中没有事项", field="events")
@@ -132,14 +133,11 @@ class Decider:
             entries.append(entry)
             reading.take(entry)
             claims |= self._claims(one, reading.record)
-        items = boundary(reads, ahead=reading.ahead)
-        items += [DCBQueryItem(tags=[f"fact:{root}"]) for root in sorted(roots)]
-        items.append(DCBQueryItem(types=LAW_TYPES))
         append = Append(
             entries=[
                 NewEntry(e.type, e.tags, e.data, i) for e, i in zip(entries, ids, strict=True)
             ],
-            condition=DCBAppendCondition(fail_if_events_match=DCBQuery(items=items), after=after),
+            condition=None if reading.ahead else _condition(reads, roots, after),
             key=key_of(request),
             request_hash=self.request_hash(request),
             claims=list(claims.values()),
@@ -259,6 +257,14 @@ class Decider:
         return self._vault.request_hash(
             orjson.dumps([said, request.mood, str(request.document), request.attested_by])
         )
+
+
+def _condition(reads: set[Strand], roots: set[str], after: int) -> DCBAppendCondition:
+    """Nothing that the decision read has changed: its strands, the chains it touches, the law."""
+    items = [item_of(strand) for strand in sorted(reads, key=str)]
+    items += [DCBQueryItem(tags=[f"fact:{root}"]) for root in sorted(roots)]
+    items.append(DCBQueryItem(types=LAW_TYPES))
+    return DCBAppendCondition(fail_if_events_match=DCBQuery(items=items), after=after)
 
 
 class _DecidedAct(NamedTuple):

@@ -88,17 +88,6 @@ def item_of(strand: Strand) -> DCBQueryItem:
     return DCBQueryItem(types=types, tags=[strand.subject])
 
 
-def boundary(strands: Iterable[Strand], *, ahead: bool = False) -> list[DCBQueryItem]:
-    """What an append must find unchanged. For acts read ahead, persons whole: one probe a person
-    instead of one a strand and type, at the price of a rare needless retry.
-    """
-    if ahead:
-        strands = {
-            Strand(None, s.subject) if s.subject.startswith("person:") else s for s in strands
-        }
-    return [item_of(strand) for strand in sorted(strands, key=str)]
-
-
 def strands_of(entries: Iterable[Entry]) -> Iterator[Strand]:
     """The strands that entries write."""
     for entry in entries:
