@@ -208,6 +208,10 @@ def _marks(annotation: Any, metadata: list[Any]) -> list[Any]:
     return marks
 
 
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))
+
+
 def _check_declaration(cls: type[Event]) -> None:
     fields = cls.model_fields
     for name in ("zh", "en", "day"):
@@ -220,9 +224,10 @@ def _check_declaration(cls: type[Event]) -> None:
         if writes.none and (writes.value or writes.fixed):
             raise TypeError(f"{cls.__name__}: a none has no content")
     files_under = next((w.key for w in cls.writes), None)
-    if any(w.facet.of == "person" and not w.facet.stays and w.key != files_under
-           for w in cls.writes):  # fmt: skip
-        raise TypeError(f"{cls.__name__}: the first fact is filed under the person who may leave")
+    for w in cls.writes:
+        ends_with_service = w.facet.of == "person" and not w.facet.stays
+        if ends_with_service and (w.key != files_under or _is_list(fields[w.key].annotation)):
+            raise TypeError(f"{cls.__name__}: what a leaving ends is filed under that one person")
     if any(v not in cls.upcasts for v in range(1, cls.schema_version)):
         raise TypeError(f"{cls.__name__} lacks an upcaster")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from domain.acts.grades import GRADE
-from domain.acts.people import CATEGORY, HOST, NUMBER, PERSON, SERVICE, UNIT
+from domain.acts.people import CATEGORY, HOST, NAME, NUMBER, SERVICE, UNIT
 from domain.acts.posts import POST
 from domain.acts.units import UNIT_NAME, UNIT_PARENT, UNIT_STATE
 from domain.bitemporal import AsOf, Fact
@@ -17,7 +17,7 @@ from domain.events import Facet
 from domain.refusals import UnknownSubject
 from projections.records import Records
 
-SHOWN = (PERSON, NUMBER, CATEGORY, GRADE, POST, UNIT, HOST)
+SHOWN = (NAME, NUMBER, CATEGORY, GRADE, POST, UNIT, HOST)
 Dimension = Literal["unit", "grade", "post", "category"]
 DIMENSIONS: dict[Dimension, Facet] = {
     "unit": UNIT, "grade": GRADE, "post": POST, "category": CATEGORY,
@@ -133,7 +133,7 @@ def _lines(facts: Iterable[Fact], serving: set[str]) -> Iterable[Line]:
         unit = held.get(UNIT.name)
         yield Line(
             person=_id(subject),
-            name=_field(held, PERSON.name, "name"),
+            name=_field(held, NAME.name, "name"),
             number=_field(held, NUMBER.name, "number"),
             category=_field(held, CATEGORY.name, "category"),
             grade=_field(held, GRADE.name, "grade"),
@@ -159,5 +159,5 @@ def _id(subject: str) -> str:
 
 def names_of(records: Records, people: Sequence[str], as_of: AsOf) -> dict[str, Any]:
     """Each person's (sealed) name as of the pair."""
-    facts = records.at([PERSON], [f"person:{p}" for p in people], as_of)
+    facts = records.at([NAME], [f"person:{p}" for p in people], as_of)
     return {_id(f.subject): f.value.get("name") for f in facts if f.value}

@@ -14,9 +14,16 @@ from domain.acts.exit import AuxiliaryResigned
 from domain.acts.grades import GradeConverted, GradeRated
 from domain.acts.injury import InjuryReported
 from domain.acts.movement import AuxiliaryTransferred, SecondmentEnded, SecondmentStarted
+from domain.acts.officers import OfficerAppointed
 from domain.acts.people import AuxiliaryNumberAssigned, PersonDetailsChanged, PersonRegistered
 from domain.acts.posts import PostAssigned, PostRelieved
 from domain.acts.recruitment import AuxiliaryHired, AuxiliaryRehired
+from domain.acts.responsibility import (
+    SupervisingOfficerAssigned,
+    SupervisingOfficerRelieved,
+    UnitHeadAppointed,
+    UnitHeadRelieved,
+)
 from domain.acts.rewards import RewardGranted, RewardRevoked
 from domain.acts.units import UnitEstablished, UnitMoved
 from domain.events import Event, FactAnnulled, Proposal
@@ -79,6 +86,7 @@ class History:
     def __init__(self, ledger: Ledger) -> None:
         self.scope = f"h{next(_scopes)}"
         self.people = [f"{self.scope}-p{n}" for n in range(PEOPLE)]
+        self.officer = f"{self.scope}-o"
         self.units = [f"{self.scope}-u{n}" for n in range(UNITS)]
         self.requests: list[Request] = []
         self.answers: list[Receipt | Refused] = []
@@ -97,7 +105,9 @@ class History:
 
     @property
     def subjects(self) -> list[str]:
-        return [f"person:{p}" for p in self.people] + [f"unit:{u}" for u in self.units]
+        return [f"person:{p}" for p in (*self.people, self.officer)] + [
+            f"unit:{u}" for u in self.units
+        ]
 
     def days(self) -> list[date]:
         """A day before everything and every day on which something can change."""
@@ -122,6 +132,10 @@ class History:
             for p, u in zip(self.people, itertools.cycle(others))
         ]
         self._enter(*(self._act(event, FIRST) for event in hired))
+        self._enter(
+            self._act(PersonRegistered(person=self.officer), FIRST),
+            self._act(OfficerAppointed(person=self.officer, unit=others[0]), FIRST),
+        )
 
     def _act(self, event: Event, day: date, **envelope: Any) -> Proposal:
         return Proposal(event, day, event_id=next(self._ids), **envelope)
@@ -256,6 +270,10 @@ _VERBS: list[Any] = [
     ),
     _acting(lambda h, s: PersonDetailsChanged(person=_person(h, s), education=str(s.pick))),
     _acting(lambda h, s: UnitMoved(unit=h.units[2], parent=h.units[s.pick % 2])),
+    _acting(lambda h, _: UnitHeadAppointed(unit=h.units[1], officer=h.officer), term=True),
+    _acting(lambda h, _: UnitHeadRelieved(unit=h.units[1], officer=h.officer)),
+    _acting(lambda h, s: SupervisingOfficerAssigned(person=_person(h, s), officer=h.officer)),
+    _acting(lambda h, s: SupervisingOfficerRelieved(person=_person(h, s), officer=h.officer)),
     _correction,
     _correction,
     _correction,

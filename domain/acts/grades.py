@@ -8,7 +8,7 @@ from datetime import date
 from typing import Literal, NamedTuple
 
 from domain.acts.discipline import sanctioned
-from domain.acts.people import PERSON, require_in_service, rules_for
+from domain.acts.people import EDUCATION, require_in_service, rules_for
 from domain.bitemporal import Fact
 from domain.events import Code, Event, Facet, Id, PersonId, Writes
 from domain.law import Grade, Ladder, Rules
@@ -48,7 +48,7 @@ class GradeRated(Event):
         rules = rules_for(case, self.person)
         rung = _rung(case, rules, self.grade, self.ladder)
         if rung is not None and self.basis == "education":
-            known = case.value(PERSON, self.person) or {}
+            known = case.value(EDUCATION, self.person) or {}
             first = rung.ladder.initial_by_education.get(known.get("education", ""), self.grade)
             _require(case, rung.ladder, "first-grade-by-education", self.grade == first)
 

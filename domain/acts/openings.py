@@ -18,6 +18,7 @@ from domain.acts.people import (
     Category,
     NumberId,
     require_in_service,
+    require_number_free,
     require_person,
 )
 from domain.acts.posts import POST
@@ -25,7 +26,7 @@ from domain.acts.recruitment import Form, check_form, require_free, require_usin
 from domain.acts.units import require_unit
 from domain.events import Code, Event, Id, PersonId, UnitId, Writes
 from domain.record import Case
-from domain.refusals import AlreadyRecorded, ImpossibleDate, Taken
+from domain.refusals import AlreadyRecorded, ImpossibleDate
 
 
 def _require_attested(case: Case) -> None:
@@ -85,12 +86,8 @@ class RecordOpened(Event):
         check_form(case, self.form, self.agency)
         if self.unit is not None:
             require_using_unit(case, self.unit)
-        for held in case.ever(NUMBER_HOLDER, self.number) if self.number else ():
-            if held.value["person"] != self.person:
-                raise Taken(
-                    f"number {self.number} has been another person's",
-                    zh=f"编号 {self.number} 已为他人使用过", field="number",
-                )  # fmt: skip
+        if self.number is not None:
+            require_number_free(case, self.number, self.person)
 
     def _check_days(self, case: Case) -> None:
         spells = case.past(SERVICE, self.person)

@@ -24,9 +24,13 @@ from domain.events import (
 )
 from domain.law import Rules
 from domain.record import Case
-from domain.refusals import AlreadyRecorded, NotInService, Taken, UnknownSubject
+from domain.refusals import AlreadyRecorded, MissingField, NotInService, Taken, UnknownSubject
 
 PERSON = Facet("person", of="person", zh="人员", en="person", stays=True)
+NAME = Facet("name", of="person", zh="姓名", en="name", stays=True)
+ID_NUMBER = Facet("id-number", of="person", zh="身份证号", en="ID number", stays=True)
+EDUCATION = Facet("education", of="person", zh="学历", en="education", stays=True)
+PHONE = Facet("phone", of="person", zh="电话", en="phone", stays=True)
 SERVICE = Facet("service", of="person", zh="在职状态", en="service", stays=True)
 CATEGORY = Facet("category", of="person", zh="辅警类别", en="category", ref="category")
 UNIT = Facet("unit", of="person", zh="所属单位", en="home unit", ref="unit")
@@ -70,6 +74,8 @@ def _id_number(number: str) -> str:
     return number
 
 
+Name = Annotated[str, Private("identity"), Field(min_length=1, max_length=100)]
+Phone = Annotated[str, Private("identity"), Field(min_length=1, max_length=40)]
 IdNumber = Annotated[str, AfterValidator(_id_number), Private("identity", unique="id-number")]
 
 
@@ -109,6 +115,24 @@ def rules_for(case: Case, person: str) -> Rules:
     return rules(case, unit) if unit else case.rules("none")
 
 
+def require_number_free(case: Case, number: str, person: str) -> None:
+    """Raises Taken where the number is or ever was another person's."""
+    if any(held.value["person"] != person for held in case.ever(NUMBER_HOLDER, number)):
+        raise Taken(
+            f"number {number} has been another person's",
+            zh=f"编号 {number} 已为他人使用过",
+            field="number",
+        )
+
+
+_DETAILS = (
+    Writes(NAME, key="person", value=("name",)),
+    Writes(ID_NUMBER, key="person", value=("id_number",)),
+    Writes(EDUCATION, key="person", value=("education",)),
+    Writes(PHONE, key="person", value=("phone",)),
+)
+
+
 class PersonRegistered(Event):
     """A human being is given an id for life (人员登记)."""
 
@@ -116,24 +140,21 @@ class PersonRegistered(Event):
     en = "Person registered"
     day = "登记之日;姓名等内容自该日起有记载"
     writes = (
-        Writes(
-            PERSON, key="person",
-            value=("person", "name", "sex", "birth_date", "id_number", "ethnic_group",
-                   "education", "phone"),
-        ),
-    )  # fmt: skip
+        Writes(PERSON, key="person", value=("person", "sex", "birth_date", "ethnic_group")),
+        *_DETAILS,
+    )
 
     person: PersonId
-    name: Annotated[str | None, Private("identity"), Field(min_length=1, max_length=100)] = None
+    name: Name | None = None
     sex: Sex = "9"
     birth_date: Annotated[date | None, Private("identity")] = None
     id_number: IdNumber | None = None
     ethnic_group: Code | None = None
     education: Code | None = None
-    phone: Annotated[str | None, Private("identity"), Field(max_length=40)] = None
+    phone: Phone | None = None
 
     def decide(self, case: Case) -> None:
-        if case.proposal.supersedes is None and case.ever(PERSON, self.person):
+        if case.ever(PERSON, self.person):
             raise AlreadyRecorded("this person is registered already", zh="该人员已登记",
                                   field="person")  # fmt: skip
         if self.id_number and self.birth_date:
@@ -144,24 +165,26 @@ class PersonRegistered(Event):
 
 
 class PersonDetailsChanged(Event):
-    """A registered person's details are other from a day on (人员信息变更)."""
+    """Some of a person's details are other from a day on; the others stay (人员信息变更).
+
+    What was wrong from the first is corrected in the registration instead.
+    """
 
     zh = "人员信息变更"
     en = "Person's details changed"
     day = "变更之日"
-    writes = PersonRegistered.writes
+    writes = _DETAILS
 
     person: PersonId
-    name: Annotated[str | None, Private("identity"), Field(min_length=1, max_length=100)] = None
-    sex: Sex = "9"
-    birth_date: Annotated[date | None, Private("identity")] = None
+    name: Name | None = None
     id_number: IdNumber | None = None
-    ethnic_group: Code | None = None
     education: Code | None = None
-    phone: Annotated[str | None, Private("identity"), Field(max_length=40)] = None
+    phone: Phone | None = None
 
     def decide(self, case: Case) -> None:
         require_person(case, self.person)
+        if all(value is None for value in (self.name, self.id_number, self.education, self.phone)):
+            raise MissingField("nothing is changed", zh="没有变更任何内容", field="name")
 
 
 class AuxiliaryNumberAssigned(Event):
@@ -180,12 +203,7 @@ class AuxiliaryNumberAssigned(Event):
 
     def decide(self, case: Case) -> None:
         require_in_service(case, self.person)
-        for held in case.ever(NUMBER_HOLDER, self.number):
-            if held.value["person"] != self.person:
-                raise Taken(
-                    f"number {self.number} has been another person's",
-                    zh=f"编号 {self.number} 已为他人使用过", field="number",
-                )  # fmt: skip
+        require_number_free(case, self.number, self.person)
 
 
 class AuxiliaryNumberWithdrawn(Event):

@@ -7,7 +7,7 @@ that covers every strand its decision read.
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
@@ -17,6 +17,7 @@ from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain.bitemporal import FOREVER, OPEN
 from domain.events import (
+    FACETS,
     Entry,
     Event,
     FactAnnulled,
@@ -121,6 +122,9 @@ class Decider:
                     refusal.index = index
                 reading.spoiled = bool(entries)
                 raise
+            for *_, strands in _unique_values(one):
+                reading.extend(strands)
+                one.case.reads |= set(strands)
             findings += [(index, finding) for finding in one.case.findings]
             reads |= one.case.reads
             roots |= {one.root or one.case.ended or ""} - {""}
@@ -228,22 +232,18 @@ class Decider:
     def _claims(self, one: "_DecidedAct", record: Record) -> dict[tuple[str, str], Claim]:
         """What the subjects of this act hold of its unique values, now that it is in the record."""
         claims = {}
-        for name, mark in type(one.event).private.items():
-            if mark.unique is None or (one.root is None and getattr(one.event, name) is None):
-                continue
-            subject = getattr(one.event, mark.of)
+        for name, kind, subject, strands in _unique_values(one):
             standing = [
                 fact
-                for w in type(one.event).writes
-                if name in w.value
-                for fact in record.versions(w.facet, f"{w.facet.of}:{subject}")
+                for strand in strands
+                for fact in record.versions(FACETS[strand.facet or ""], strand.subject)
                 if fact.known_to == FOREVER and fact.value and name in fact.value
             ]
             blind = None
             if standing:
                 held = max(standing, key=lambda fact: fact.place).value[name]
-                blind = self._vault.blind(mark.unique, str(self._vault.open(name, held)))
-            claims[mark.unique, subject] = Claim(mark.unique, subject, blind)
+                blind = self._vault.blind(kind, str(self._vault.open(name, held)))
+            claims[kind, subject] = Claim(kind, subject, blind)
         return claims
 
     def request_hash(self, request: Request) -> bytes | None:
@@ -273,6 +273,17 @@ class _DecidedAct(NamedTuple):
     root: str | None
     tags: list[str]
     event: Event
+
+
+def _unique_values(one: _DecidedAct) -> Iterator[tuple[str, str, str, list[Strand]]]:
+    """(field, kind, subject, strands it stands in) of each value only one subject may hold."""
+    cls = type(one.event)
+    for name, mark in cls.private.items():
+        if mark.unique is None or (one.root is None and getattr(one.event, name) is None):
+            continue
+        subject = getattr(one.event, mark.of)
+        facets = [w.facet for w in cls.writes if name in w.value]
+        yield name, mark.unique, subject, [Strand(f.name, f"{f.of}:{subject}") for f in facets]
 
 
 def _check_envelope(proposal: Proposal) -> None:

@@ -7,7 +7,7 @@ names of the day; neither is stored, logged or repeated.
 from collections.abc import Sequence
 from typing import Any
 
-from domain.acts.people import NUMBER, NUMBER_HOLDER, PERSON, UNIT
+from domain.acts.people import NAME, NUMBER, NUMBER_HOLDER, UNIT
 from domain.bitemporal import AsOf
 from domain.ledger import Ledger
 from domain.ledger.vault import sealed_owners
@@ -30,7 +30,7 @@ def by_name(ledger: Ledger, records: Records, name: str, as_of: AsOf) -> list[st
     """Whose whole name this was as of the pair."""
     sealed = {
         fact.subject.partition(":")[2]: {"name": fact.value.get("name")}
-        for fact in records.everyone([PERSON], as_of)
+        for fact in records.everyone([NAME], as_of)
         if fact.value is not None
     }
     ledger.vault.hold(sealed_owners(list(sealed.values())))
@@ -44,7 +44,7 @@ def cards(records: Records, people: Sequence[str], as_of: AsOf) -> list[dict[str
         person: {"person": person, "name": None, "number": None, "unit": None} for person in people
     }
     subjects = [f"person:{person}" for person in people]
-    for fact in records.at([PERSON, NUMBER, UNIT], subjects, as_of):
+    for fact in records.at([NAME, NUMBER, UNIT], subjects, as_of):
         if fact.value is not None:
             card = found[fact.subject.partition(":")[2]]
             card.update((name, value) for name, value in fact.value.items() if name in card)

@@ -277,8 +277,8 @@ LABELS = {"zh": "一", "en": "One", "day": "当日"}
 
 
 def declare(**attributes):
-    fields = {"person": PersonId, "other": PersonId | None}
-    defaults = {"other": None}
+    fields = {"person": PersonId, "other": PersonId | None, "people": list[PersonId] | None}
+    defaults = {"other": None, "people": None}
     return type("Tried", (Event,), {
         "__module__": __name__, "__annotations__": fields, **defaults, **LABELS, **attributes,
     })  # fmt: skip
@@ -293,6 +293,7 @@ def declare(**attributes):
         ({"writes": (Writes(GRADE, key="person", value=("grade",)),)}, "from unknown"),
         ({"writes": (Writes(GRADE, key="person", fixed={"a": 1}, none=True),)}, "no content"),
         ({"writes": (Writes(GRADE, key="person"), Writes(GRADE, key="other"))}, "filed under"),
+        ({"writes": (Writes(GRADE, key="people"),)}, "filed under"),
         ({"schema_version": 2}, "lacks an upcaster"),
         ({"writes": (Writes(FACETS["grade"]._replace(zh="别的"), key="person"),)}, "twice"),
     ],

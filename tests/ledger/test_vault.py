@@ -74,7 +74,7 @@ def test_a_vault_that_does_not_open_leaves_no_connection_behind(vault, database)
         connection.commit()
         with pytest.raises(ValueError, match="does not open"):
             Vault(database, bytes(32))
-        assert connection.execute(open_now).fetchall() == before
+        assert connection.execute(open_now).fetchall() <= before
 
 
 @pytest.mark.parametrize("part", ["o", "k", "field", "c", "x"])

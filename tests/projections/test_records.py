@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from domain.acts.discipline import SANCTIONS
 from domain.acts.injury import INJURIES
 from domain.acts.people import HOST, NUMBER_HOLDER, SERVICE, UNIT
+from domain.acts.responsibility import UNIT_HEAD
 from domain.acts.rewards import REWARDS
 from domain.acts.units import UNIT_PARENT, UNIT_STATE
 from domain.bitemporal import AsOf
@@ -24,7 +25,7 @@ from tests.histories import STEPS, History, sample_steps
 
 SINGLE = [f for f in FACETS.values() if not f.many]
 EXAMPLES = 1_000 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 12
-MANY = [REWARDS, SANCTIONS, INJURIES, NUMBER_HOLDER]
+MANY = [REWARDS, SANCTIONS, INJURIES, NUMBER_HOLDER, UNIT_HEAD]
 
 
 class Folded:
