@@ -6,9 +6,8 @@ published, so running it again changes nothing.
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -25,9 +24,6 @@ from api.cli_frame import (
     tell,
 )
 
-if TYPE_CHECKING:
-    from domain.ledger import Ledger
-
 LOOPBACK = "127.0.0.1"
 LAW = ("PackPublished", "CalendarPublished")
 
@@ -42,8 +38,16 @@ def init(
     ] = None,
 ) -> None:
     """建立账本,发布规则包和工作日历 / Make the ledger; publish the law."""
+    from api.publishing import NotPackaged, publish_law
+
     with opened(context) as bureau:
-        published = publish_law(bureau.ledger, pack)
+        try:
+            published = publish_law(bureau.ledger, pack, clerk())
+        except NotPackaged as unknown:
+            raise Failure(
+                f"没有规则包 {'、'.join(unknown.codes)};现有 {'、'.join(unknown.packaged)}",
+                f"no pack {', '.join(unknown.codes)}; there are {', '.join(unknown.packaged)}",
+            ) from unknown
         head = bureau.ledger.moment().position
         if published:
             listed = "、".join(published)
@@ -55,47 +59,6 @@ def init(
             said(context, f"账本 {where},位置 {head}。", f"Ledger {where}, position {head}."),
             markup=False, soft_wrap=True,
         )  # fmt: skip
-
-
-def publish_law(ledger: "Ledger", codes: Sequence[str] | None = None) -> list[str]:
-    """Enter the packaged packs (those named, with the ones they inherit from; by default all) and
-    every packaged calendar year, where their text is not the one published last. Answers what was
-    entered. Raises Failure for a code that is not packaged.
-    """
-    from importlib.resources import files
-
-    from domain.acts.packs import CalendarPublished, PackPublished
-    from domain.events import Document, Event, Proposal
-    from domain.law import chain, load_calendars, load_packs
-    from domain.ledger import Request
-
-    packs = load_packs()
-    if unknown := sorted(set(codes or ()) - packs.keys()):
-        raise Failure(
-            f"没有规则包 {'、'.join(unknown)};现有 {'、'.join(sorted(packs))}",
-            f"no pack {', '.join(unknown)}; there are {', '.join(sorted(packs))}",
-        )
-    wanted = {each for code in codes for each in chain(code)} if codes else packs.keys()
-    stands: dict[tuple[str, Any], str] = {}
-    for entry in ledger.entries(types=LAW):
-        fields = entry.fields
-        stands[entry.type, fields.get("code") or fields["year"]] = fields["text"]
-    events: dict[str, Event] = {}
-    for code, pack in sorted(packs.items()):
-        if code in wanted and stands.get(("PackPublished", code)) != pack.text:
-            events[code] = PackPublished.of(pack)
-    for year, calendar in sorted(load_calendars().items()):
-        text = (files("domain") / "packs" / f"calendar-{year}.toml").read_text("utf-8")
-        if stands.get(("CalendarPublished", year)) != text:
-            events[str(year)] = CalendarPublished(
-                calendar=str(year), year=year, published_on=calendar.published_on, text=text
-            )
-    if events:
-        paper = Document(none_because="随软件发布的规则文本,出处见正文")
-        today = ledger.today()
-        acts = [Proposal(event, today) for event in events.values()]
-        ledger.enter(Request(acts, actor=clerk(), document=paper))
-    return list(events)
 
 
 def demo(context: typer.Context) -> None:

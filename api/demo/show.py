@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from api.cli_ledger import publish_law
 from api.demo import bureau as invented
+from api.publishing import publish_law
 from api.settings import Bureau
 from domain.acts.discipline import SANCTIONS
 from domain.acts.grades import AuxiliaryPromoted
@@ -92,7 +92,7 @@ def _requests() -> Iterator[Request]:
 
 
 def _enter(bureau: Bureau, console: Console) -> None:
-    publish_law(bureau.ledger)
+    publish_law(bureau.ledger, actor=invented.LOAD)
     expected = invented.PEOPLE + 1 + len(invented.BRANCHES) * (1 + invented.STATIONS)
     expected += sum(1 for _ in invented.rewards()) + invented.SANCTIONED_2016
     started, head = time.monotonic(), bureau.ledger.log.head()
