@@ -86,7 +86,7 @@ def serve(
     """启动接口服务,只供本机 / Serve the API, to this machine only."""
     from api import app
 
-    with opened(context) as bureau:
+    with asking(context) as bureau:
         tell(
             context,
             f"只监听本机 http://{LOOPBACK}:{port};尚无访问控制,其他机器不能连接。",
