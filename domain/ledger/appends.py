@@ -16,6 +16,7 @@ from eventsourcing.persistence import IntegrityError
 MOST_ENTRIES = 10_000
 MOST_ENTRY_BYTES = 0xFFFF  # a transparency log's entries carry a uint16 length
 MOST_TEXT_BYTES = 1_000  # a btree row holds 2,700 bytes: a tag and a type
+FEW_PROBES = 32  # a larger condition is planned by how little was entered since
 SEPARATOR = "\x1f"
 _UNSTORABLE = re.compile("[\x00-\x1f\ud800-\udfff]")
 
@@ -143,7 +144,7 @@ class Conditions(NamedTuple):
             tags = sorted(set(item.tags))
             if any(not tag or _UNSTORABLE.search(tag) for tag in tags):
                 continue  # no entry carries such a tag
-            types = [t for t in item.types if not _UNSTORABLE.search(t)] if item.types else [None]
+            types = [t for t in item.types if _is_text(t)] if item.types else [None]
             into = meets if len(tags) > 1 else probes
             into.update(((SEPARATOR.join(tags), t), None) for t in types)
         return cls(list(probes), list(meets))
@@ -249,6 +250,27 @@ def _marks(append: Append) -> list[object]:
         if claim.blind is not None:
             marks.append((claim.kind, claim.blind, "blind"))
     return marks
+
+
+def single(group: Sequence[Prepared]) -> list[Any] | None:
+    """The arguments of the log's function for one entry, None where the group needs the other."""
+    if len(group) > 1 or len(group[0].append.entries) > 1:
+        return None
+    [(append, (probes, meets), after, _)] = group
+    if meets or append.claims or len(probes) > FEW_PROBES or not all(tag for tag, _ in probes):
+        return None
+    [(type_, tags, data, event_id)] = append.entries
+    return [
+        type_,
+        SEPARATOR.join(tags),
+        data,
+        event_id,
+        SEPARATOR.join([tag for tag, _ in probes]) if probes else None,
+        SEPARATOR.join([wanted or "" for _, wanted in probes]) if probes else None,
+        str(after),
+        append.key,
+        append.request_hash,
+    ]
 
 
 def parameters(group: Sequence[Prepared], *, halt: bool) -> list[Any]:

@@ -17,9 +17,9 @@ from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain.bitemporal import FOREVER, OPEN
 from domain.events import (
-    FACETS,
     Entry,
     Event,
+    Facet,
     FactAnnulled,
     Mood,
     Proposal,
@@ -122,9 +122,10 @@ class Decider:
                     refusal.index = index
                 reading.spoiled = bool(entries)
                 raise
-            for *_, strands in _unique_values(one):
+            for _, _, subject, facets in _unique_values(one):
+                strands = {Strand(f.name, f"{f.of}:{subject}") for f in facets}
                 reading.extend(strands)
-                one.case.reads |= set(strands)
+                one.case.reads |= strands
             findings += [(index, finding) for finding in one.case.findings]
             reads |= one.case.reads
             roots |= {one.root or one.case.ended or ""} - {""}
@@ -232,11 +233,11 @@ class Decider:
     def _claims(self, one: "_DecidedAct", record: Record) -> dict[tuple[str, str], Claim]:
         """What the subjects of this act hold of its unique values, now that it is in the record."""
         claims = {}
-        for name, kind, subject, strands in _unique_values(one):
+        for name, kind, subject, facets in _unique_values(one):
             standing = [
                 fact
-                for strand in strands
-                for fact in record.versions(FACETS[strand.facet or ""], strand.subject)
+                for facet in facets
+                for fact in record.versions(facet, f"{facet.of}:{subject}")
                 if fact.known_to == FOREVER and fact.value and name in fact.value
             ]
             blind = None
@@ -275,15 +276,14 @@ class _DecidedAct(NamedTuple):
     event: Event
 
 
-def _unique_values(one: _DecidedAct) -> Iterator[tuple[str, str, str, list[Strand]]]:
-    """(field, kind, subject, strands it stands in) of each value only one subject may hold."""
+def _unique_values(one: _DecidedAct) -> Iterator[tuple[str, str, str, list[Facet]]]:
+    """(field, kind, subject, facets that have it) of each value only one subject may hold."""
     cls = type(one.event)
     for name, mark in cls.private.items():
         if mark.unique is None or (one.root is None and getattr(one.event, name) is None):
             continue
         subject = getattr(one.event, mark.of)
-        facets = [w.facet for w in cls.writes if name in w.value]
-        yield name, mark.unique, subject, [Strand(f.name, f"{f.of}:{subject}") for f in facets]
+        yield name, mark.unique, subject, [w.facet for w in cls.writes if name in w.value]
 
 
 def _check_envelope(proposal: Proposal) -> None:

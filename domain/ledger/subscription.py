@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST_FOLLOWED = 1_000
 LOOK_SECONDS = 0.25  # a follower looks for itself this often
-_REST_SECONDS = 0.002  # rings closer together than this are one
+_REST_SECONDS = 0.02  # rings closer together than this are one
 _AGAIN_SECONDS = 0.2
 
 _logger = structlog.get_logger(__name__)

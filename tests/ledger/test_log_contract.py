@@ -49,9 +49,9 @@ OPERATIONS = st.lists(
 )
 
 
-@pytest.fixture(scope="module")
-def small_partitions(server):
-    log = EventLog(server.conninfo("differential"), partition_size=5)
+@pytest.fixture(scope="module", params=[5, 500])  # in 500 an entry alone goes its own way
+def small_partitions(server, request):
+    log = EventLog(server.conninfo(f"differential_{request.param}"), partition_size=request.param)
     yield log
     log.close()
 

@@ -386,3 +386,22 @@ def test_appends_that_wait_for_the_lock_are_all_stored(log):
     for thread in threads:
         thread.join(10)
     assert log.head() == 20
+
+
+def test_an_entry_alone_is_refused_replayed_and_given_partitions_as_in_a_group(database):
+    log = EventLog(database, prefix="alone_", partition_size=200)
+    for number in range(1, 411):
+        named = Append([entry("b", "a", "b", event_id=uuid4())], tagged(f"c{number}"), f"k{number}")
+        first = log.enter(named)
+        assert (first.first, first.last, first.replayed) == (number, number, False)
+        assert log.enter(named) == first._replace(replayed=True)
+        with pytest.raises(ConditionFailed) as refused:
+            log.enter(Append([entry("b")], tagged("b", types=["Other", "T"], after=number - 1)))
+        assert refused.value.position == number
+    with pytest.raises(KeyReused):
+        log.enter(named._replace(request_hash=b"other"))
+    found = log.entries(tagged("b").fail_if_events_match)
+    assert [(e.position, e.tags) for e in found] == [(n, ["b", "a", "b"]) for n in range(1, 411)]
+    assert log.enter(Append([entry(type_="U", data=b"")])).first == 411
+    assert [(e.type, e.tags, e.data) for e in log.entries(after=410)] == [("U", [], b"")]
+    log.close()

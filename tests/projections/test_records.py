@@ -24,7 +24,7 @@ from replay.verify import verify
 from tests.histories import STEPS, History, sample_steps
 
 SINGLE = [f for f in FACETS.values() if not f.many]
-EXAMPLES = 1_000 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 12
+EXAMPLES = 300 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 12
 MANY = [REWARDS, SANCTIONS, INJURIES, NUMBER_HOLDER, UNIT_HEAD]
 
 

@@ -407,6 +407,73 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION {schema}.{prefix}append FROM PUBLIC;
 
+-- As `append` for one request of one entry, which is what a caller alone sends: one look at
+-- everything that could be in the way. Where something is, `append` decides; it alone refuses.
+--   e_tags, p_tags, p_types  joined by U+001F; an empty type is any; no p_tags: no condition
+CREATE FUNCTION {schema}.{prefix}append_one(
+    e_type text, e_tags text, e_data bytea, e_id uuid,
+    p_tags text, p_types text, r_after bigint, r_key text, r_hash bytea,
+    OUT code int, OUT first bigint, OUT last bigint, OUT recorded_at timestamptz,
+    OUT kind text, OUT holder text
+) LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = {schema}, pg_temp
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan SET jit = off
+AS $$
+DECLARE
+    head bigint; latest timestamptz;
+    probes int;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'the log is appended to under READ COMMITTED only';
+    END IF;
+    PERFORM pg_advisory_xact_lock(
+        'pg_class'::regclass::oid::int, '{schema}.{prefix}entries'::regclass::oid::int);
+    SELECT e.position, e.recorded_at INTO head, latest
+    FROM {prefix}entries e ORDER BY e.position DESC LIMIT 1;
+
+    -- where `append` makes partitions, it decides too
+    IF head % {partition_size} > 0 AND (head + 1) % greatest({partition_size} / 64, 1) > 0
+       AND clock_timestamp() >= latest - interval '5 seconds'
+       AND (r_key IS NULL OR NOT EXISTS (SELECT FROM {prefix}requests q WHERE q.key = r_key))
+       AND (e_id IS NULL OR NOT EXISTS (SELECT FROM {prefix}event_ids i WHERE i.event_id = e_id))
+       AND (p_tags IS NULL OR r_after >= head OR NOT EXISTS (
+            SELECT FROM unnest(string_to_array(p_tags, E'\x1f'),
+                               string_to_array(p_types, E'\x1f', '')) AS p(tag, type),
+                 LATERAL {prefix}probe(p.tag, p.type, r_after, head, 1)))
+    THEN
+        code := 0;
+        first := head + 1;
+        last := first;
+        recorded_at := greatest(clock_timestamp(), latest + interval '1 microsecond');
+        INSERT INTO {prefix}entries (position, recorded_at, type, tags, data)
+        VALUES (first, recorded_at, e_type, string_to_array(e_tags, E'\x1f'), e_data);
+        INSERT INTO {prefix}tags (tag, type, position)
+        SELECT DISTINCT t.tag, e_type, first FROM string_to_table(e_tags, E'\x1f') AS t(tag);
+        IF e_id IS NOT NULL THEN
+            INSERT INTO {prefix}event_ids VALUES (e_id, first);
+        END IF;
+        IF r_key IS NOT NULL THEN
+            INSERT INTO {prefix}requests VALUES (r_key, r_hash, first, last);
+        END IF;
+        RETURN;
+    END IF;
+
+    probes := coalesce(cardinality(string_to_array(p_tags, E'\x1f')), 0);
+    SELECT a.code, a.first, a.last, a.recorded_at, a.kind, a.holder
+    INTO code, first, last, recorded_at, kind, holder
+    FROM {prefix}append(
+        ARRAY[1], ARRAY[1], ARRAY[probes], ARRAY[0], ARRAY[0], ARRAY[r_after],
+        CASE WHEN r_key IS NOT NULL THEN ARRAY[r_key] END,
+        CASE WHEN r_key IS NOT NULL THEN ARRAY[r_hash] END,
+        ARRAY[1], ARRAY[e_type], ARRAY[e_tags], ARRAY[e_data],
+        CASE WHEN e_id IS NOT NULL THEN ARRAY[e_id] END,
+        array_fill(1, ARRAY[probes]), string_to_array(p_tags, E'\x1f'),
+        string_to_array(p_types, E'\x1f', ''),
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, false) a;
+END $$;
+REVOKE ALL ON FUNCTION {schema}.{prefix}append_one FROM PUBLIC;
+
 -- The last position recorded at or before an instant. Waits for appends under way: whatever comes
 -- after it is stamped later.
 CREATE FUNCTION {schema}.{prefix}position_at(instant timestamptz) RETURNS bigint
