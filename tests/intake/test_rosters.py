@@ -87,7 +87,9 @@ def facts_of(bureau, number):
         for subject in record.subjects(NUMBER)
         if record.at(NUMBER, subject, as_of).value["number"] == number
     )
-    return {f: record.at(f, holder, as_of) for f in (PERSON, NAME, ID_NUMBER, SERVICE, UNIT, CONTRACT)}
+    return {
+        f: record.at(f, holder, as_of) for f in (PERSON, NAME, ID_NUMBER, SERVICE, UNIT, CONTRACT)
+    }
 
 
 def test_what_a_row_says_is_what_is_recorded(bureau):
