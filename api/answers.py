@@ -13,12 +13,12 @@ from typing import Any
 
 from api.entries import finding_dict, receipt_dict, to_bytes, type_dict
 from api.settings import Bureau
+from api.shapes import opened as _answer
 from api.shapes import people_in, plain
 from api.times import NOW, When, as_of, moment, months, period
 from domain.bitemporal import AsOf
 from domain.events import FACETS, REGISTRY, Entry
 from domain.ledger.requests import Receipt, Request
-from domain.ledger.vault import sealed_owners
 from domain.record import Finding
 from domain.refusals import (
     BadInput,
@@ -37,17 +37,11 @@ from projections import roster as _roster
 from projections.questions import lookup as _lookup
 from projections.questions import person as _person
 from projections.questions.law import Published, rules_of
-from replay import compare as _compare
 
 __all__ = ["NOW", "Answer", "When", "to_bytes"]
 
 Answer = dict[str, Any]
 MOST_ROWS = 1_000
-
-
-def _answer(bureau: Bureau, stated: Answer, data: Any) -> Answer:
-    bureau.ledger.vault.hold(sealed_owners(data))
-    return {"as_of": stated, "data": bureau.ledger.vault.reveal(data)}
 
 
 def record(bureau: Bureau, person: str, when: When = NOW) -> Answer:
@@ -208,28 +202,6 @@ def findings(
         for entry, found, legible in _findings.of_subjects(bureau.ledger, tags, pair.recorded)
     ]  # fmt: skip
     return _answer(bureau, stated, {"person": person, "unit": unit, "entries": rows})
-
-
-def compare(bureau: Bureau, person: str, before: When, after: When) -> Answer:
-    """Where two pairs differ about a person, facet by facet, and the entries that made it so.
-
-    `as_of` is the second pair, `data.before` the first. Raises UnknownSubject.
-    """
-    first, first_stated = as_of(bureau, before)
-    second, stated = as_of(bureau, after)
-    _require_known(bureau, person, max(first, second, key=lambda pair: pair.recorded))
-    rows = [
-        {
-            "facet": one.facet, "zh": FACETS[one.facet].zh, "en": FACETS[one.facet].en,
-            "slot": one.slot or None,
-            "before": [_person.told(f) for f in one.before],
-            "after": [_person.told(f) for f in one.after],
-            "entries": one.entries,
-        }
-        for one in _compare.person(bureau.records, person, first, second)
-    ]  # fmt: skip
-    data = {"person": person, "before": first_stated, "differences": rows}
-    return _answer(bureau, stated, data)
 
 
 def preview(bureau: Bureau, request: Request) -> Answer:

@@ -20,7 +20,7 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
-from api import answers, feed, problems, queries
+from api import answers, feed, problems, queries, queries_axes
 from api.documents import openapi
 from api.edge import Edge, Metrics
 from api.entries import request_of, to_bytes
@@ -68,6 +68,7 @@ def create_app(bureau: Bureau) -> FastAPI:
     app.exception_handler(RequestValidationError)(problems.of_parameters)
     app.exception_handler(HTTPException)(problems.of_http)
     app.include_router(queries.router)
+    app.include_router(queries_axes.router)
     app.include_router(feed.router)
     _add_entering(app)
     _add_health(app)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from api import cli_chain, cli_entering, cli_import, cli_ledger, cli_overview, cli_person
+from api import cli_axes, cli_chain, cli_entering, cli_import, cli_ledger, cli_overview, cli_person
 from api.cli_frame import Frame, Lang, run
 
 app = typer.Typer(
@@ -57,13 +57,14 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
         cli_overview.due,
         cli_overview.findings,
     ],
+    "两个时间 / Both times": [cli_axes.beliefs, cli_axes.rectangles, cli_axes.explain],
     "核验 / Proving": [cli_ledger.bench],
 }
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.command("import", rich_help_panel="登记 / Entering")(cli_import.import_)
-cli_ledger.replay.command()(cli_person.compare)
+cli_ledger.replay.command()(cli_axes.compare)
 app.add_typer(cli_ledger.replay, name="replay", rich_help_panel="核验 / Proving")
 
 

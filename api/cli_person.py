@@ -1,6 +1,6 @@
-"""Questions about one person: the record, the history, what two moments differ in, the pay.
+"""Questions about one person: who it is, the record, the history, the pay.
 
-Owns `find`, `record`, `history`, `compare` and `pay`. Invariant: an entry that no longer stands is
+Owns `find`, `record`, `history` and `pay`. Invariant: an entry that no longer stands is
 shown, and shown as such.
 """
 
@@ -84,37 +84,6 @@ def history(
 
     when = answers.When(effective, recorded)
     ask(context, lambda bureau: answers.history(bureau, person, when), _draw_history, as_json=json)
-
-
-def compare(
-    context: typer.Context,
-    person: PersonArg,
-    *,
-    effective: Effective = None,
-    recorded: Recorded = None,
-    before_effective: Annotated[
-        str | None,
-        typer.Option(
-            "--before-effective", metavar="DATE", help="前者的生效时点 / the first pair's day"
-        ),
-    ] = None,
-    before_recorded: Annotated[
-        str | None,
-        typer.Option("--before-recorded", metavar="POS|DATE", help="前者的认知时点 / its position"),
-    ] = None,
-    json: Json = False,
-) -> None:
-    """两个时点之间有何不同,由哪些登记造成 / What two moments differ in, and why."""
-    from api import answers
-
-    before = answers.When(before_effective or effective, before_recorded or recorded)
-    after = answers.When(effective, recorded)
-    ask(
-        context,
-        lambda bureau: answers.compare(bureau, person, before, after),
-        _draw_compare,
-        as_json=json,
-    )
 
 
 def pay(
@@ -284,36 +253,6 @@ def _content(entry: Mapping[str, Any], lang: str) -> str:
     if entry["reason"]:
         said += "\n" + pick((f"理由:{entry['reason']}", f"because: {entry['reason']}"), lang)
     return said.strip()
-
-
-def _draw_compare(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
-    before = data["before"]
-    zh = f"与 生效 {before['effective']}、认知位置 {before['recorded']} 相比"
-    en = f"Compared with effective {before['effective']}, recorded {before['recorded']}"
-    columns = [
-        Column(("事项", "facet")),
-        Column(("前", "before")),
-        Column(("后", "after")),
-        Column(("造成差异的登记", "made by entries")),
-    ]
-    rows = [
-        (
-            _slotted(pick((d["zh"], d["en"]), lang), d),
-            _facts(d["before"], lang),
-            _facts(d["after"], lang),
-            " ".join(map(str, d["entries"])),
-        )
-        for d in data["differences"]
-    ]
-    yield table((zh, en), columns, rows, lang)
-    if not rows:
-        yield Text(pick(("没有不同。", "No difference."), lang))
-
-
-def _facts(facts: Sequence[Mapping[str, Any]], lang: str) -> str:
-    if not facts:
-        return pick(NOT_RECORDED, lang)
-    return "\n".join(f"{_said(f, lang)} {period(f['since'], f['last_day'], lang)}" for f in facts)
 
 
 def _draw_pay(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:

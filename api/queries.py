@@ -230,21 +230,6 @@ def findings(
     return answered(request, answers.findings(bureau, when, person=person, unit=unit))
 
 
-@router.get("/compare", tags=["people"])
-def compare(
-    request: Request,
-    *,
-    bureau: TheBureau,
-    when: TheWhen,
-    person: Annotated[Id, Query()],
-    from_effective: str | None = None,
-    from_recorded: str | None = None,
-) -> Response:
-    """Where two as-of pairs differ about a person, and the entries that made it so 对比."""
-    before = When(from_effective or when.effective, from_recorded or when.recorded)
-    return answered(request, answers.compare(bureau, person, before, when))
-
-
 @router.get("/journal", tags=["entries"])
 def journal(
     request: Request,

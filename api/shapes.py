@@ -1,17 +1,25 @@
 """What questions answer with, as plain objects.
 
-Owns the turn from named tuples to objects. Invariant: a half-open end is given its last day too
-(至…止), and an open one is None.
+Owns the turn from named tuples to objects, and the opening of private values. Invariant: a
+half-open end is given its last day too (至…止), and an open one is None.
 """
 
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
+from api.settings import Bureau
 from domain.bitemporal import OPEN, last_day
+from domain.ledger.vault import sealed_owners
 
 _REPEATING = {"who", "named"}
 """Properties that only say again what the fields say."""
+
+
+def opened(bureau: Bureau, stated: dict[str, Any], data: Any) -> dict[str, Any]:
+    """The answer with its pair, its private values open."""
+    bureau.ledger.vault.hold(sealed_owners(data))
+    return {"as_of": stated, "data": bureau.ledger.vault.reveal(data)}
 
 
 def plain(value: Any) -> Any:

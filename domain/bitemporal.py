@@ -150,3 +150,68 @@ def segments(facts: Iterable[Fact], recorded: int, start: date, end: date) -> li
         else:
             found.append(Segment(day, following, answer))
     return found
+
+
+class Stretch(NamedTuple):
+    """A stretch of positions [start, end) over which the same versions answered for one day."""
+
+    start: int
+    end: int
+    facts: list[Fact]
+
+
+def stretches(
+    facts: Iterable[Fact], day: date, recorded: int, *, many: bool = False
+) -> list[Stretch]:
+    """What answered for one day at each position of [0, recorded], as few stretches as can be.
+
+    A stretch without facts was not recorded. `many`: the answer is a set.
+    """
+    of_day = [f for f in facts if f.effective <= day < f.until and f.known_from <= recorded]
+    changes = {p for f in of_day for p in (f.known_from, f.known_to) if p <= recorded}
+    found: list[Stretch] = []
+    for start, end in pairwise(sorted({0, recorded + 1} | changes)):
+        if many:
+            answer = in_force(of_day, AsOf(day, start))
+        else:
+            best = resolve(of_day, AsOf(day, start))
+            answer = [] if best is None else [best]
+        if found and found[-1].facts == answer:
+            found[-1] = found[-1]._replace(end=end)
+        else:
+            found.append(Stretch(start, end, answer))
+    return found
+
+
+class Rectangle(NamedTuple):
+    """Days [start, end) and positions [known_from, known_to) over which one fact answered."""
+
+    start: date
+    end: date
+    known_from: int
+    known_to: int
+    fact: Fact
+
+
+def rectangles(facts: Iterable[Fact], recorded: int) -> list[Rectangle]:
+    """Both axes of a single-valued facet up to a position, in order of knowledge and day.
+
+    No two overlap; what none covers was not recorded. `known_to` is FOREVER where one still stands.
+    """
+    held = [f for f in facts if f.known_from <= recorded]
+    first = min((f.effective for f in held), default=OPEN)
+    changes = {p for f in held for p in (f.known_from, f.known_to) if p <= recorded}
+    standing: dict[tuple[date, date, int, int], Rectangle] = {}
+    found: list[Rectangle] = []
+    for position in sorted(changes):
+        now = {
+            (part.start, part.end, part.fact.root, part.fact.known_from): part.fact
+            for part in segments(held, position, first, OPEN)
+            if part.fact is not None
+        }
+        gone = [key for key in standing if key not in now]
+        found += [standing.pop(key)._replace(known_to=position) for key in gone]
+        for key, fact in now.items():
+            if key not in standing:
+                standing[key] = Rectangle(key[0], key[1], position, FOREVER, fact)
+    return sorted([*found, *standing.values()], key=lambda r: (r.known_from, r.start))

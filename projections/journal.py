@@ -18,6 +18,11 @@ _PLAIN = (
     "request_id",
 )  # fmt: skip
 
+_CITED = (
+    "position", "type", "zh", "en", "effective", "recorded_at", "lag_days", "mood", "actor",
+    "reason", "document",
+)  # fmt: skip
+
 
 class Search(NamedTuple):
     """Which entries: of one of the types, with every tag, recorded in (after, until]; `late` is
@@ -81,6 +86,15 @@ def shown(entry: Entry) -> dict[str, Any]:
         "actor_standing": envelope.get("standing"),
         **{name: envelope.get(name) for name in _PLAIN},
     }
+
+
+def cited(ledger: Ledger, positions: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Who entered what, when and why, by position: enough to name entries in another answer."""
+    found = {}
+    for position in sorted(set(positions)):
+        one = shown(next(ledger.entries(after=position - 1, until=position)))
+        found[position] = {name: one[name] for name in _CITED}
+    return found
 
 
 class Standing(NamedTuple):

@@ -1,4 +1,4 @@
-"""Two as-of pairs of one subject, side by side, with the entries that made each difference.
+"""Two as-of pairs of a subject or roster, side by side, with the entries that made the difference.
 
 Owns the comparison of answers. Invariant: it reads facts only; a strand on which both pairs agree
 is not named.
@@ -7,9 +7,15 @@ is not named.
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from domain.acts.people import HOST, SERVICE, UNIT
+from domain.acts.units import UNIT_PARENT
 from domain.bitemporal import AsOf, Fact, in_force, resolve
 from domain.events import FACETS
+from domain.refusals import UnknownSubject
 from projections.records import Records
+from projections.roster import Line, roster, tree
+
+_PLACING = {SERVICE.name, UNIT.name, HOST.name}
 
 
 class Difference(NamedTuple):
@@ -42,6 +48,65 @@ def subject(records: Records, subject: str, before: AsOf, after: AsOf) -> list[D
 
 def person(records: Records, person: str, before: AsOf, after: AsOf) -> list[Difference]:
     return subject(records, f"person:{person}", before, after)
+
+
+class Moved(NamedTuple):
+    """Someone who is on a roster at one pair only, and the entries that made it so."""
+
+    line: Line
+    entries: list[int]
+
+
+def rosters(
+    records: Records, unit: str, before: AsOf, after: AsOf
+) -> tuple[list[Moved], list[Moved]]:
+    """Who is on the roster of a unit and those below it at the second pair only, and at the first
+    only. At a pair that knows no such unit its roster is empty.
+
+    Where nothing of the person changed, the entries are those that moved a unit above them.
+    """
+    was, now = (_lines(records, unit, pair) for pair in (before, after))
+    trees = [tree(records, pair).parents for pair in (before, after)]
+    moves = {
+        one: _of_facets(subject(records, f"unit:{one}", before, after), {UNIT_PARENT.name})
+        for one in trees[0].keys() | trees[1].keys()
+        if trees[0].get(one) != trees[1].get(one)
+    }
+
+    def moved(lines: dict[str, Line], others: dict[str, Line]) -> list[Moved]:
+        found = []
+        for one in lines.values():
+            if one.person not in others:
+                own = _of_facets(person(records, one.person, before, after), _PLACING)
+                found.append(Moved(one, own or _above(one, trees, moves)))
+        return found
+
+    return moved(now, was), moved(was, now)
+
+
+def _lines(records: Records, unit: str, as_of: AsOf) -> dict[str, Line]:
+    try:
+        return {line.person: line for line in roster(records, as_of, unit)}
+    except UnknownSubject:
+        return {}
+
+
+def _of_facets(differences: Iterable[Difference], facets: set[str]) -> list[int]:
+    return sorted({p for d in differences if d.facet in facets for p in d.entries})
+
+
+def _above(line: Line, trees: list[dict[str, str]], moves: dict[str, list[int]]) -> list[int]:
+    found: set[int] = set()
+    for parents in trees:
+        seen: set[str] = set()
+        waiting = [unit for unit in (line.unit, line.host) if unit is not None]
+        while waiting:
+            unit = waiting.pop()
+            if unit not in seen:
+                seen.add(unit)
+                found.update(moves.get(unit, ()))
+                waiting += [parents[unit]] if unit in parents else []
+    return sorted(found)
 
 
 def _answer(facet: str, facts: Iterable[Fact], as_of: AsOf) -> list[Fact]:

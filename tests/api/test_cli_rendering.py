@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from api.cli_axes import picture
 from api.cli_chain_drawn import words_of
 from api.cli_entering import example
 from api.entries import request_of, type_dict
@@ -88,6 +89,37 @@ def test_every_answer_states_its_two_times_and_its_position() -> None:
     assert footing(PAIR, "zh").plain == (
         "生效 2023-06-30 · 认知 位置 7(2023-07-01 09:02:03) · 折叠版本 1"
     )
+
+
+def believed(
+    grade: str, start: str, end: str | None, since: int, to: int | None
+) -> dict[str, object]:
+    return {"value": {"grade": grade}, "start": start, "end": end, "known_from": since,
+            "known_to": to}  # fmt: skip
+
+
+def test_the_picture_has_days_across_and_positions_down() -> None:
+    parts = [
+        believed("g1", "2021-01-01", None, 3, 7),
+        believed("g1", "2021-01-01", "2022-01-01", 7, None),
+        believed("g2", "2022-01-01", None, 7, 9),
+    ]
+
+    assert [line.plain.rstrip() for line in picture(parts, "zh")] == [
+        "         2021-01-01            2022-01-01",
+        "       3 │g1                   ──────────────────────",
+        "       7 │g1                   │g2",
+        "       9 ┊                     ·",
+        "",
+    ]
+
+
+def test_a_picture_too_broad_for_the_line_is_not_drawn() -> None:
+    days = [f"20{n}-01-01" for n in range(10, 20)]
+    parts = [believed("g1", day, None, 1, None) for day in days]
+
+    assert [max(len(line.plain) for line in picture(parts[:n], "zh")) for n in (1, 8)] == [31, 97]
+    assert list(picture(parts, "zh")) == []
 
 
 def holder(officer: str) -> dict[str, object]:

@@ -1,0 +1,109 @@
+"""The answers that go along both axes: beliefs, rectangles, explanations, comparisons.
+
+Owns their shapes, beside those of `answers`. Invariant: the same pair gives the same bytes for
+ever, but for erased values.
+
+A subject is written `kind:id`; an id alone is a person's.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from api.answers import Answer
+from api.settings import Bureau
+from api.shapes import opened
+from api.times import NOW, When, as_of
+from domain.bitemporal import AsOf
+from domain.events import FACETS
+from domain.refusals import BadInput, UnknownSubject
+from projections.questions import beliefs as _beliefs
+from projections.questions import explain as _explain
+from projections.questions import person as _person
+from projections.questions import rectangles as _rectangles
+from replay import compare as _compare
+
+_SUBJECT = re.compile(r"(?:[a-z][a-z-]{0,31}:)?[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
+
+
+def subject_of(said: str) -> str:
+    """`kind:id` of a subject as written. Raises BadInput, UnknownSubject."""
+    if not _SUBJECT.fullmatch(said):
+        raise BadInput("a subject is written kind:id", field="subject", zh="对象写作 种类:标识")
+    subject = said if ":" in said else f"person:{said}"
+    if subject.partition(":")[0] not in {facet.of for facet in FACETS.values()}:
+        raise UnknownSubject(field="subject")
+    return subject
+
+
+def beliefs(bureau: Bureau, subject: str, when: When = NOW, facet: str | None = None) -> Answer:
+    """What each position up to `when.recorded` said of the day `when.effective`, and which entry
+    changed it; of one facet or all. Raises BadInput, UnknownSubject.
+    """
+    pair, stated = as_of(bureau, when)
+    about = subject_of(subject)
+    found = _beliefs.beliefs(bureau.records, bureau.ledger, about, facet, pair)
+    return opened(bureau, stated, {"subject": about, "day": pair.effective, "beliefs": found})
+
+
+def rectangles(bureau: Bureau, subject: str, when: When = NOW, facet: str | None = None) -> Answer:
+    """Both axes of the single-valued facets of a subject, up to `when.recorded`.
+
+    Raises BadInput, UnknownSubject.
+    """
+    pair, stated = as_of(bureau, when)
+    about = subject_of(subject)
+    found = _rectangles.rectangles(bureau.records, bureau.ledger, about, facet, pair)
+    return opened(bureau, stated, {"subject": about, "facets": found})
+
+
+def explain(bureau: Bureau, subject: str, facet: str, when: When = NOW) -> Answer:
+    """The entries that an answer rests on: without one of them it would be another.
+
+    Raises BadInput, UnknownSubject.
+    """
+    pair, stated = as_of(bureau, when)
+    about = subject_of(subject)
+    found = _explain.explain(bureau.ledger, about, facet, pair)
+    return opened(bureau, stated, {"subject": about, **found})
+
+
+def compare(bureau: Bureau, subject: str, before: When, after: When) -> Answer:
+    """Where two pairs differ about a person or a unit, facet by facet, and the entries that made
+    it so; of a unit also who came onto its roster (with those below it) and who went off it.
+
+    `as_of` is the second pair, `data.before` the first. Raises BadInput, UnknownSubject.
+    """
+    first, first_stated = as_of(bureau, before)
+    second, stated = as_of(bureau, after)
+    about = subject_of(subject)
+    kind, _, id_ = about.partition(":")
+    last = max(first.recorded, second.recorded)
+    if not any(fact.known_from <= last for fact in bureau.records.of(about)):
+        raise UnknownSubject(field=kind)
+    found = _compare.subject(bureau.records, about, first, second)
+    data: Answer = {kind: id_, "before": first_stated, "differences": _differences(found)}
+    if kind == "unit":
+        data["roster"] = _moves(bureau, id_, first, second)
+    return opened(bureau, stated, data)
+
+
+def _differences(found: Sequence[_compare.Difference]) -> list[Answer]:
+    return [
+        {
+            "facet": one.facet, "zh": FACETS[one.facet].zh, "en": FACETS[one.facet].en,
+            "slot": one.slot or None,
+            "before": [_person.told(f) for f in one.before],
+            "after": [_person.told(f) for f in one.after],
+            "entries": one.entries,
+        }
+        for one in found
+    ]  # fmt: skip
+
+
+def _moves(bureau: Bureau, unit: str, first: AsOf, second: AsOf) -> dict[str, Any]:
+    came, went = _compare.rosters(bureau.records, unit, first, second)
+    return {
+        name: [{**one.line._asdict(), "entries": one.entries} for one in moved]
+        for name, moved in (("came", came), ("went", went))
+    }

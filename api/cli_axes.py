@@ -1,0 +1,316 @@
+"""Questions along both axes: what was said of a day, both times at once, what an answer rests on.
+
+Owns `beliefs`, `rectangles`, `explain` and `compare`. Invariant: a picture is drawn only where it
+fits the line; what it shows stands in the table beside it too.
+"""
+
+# ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.cells import set_cell_size
+from rich.console import RenderableType
+from rich.text import Text
+
+from api.cli_frame import WIDEST, Effective, Json, Lang, Recorded, ask
+from api.cli_words import NAMES, NONE, NOT_RECORDED, Words
+from api.rendering import Column, coded, content, instant, period, pick, plain, table
+
+SubjectArg = Annotated[
+    str, typer.Argument(metavar="SUBJECT", help="人员标识,或 unit:单位标识 / person's id, unit:…")
+]
+FacetOption = Annotated[
+    str | None, typer.Option("--facet", metavar="FACET", help="只看这一事项 / only this facet")
+]
+
+_ENTRY = (
+    Column(("登记时间", "recorded"), folds=False),
+    Column(("事项", "event"), least=8),
+    Column(("经办", "by")),
+    Column(("理由", "reason")),
+)
+
+
+def beliefs(
+    context: typer.Context,
+    subject: SubjectArg,
+    *,
+    facet: FacetOption = None,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    json: Json = False,
+) -> None:
+    """对某日的说法何时改变、由哪条登记改变 / What we said of a day, and when that changed."""
+    from api import answers_axes, times
+
+    when = times.When(effective, recorded)
+    ask(
+        context,
+        lambda bureau: answers_axes.beliefs(bureau, subject, when, facet),
+        _draw_beliefs,
+        as_json=json,
+    )
+
+
+def rectangles(
+    context: typer.Context,
+    subject: SubjectArg,
+    *,
+    facet: FacetOption = None,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    json: Json = False,
+) -> None:
+    """两个时间轴上的全貌:横为日期,纵为登记位置 / Both times: days across, positions down."""
+    from api import answers_axes, times
+
+    when = times.When(effective, recorded)
+    ask(
+        context,
+        lambda bureau: answers_axes.rectangles(bureau, subject, when, facet),
+        _draw_rectangles,
+        as_json=json,
+    )
+
+
+def explain(
+    context: typer.Context,
+    subject: SubjectArg,
+    facet: Annotated[str, typer.Argument(metavar="FACET", help="事项,如 grade / facet")],
+    *,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    json: Json = False,
+) -> None:
+    """答案依据哪些登记:缺一则答案不同 / The entries an answer rests on."""
+    from api import answers_axes, times
+
+    when = times.When(effective, recorded)
+    ask(
+        context,
+        lambda bureau: answers_axes.explain(bureau, subject, facet, when),
+        _draw_explained,
+        as_json=json,
+    )
+
+
+def compare(
+    context: typer.Context,
+    subject: SubjectArg,
+    *,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    before_effective: Annotated[
+        str | None,
+        typer.Option(
+            "--before-effective", metavar="DATE", help="前者的生效时点 / the first pair's day"
+        ),
+    ] = None,
+    before_recorded: Annotated[
+        str | None,
+        typer.Option("--before-recorded", metavar="POS|DATE", help="前者的认知时点 / its position"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """两个时点之间有何不同,由哪些登记造成 / What two moments differ in, and why."""
+    from api import answers_axes, times
+
+    before = times.When(before_effective or effective, before_recorded or recorded)
+    after = times.When(effective, recorded)
+    ask(
+        context,
+        lambda bureau: answers_axes.compare(bureau, subject, before, after),
+        _draw_compare,
+        as_json=json,
+    )
+
+
+def _strand(one: Mapping[str, Any], lang: str) -> str:
+    name = pick((one["zh"], one["en"]), lang)
+    return f"{name}({one['slot']})" if one.get("slot") else name
+
+
+def _value(value: Any, lang: str) -> str:
+    if value is None:
+        return pick(NONE, lang)
+    if isinstance(value, Mapping):
+        value = {k: v for k, v in value.items() if k != "person"} or value
+    return content(value, lang)
+
+
+def _facts(facts: Sequence[Mapping[str, Any]], lang: str) -> str:
+    if not facts:
+        return pick(NOT_RECORDED, lang)
+    return "\n".join(
+        f"{_value(f['value'], lang)} {period(f['since'], f['last_day'], lang)}" for f in facts
+    )
+
+
+def _entry(cited: Mapping[str, Any] | None, lang: str) -> tuple[str, str, str, str]:
+    """When, what, by whom and why, for the columns of `_ENTRY`."""
+    if cited is None:
+        return ("—", "—", "—", "—")
+    actor = cited["actor"] or {}
+    return (
+        instant(cited["recorded_at"])[:16],
+        pick((cited["zh"], cited["en"]), lang),
+        plain(str(actor.get("subject") or "—")),
+        plain(str(cited["reason"] or "—")),
+    )
+
+
+def _draw_beliefs(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    columns = [
+        Column(("自位置", "from pos."), right=True, folds=False),
+        Column(("说法", "said"), least=16),
+        *_ENTRY,
+    ]
+    for strand in data["beliefs"]:
+        name, day = _strand(strand, lang), data["day"]
+        title = (f"{name}:关于 {day} 的说法", f"{name}: what was said of {day}")
+        rows = [
+            (one["from"], _facts(one["facts"], lang), *_entry(one["opened_by"], lang))
+            for one in strand["stretches"]
+        ]
+        yield table(title, columns, rows, lang)
+
+
+def _draw_rectangles(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    columns = [
+        Column(("内容", "value"), least=12),
+        Column(("期间", "days"), folds=False),
+        Column(("自位置", "from"), right=True, folds=False),
+        Column(("由登记", "opened by"), least=8),
+        Column(("至位置", "to"), right=True, folds=False),
+        Column(("由登记", "closed by"), least=8),
+    ]
+    for strand in data["facets"]:
+        parts = strand["rectangles"]
+        rows = [
+            (
+                _value(one["value"], lang),
+                period(one["start"], one["last_day"], lang),
+                one["known_from"],
+                _entry(one["opened_by"], lang)[1],
+                one["known_to"] or "",
+                _entry(one["closed_by"], lang)[1],
+            )
+            for one in parts
+        ]
+        name = _strand(strand, lang)
+        yield table((name, name), columns, rows, lang)
+        if len({one["known_from"] for one in parts}) > 1:
+            yield from picture(parts, lang)
+
+
+_EDGE, _NARROWEST, _BROADEST = 9, 11, 22
+
+
+def picture(parts: Sequence[Mapping[str, Any]], lang: str) -> Iterator[Text]:
+    """Days across (not to scale), positions down; nothing where it would not fit the line.
+
+    A rectangle shows its value at its upper left corner, ─ to the right and ┊ below it; · is not
+    recorded.
+    """
+    days = sorted({day for one in parts for day in (one["start"], one["end"]) if day})
+    last = parts and any(one["end"] is None for one in parts)
+    starts = days if last else days[:-1]
+    positions = sorted({p for one in parts for p in (one["known_from"], one["known_to"]) if p})
+    width = min(_BROADEST, (WIDEST - _EDGE) // max(len(starts), 1))
+    if width < _NARROWEST:
+        return
+    yield Text(" " * _EDGE + "".join(day.ljust(width) for day in starts), style="dim")
+    for position in positions:
+        line = f"{position:>{_EDGE - 1}} "
+        for day in starts:
+            line += set_cell_size(_cell(parts, day, position, width, lang), width)
+        yield Text(line)
+    yield Text("")
+
+
+def _cell(
+    parts: Sequence[Mapping[str, Any]], day: str, position: int, width: int, lang: str
+) -> str:
+    for one in parts:
+        if not one["start"] <= day < (one["end"] or "~"):
+            continue
+        if one["known_from"] <= position and (one["known_to"] or position + 1) > position:
+            if day != one["start"]:
+                return "─" * width
+            if position != one["known_from"]:
+                return "┊"
+            said = " ".join(_value(one["value"], lang).split())
+            return "│" + set_cell_size(said, width - 2).rstrip()
+    return "·"
+
+
+_PARTS: dict[str, Words] = {
+    "root": ("首次登记", "first entry"),
+    "content": ("给出内容", "gives the content"),
+    "ending": ("使其终止", "ends it"),
+    "bearing": ("无之则另有答案", "without it another answers"),
+}
+
+
+def _draw_explained(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    zh = f"{data['zh']}:{_facts(data['facts'], 'zh')}"
+    en = f"{data['en']}: {_facts(data['facts'], 'en')}"
+    columns = [
+        Column(("登记", "entry"), right=True, folds=False),
+        Column(("作用", "part")),
+        Column(("生效日", "effective"), folds=False),
+        *_ENTRY,
+    ]
+    rows = [
+        (one["position"], pick(_PARTS[one["part"]], lang), one["effective"], *_entry(one, lang))
+        for one in data["entries"]
+    ]
+    yield table((zh, en), columns, rows, lang)
+
+
+def _draw_compare(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    before = data["before"]
+    zh = f"与 生效 {before['effective']}、认知位置 {before['recorded']} 相比"
+    en = f"Compared with effective {before['effective']}, recorded {before['recorded']}"
+    columns = [
+        Column(("事项", "facet")),
+        Column(("前", "before")),
+        Column(("后", "after")),
+        Column(("造成差异的登记", "made by entries")),
+    ]
+    rows = [
+        (
+            _strand(one, lang),
+            _facts(one["before"], lang),
+            _facts(one["after"], lang),
+            _positions(one),
+        )
+        for one in data["differences"]
+    ]
+    yield table((zh, en), columns, rows, lang)
+    moves = data.get("roster", {"came": [], "went": []})
+    if not rows and not moves["came"] and not moves["went"]:
+        yield Text(pick(("没有不同。", "No difference."), lang))
+    for name, words in (("came", ("增加", "Came")), ("went", ("减少", "Went"))):
+        if moves[name]:
+            yield _draw_moved(words, moves[name], lang)
+
+
+def _draw_moved(words: Words, moved: Sequence[Mapping[str, Any]], lang: str) -> RenderableType:
+    fields = ("person", "name", "grade", "unit", "host")
+    columns = [*(Column(NAMES[field]) for field in fields), Column(("登记", "entries"))]
+    rows = [
+        (*(_blank(field, one[field], lang) for field in fields), _positions(one)) for one in moved
+    ]
+    title = (f"{words[0]} {len(moved)} 人", f"{words[1]}: {len(moved)}")
+    return table(title, columns, rows, lang)
+
+
+def _blank(field: str, value: Any, lang: str) -> str:
+    return "—" if value is None else coded(field, value, lang)
+
+
+def _positions(one: Mapping[str, Any]) -> str:
+    return " ".join(map(str, one["entries"])) or "—"

@@ -1,0 +1,52 @@
+"""Both axes at once: which fact answered over which days, believed over which positions.
+
+Owns no table. Invariant: a day and a position fall into at most one rectangle of a strand, and its
+fact is the one that the resolution rule gives for that pair.
+"""
+
+from typing import Any
+
+from domain.bitemporal import FOREVER, OPEN, AsOf, last_day
+from domain.bitemporal import rectangles as _rectangles
+from domain.ledger import Ledger
+from projections.journal import cited
+from projections.questions.beliefs import strands
+from projections.records import Records
+
+
+def rectangles(
+    records: Records, ledger: Ledger, subject: str, facet: str | None, as_of: AsOf
+) -> list[dict[str, Any]]:
+    """Per single-valued facet and slot its rectangles, each with the entries that opened and
+    closed it; `known_to` is None where one is still believed. Raises BadInput, UnknownSubject.
+    """
+    found = {
+        strand: _rectangles(facts, as_of.recorded)
+        for strand, facts in strands(records, subject, facet, as_of.recorded).items()
+        if not strand[0].many
+    }
+    edges = {p for parts in found.values() for r in parts for p in (r.known_from, r.known_to)}
+    entries = cited(ledger, edges - {FOREVER})
+    return [
+        {
+            "facet": kept.name,
+            "zh": kept.zh,
+            "en": kept.en,
+            "slot": slot or None,
+            "rectangles": [
+                {
+                    "start": one.start,
+                    "end": None if one.end == OPEN else one.end,
+                    "last_day": last_day(one.end),
+                    "known_from": one.known_from,
+                    "known_to": None if one.known_to == FOREVER else one.known_to,
+                    "value": one.fact.value,
+                    "entry": one.fact.entry,
+                    "opened_by": entries[one.known_from],
+                    "closed_by": entries.get(one.known_to),
+                }
+                for one in parts
+            ],
+        }
+        for (kept, slot), parts in found.items()
+    ]

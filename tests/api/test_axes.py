@@ -1,0 +1,165 @@
+"""Questions along both axes over HTTP."""
+
+import pytest
+
+from api.answers import to_bytes
+from api.answers_axes import beliefs, compare, explain, rectangles
+from api.times import When
+from tests.api.conftest import Office, hired, person, transferred, unit
+
+
+def test_a_corrected_day_tells_who_changed_what_was_said_of_it(office: Office) -> None:
+    office.entered(person("x-said"), hired("x-said"), mood="attested")
+    moved = office.entered(transferred("x-said", "2022-05-01"))
+    mended = office.entered(
+        {**transferred("x-said", "2022-06-01"), "supersedes": moved, "reason": "日期误"}
+    )
+
+    answer = office.get("/v1/beliefs", subject="person:x-said", facet="unit",
+                        effective="2022-05-15")  # fmt: skip
+
+    (strand,) = answer["data"]["beliefs"]
+    told = [(s["from"], [f["value"]["unit"] for f in s["facts"]]) for s in strand["stretches"]]
+    assert told == [(0, []), (moved - 1, ["north"]), (moved, ["south"]), (mended, ["north"])]
+    last = strand["stretches"][-1]["opened_by"]
+    assert (last["reason"], last["actor"]["subject"]) == ("日期误", "api")
+    assert answer["as_of"]["effective"] == answer["data"]["day"] == "2022-05-15"
+
+
+def test_rectangles_name_what_opened_and_closed_them(office: Office) -> None:
+    at = office.entered(person("x-both"), hired("x-both"), mood="attested")
+    moved = office.entered(transferred("x-both", "2022-05-01"))
+
+    data = office.get("/v1/rectangles", subject="person:x-both", facet="unit")["data"]
+
+    (strand,) = data["facets"]
+    assert [
+        (r["value"]["unit"], r["start"], r["last_day"], r["known_from"], r["known_to"])
+        for r in strand["rectangles"]
+    ] == [
+        ("north", "2022-03-01", None, at, moved),
+        ("north", "2022-03-01", "2022-04-30", moved, None),
+        ("south", "2022-05-01", None, moved, None),
+    ]
+    closing = strand["rectangles"][0]["closed_by"]
+    assert (closing["position"], closing["type"]) == (moved, "AuxiliaryTransferred")
+
+
+def test_an_answer_is_explained_by_the_entries_it_rests_on(office: Office) -> None:
+    at = office.entered(person("x-why"), hired("x-why"), mood="attested")
+    moved = office.entered(transferred("x-why", "2022-05-01"))
+    gone = office.entered({"type": "FactAnnulled", "annuls": moved})
+
+    data = office.get("/v1/explain", subject="person:x-why", facet="unit",
+                      effective="2022-05-15")["data"]  # fmt: skip
+
+    assert [f["value"]["unit"] for f in data["facts"]] == ["north"]
+    assert [(e["position"], e["part"]) for e in data["entries"]] == [
+        (at, "content"), (gone, "bearing"),
+    ]  # fmt: skip
+
+
+def test_a_unit_is_compared_with_who_came_and_who_went(office: Office) -> None:
+    office.entered(
+        unit("x-from", kind="station", parent="south"), unit("x-to", kind="station"),
+        person("x-goes", name="冯八"), hired("x-goes", at="x-from"),
+        person("x-chief"),
+        {"type": "OfficerAppointed", "effective": "2020-01-01", "person": "x-chief",
+         "unit": "x-to"},
+        mood="attested",
+    )  # fmt: skip
+    headed = office.entered(
+        {"type": "UnitHeadAppointed", "effective": "2022-05-01", "unit": "x-to",
+         "officer": "x-chief"}, mood="attested",
+    )  # fmt: skip
+    moved = office.entered(transferred("x-goes", "2022-05-01", to="x-to"))
+    pairs = {"from_effective": "2022-04-01", "effective": "2022-06-15"}
+
+    gained = office.get("/v1/compare", unit="x-to", **pairs)["data"]
+    lost = office.get("/v1/compare", unit="x-from", **pairs)["data"]["roster"]
+
+    assert [(d["facet"], d["entries"]) for d in gained["differences"]] == [
+        ("unit-head", [headed])
+    ]  # fmt: skip
+    (came,) = gained["roster"]["came"]
+    assert (came["person"], came["name"], moved in came["entries"]) == ("x-goes", "冯八", True)
+    assert [one["person"] for one in lost["went"]] == ["x-goes"]
+    assert (gained["roster"]["went"], lost["came"]) == ([], [])
+
+
+def test_a_unit_that_moves_brings_its_people_with_it(office: Office) -> None:
+    office.entered(
+        unit("x-moves", kind="station", parent="bureau"), unit("x-above", kind="bureau"),
+        person("x-along"), hired("x-along", at="x-moves"), mood="attested",
+    )  # fmt: skip
+    at = office.entered(
+        {"type": "UnitMoved", "effective": "2022-05-01", "unit": "x-moves", "parent": "x-above"},
+        mood="attested",
+    )  # fmt: skip
+
+    data = office.get("/v1/compare", unit="x-above", from_effective="2022-04-01",
+                      effective="2022-06-15")["data"]  # fmt: skip
+
+    (came,) = data["roster"]["came"]
+    assert (came["person"], at in came["entries"]) == ("x-along", True)
+
+
+def test_the_same_pair_gives_the_same_bytes_whatever_is_entered_later(office: Office) -> None:
+    at = office.entered(person("x-bytes", name="褚九"), hired("x-bytes"), mood="attested")
+    pinned = When("2022-06-15", str(at))
+
+    def answers() -> list[bytes]:
+        about = "person:x-bytes"
+        return [
+            to_bytes(answer)
+            for answer in (
+                beliefs(office.bureau, about, pinned),
+                rectangles(office.bureau, about, pinned),
+                explain(office.bureau, about, "unit", pinned),
+                compare(office.bureau, "unit:bureau", When("2022-01-01", str(at)), pinned),
+            )
+        ]
+
+    before = answers()
+    office.entered(transferred("x-bytes", "2022-04-01"))
+    office.entered({"type": "FactAnnulled", "annuls": at})
+
+    assert answers() == before
+
+
+def test_the_server_and_the_command_line_give_the_same_bytes(office: Office) -> None:
+    at = office.entered(person("x-same"), hired("x-same"), mood="attested")
+    pinned = {"effective": "2022-06-15", "recorded": str(at)}
+
+    answer = office.http.get("/v1/beliefs", params={"subject": "person:x-same", **pinned})
+
+    assert answer.content == to_bytes(beliefs(office.bureau, "x-same", When(**pinned)))
+    again = office.http.get(answer.headers["content-location"])
+    assert again.content == answer.content
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "field"),
+    [
+        ("/v1/beliefs", 422, "missing-field", "subject"),
+        ("/v1/beliefs?subject=nobody", 422, "bad-input", "subject"),
+        ("/v1/beliefs?subject=person:nobody", 404, "unknown-subject", "subject"),
+        ("/v1/beliefs?subject=thing:one", 404, "unknown-subject", "subject"),
+        ("/v1/rectangles?subject=person:nobody", 404, "unknown-subject", "subject"),
+        ("/v1/rectangles?subject=unit:north&facet=grade", 422, "bad-input", "facet"),
+        ("/v1/explain?subject=person:nobody&facet=grade", 404, "unknown-subject", "subject"),
+        ("/v1/explain?subject=unit:north&facet=nothing", 422, "bad-input", "facet"),
+        ("/v1/explain?subject=unit:north&facet=unit-name&recorded=0", 404, "unknown-subject",
+         "subject"),
+        ("/v1/compare", 422, "missing-field", "person"),
+        ("/v1/compare?unit=nowhere", 404, "unknown-subject", "unit"),
+        ("/v1/compare?unit=north&person=x", 422, "bad-input", "unit"),
+    ],
+)  # fmt: skip
+def test_an_impossible_question_is_refused(
+    office: Office, path: str, status: int, code: str, field: str
+) -> None:
+    answer = office.http.get(path)
+
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem.get("field")) == (status, code, field)
