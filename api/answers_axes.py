@@ -1,4 +1,4 @@
-"""The answers that go along both axes: beliefs, rectangles, explanations, comparisons.
+"""The answers that go along both axes: beliefs, rectangles, explanations, comparisons, retro.
 
 Owns their shapes, beside those of `answers`. Invariant: the same pair gives the same bytes for
 ever, but for erased values.
@@ -8,19 +8,23 @@ A subject is written `kind:id`; an id alone is a person's.
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from api.answers import Answer
 from api.settings import Bureau
-from api.shapes import opened
-from api.times import NOW, When, as_of
+from api.shapes import opened, people_in, plain
+from api.times import NOW, When, as_of, months
 from domain.bitemporal import AsOf
 from domain.events import FACETS
-from domain.refusals import BadInput, UnknownSubject
+from domain.refusals import BadInput, BeyondHead, MissingField, UnknownSubject
+from projections import roster as _roster
+from projections.journal import cited
 from projections.questions import beliefs as _beliefs
 from projections.questions import explain as _explain
 from projections.questions import person as _person
 from projections.questions import rectangles as _rectangles
+from projections.questions import retro as _retro
 from replay import compare as _compare
 
 _SUBJECT = re.compile(r"(?:[a-z][a-z-]{0,31}:)?[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
@@ -107,3 +111,68 @@ def _moves(bureau: Bureau, unit: str, first: AsOf, second: AsOf) -> dict[str, An
         name: [{**one.line._asdict(), "entries": one.entries} for one in moved]
         for name, moved in (("came", came), ("went", went))
     }
+
+
+def retro(
+    bureau: Bureau,
+    before: str | int | None,
+    when: When = NOW,
+    *,
+    first_month: str | None = None,
+    last_month: str | None = None,
+    everyone: bool = False,
+) -> Answer:
+    """Who is owed what, since when and because of which entries, and who stands elsewhere on the
+    roster of `when.effective`, now that `when.recorded` is known and not only `before`; in fen.
+
+    Months are YYYY-MM, both included: all up to that of `when.effective` where absent. `everyone`
+    reckons also the persons of whom nothing was entered between, which takes long: their pay can
+    be another where `law` is not empty; the first month must then be given.
+    Raises MissingField, ImpossibleDate, BadInput, BeyondHead.
+    """
+    pair, stated = as_of(bureau, when)
+    if before is None:
+        raise MissingField(field="from_recorded")
+    earlier, earlier_stated = as_of(bureau, When(pair.effective, before))
+    if earlier.recorded > pair.recorded:
+        raise BeyondHead(field="from_recorded")
+    if everyone and first_month is None:
+        raise MissingField(field="first_month")
+    start, end = months(first_month or _FIRST_MONTH, last_month, pair.effective)
+    span = _retro.Span(earlier.recorded, pair.recorded, pair.effective, start, end)
+    found = _retro.retro(bureau.records, bureau.ledger, span, everyone=everyone)
+    owed = [one.owed for one in found.owed]
+    data = {
+        "before": earlier_stated,
+        "day": pair.effective,
+        "first_month": f"{start:%Y-%m}" if first_month else None,
+        "last_month": f"{end - timedelta(days=1):%Y-%m}",
+        "everyone": everyone,
+        "law": found.law,
+        "reckoned": found.persons,
+        "to_pay": sum(fen for fen in owed if fen > 0),
+        "to_recover": sum(fen for fen in owed if fen < 0),
+        "owed": plain(found.owed),
+        "roster": [_placed(one) for one in found.roster],
+        "entries": list(cited(bureau.ledger, _cited(found)).values()),
+    }
+    names = _roster.names_of(bureau.records, sorted(set(people_in(data))), pair)
+    data["people"] = {person: {"name": name} for person, name in names.items()}
+    return opened(bureau, stated, data)
+
+
+_FIRST_MONTH = "1900-01"
+
+
+def _cited(found: _retro.Retro) -> set[int]:
+    owed = {p for one in found.owed for p in one.entries}
+    return owed | {p for one in found.roster for p in one.entries} | set(found.law)
+
+
+def _placed(one: _retro.Placed) -> Answer:
+    return {
+        "person": one.person, "facet": one.facet.name, "zh": one.facet.zh, "en": one.facet.en,
+        "before": [_person.told(one.before)] if one.before else [],
+        "after": [_person.told(one.after)] if one.after else [],
+        "entries": one.entries,
+    }  # fmt: skip

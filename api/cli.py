@@ -10,7 +10,16 @@ from typing import Annotated
 
 import typer
 
-from api import cli_axes, cli_chain, cli_entering, cli_import, cli_ledger, cli_overview, cli_person
+from api import (
+    cli_axes,
+    cli_chain,
+    cli_entering,
+    cli_import,
+    cli_ledger,
+    cli_overview,
+    cli_person,
+    cli_retro,
+)
 from api.cli_frame import Frame, Lang, run
 
 app = typer.Typer(
@@ -57,7 +66,12 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
         cli_overview.due,
         cli_overview.findings,
     ],
-    "两个时间 / Both times": [cli_axes.beliefs, cli_axes.rectangles, cli_axes.explain],
+    "两个时间 / Both times": [
+        cli_axes.beliefs,
+        cli_axes.rectangles,
+        cli_axes.explain,
+        cli_retro.retro,
+    ],
     "核验 / Proving": [cli_ledger.bench],
 }
 for panel, commands in COMMANDS.items():

@@ -140,7 +140,7 @@ def _value(value: Any, lang: str) -> str:
     return content(value, lang)
 
 
-def _facts(facts: Sequence[Mapping[str, Any]], lang: str) -> str:
+def draw_facts(facts: Sequence[Mapping[str, Any]], lang: str) -> str:
     if not facts:
         return pick(NOT_RECORDED, lang)
     return "\n".join(
@@ -171,7 +171,7 @@ def _draw_beliefs(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableTyp
         name, day = _strand(strand, lang), data["day"]
         title = (f"{name}:关于 {day} 的说法", f"{name}: what was said of {day}")
         rows = [
-            (one["from"], _facts(one["facts"], lang), *_entry(one["opened_by"], lang))
+            (one["from"], draw_facts(one["facts"], lang), *_entry(one["opened_by"], lang))
             for one in strand["stretches"]
         ]
         yield table(title, columns, rows, lang)
@@ -241,9 +241,18 @@ def _cell(
                 return "─" * width
             if position != one["known_from"]:
                 return "┊"
-            said = " ".join(_value(one["value"], lang).split())
+            said = " ".join(_leading(one["value"], lang).split())
             return "│" + set_cell_size(said, width - 2).rstrip()
     return "·"
+
+
+def _leading(value: Any, lang: str) -> str:
+    """What a value says first: its leading field that is not empty."""
+    if isinstance(value, Mapping) and "erased" not in value:
+        for field, said in value.items():
+            if said is not None and field != "person":
+                return coded(field, said, lang)
+    return _value(value, lang)
 
 
 _PARTS: dict[str, Words] = {
@@ -255,8 +264,8 @@ _PARTS: dict[str, Words] = {
 
 
 def _draw_explained(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
-    zh = f"{data['zh']}:{_facts(data['facts'], 'zh')}"
-    en = f"{data['en']}: {_facts(data['facts'], 'en')}"
+    zh = f"{data['zh']}:{draw_facts(data['facts'], 'zh')}"
+    en = f"{data['en']}: {draw_facts(data['facts'], 'en')}"
     columns = [
         Column(("登记", "entry"), right=True, folds=False),
         Column(("作用", "part")),
@@ -283,8 +292,8 @@ def _draw_compare(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableTyp
     rows = [
         (
             _strand(one, lang),
-            _facts(one["before"], lang),
-            _facts(one["after"], lang),
+            draw_facts(one["before"], lang),
+            draw_facts(one["after"], lang),
             _positions(one),
         )
         for one in data["differences"]

@@ -111,6 +111,7 @@ def answer_list(
     workbook cannot be read.
     """
     from api.intake.reading import read
+    from api.workbook import Sheet, write
     from domain.refusals import MissingField
 
     asked = read(listed, {*_PERSON, *_NUMBER, *_DATE})
@@ -132,7 +133,7 @@ def answer_list(
             for n, question in enumerate(questions, 1):
                 rows.append(_listed(bureau, question, then, now, lang))
                 done(n)
-    _write(out, rows, lang)
+    write(out, [Sheet("责任", [pick(words, lang) for words in _HEADINGS], rows)])
     unanswered = sum(1 for row in rows if row[-1])
     console().print(
         said(
@@ -223,21 +224,3 @@ _HEADINGS = (
     ("其间登记", "entries between"),
     ("说明", "why not"),
 )
-
-
-def _write(out: Path, rows: Sequence[Sequence[str]], lang: str) -> None:
-    """The workbook, whole or not at all; no cell is read as a formula."""
-    import xlsxwriter
-
-    unfinished = out.with_name(f".{out.name}.unfinished")
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "constant_memory": True}
-    with xlsxwriter.Workbook(str(unfinished), options) as book:
-        sheet = book.add_worksheet("责任")
-        bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True})
-        sheet.set_column(0, len(_HEADINGS) - 1, 18, wrapped)
-        for n, words in enumerate(_HEADINGS):
-            sheet.write_string(0, n, pick(words, lang), bold)
-        for n, row in enumerate(rows, 1):
-            for m, cell in enumerate(row):
-                sheet.write_string(n, m, cell, wrapped)
-    unfinished.replace(out)

@@ -72,3 +72,24 @@ def compare(
     subject = f"unit:{unit}" if person is None else f"person:{person}"
     before = When(from_effective or when.effective, from_recorded or when.recorded)
     return answered(request, answers_axes.compare(bureau, subject, before, when))
+
+
+@router.get("/retro", tags=["both times"])
+def retro(
+    request: Request,
+    *,
+    bureau: TheBureau,
+    when: TheWhen,
+    from_recorded: Annotated[str, Query(description="the earlier point of the log")],
+    first_month: Annotated[str | None, Query(description="YYYY-MM")] = None,
+    last_month: Annotated[str | None, Query(description="YYYY-MM")] = None,
+    everyone: Annotated[bool, Query(description="also whom only the law could touch")] = False,
+) -> Response:
+    """Who is owed what since an earlier point of the log, since when, because of which entries; and
+    the roster's differences 追溯差额.
+    """
+    found = answers_axes.retro(
+        bureau, from_recorded, when, first_month=first_month, last_month=last_month,
+        everyone=everyone,
+    )  # fmt: skip
+    return answered(request, found)

@@ -94,6 +94,15 @@ BEGUN = (
     " AND effective >= %(start)s AND effective < %(end)s"
     " AND known_from <= %(k)s AND %(k)s < known_to ORDER BY effective, seq, root"
 )
+CHANGED = (
+    "SELECT DISTINCT subject FROM {table} WHERE facet = ANY(%(facets)s)"
+    " AND ((known_from > %(after)s AND known_from <= %(until)s)"
+    " OR (known_to > %(after)s AND known_to <= %(until)s)) ORDER BY subject"
+)
+OF_STRANDS = (
+    "SELECT " + COLUMNS + " FROM {table} WHERE subject = ANY(%(subjects)s)"
+    " AND facet = ANY(%(facets)s) ORDER BY subject, known_from, root"
+)
 ALL = "SELECT " + COLUMNS + " FROM {table} ORDER BY subject, facet, slot, root, known_from"
 AT_POSITION = """
 SELECT subject, facet, slot, effective, until, seq, root, entry, known_from,
@@ -243,6 +252,18 @@ class Records:
     def begun(self, facet: Facet, start: date, end: date, recorded: int) -> list[Fact]:
         """The facts of a facet that took effect on a day of [start, end), as known."""
         return self._rows(BEGUN, {"facet": facet.name, "start": start, "end": end, "k": recorded})
+
+    def changed(self, facets: Sequence[Facet], after: int, until: int) -> list[str]:
+        """The subjects of which one of these facets changed at a position of (after, until]."""
+        bound = {"facets": [f.name for f in facets], "after": after, "until": until}
+        with self._pool.connection() as connection:
+            rows = connection.execute(self._sql(CHANGED), bound).fetchall()
+        return [row[0] for row in rows]
+
+    def strands(self, facets: Sequence[Facet], subjects: Sequence[str]) -> list[Fact]:
+        """Every version of these facets of these subjects, in order of subject."""
+        bound = {"facets": [f.name for f in facets], "subjects": list(subjects)}
+        return self._rows(OF_STRANDS, bound)
 
     def every_version(self) -> Iterator[Fact]:
         """All rows, streamed in order of subject, facet, slot, root and first knowledge."""

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
+from typing import Protocol
 
 from domain.acts.people import HOST, UNIT
 from domain.acts.units import UNIT_PARENT, UNIT_PLACE
@@ -15,7 +16,12 @@ from domain.events import Facet
 from domain.law import NOWHERE, Law, Rules
 from domain.ledger import Ledger, law_of
 from domain.ledger.deciding import LAW_TYPES
-from projections.records import Records
+
+
+class Strands(Protocol):
+    """Where the versions of a facet of a subject are read: the records, or facts at hand."""
+
+    def versions(self, facet: Facet, subject: str, /) -> list[Fact]: ...
 
 
 class Published:
@@ -25,6 +31,10 @@ class Published:
         self._ledger = ledger
         published = ledger.entries(types=LAW_TYPES, until=until) if until else ()
         self._positions = [entry.position for entry in published]
+
+    def between(self, earlier: int, later: int) -> list[int]:
+        """The positions of (earlier, later] at which law was published."""
+        return [p for p in self._positions if earlier < p <= later]
 
     def at(self, recorded: int) -> Law:
         """The law as published by a position, at most the one this was made for."""
@@ -37,7 +47,7 @@ def _law(ledger: Ledger, until: int) -> Law:
     return law_of(ledger.entries(types=LAW_TYPES, until=until))
 
 
-def rules_of(records: Records, law: Law, person: str, recorded: int) -> Callable[[date], Rules]:
+def rules_of(records: Strands, law: Law, person: str, recorded: int) -> Callable[[date], Rules]:
     """The law of each day at the person's using unit, all as known at one position."""
     known: dict[tuple[str, str], list[Fact]] = {}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from api.answers import to_bytes
-from api.answers_axes import beliefs, compare, explain, rectangles
+from api.answers_axes import beliefs, compare, explain, rectangles, retro
 from api.times import When
 from tests.api.conftest import Office, hired, person, transferred, unit
 
@@ -104,6 +104,21 @@ def test_a_unit_that_moves_brings_its_people_with_it(office: Office) -> None:
     assert (came["person"], at in came["entries"]) == ("x-along", True)
 
 
+def test_a_retro_report_names_the_roster_s_differences_and_their_entries(office: Office) -> None:
+    known = office.entered(person("x-retro", name="卫十"), hired("x-retro"), mood="attested")
+    moved = office.entered(transferred("x-retro", "2022-05-01"))
+    asked = {"from_recorded": known, "recorded": moved, "effective": "2022-06-15"}
+
+    data = office.get("/v1/retro", **asked)["data"]
+
+    (one,) = data["roster"]
+    assert (one["person"], one["facet"], one["entries"]) == ("x-retro", "unit", [moved])
+    assert [one[side][0]["value"]["unit"] for side in ("before", "after")] == ["north", "south"]
+    assert [e["type"] for e in data["entries"]] == ["AuxiliaryTransferred"]
+    assert data["people"] == {"x-retro": {"name": "卫十"}}
+    assert (data["reckoned"], data["owed"], data["to_pay"]) == (1, [], 0)
+
+
 def test_the_same_pair_gives_the_same_bytes_whatever_is_entered_later(office: Office) -> None:
     at = office.entered(person("x-bytes", name="褚九"), hired("x-bytes"), mood="attested")
     pinned = When("2022-06-15", str(at))
@@ -117,6 +132,7 @@ def test_the_same_pair_gives_the_same_bytes_whatever_is_entered_later(office: Of
                 rectangles(office.bureau, about, pinned),
                 explain(office.bureau, about, "unit", pinned),
                 compare(office.bureau, "unit:bureau", When("2022-01-01", str(at)), pinned),
+                retro(office.bureau, at - 1, pinned),
             )
         ]
 
@@ -151,6 +167,10 @@ def test_the_server_and_the_command_line_give_the_same_bytes(office: Office) -> 
         ("/v1/explain?subject=unit:north&facet=nothing", 422, "bad-input", "facet"),
         ("/v1/explain?subject=unit:north&facet=unit-name&recorded=0", 404, "unknown-subject",
          "subject"),
+        ("/v1/retro", 422, "missing-field", "from_recorded"),
+        ("/v1/retro?from_recorded=9&recorded=3", 422, "beyond-head", "from_recorded"),
+        ("/v1/retro?from_recorded=1&everyone=true", 422, "missing-field", "first_month"),
+        ("/v1/retro?from_recorded=1&last_month=2022", 422, "impossible-date", "last_month"),
         ("/v1/compare", 422, "missing-field", "person"),
         ("/v1/compare?unit=nowhere", 404, "unknown-subject", "unit"),
         ("/v1/compare?unit=north&person=x", 422, "bad-input", "unit"),

@@ -272,6 +272,32 @@ def test_a_list_of_persons_and_dates_is_answered_row_by_row(desk: Desk, tmp_path
     assert answered[3][-1] == "账本中没有这个对象"
 
 
+def test_beliefs_rectangles_and_explanations_name_entries(desk: Desk) -> None:
+    day = ("--effective", "2022-06-01", "--recorded", str(desk.entered))
+
+    said = desk.run("beliefs", "P1", "--facet", "unit", *day)
+    both = desk.run("rectangles", "unit:U01", "--facet", "unit-name", *day)
+    why = desk.run("explain", "P1", "unit", *day)
+
+    assert (said.code, both.code, why.code) == (0, 0, 0)
+    assert "所属单位:关于 2022-06-01 的说法" in said.out
+    assert "城东派出所" in both.out
+    assert "给出内容" in why.out
+    assert all("辅警录用" in one.out for one in (said, why))
+
+
+def test_a_retro_report_is_written_as_a_workbook(desk: Desk, tmp_path: Path) -> None:
+    out = tmp_path / "retro.xlsx"
+    asked = ("retro", "--from", "1", "--to", str(desk.entered), "--effective", "2022-06-01")
+
+    said = desk.run(*asked, "--out", str(out))
+    roster = load_workbook(str(out)).get_sheet_by_index(1).to_python()
+
+    assert said.code == 0, said
+    assert ["P1", "张三", "所属单位", "未登记"] in [row[:4] for row in roster]
+    assert desk.run(*asked, "--out", str(tmp_path / "retro.txt")).code == 2
+
+
 def test_json_is_the_very_answer_of_the_api(desk: Desk) -> None:
     pair = {"effective": "2023-06-01", "recorded": str(desk.entered)}
     options = ("--effective", "2023-06-01", "--recorded", str(desk.entered), "--json")

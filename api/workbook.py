@@ -1,0 +1,42 @@
+"""Answers as a workbook.
+
+Owns how one is written. Invariant: the file is there whole or not at all, and no cell is read as a
+formula.
+"""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+Cell = str | Decimal
+"""Text, or an amount."""
+
+
+class Sheet(NamedTuple):
+    title: str
+    headings: Sequence[str]
+    rows: Iterable[Sequence[Cell]]
+
+
+def write(out: Path, sheets: Iterable[Sheet]) -> None:
+    """Raises OSError where the place cannot be written to."""
+    import xlsxwriter  # noqa: PLC0415 - loads when a workbook is wanted
+
+    unfinished = out.with_name(f".{out.name}.unfinished")
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "constant_memory": True}
+    with unfinished.open("wb") as file, xlsxwriter.Workbook(file, options) as book:
+        bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True})
+        amount = book.add_format({"num_format": "#,##0.00"})
+        for title, headings, rows in sheets:
+            sheet = book.add_worksheet(title)
+            sheet.set_column(0, len(headings) - 1, 18, wrapped)
+            for m, words in enumerate(headings):
+                sheet.write_string(0, m, words, bold)
+            for n, row in enumerate(rows, 1):
+                for m, cell in enumerate(row):
+                    if isinstance(cell, Decimal):
+                        sheet.write_number(n, m, cell, amount)
+                    else:
+                        sheet.write_string(n, m, cell, wrapped)
+    unfinished.replace(out)
