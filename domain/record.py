@@ -219,6 +219,15 @@ class Record:
                     if out > place:
                         yield Cap(out, left.entry)
 
+    def capped_by(self, fact: Fact, moment: tuple[date, int]) -> Fact:
+        """A fact that stands, under the caps that lie no later than this (effective, seq)."""
+        chain = self._by_root[fact.root]
+        spec = next(s for s in chain.last.specs if (s.subject, s.facet, s.slot) == fact[:3])
+        caps = self._caps(chain, spec, fact.place)
+        fallen = (c for c in caps if (c.place.effective, c.place.seq) <= moment)
+        until, ended_by = capped(chain.last.until, fallen)
+        return fact._replace(until=until, ended_by=ended_by)
+
     def chain_at(self, root: int) -> Chain:
         return self._by_root[root]
 
@@ -322,27 +331,39 @@ class Case:
             self.reads.add(strand)
         return self._record.versions(facet, strand.subject)
 
+    def _standing(self, facet: Facet, key: str) -> list[Fact]:
+        """The versions, free of what ends them later in this act's day."""
+        facts, day = self._versions(facet, key), self.effective
+        if not any(f.until == day and f.known_to == FOREVER for f in facts):
+            return facts
+        return [
+            self._record.capped_by(f, (day, self.seq))
+            if f.until == day and f.known_to == FOREVER
+            else f
+            for f in facts
+        ]
+
     def _span(self, first: date, last: date) -> None:
         self.first = min(self.first, first)
         self.last = max(self.last, last)
 
     def _before(self, facet: Facet, key: str, on: date | None) -> tuple[list[Fact], AsOf]:
-        facts = self._versions(facet, key)
         if on is None:
             limit = (self.effective, self.seq)
-            facts = [f for f in facts if (f.effective, f.seq) <= limit]
+            facts = [f for f in self._standing(facet, key) if (f.effective, f.seq) <= limit]
+        else:
+            facts = self._versions(facet, key)
         day = on or self.effective
         self._span(day, day)
         return facts, AsOf(day, FOREVER - 1)
 
     def at(self, facet: Facet, key: str, on: date | None = None, slot: str = "") -> Fact | None:
         """The fact of `facet` for the subject with id `key`: by default just before this act."""
-        facts = self._versions(facet, key)
         if on is None:
-            as_of = AsOf(self.effective, FOREVER - 1)
+            facts, as_of = self._standing(facet, key), AsOf(self.effective, FOREVER - 1)
             return resolve(facts, as_of, slot, (self.effective, self.seq))
         self._span(on, on)
-        return resolve(facts, AsOf(on, FOREVER - 1), slot)
+        return resolve(self._versions(facet, key), AsOf(on, FOREVER - 1), slot)
 
     def value(self, facet: Facet, key: str, on: date | None = None, slot: str = "") -> Any:
         """The content of that fact; None where nothing was recorded or none was entered."""

@@ -1,0 +1,327 @@
+"""The hard cases of two times, by name, through the ledger and the table that answers for it."""
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime
+from threading import Barrier
+
+import pytest
+
+from domain.acts.discipline import SANCTIONS, SanctionImposed, SanctionLifted
+from domain.acts.exit import AuxiliaryResigned
+from domain.acts.movement import AuxiliaryTransferred
+from domain.acts.people import SERVICE, UNIT, PersonRegistered
+from domain.acts.posts import POST, PostAssigned, PostRelieved
+from domain.acts.recruitment import AuxiliaryHired, AuxiliaryRehired
+from domain.acts.rewards import REWARDS, RewardGranted, RewardRevoked
+from domain.acts.units import UnitEstablished
+from domain.bitemporal import AsOf
+from domain.events import FactAnnulled
+from domain.ledger import Request
+from domain.refusals import NotInService, Refusal, Superseded, UnknownFact
+from tests.given import act
+
+HIRED = "2020-01-01"
+_numbers = itertools.count(1)
+
+
+class Desk:
+    """A clerk's view of one person: enters acts, asks the table."""
+
+    def __init__(self, bureau):
+        self.bureau = bureau
+        self.person = f"hard{next(_numbers)}"
+        self.positions = []
+
+    def enter(self, *proposals, mood="ordered"):
+        """Enter together; answers the event ids, or the one."""
+        receipt = self.bureau.ledger.enter(Request(proposals, mood=mood))
+        self.positions.append(receipt.position)
+        ids = [entered.event_id for entered in receipt.entries]
+        return ids[0] if len(ids) == 1 else ids
+
+    def hired(self, on=HIRED, **envelope):
+        return act(AuxiliaryHired(person=self.person, unit="hq", category="field"), on, **envelope)
+
+    def posted(self, post, on, **envelope):
+        return act(PostAssigned(person=self.person, post=post), on, **envelope)
+
+    def relieved(self, on, **envelope):
+        return act(PostRelieved(person=self.person), on, **envelope)
+
+    def rewarded(self, on, kind="merit", **envelope):
+        return act(RewardGranted(person=self.person, kind=kind), on, **envelope)
+
+    def revoked(self, on, **envelope):
+        return act(RewardRevoked(person=self.person), on, **envelope)
+
+    def left(self, on, **envelope):
+        return act(AuxiliaryResigned(person=self.person), on, **envelope)
+
+    def at(self, facet, *days, recorded=None):
+        """What a facet answers on each of these days."""
+        position = self.bureau.ledger.moment(recorded).position
+        list(self.bureau.runner.catch_up())
+        return [self._at(facet, AsOf(date.fromisoformat(day), position)) for day in days]
+
+    def _at(self, facet, as_of):
+        subject = f"person:{self.person}"
+        if facet.many:
+            found = self.bureau.records.in_force(facet, as_of)
+            return [f.ref for f in found if f.subject == subject]
+        found = self.bureau.records.at([facet], [subject], as_of)
+        if not found:
+            return "not recorded"
+        return "none" if found[0].value is None else found[0].value[facet.ref or "state"]
+
+
+@pytest.fixture(scope="module")
+def bureau(common_bureau):
+    units = [act(UnitEstablished(unit=u, name="所"), "2019-01-01") for u in ("hq", "east")]
+    common_bureau.ledger.enter(Request(units))
+    return common_bureau
+
+
+@pytest.fixture
+def desk(bureau):
+    """A person registered and hired on 2020-01-01."""
+    desk = Desk(bureau)
+    desk.enter(act(PersonRegistered(person=desk.person), HIRED), desk.hired())
+    return desk
+
+
+def both_at_once(*doing):
+    """What each of two answers who act at the same time: an id, or the refusal."""
+    ready = Barrier(len(doing))
+
+    def go(do):
+        ready.wait()
+        try:
+            return do()
+        except Refusal as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(len(doing)) as pool:
+        return list(pool.map(go, doing))
+
+
+# what was believed before
+
+
+def test_a_back_dated_change_answers_between_two_and_was_not_known_before_it_was_entered(desk):
+    desk.enter(desk.posted("gate", "2021-01-01"))
+    desk.enter(desk.posted("desk", "2023-01-01"))
+    desk.enter(desk.posted("patrol", "2022-01-01"))
+    days = ["2021-06-01", "2022-06-01", "2023-06-01"]
+    assert desk.at(POST, *days, recorded=desk.positions[-2]) == ["gate", "gate", "desk"]
+    assert desk.at(POST, *days) == ["gate", "patrol", "desk"]
+
+
+def test_a_future_act_that_is_withdrawn_is_seen_from_positions_in_between_alone(desk):
+    desk.enter(desk.posted("gate", "2021-01-01"))
+    planned = desk.enter(desk.posted("desk", "2090-01-01"))
+    withdrawn = desk.enter(act(FactAnnulled(), annuls=planned))
+    before, between, after = desk.positions[-3:]
+    answers = [desk.at(POST, "2089-12-31", "2090-01-01", recorded=k)
+               for k in (before, between, after)]  # fmt: skip
+    assert answers == [["gate", "gate"], ["gate", "desk"], ["gate", "gate"]]
+    assert withdrawn != planned
+
+
+def test_a_future_act_that_is_withdrawn_is_seen_from_instants_in_between_alone(desk):
+    planned = desk.enter(desk.posted("desk", "2090-01-01"))
+    desk.enter(act(FactAnnulled(), annuls=planned))
+    instants = [desk.bureau.ledger.moment(k).recorded_at for k in desk.positions[-2:]]
+    assert all(isinstance(instant, datetime) for instant in instants)
+    said = [desk.at(POST, "2090-01-01", recorded=instant) for instant in instants]
+    assert said == [["desk"], ["not recorded"]]
+
+
+def test_a_leaving_planned_and_withdrawn_gives_back_everything_it_would_have_ended(desk):
+    desk.enter(desk.posted("gate", "2021-01-01"))
+    leaving = desk.enter(desk.left("2090-01-01"))
+    desk.enter(act(FactAnnulled(), annuls=leaving))
+    believed = [desk.at(POST, "2090-01-01", recorded=k) for k in desk.positions[-3:]]
+    assert believed == [["gate"], ["not recorded"], ["gate"]]
+    assert desk.at(SERVICE, "2090-01-01", recorded=desk.positions[-2]) == ["left"]
+
+
+def test_a_correction_of_a_correction_leaves_all_three_beliefs_answerable(desk):
+    newest = desk.enter(desk.posted("gate", "2021-03-01"))
+    newest = desk.enter(desk.posted("gate", "2021-02-01", supersedes=newest))
+    desk.enter(desk.posted("desk", "2021-01-01", supersedes=newest))
+    days = ["2021-01-01", "2021-02-01", "2021-03-01"]
+    assert [desk.at(POST, *days, recorded=k) for k in desk.positions[-3:]] == [
+        ["not recorded", "not recorded", "gate"],
+        ["not recorded", "gate", "gate"],
+        ["desk", "desk", "desk"],
+    ]
+
+
+# endings
+
+
+def test_an_end_that_is_corrected_moves_and_the_gap_after_it_stays_explicit(desk):
+    desk.enter(desk.posted("gate", "2021-01-01"))
+    ended = desk.enter(desk.relieved("2021-07-01"))
+    desk.enter(desk.posted("desk", "2022-01-01"))
+    desk.enter(desk.relieved("2021-09-01", supersedes=ended))
+    days = ["2021-06-30", "2021-07-01", "2021-09-01", "2022-01-01"]
+    assert desk.at(POST, *days) == ["gate", "gate", "none", "desk"]
+    assert desk.at(POST, *days, recorded=desk.positions[-2]) == ["gate", "none", "none", "desk"]
+
+
+def test_an_end_that_is_annulled_and_reinstated_answers_at_each_position_as_it_stood(desk):
+    desk.enter(desk.rewarded("2021-01-01"))
+    newest = desk.enter(desk.revoked("2022-01-01"))
+    for _ in range(3):
+        newest = desk.enter(act(FactAnnulled(), annuls=newest))
+    said = [desk.at(REWARDS, "2022-01-01", recorded=k)[0] for k in desk.positions[-5:]]
+    assert said == [["merit"], [], ["merit"], [], ["merit"]]
+
+
+def test_a_post_for_a_time_over_another_gives_way_to_a_real_change_within_it(desk):
+    desk.enter(desk.posted("deputy", "2021-01-01"))
+    desk.enter(desk.posted("acting", "2022-01-01", until="2022-12-01"))
+    desk.enter(desk.posted("head", "2022-06-01"))
+    days = ["2021-06-01", "2022-05-31", "2022-06-01", "2022-12-01"]
+    assert desk.at(POST, *days) == ["deputy", "acting", "head", "head"]
+    assert desk.at(POST, *days, recorded=desk.positions[-2])[1:] == ["acting", "acting", "deputy"]
+
+
+# acts of one day
+
+
+def test_an_earlier_step_of_a_day_typed_late_does_not_prevail(desk):
+    desk.enter(desk.posted("desk", "2021-01-01", seq=2))
+    desk.enter(desk.posted("gate", "2021-01-01"))
+    assert desk.at(POST, "2021-01-01") == ["desk"]
+
+
+def test_an_act_is_decided_before_a_leaving_that_stands_later_in_its_day(desk):
+    desk.enter(desk.posted("gate", "2021-01-01"))
+    desk.enter(desk.left("2022-01-01", seq=2))
+    desk.enter(desk.relieved("2022-01-01"))
+    with pytest.raises(NotInService):
+        desk.enter(desk.posted("desk", "2022-01-01", seq=3))
+
+
+def test_a_fact_is_ended_before_an_end_that_stands_later_in_its_day(desk):
+    desk.enter(desk.rewarded("2021-01-01"))
+    later = desk.enter(desk.revoked("2022-01-01", seq=2))
+    earlier = desk.enter(desk.revoked("2022-01-01"))
+    desk.enter(act(FactAnnulled(), annuls=earlier))
+    assert desk.at(REWARDS, "2022-01-01") == [[]]
+    desk.enter(act(FactAnnulled(), annuls=later))
+    assert desk.at(REWARDS, "2022-01-01") == [["merit"]]
+    with pytest.raises(UnknownFact):
+        desk.enter(desk.revoked("2020-12-31"))
+
+
+# outside a spell
+
+
+def test_what_lies_before_the_hire_is_refused_unless_the_same_request_moves_the_hire(bureau):
+    desk = Desk(bureau)
+    desk.enter(act(PersonRegistered(person=desk.person), "2019-06-01"))
+    hire = desk.enter(desk.hired())
+    early = desk.posted("gate", "2019-07-01")
+    with pytest.raises(NotInService):
+        desk.enter(early)
+    desk.enter(desk.hired("2019-07-01", supersedes=hire), early)
+    assert desk.at(POST, "2019-12-31") == ["gate"]
+
+
+def test_a_rehire_inherits_nothing_though_the_leaving_is_moved_past_what_it_ended(desk):
+    desk.enter(desk.posted("gate", "2021-01-01"))
+    leaving = desk.enter(desk.left("2021-06-01"))
+    back = AuxiliaryRehired(person=desk.person, unit="east", category="field")
+    desk.enter(act(back, "2022-01-01"))
+    desk.enter(desk.left("2021-09-01", supersedes=leaving))
+    days = ["2021-07-01", "2021-09-01", "2022-01-01"]
+    assert desk.at(POST, *days) == ["gate", "not recorded", "not recorded"]
+    assert desk.at(UNIT, *days) == ["hq", "not recorded", "east"]
+    assert desk.at(POST, *days, recorded=desk.positions[-2]) == ["not recorded"] * 3
+
+
+# within a request
+
+
+def test_a_position_within_a_request_answers_with_what_its_first_acts_made_true(bureau, desk):
+    other = Desk(bureau)
+    other.enter(act(PersonRegistered(person=other.person), HIRED), other.hired())
+    wrong = desk.enter(desk.posted("gate", "2021-01-01"))
+    desk.enter(
+        act(FactAnnulled(), annuls=wrong), other.posted("gate", "2021-01-01"),
+        other.posted("desk", "2021-06-01"),
+    )  # fmt: skip
+    last = desk.positions[-1]
+    said = [
+        (*desk.at(POST, "2021-06-01", recorded=k), *other.at(POST, "2021-06-01", recorded=k))
+        for k in range(last - 3, last + 1)
+    ]
+    assert said == [
+        ("gate", "not recorded"), ("not recorded", "not recorded"), ("not recorded", "gate"),
+        ("not recorded", "desk"),
+    ]  # fmt: skip
+
+
+def test_a_table_that_stopped_within_a_request_goes_on_from_there(desk):
+    desk.at(POST, HIRED)
+    back = AuxiliaryRehired(person=desk.person, unit="east", category="field")
+    desk.enter(
+        desk.posted("gate", "2021-01-01"), desk.left("2021-06-01"), act(back, "2021-06-01", seq=1)
+    )
+    middle = desk.positions[-1] - 1
+    list(desk.bureau.runner.catch_up(until=middle))
+    assert desk.bureau.runner.position() == middle
+    assert desk.at(UNIT, "2021-05-31", "2021-06-01") == ["hq", "east"]
+    assert desk.at(POST, "2021-05-31", "2021-06-01") == ["gate", "not recorded"]
+    assert desk.at(UNIT, "2021-06-01", recorded=middle) == ["not recorded"]
+
+
+# two clerks at once
+
+
+def test_of_a_correction_and_an_annulment_at_once_one_stands_and_the_other_is_told_of_it(desk):
+    newest = desk.enter(desk.posted("gate", "2021-01-01"))
+    corrected, annulled = both_at_once(
+        lambda: desk.enter(desk.posted("desk", "2021-01-01", supersedes=newest)),
+        lambda: desk.enter(act(FactAnnulled(), annuls=newest)),
+    )
+    first, second = (
+        (corrected, annulled) if isinstance(annulled, Refusal) else (annulled, corrected)
+    )
+    assert isinstance(second, Superseded)
+    assert second.position == desk.bureau.ledger.entry(first).position
+    assert desk.at(POST, "2021-01-01") == ["desk" if first is corrected else "not recorded"]
+
+
+def test_of_two_endings_of_one_fact_at_once_the_second_is_decided_on_the_first(desk):
+    """The later day loses: by then nothing is left to end. The earlier day may still be added."""
+    desk.enter(act(SanctionImposed(person=desk.person, kind="w"), "2021-01-01", until="2022-01-01"))
+    lifted = SanctionLifted(person=desk.person)
+    early, late = both_at_once(
+        lambda: desk.enter(act(lifted, "2021-03-01")), lambda: desk.enter(act(lifted, "2021-05-01"))
+    )
+    assert not isinstance(early, Refusal)
+    if isinstance(late, Refusal):
+        assert isinstance(late, UnknownFact)
+    else:
+        ledger = desk.bureau.ledger
+        assert ledger.entry(late).position < ledger.entry(early).position
+    assert desk.at(SANCTIONS, "2021-02-28", "2021-03-01") == [["w"], []]
+
+
+def test_a_transfer_that_races_with_the_leaving_is_never_accepted_after_it(desk):
+    moved = AuxiliaryTransferred(person=desk.person, unit="east")
+    move, leave = both_at_once(
+        lambda: desk.enter(act(moved, "2022-01-01")), lambda: desk.enter(desk.left("2021-01-01"))
+    )
+    assert not isinstance(leave, Refusal)
+    if isinstance(move, Refusal):
+        assert isinstance(move, NotInService)
+        assert desk.at(UNIT, "2020-12-31", "2022-01-01") == ["hq", "not recorded"]
+    else:
+        ledger = desk.bureau.ledger
+        assert ledger.entry(move).position < ledger.entry(leave).position
