@@ -55,8 +55,8 @@ import-chicago: setup ## a real department's history, where ../shared/data/chica
 test-installed: setup ## the database tests on an installed PostgreSQL: make test-installed POSTGRES=/usr/lib/postgresql/15/bin
 	LEDGER_TEST_POSTGRES=$(POSTGRES) $(BIN)/python -m pytest tests/ledger tests/projections tests/replay --ignore tests/ledger/test_server.py
 
-soak: setup ## random histories against the oracle, without a budget
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/projections/test_records.py
+soak: setup ## random histories against fold and oracle, without a budget
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/projections/test_records.py tests/projections/test_oracle.py
 
 lock: ## pin the dependencies anew, with hashes
 	$(BIN)/python -m piptools compile --quiet --allow-unsafe --extra dev --generate-hashes \

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings as budgets
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
@@ -18,6 +19,11 @@ from domain.events import FACETS, REGISTRY
 from domain.ledger.log import EventLog
 from domain.ledger.server import EmbeddedServer
 from tests.installed import InstalledServer
+
+# random histories without a budget: `make soak`
+budgets.register_profile("soak", max_examples=1_000, stateful_step_count=50, deadline=None)
+if profile := os.environ.get("HYPOTHESIS_PROFILE"):
+    budgets.load_profile(profile)
 
 _numbers = itertools.count(1)
 # no test pulls the plug, so nothing needs to reach the disk
