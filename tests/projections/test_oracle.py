@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from api.cli_ledger import publish_law
+from api.publishing import publish_law
 from domain.acts.discipline import SANCTIONS, SanctionImposed, SanctionLifted
 from domain.acts.exit import AuxiliaryResigned
 from domain.acts.grades import GradeConverted
@@ -425,7 +425,7 @@ def test_whatever_is_entered_table_fold_and_oracle_give_one_answer(common_bureau
     publish_law(common_bureau.ledger, ["330200"])
     soaking = settings.get_current_profile_name() == "soak"
     budget = settings(
-        settings() if soaking else settings(max_examples=15, stateful_step_count=25),
+        settings() if soaking else settings(max_examples=25, stateful_step_count=25),
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
