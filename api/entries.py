@@ -58,7 +58,12 @@ class Envelope(BaseModel):
     effective: date | None = Field(None, description="the day the act takes effect 生效日")
     until: date | None = Field(None, description="the day after its last day (half-open)")
     last_day: date | None = Field(None, description="its last day 至…止, in place of `until`")
-    seq: int = Field(0, ge=-1000, le=1000, description="order among the acts of one day")
+    seq: int | None = Field(
+        None,
+        ge=-1000,
+        le=1000,
+        description="order within a day; a correction keeps its fact's",
+    )
     occurred: date | None = Field(None, description="the day of the incident 发生日")
     expect: int | None = Field(None, ge=0, description="the position you have seen")
     supersedes: UUID | Position | None = Field(None, description="the entry it corrects 更正")

@@ -340,13 +340,14 @@ class Proposal(NamedTuple):
     """An act before the ledger has accepted it. `event` is typed and checked, nothing is stamped.
 
     Exactly one of `supersedes` and `annuls` may name an entry (its event id); `ends` names the root
-    of a fact. `expect` is the position the proposer has seen of the person's record.
+    of a fact. `seq` orders the acts of one day; without one a correction keeps its fact's, another
+    act has 0. `expect` is the position the proposer has seen of the person's record.
     """
 
     event: Event
     effective: date
     until: date | None = None
-    seq: int = 0
+    seq: int | None = None
     occurred: date | None = None
     supersedes: UUID | None = None
     annuls: UUID | None = None

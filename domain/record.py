@@ -304,7 +304,7 @@ class Case:
         self.proposal = proposal
         self.effective = proposal.effective
         self.until = proposal.until
-        self.seq = proposal.seq
+        self.seq = proposal.seq or 0
         self.occurred = proposal.occurred
         self.mood = mood
         self.law = law

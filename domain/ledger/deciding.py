@@ -208,6 +208,8 @@ class Decider:
             _check_same_key(event, root, chain.last)
             tags = sorted({*tags, *event.tags()})
             decided_as = proposal
+            if proposal.seq is None:
+                decided_as = proposal._replace(seq=chain.last.seq)
         ends = proposal.ends or (UUID(chain.last.ends) if chain.last.ends else None)
         decided_as = decided_as._replace(ends=ends)
         if annuls and chain.content is not None:
@@ -299,7 +301,7 @@ def _check_envelope(proposal: Proposal) -> None:
     if proposal.until is not None and proposal.until <= proposal.effective:
         raise ImpossibleDate("a period ends after it begins", field="until",
                              zh="止日不得早于生效日")  # fmt: skip
-    if abs(proposal.seq) > MOST_SEQ:
+    if abs(proposal.seq or 0) > MOST_SEQ:
         raise BadInput(f"seq lies within ±{MOST_SEQ}", field="seq", zh=f"seq 应在 ±{MOST_SEQ} 内")
 
 

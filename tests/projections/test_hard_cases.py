@@ -198,6 +198,16 @@ def test_an_earlier_step_of_a_day_typed_late_does_not_prevail(desk):
     assert desk.at(POST, "2021-01-01") == ["desk"]
 
 
+def test_a_correction_keeps_the_place_of_its_fact_in_the_day_unless_it_names_another(desk):
+    late = desk.enter(desk.posted("late", "2021-05-01", seq=1))
+    desk.enter(desk.posted("early", "2021-05-01"))
+    corrected = desk.enter(desk.posted("later", "2021-05-01", supersedes=late))
+    assert desk.at(POST, "2021-05-01") == ["later"]
+
+    desk.enter(desk.posted("later", "2021-05-01", seq=-1, supersedes=corrected))
+    assert desk.at(POST, "2021-05-01") == ["early"]
+
+
 def test_an_act_is_decided_before_a_leaving_that_stands_later_in_its_day(desk):
     desk.enter(desk.posted("gate", "2021-01-01"))
     desk.enter(desk.left("2022-01-01", seq=2))

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.acts.discipline import SANCTIONS
@@ -24,7 +24,7 @@ from replay.verify import verify
 from tests.histories import STEPS, History, sample_steps
 
 SINGLE = [f for f in FACETS.values() if not f.many]
-EXAMPLES = 300 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 12
+LOTS = 30 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 1  # each in a fresh ledger
 MANY = [REWARDS, SANCTIONS, INJURIES, NUMBER_HOLDER, UNIT_HEAD]
 
 
@@ -65,15 +65,18 @@ def below(unit, parents):
     return {unit}.union(*(below(c, parents) for c in children))
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@pytest.mark.parametrize("lot", range(LOTS))
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(steps=STEPS, cuts=st.lists(st.integers(0, 40), max_size=5))
-def test_whatever_is_entered_every_answer_equals_the_folds(common_bureau, steps, cuts):
-    history = History(common_bureau.ledger).play(steps)
+def test_whatever_is_entered_every_answer_equals_the_folds(bureau, lot, steps, cuts):
+    history = History(bureau.ledger).play(steps)
     for cut in sorted(cuts):
-        list(common_bureau.runner.catch_up(until=min(history.first + cut, history.head)))
-    list(common_bureau.runner.catch_up())
-    folded = Folded(common_bureau.ledger, history)
-    records = common_bureau.records
+        list(bureau.runner.catch_up(until=min(history.first + cut, history.head)))
+    list(bureau.runner.catch_up())
+    folded = Folded(bureau.ledger, history)
+    records = bureau.records
     for subject in history.subjects:
         assert ordered(records.of(subject)) == folded.versions(subject)
     for k in range(history.first - 1, history.head + 1):
