@@ -23,7 +23,7 @@ ENTRANCES = {
     "domain/merkle.py": "what the log's leaves are made for",
 }
 OWNERS = {
-    "domain/ledger/log.py": "the log's tables, with domain/ledger/schema",
+    "domain/ledger/statements.py": "the log's tables, with domain/ledger/schema",
     "domain/ledger/migrate.py": "meta",
     "domain/ledger/vault.py": "data_keys, secrets",
     "projections/records.py": "records",

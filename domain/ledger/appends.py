@@ -6,7 +6,7 @@ in the log already, for its clock, or because it is out of reach.
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
@@ -18,6 +18,7 @@ MOST_ENTRY_BYTES = 0xFFFF  # a transparency log's entries carry a uint16 length
 MOST_TEXT_BYTES = 1_000  # a btree row holds 2,700 bytes: a tag and a type
 FEW_PROBES = 32  # a larger condition is planned by how little was entered since
 SEPARATOR = "\x1f"
+LIST_SEPARATOR = "\x1e"  # a text is sent in half the time of a list of texts
 _UNSTORABLE = re.compile("[\x00-\x1f\ud800-\udfff]")
 
 Probe = tuple[str, str | None]
@@ -141,13 +142,20 @@ class Conditions(NamedTuple):
         probes: dict[Probe, None] = {}
         meets: dict[Probe, None] = {}
         for item in query.items:
-            tags = sorted(set(item.tags))
-            if any(not tag or _UNSTORABLE.search(tag) for tag in tags):
+            tags = item.tags if len(item.tags) == 1 else sorted(set(item.tags))
+            if not all(map(_is_text, tags)):
                 continue  # no entry carries such a tag
-            types = [t for t in item.types if _is_text(t)] if item.types else [None]
             into = meets if len(tags) > 1 else probes
-            into.update(((SEPARATOR.join(tags), t), None) for t in types)
+            joined = SEPARATOR.join(tags)
+            if not item.types:
+                into[joined, None] = None
+            for type_ in item.types:
+                if _is_text(type_):
+                    into[joined, type_] = None
         return cls(list(probes), list(meets))
+
+
+UNCONDITIONAL = Conditions([], [])
 
 
 class Prepared(NamedTuple):
@@ -161,30 +169,40 @@ class Prepared(NamedTuple):
     @classmethod
     def of(cls, append: Append) -> Self:
         """Check an append. Raises Malformed, TooLarge."""
-        if not append.entries:
+        entries, condition, key, _, claims = append
+        if not entries:
             raise Malformed("entries", "an append holds at least one entry")
-        if len(append.entries) > MOST_ENTRIES:
+        if len(entries) > MOST_ENTRIES:
             raise TooLarge(f"an append holds at most {MOST_ENTRIES} entries")
-        size = sum(_size(index, entry) for index, entry in enumerate(append.entries))
-        ids = {e.event_id for e in append.entries}
-        if None in ids and len(ids) > 1:
-            raise Malformed("event_id", "every entry of an append has an event id or none has")
-        if None not in ids and len(ids) < len(append.entries):
-            raise Malformed("event_id", "two entries have the same event id")
-        if append.key is not None and not _is_text(append.key):
+        size = 0
+        for index, entry in enumerate(entries):
+            size += _size(index, entry)
+        if len(entries) > 1:
+            _check_ids(entries)
+        if key is not None and not _is_text(key):
             raise Malformed("key", "an idempotency key is a short text without control characters")
-        _check_claims(append.claims)
-        if append.condition is None:
-            return cls(append, Conditions([], []), 0, size)
-        conditions = Conditions.of(append.condition.fail_if_events_match)
-        return cls(append, conditions, append.condition.after or 0, size)
+        if claims:
+            _check_claims(claims)
+        if condition is None:
+            return cls(append, UNCONDITIONAL, 0, size)
+        conditions = Conditions.of(condition.fail_if_events_match)
+        return cls(append, conditions, condition.after or 0, size)
+
+
+def _check_ids(entries: Sequence[NewEntry]) -> None:
+    ids = {entry.event_id for entry in entries}
+    if None in ids and len(ids) > 1:
+        raise Malformed("event_id", "every entry of an append has an event id or none has")
+    if None not in ids and len(ids) < len(entries):
+        raise Malformed("event_id", "two entries have the same event id")
 
 
 def _size(index: int, entry: NewEntry) -> int:
-    size = len(entry.data) + len(entry.type) + 64
-    if not _is_text(entry.type):
+    type_, tags, data, _ = entry
+    if not _is_text(type_):
         raise Malformed(f"entries[{index}].type", "a type is a short text")
-    for tag in entry.tags:
+    size = len(data) + len(type_) + 64
+    for tag in tags:
         if not _is_text(tag):
             raise Malformed(f"entries[{index}].tags", "a tag is a short text")
         size += (len(tag) if tag.isascii() else len(tag.encode())) + 4
@@ -200,8 +218,6 @@ def _is_text(text: str) -> bool:
 
 
 def _check_claims(claims: Sequence[Claim]) -> None:
-    if not claims:
-        return
     if not all(_is_text(c.kind) and _is_text(c.subject) for c in claims):
         raise Malformed("claims", "a kind and a subject are short texts")
     subjects = {(c.kind, c.subject) for c in claims}
@@ -252,25 +268,76 @@ def _marks(append: Append) -> list[object]:
     return marks
 
 
-def single(group: Sequence[Prepared]) -> list[Any] | None:
-    """The arguments of the log's function for one entry, None where the group needs the other."""
-    if len(group) > 1 or len(group[0].append.entries) > 1:
+def straight(group: Sequence[Prepared]) -> list[Any] | None:
+    """The arguments of the log's straight line, None where a group needs `parameters`."""
+    numbers: list[int] = []
+    types: list[str] = []
+    joined: list[str] = []
+    data: list[bytes] = []
+    ids: list[UUID | None] = []
+    keys: list[tuple[str, bytes | None, int, int]] = []
+    untyped: list[tuple[int, str]] = []
+    typed: list[tuple[int, str, str]] = []
+    written: set[str] = set()
+    touching = False
+    for number, (append, (probes, meets), after, _) in enumerate(group, 1):
+        if meets or append.claims or len(probes) > FEW_PROBES:
+            return None
+        for tag, type_ in probes:
+            if not tag:
+                return None
+            touching = touching or tag in written
+            if type_ is None:
+                untyped.append((after, tag))
+            else:
+                typed.append((after, tag, type_))
+        before = len(types)
+        for type_, tags, content, event_id in append.entries:
+            if len(tags) > 1 and len(set(tags)) < len(tags):
+                return None
+            numbers.append(number)
+            types.append(type_)
+            joined.append(SEPARATOR.join(tags))
+            data.append(content)
+            ids.append(event_id)
+            written.update(tags)
+        if append.key is not None:
+            keys.append((append.key, append.request_hash, before + 1, len(types)))
+    identified = any(ids)
+    touching = touching or len({key[0] for key in keys}) < len(keys)
+    touching = touching or (identified and len(set(ids)) < len(ids))
+    if touching and len(segments(group)) > 1:
         return None
-    [(append, (probes, meets), after, _)] = group
-    if meets or append.claims or len(probes) > FEW_PROBES or not all(tag for tag, _ in probes):
-        return None
-    [(type_, tags, data, event_id)] = append.entries
+    names, hashes, firsts, lasts = zip(*keys, strict=True) if keys else (None,) * 4
+    untyped_after, untyped_tags = zip(*untyped, strict=True) if untyped else (None,) * 2
+    typed_after, typed_tags, wanted = zip(*typed, strict=True) if typed else (None,) * 3
     return [
-        type_,
-        SEPARATOR.join(tags),
+        _integers(numbers),
+        LIST_SEPARATOR.join(types),
+        LIST_SEPARATOR.join(joined),
         data,
-        event_id,
-        SEPARATOR.join([tag for tag, _ in probes]) if probes else None,
-        SEPARATOR.join([wanted or "" for _, wanted in probes]) if probes else None,
-        str(after),
-        append.key,
-        append.request_hash,
+        _literal(id_.hex if id_ else "NULL" for id_ in ids) if identified else None,
+        names and LIST_SEPARATOR.join(names),
+        hashes and list(hashes),
+        firsts and _integers(firsts),
+        lasts and _integers(lasts),
+        untyped_after and _integers(untyped_after),
+        untyped_tags and LIST_SEPARATOR.join(untyped_tags),
+        typed_after and _integers(typed_after),
+        typed_tags and LIST_SEPARATOR.join(typed_tags),
+        wanted and LIST_SEPARATOR.join(wanted),
     ]
+
+
+def stored(group: Sequence[Prepared], first: int, recorded_at: datetime) -> list[Appended]:
+    """The answers to a group that the straight line stored."""
+    answers = []
+    for number, prepared in enumerate(group):
+        last = first + len(prepared.append.entries) - 1
+        stamp = recorded_at + timedelta(microseconds=number)
+        answers.append(Appended(first, last, stamp, replayed=False))
+        first = last + 1
+    return answers
 
 
 def parameters(group: Sequence[Prepared], *, halt: bool) -> list[Any]:
@@ -303,7 +370,11 @@ def parameters(group: Sequence[Prepared], *, halt: bool) -> list[Any]:
 
 
 def _integers(numbers: Iterable[int]) -> str:
-    return "{" + ",".join(map(str, numbers)) + "}"
+    return _literal(map(str, numbers))
+
+
+def _literal(items: Iterable[str]) -> str:
+    return "{" + ",".join(items) + "}"
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[Any]:

@@ -1,11 +1,11 @@
 """Owns group commit: threads that append at the same time share one transaction and one flush.
 
 Invariant: one group is under way at a time, requests are sent in the order they came, and every
-request gets its own answer. The first thread to find nobody leading sends for all that wait.
+request gets its own answer. A thread that finds nobody leading sends for all that wait.
 """
 
+import itertools
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -13,15 +13,17 @@ from domain.ledger.appends import Appended, Prepared
 
 MOST_REQUESTS = 256
 MOST_BYTES = 4 << 20
-LINGER_SECONDS = 0.0002  # a flush to disk takes longer
+LINGER_SECONDS = 0.0005  # at most; a flush to disk takes about as long
 
 
 class _Waiting:
-    __slots__ = ("called", "outcome", "prepared")
+    __slots__ = ("called", "left", "next", "outcome", "prepared")
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
         self.outcome: Appended | Exception | None = None
+        self.next: _Waiting | None = None
+        self.left = False
         self.called = threading.Lock()
         self.called.acquire()
 
@@ -38,33 +40,59 @@ class Groups:
         self._send = send
         self._mutex = threading.Lock()
         self._queue: deque[_Waiting] = deque()
-        self._led = False
+        self._leader: _Waiting | None = None
+        self._lingers = False
         self._last = 1
 
     def enter(self, prepared: Prepared) -> Appended:
         """Wait for this request's answer. Raises the exception that answered it."""
         waiting = _Waiting(prepared)
+        try:
+            leads = self._join(waiting)
+            while waiting.outcome is None:
+                if leads and self._gathered(waiting):
+                    self._lead(waiting)
+                    leads = False
+                else:
+                    waiting.called.acquire()
+                    leads = True
+        except BaseException:
+            self._leave(waiting)
+            raise
+        finally:
+            _wake_next(waiting)
+        if isinstance(waiting.outcome, Exception):
+            raise waiting.outcome
+        return waiting.outcome
+
+    def _join(self, waiting: _Waiting) -> bool:
+        """Queue; whether to lead: where nobody does, or the group lingered for is complete."""
         with self._mutex:
             self._queue.append(waiting)
-            leads, self._led = not self._led, True
-        try:
-            if not leads:
-                waiting.called.acquire()
-        except BaseException:
-            self._abandon(waiting)
-            raise
-        outcome = self._lead() if waiting.outcome is None else waiting.outcome
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+            leads = self._leader is None or (self._lingers and len(self._queue) >= self._last)
+            if leads:
+                self._leader, self._lingers = waiting, False
+        return leads
 
-    def _lead(self) -> Appended | Exception:
-        """Send for all that wait, the caller first among them; answers the caller's outcome."""
-        if len(self._queue) < self._last:
-            # callers answered a moment ago are about to come back: one larger group beats two
-            time.sleep(LINGER_SECONDS)
+    def _gathered(self, waiting: _Waiting) -> bool:
+        """Linger for the callers answered a moment ago: one larger group beats two.
+
+        False where the one that completed the group leads it instead.
+        """
+        with self._mutex:
+            self._lingers = len(self._queue) < self._last
+            if not self._lingers:
+                return True
+        if waiting.called.acquire(timeout=LINGER_SECONDS):
+            waiting.called.release()
+        with self._mutex:
+            leads = self._leader is waiting
+            if leads:
+                self._lingers = False
+        return leads
+
+    def _lead(self, leader: _Waiting) -> None:
         group = self._take()
-        self._last = len(group)
         outcomes: Sequence[Appended | Exception] = [
             InterruptedError("the thread that sent this append was interrupted") for _ in group
         ]
@@ -73,11 +101,7 @@ class Groups:
         except Exception as error:  # noqa: BLE001  # whatever it is, each caller raises it
             outcomes = [_same(error) for _ in group]
         finally:
-            for waiting, outcome in zip(group, outcomes, strict=True):
-                waiting.outcome = outcome
-                waiting.called.release()
-            self._pass_on()
-        return outcomes[0]
+            self._answer(group, outcomes, leader)
 
     def _take(self) -> list[_Waiting]:
         group: list[_Waiting] = []
@@ -88,23 +112,44 @@ class Groups:
                 if group and size > MOST_BYTES:
                     break
                 group.append(self._queue.popleft())
+            self._last = len(group)
         return group
 
-    def _pass_on(self) -> None:
+    def _answer(
+        self, group: Sequence[_Waiting], outcomes: Sequence[Appended | Exception], leader: _Waiting
+    ) -> None:
+        """Hand out the answers. Each thread wakes the next: woken all at once, they would fight."""
         with self._mutex:
-            if self._queue:
-                self._queue[0].called.release()
-            else:
-                self._led = False
+            sleeping = [w for w in group if w is not leader and not w.left]
+            for waiting, following in itertools.pairwise(sleeping):
+                waiting.next = following
+            # last: who finds an answer may go at once, and wakes the next
+            for waiting, outcome in zip(group, outcomes, strict=True):
+                waiting.outcome = outcome
+            self._pass_on()
+        if sleeping:
+            sleeping[0].called.release()
 
-    def _abandon(self, waiting: _Waiting) -> None:
+    def _pass_on(self) -> None:
+        self._leader = self._queue[0] if self._queue else None
+        if self._leader is not None:
+            self._leader.called.release()
+
+    def _leave(self, waiting: _Waiting) -> None:
         """An interrupted caller leaves the queue, passing on the lead it may have been given."""
         with self._mutex:
-            led = waiting.outcome is None and not waiting.called.locked()
+            waiting.left = True
             if waiting in self._queue:
                 self._queue.remove(waiting)
-        if led:
-            self._pass_on()
+            if self._leader is waiting:
+                self._lingers = False
+                self._pass_on()
+
+
+def _wake_next(waiting: _Waiting) -> None:
+    following, waiting.next = waiting.next, None
+    if following is not None:
+        following.called.release()
 
 
 def _same(error: Exception) -> Exception:

@@ -45,10 +45,12 @@ from domain.ledger.appends import (
     TooLarge,
     answer,
     parameters,
-    single,
+    stored,
+    straight,
 )
 from domain.ledger.groups import Groups
 from domain.ledger.migrate import migrate
+from domain.ledger.statements import Statements
 from domain.ledger.subscription import Bell, Subscription, follow
 
 __all__ = [
@@ -128,7 +130,7 @@ class EventLog(DCBRecorder):
                 migrate(connection, "log", prefix, partition_size=partition_size)
             row = connection.execute("SELECT quote_ident(current_schema())").fetchone()
         schema = row[0] if row else "public"
-        self._sql = _Statements(f"{schema}.{prefix}")
+        self._sql = Statements(f"{schema}.{prefix}")
         self.channel = f"{schema}.{prefix}news"
         self._pool = ConnectionPool(
             conninfo,
@@ -140,7 +142,7 @@ class EventLog(DCBRecorder):
             open=True,
         )
         self._groups = Groups(self._send_group)
-        self._writer: psycopg.Connection[Any] | None = None
+        self._writer: psycopg.Cursor[Any] | None = None
         self._writer_used = 0.0
         self._bell = Bell(conninfo, self.channel)
 
@@ -184,7 +186,7 @@ class EventLog(DCBRecorder):
 
     def _send(self, group: Sequence[Prepared], *, halt: bool = False) -> list[Appended | LogError]:
         with self._pool.connection() as connection:
-            return self._execute(connection, group, halt=halt)
+            return self._execute(connection.cursor(binary=True), group, halt=halt)
 
     def _send_group(self, group: Sequence[Prepared]) -> Sequence[Appended | Exception]:
         """Send a group on the writing connection, which only the leading thread uses."""
@@ -208,34 +210,42 @@ class EventLog(DCBRecorder):
         except (LogError, psycopg.Error) as error:
             return error
 
-    def _writing(self) -> psycopg.Connection[Any]:
+    def _writing(self) -> psycopg.Cursor[Any]:
         writer = self._writer
         if writer is not None and time.monotonic() - self._writer_used > IDLE_SECONDS:
             try:
                 writer.execute("")
             except psycopg.OperationalError:
-                writer.close()
-        if writer is None or writer.closed:
-            writer = self._writer = psycopg.connect(self.conninfo, autocommit=True)
-            _configure(writer)
+                writer.connection.close()
+        if writer is None or writer.connection.closed:
+            connection = psycopg.connect(self.conninfo, autocommit=True)
+            _configure(connection)
+            writer = self._writer = connection.cursor(binary=True)
         return writer
 
     def _execute(
-        self, connection: psycopg.Connection[Any], group: Sequence[Prepared], *, halt: bool = False
+        self, cursor: psycopg.Cursor[Any], group: Sequence[Prepared], *, halt: bool = False
     ) -> list[Appended | LogError]:
-        statement, values = self._sql.append_one, single(group)
-        if values is None:
-            statement, values = self._sql.append, parameters(group, halt=halt)
         try:
-            cursor = connection.execute(statement, values, prepare=True, binary=True)
+            outcomes = self._execute_straight(cursor, group)
+            if outcomes is None:
+                cursor.execute(self._sql.append, parameters(group, halt=halt), prepare=True)
+                outcomes = [answer(row) for row in cursor]
         except psycopg.errors.LockNotAvailable as error:
             raise Busy("the log is being appended to by someone who does not finish") from error
-        outcomes = [answer(row) for row in cursor]
         if any(isinstance(o, Appended) and not o.replayed for o in outcomes):
             self._bell.ring()
         if any(isinstance(o, ClockBehind) for o in outcomes):
             _logger.critical("clock behind the log", requests=len(group))
         return outcomes
+
+    def _execute_straight(
+        self, cursor: psycopg.Cursor[Any], group: Sequence[Prepared]
+    ) -> list[Appended | LogError] | None:
+        if (values := straight(group)) is None:
+            return None
+        [(first, recorded_at)] = cursor.execute(self._sql.append_straight, values, prepare=True)
+        return None if first is None else [*stored(group, first, recorded_at)]
 
     # Reading
 
@@ -396,7 +406,7 @@ class EventLog(DCBRecorder):
         self._bell.close()
         self._pool.close()
         if self._writer is not None:
-            self._writer.close()
+            self._writer.connection.close()
 
 
 def _stored(row: _Row) -> StoredEntry:
@@ -428,67 +438,6 @@ class _ReadResponse(DCBReadResponse):
                     self._head = position
                 tags = joined.split(SEPARATOR) if joined else []
                 yield DCBSequencedEvent(DCBEvent(type_, data, tags), position)
-
-
-class _Statements:
-    """The log's statements, spelt for its schema and prefix."""
-
-    def __init__(self, log: str) -> None:
-        # joined tags cost a client a fifth of what an array costs it
-        tags = "array_to_string(e.tags, E'\\x1f')"
-        columns = f"e.position, e.recorded_at, e.type, {tags}, e.data"
-        probes = (
-            f"SELECT m.position FROM unnest(%b::text[], %b::text[]) AS p(tag, type),"
-            f" LATERAL {log}probe(p.tag, p.type, %b, %b, %b) AS m(position)"
-        )
-        meets = (
-            f"SELECT m.position FROM unnest(%b::text[], %b::text[]) AS p(tags, type),"
-            f" LATERAL {log}meet(string_to_array(p.tags, E'\\x1f'), p.type, %b, %b, %b)"
-            f" AS m(position)"
-        )
-        page = (
-            f"SELECT {columns} FROM (SELECT DISTINCT f.position FROM ({{}}) f"
-            f" ORDER BY f.position LIMIT %b) f JOIN {log}entries e ON e.position = f.position"
-            f" ORDER BY f.position"
-        )
-        self.append = (
-            f"SELECT * FROM {log}append(%t::int[], %t::int[], %t::int[], %t::int[], %t::int[],"
-            f" %t::bigint[], %b::text[], %b::bytea[],"
-            f" %t::int[], %b::text[], %b::text[], %b::bytea[], %b::uuid[],"
-            f" %t::int[], %b::text[], %b::text[], %t::int[], %b::text[], %b::text[],"
-            f" %t::int[], %b::text[], %b::text[], %b::bytea[], %b)"
-        )
-        self.append_one = (
-            f"SELECT * FROM {log}append_one(%b::text, %b::text, %b::bytea, %b::uuid,"
-            f" %b::text, %b::text, %t::bigint, %b::text, %b::bytea)"
-        )
-        self.range = (
-            f"SELECT {columns} FROM {log}entries e"
-            f" WHERE e.position > %b AND e.position <= %b ORDER BY e.position LIMIT %b"
-        )
-        self.matching = page.format(probes)
-        self.meeting = page.format(f"{probes} UNION ALL {meets}")
-        self.by_event_id = (
-            f"SELECT event_id, position FROM {log}event_ids WHERE event_id = ANY(%b::uuid[])"
-        )
-        self.claimed = (
-            f"SELECT blind, subject FROM {log}claims WHERE kind = %b AND blind = ANY(%b::bytea[])"
-        )
-        self.answered = (
-            f"SELECT q.first, q.last, e.recorded_at, q.hash FROM {log}requests q"
-            f" JOIN {log}entries e ON e.position = q.first WHERE q.key = %b"
-        )
-        self.tags_from = f"SELECT DISTINCT tag FROM {log}tags WHERE tag >= %b AND tag < %b"
-        self.tags_of_types = (
-            f"SELECT DISTINCT unnest(e.tags) FROM {log}entries e WHERE e.type = ANY(%b::text[])"
-        )
-        self.head = f"SELECT coalesce(max(position), 0) FROM {log}entries"
-        self.recorded_at = f"SELECT recorded_at FROM {log}entries WHERE position = %b"
-        self.headings = (
-            f"SELECT position, type, recorded_at FROM {log}entries"
-            f" WHERE position = ANY(%b::bigint[])"
-        )
-        self.position_at = f"SELECT {log}position_at(%b)"
 
 
 def _configure(connection: psycopg.Connection[Any]) -> None:
