@@ -49,7 +49,7 @@ OPERATIONS = st.lists(
 )
 
 
-@pytest.fixture(scope="module", params=[5, 500])  # in 500 an entry alone goes its own way
+@pytest.fixture(scope="module", params=[5, 5_000])  # in 5,000 most go the straight line
 def small_partitions(server, request):
     log = EventLog(server.conninfo(f"differential_{request.param}"), partition_size=request.param)
     yield log

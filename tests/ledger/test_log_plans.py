@@ -8,7 +8,7 @@ from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 from psycopg.types.numeric import Int8
 
 from domain.ledger import log as log_module
-from domain.ledger.appends import Append, NewEntry, Prepared, parameters
+from domain.ledger.appends import Append, NewEntry, Prepared, parameters, straight
 from domain.ledger.log import EventLog
 
 HOT = 30_000
@@ -49,8 +49,11 @@ def pages_touched(log, statement, values):
 
 def cost_of_append(log, append_condition):
     append = Append([NewEntry("New", ["new"], b"")], append_condition)
-    statement = log._sql.append.replace("%t", "%s").replace("%b", "%s")
-    return pages_touched(log, statement, parameters([Prepared.of(append)], halt=False))
+    group = [Prepared.of(append)]
+    statement, values = log._sql.append_straight, straight(group)
+    if values is None:
+        statement, values = log._sql.append, parameters(group, halt=False)
+    return pages_touched(log, statement.replace("%t", "%s").replace("%b", "%s"), values)
 
 
 @pytest.mark.parametrize(
