@@ -14,6 +14,7 @@ from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
 from shutil import get_terminal_size
+from threading import Timer
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from domain.events import Actor
 
 WIDEST = 100
+LONG_SECONDS = 0.6
 REFUSED, RED, FAULT = 1, 3, 70
 """Exit codes: refused or impossible; a verification that is not green; a fault of the program.
 Bad use of a command is 2."""
@@ -193,6 +195,25 @@ def progress(
         yield done
 
 
+@contextmanager
+def patience(context: typer.Context) -> Iterator[None]:
+    """A moving bar on standard error, with the time taken, for a question that takes a while."""
+    screen = console(error=True)
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn(),
+        console=screen, transient=True, disable=not screen.is_terminal,
+    )  # fmt: skip
+    bar.add_task(said(context, "查询中", "Asking"), total=None)
+    late = Timer(LONG_SECONDS, bar.start)
+    late.start()
+    try:
+        yield
+    finally:
+        late.cancel()
+        late.join()
+        bar.stop()
+
+
 Draw = Callable[[Mapping[str, Any], Lang], Iterator[RenderableType]]
 
 
@@ -217,7 +238,9 @@ def ask(
             yield from draw(answer["data"], lang)
             yield footing(answer["as_of"], lang)
 
-        show(context, question(bureau), page, as_json=as_json)
+        with patience(context):
+            answer = question(bureau)
+        show(context, answer, page, as_json=as_json)
 
 
 def show(

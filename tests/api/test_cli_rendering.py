@@ -1,5 +1,10 @@
 """How answers look: pure."""
 
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
 from io import StringIO
 
 import orjson
@@ -40,6 +45,34 @@ def drawn(part: object) -> str:
 
 def test_a_value_cannot_drive_the_terminal() -> None:
     assert plain("\x1b[2J张\x07三\x9b") == "\ufffd[2J张\ufffd三\ufffd"
+
+
+QUESTION = """
+import time
+from types import SimpleNamespace
+from api.cli_frame import Frame, Lang, patience
+
+context = SimpleNamespace(find_object=lambda kind: Frame(None, Lang.ZH))
+with patience(context):
+    time.sleep({seconds})
+"""
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(1.5, True), (0.0, False)])
+def test_a_question_that_takes_long_shows_that_it_is_being_worked_on(
+    seconds: float, shown: bool
+) -> None:
+    terminal, inside = pty.openpty()
+    script = QUESTION.format(seconds=seconds)
+    with subprocess.Popen([sys.executable, "-c", script], stderr=inside) as process:
+        assert process.wait(60) == 0
+    os.close(inside)
+    told = b""
+    with suppress(OSError):  # a terminal nobody writes to any more
+        while part := os.read(terminal, 4096):
+            told += part
+    os.close(terminal)
+    assert ("查询中" in told.decode()) == shown
 
 
 def test_markup_and_control_codes_in_a_cell_are_text() -> None:
