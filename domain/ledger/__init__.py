@@ -11,7 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
+from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain import acts
 from domain.events import Entry
@@ -97,10 +97,18 @@ class Ledger:
     def _decide(self, request: Request) -> Decided:
         head = self.log.head()
         law = self.law()
-        self._check_expected(request, head)
-        return self._decider.decide(request, Reading(self.log, head), law, head)
+        seen = self._check_expected(request, head)
+        decided = self._decider.decide(request, Reading(self.log, head), law, head)
+        condition = decided.append.condition
+        if not seen or condition is None:
+            return decided
+        query = DCBQuery(items=[*condition.fail_if_events_match.items, *seen])
+        under = DCBAppendCondition(fail_if_events_match=query, after=condition.after)
+        return decided._replace(append=decided.append._replace(condition=under))
 
-    def _check_expected(self, request: Request, head: int) -> None:
+    def _check_expected(self, request: Request, head: int) -> list[DCBQueryItem]:
+        """What must not have been entered by the head for what its proposers have seen to hold."""
+        seen: list[DCBQueryItem] = []
         for index, proposal in enumerate(request.proposals):
             if proposal.expect is None:
                 continue
@@ -115,6 +123,8 @@ class Ledger:
                     zh="您查看之后该人员记录已有新登记",
                     field="expect", index=index, position=newer.position,
                 )  # fmt: skip
+            seen += items
+        return seen
 
     def _replayed(self, request: Request) -> Receipt | None:
         """The first answer, where this request was entered before. Raises KeyReused."""

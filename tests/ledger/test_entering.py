@@ -214,6 +214,20 @@ def test_a_request_that_names_a_position_is_refused_once_the_person_changed(ledg
         enter(ledger, act(rewarded(person), DAY, expect=ledger.log.head() + 1))
 
 
+def test_of_two_who_have_seen_the_same_position_one_is_entered(ledger):
+    for _ in range(15):
+        person = hire(ledger)
+        seen = ledger.log.head()
+
+        def reward(_, person=person, seen=seen):
+            return enter(ledger, act(rewarded(person), DAY, expect=seen))
+
+        answers = all_at_once(2, reward)
+        [winner] = [a for a in answers if isinstance(a, Receipt)]
+        [loser] = [a for a in answers if isinstance(a, Superseded)]
+        assert loser.position == winner.position
+
+
 INTERRUPTED = Facet("test-interrupted", of="person", zh="打断", en="interrupted", many=True)
 
 
