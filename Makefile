@@ -19,7 +19,7 @@ serve: $(VENV)/.ready ## the API on this machine
 	$(LEDGER) serve
 
 ##@ Work
-.PHONY: setup test test-installed quick lint bench import-chicago soak lock clean
+.PHONY: setup test test-installed quick lint bench import-chicago soak faults lock clean
 setup: $(VENV)/.ready ## the virtual environment, from the lock
 
 $(VENV)/.ready: requirements.lock pyproject.toml
@@ -57,6 +57,9 @@ test-installed: setup ## the database tests on an installed PostgreSQL: make tes
 
 soak: setup ## random histories against fold and oracle, without a budget
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/projections/test_records.py tests/projections/test_oracle.py
+
+faults: setup ## put known faults in, one at a time: do the random histories notice?
+	$(BIN)/python -m tests.faults
 
 lock: ## pin the dependencies anew, with hashes
 	$(BIN)/python -m piptools compile --quiet --allow-unsafe --extra dev --generate-hashes \

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import Phase
 from hypothesis import settings as budgets
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
@@ -22,6 +23,11 @@ from tests.installed import InstalledServer
 
 # random histories without a budget: `make soak`
 budgets.register_profile("soak", max_examples=1_000, stateful_step_count=50, deadline=None)
+# as they are and without a budget, for tests/faults.py, which asks whether they fail and not why
+budgets.register_profile("faults", phases=[Phase.explicit, Phase.generate])
+budgets.register_profile(
+    "faults-soak", budgets.get_profile("soak"), phases=[Phase.explicit, Phase.generate]
+)
 if profile := os.environ.get("HYPOTHESIS_PROFILE"):
     budgets.load_profile(profile)
 

@@ -1,0 +1,124 @@
+"""How much the random histories would notice: known faults are put in, one at a time, and judged.
+
+Each fault is a change of the code that keeps the two times. It is made in a copy of the project, and
+the state machine runs on the copy: with the budget of `make test`, then, where that notices nothing,
+with random seeds until the time given is over. `python -m tests.faults [--seconds 120] [NAME …]`
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+HOUSE = Path(__file__).parents[1]
+JUDGE = "tests/projections/test_oracle.py"
+
+
+class Fault(NamedTuple):
+    name: str
+    file: str
+    right: str
+    wrong: str
+
+
+FAULTS = [
+    Fault("an end counts as a day in force", "domain/bitemporal.py",
+          "fact.effective <= day < fact.until\n", "fact.effective <= day <= fact.until\n"),
+    Fault("what was closed is known one position longer", "domain/bitemporal.py",
+          "fact.known_from <= recorded < fact.known_to\n",
+          "fact.known_from <= recorded <= fact.known_to\n"),
+    Fault("the latest entry prevails, not the latest place", "domain/bitemporal.py",
+          "fact.place > best.place", "fact.root > best.root"),
+    Fault("the latest cap wins", "domain/bitemporal.py",
+          "if cap.place.effective < until:", "if until == OPEN or cap.place.effective > until:"),
+    Fault("leaving caps what begins after it", "domain/record.py", "if out > place:", "if True:"),
+    Fault("leaving caps only what was entered before it", "domain/record.py",
+          "if out > place:", "if out > place and departure.root > chain.root:"),
+    Fault("an annulment undone stays annulled", "domain/record.py",
+          "chain.content = None if chain.content is not None else chain.last",
+          "chain.content = None"),
+    Fault("a correction takes effect at its root's content day", "domain/record.py",
+          "chain.content = chain.last = content_of(entry)",
+          "chain.content = chain.last = content_of(entry)._replace(effective=chain.last.effective)"),
+    Fault("leaving does not touch what is on record", "domain/record.py",
+          "touched.update(self._keyed[content.leaves])", "pass"),
+    Fault("a corrected ending still ends its first fact", "domain/record.py",
+          "end is not None and end.ends == chain.id and", "end is not None and"),
+    Fault("an ending that is undone stays", "domain/record.py",
+          "touched.update((ended, self.chains[ended]) for ended in chain.ended"
+          " if ended in self.chains)",
+          "touched.update((ended, self.chains[ended]) for ended in chain.ended"
+          " if ended in self.chains and chain.content is not None)"),
+    Fault("a none has no place of its own", "domain/record.py",
+          "content.seq + spec.seq, chain.root", "content.seq, chain.root"),
+    Fault("a decision sees the whole of its day", "domain/bitemporal.py",
+          "(fact.effective, fact.seq) <= before)", "fact.effective <= before[0])"),
+    Fault("the table forgets the order of a day", "projections/records.py",
+          "effective DESC, seq DESC, root DESC", "effective DESC, root DESC"),
+    Fault("the table counts the end as in force", "projections/records.py",
+          "%(v)s < r.until AND", "%(v)s <= r.until AND"),
+    Fault("the table knows one position too long", "projections/records.py",
+          '%(k)s < r.known_to"', '%(k)s <= r.known_to"'),
+    Fault("the table closes every version of a slot", "projections/records.py",
+          "  AND {table}.root = c.root AND {table}.known_from = c.known_from\n", ""),
+]  # fmt: skip
+
+
+def noticed(fault: Fault, seconds: float) -> str:
+    """Where the fault was noticed, and after how long."""
+    with tempfile.TemporaryDirectory(prefix="ledger-fault-") as folder:
+        house = Path(folder) / "house"
+        shutil.copytree(HOUSE, house, ignore=shutil.ignore_patterns(".*", "var", "*.egg-info"))
+        path = house / fault.file
+        text = path.read_text()
+        if fault.right not in text:
+            return "NOT APPLICABLE: the code has changed"
+        path.write_text(text.replace(fault.right, fault.wrong))
+        started = time.monotonic()
+        if not _passes(house, "faults", 600):
+            return f"make test, {time.monotonic() - started:.0f} s"
+        started = time.monotonic()
+        if not _passes(house, "faults-soak", seconds):
+            return f"soak, {time.monotonic() - started:.0f} s"
+    return "NOT NOTICED"
+
+
+def _passes(house: Path, profile: str, seconds: float) -> bool:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", JUDGE],
+            cwd=house, env=os.environ | {"PYTHONPATH": str(house), "HYPOTHESIS_PROFILE": profile},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=seconds, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return True
+    return done.returncode == 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    chosen = [f for f in FAULTS if not arguments.names or f.name in arguments.names]
+    table = Table("fault", "in", "noticed by")
+    missed = 0
+    for fault in chosen:
+        verdict = noticed(fault, arguments.seconds)
+        missed += verdict.startswith("NOT")
+        print(f"{fault.name}: {verdict}", file=sys.stderr, flush=True)
+        table.add_row(fault.name, fault.file, verdict)
+    Console(width=110).print(table)
+    sys.exit(missed > 0)
+
+
+if __name__ == "__main__":
+    main()
