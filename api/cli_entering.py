@@ -24,12 +24,21 @@ KEY = Annotated[
     str | None,
     typer.Option("--key", help="幂等键;不给则由内容得出 / idempotency key; else from the content"),
 ]
+APPROVED = Annotated[
+    str | None,
+    typer.Option("--approved-by", help="封账期间更改的批准人 / who lets a closed period change"),
+]
 DRY = Annotated[bool, typer.Option("--dry-run", help="只判断,不登记 / decide and store nothing")]
 NAME = Annotated[str | None, typer.Argument(metavar="TYPE", help="事项名 / event type")]
 
 
 def enter(
-    context: typer.Context, file: FILE, key: KEY = None, dry_run: DRY = False, json: Json = False
+    context: typer.Context,
+    file: FILE,
+    key: KEY = None,
+    approved_by: APPROVED = None,
+    dry_run: DRY = False,
+    json: Json = False,
 ) -> None:
     """登记事项:全部登记或全部不登记 / Enter acts, all or nothing."""
     body = _read(file)
@@ -38,12 +47,14 @@ def enter(
 
     if dry_run:
         with asking(context) as bureau:
-            answer = answers.preview(bureau, request_of(bureau.ledger, body))
-            show(context, answer, _draw_preview, as_json=json)
+            proposed = request_of(bureau.ledger, body, actor=clerk(), approved_by=approved_by)
+            show(context, answers.preview(bureau, proposed), _draw_preview, as_json=json)
         return
     with opened(context) as bureau:
         key = key or f"content:{bureau.ledger.vault.request_hash(body).hex()}"
-        receipt = bureau.ledger.enter(request_of(bureau.ledger, body, key=key, actor=clerk()))
+        receipt = bureau.ledger.enter(
+            request_of(bureau.ledger, body, key=key, actor=clerk(), approved_by=approved_by)
+        )
         if receipt.replayed:
             tell(context, "此前已登记,未重复登记。", "Entered before; nothing was added.")
         show(context, answers.receipt(bureau, receipt), _draw_receipt, as_json=json)

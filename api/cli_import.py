@@ -42,6 +42,10 @@ def import_(
     enter: Annotated[
         bool, typer.Option("--enter", help="登记;不给则只核对 / enter; else only check")
     ] = False,
+    approved_by: Annotated[
+        str | None,
+        typer.Option("--approved-by", help="封账期间更改的批准人 / approver of closed periods"),
+    ] = None,
     rejected: Annotated[
         Path | None,
         typer.Option("--rejected", help="退回的行写到该目录 / folder for rejected rows"),
@@ -61,7 +65,7 @@ def import_(
         faults = plan.rejected
         if enter:
             with progress(context, "登记", "Entering", len(plan.drafts)) as done:
-                report = importer.enter(plan, lambda n, _: done(n), clerk())
+                report = importer.enter(plan, lambda n, _: done(n), clerk(), approved_by)
             faults = report.rejected
             bring_up(context, bureau)
             parts = [

@@ -353,6 +353,7 @@ _SAID: dict[str, Words] = {
     "lag_days": ("迟录天数", "days late"),
     "mood": ("性质", "mood"),
     "attested_by": ("佐证人", "attested by"),
+    "approved_by": ("批准人", "approved by"),
     "actor": ("经办", "entered by"),
     "document": ("文件", "document"),
     "reason": ("理由", "reason"),

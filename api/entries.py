@@ -84,6 +84,7 @@ class Body(BaseModel):
     document: Document | None = None
     mood: Mood = "ordered"
     attested_by: Code | None = None
+    approved_by: Code | None = None
     acknowledge: list[Any] = []
 
 
@@ -95,8 +96,10 @@ def request_of(
     key: str | None = None,
     request_id: str | None = None,
     standing: str | None = None,
+    approved_by: str | None = None,
 ) -> Request:
-    """The request that a JSON body makes; `ledger` finds entries that are named by position.
+    """The request that a JSON body makes; `ledger` finds entries that are named by position;
+    `approved_by` stands in for the body's own.
 
     Raises BadJson, TooLarge, UnknownType, UnknownField, MissingField, ImpossibleDate, BadInput and
     UnknownFact, with the `index` of the act and its `field`, steps parted by "/".
@@ -125,6 +128,7 @@ def request_of(
         request_id=request_id,
         attested_by=shared.attested_by,
         standing=standing,
+        approved_by=approved_by or shared.approved_by,
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
-from domain.rules import Breach, Cited, Dated, Rule, Status
+from domain.rules import Breach, Cited, Dated, Kind, Rule, Status
 from domain.workdays import CalendarYear, Workdays
 
 __all__ = [
@@ -255,6 +255,12 @@ class Rules:
         found = (pack.rule(rule_id, self.on) for pack in self._packs)
         return next((rule for rule in found if rule is not None), None)
 
+    def of_kind(self, kind: Kind) -> list[Rule]:
+        """The rules of a kind in force there, each id from the nearest pack that has it."""
+        ids = dict.fromkeys(r.id for pack in self._packs for r in pack.rules if r.kind == kind)
+        found = (self.find(rule_id) for rule_id in ids)
+        return [rule for rule in found if rule is not None and rule.kind == kind]
+
     def ladder(self, ladder_id: str | None = None) -> Ladder | None:
         """The nearest ladder of that id; without an id, the first of the nearest pack with one."""
         ladders = (each for pack in self._packs for each in pack.ladders)
@@ -286,6 +292,8 @@ class Rules:
 class Law:
     """Several packs and calendar years as published at some moment; immutable.
 
+    `closing` are the rules of every pack that close a period, whatever their days.
+
     Raises LawInvalid when two packs share a code.
     """
 
@@ -295,7 +303,24 @@ class Law:
             if pack.code in self._packs:
                 raise LawInvalid(f"pack {pack.code}", [("code", "is given twice")])
             self._packs[pack.code] = pack
-        self.workdays = Workdays(calendars)
+        self._calendars = tuple(calendars)
+        self.workdays = Workdays(self._calendars)
+        self.closing = tuple(
+            r for pack in self._packs.values() for r in pack.rules if r.kind == "closed_period"
+        )
+
+    def with_pack(self, pack: Pack) -> "Law":
+        """The same law with this pack in the place of the one of its code."""
+        return Law({**self._packs, pack.code: pack}.values(), self._calendars)
+
+    def with_calendar(self, year: CalendarYear) -> "Law":
+        """The same law with this calendar in the place of the one of its year."""
+        others = [each for each in self._calendars if each.year != year.year]
+        return Law(self._packs.values(), [*others, year])
+
+    def pack(self, code: str) -> Pack | None:
+        """The pack of this code, where one is published."""
+        return self._packs.get(code)
 
     def at(self, code: str, on: date) -> Rules:
         """The law for a place on a day; packs the chain lacks are skipped.

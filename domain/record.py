@@ -317,9 +317,9 @@ class Case:
         self._record = record
         self._read = read
 
-    def rules(self, code: str) -> Rules:
-        """The law of a place (GB/T 2260 code, or "none") on the day of this act."""
-        rules = self.law.at(code, self.effective)
+    def rules(self, code: str, on: date | None = None) -> Rules:
+        """The law of a place (GB/T 2260 code, or "none"), by default on the day of this act."""
+        rules = self.law.at(code, on or self.effective)
         self.digests.update(rules.digests)
         return rules
 

@@ -142,6 +142,13 @@ class LawForbids(Refusal):
     zh = "现行规定不允许"
 
 
+class ClosedPeriod(Refusal):
+    """The period is closed: a change of the past needs a second person's approval."""
+
+    code = "closed-period"
+    zh = "该期间已封账,更改须经另一人批准"
+
+
 class WrongCorrection(Refusal):
     """A correction keeps the type and the subject; a wrong one is annulled and entered anew."""
 

@@ -25,6 +25,7 @@ Kind = Literal[
     "eligibility",
     "kinship",
     "steps_in_order",
+    "closed_period",
 ]
 
 
@@ -72,6 +73,8 @@ class Rule(Cited):
     @model_validator(mode="after")
     def _values_fit_the_kind(self) -> Self:
         _SHAPES[self.kind].model_validate(self.values)
+        if self.kind == "closed_period" and (self.strength, self.clock) != ("block", "recorded"):
+            raise ValueError("a closed period blocks, and its clock is recorded")
         return self
 
 
@@ -146,6 +149,26 @@ class _Steps(_Values):
     optional: list[str] = []
 
 
+class _Closed(_Values):
+    """Facets closed before a day: a date, or whole months back from the day of entry.
+
+    `openings`: the first roster of a person (建账) needs no approval.
+    """
+
+    facets: Literal["all"] | list[str]
+    before: date | None = None
+    months: int | None = Field(default=None, ge=0, le=1200)
+    openings: bool = False
+
+    @model_validator(mode="after")
+    def _one_day(self) -> Self:
+        if (self.before is None) == (self.months is None):
+            raise ValueError("give `before` or `months`, not both")
+        if not self.facets:
+            raise ValueError("name the facets that are closed")
+        return self
+
+
 _SHAPES: dict[str, type[_Values]] = {
     "clock": _Clock,
     "ceiling": _Limit,
@@ -155,6 +178,7 @@ _SHAPES: dict[str, type[_Values]] = {
     "eligibility": _Eligibility,
     "kinship": _Kinship,
     "steps_in_order": _Steps,
+    "closed_period": _Closed,
 }
 
 
@@ -317,6 +341,26 @@ def steps_in_order(
             return _breach(rule, field, f"环节次序颠倒 {step}", f"step out of order: {step}")
         else:
             latest = day
+    return None
+
+
+def closed_before(rule: Rule, today: date) -> date:
+    """The first day that a closed period leaves open to whoever enters today."""
+    before: date | None = rule.values.get("before")
+    return before or add_months(today, -int(rule.values["months"]))
+
+
+def closed_period(rule: Rule | None, changed: Mapping[str, date], today: date) -> Breach | None:
+    """Breached when a closed facet changes from a day before the period's end.
+
+    `changed`: facet → the first day on which the act changes it. The breach's field is the facet.
+    """
+    if rule is None:
+        return None
+    end, closed = closed_before(rule, today), rule.values["facets"]
+    for facet, first in sorted(changed.items()):
+        if first < end and (closed == "all" or facet in closed):
+            return _breach(rule, facet, f"{end}之前", f"before {end}")
     return None
 
 

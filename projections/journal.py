@@ -14,7 +14,7 @@ from domain.events import Entry
 from domain.ledger import SHANGHAI, Ledger
 
 _PLAIN = (
-    "reason", "document", "actor", "attested_by", "batch", "cause", "source",
+    "reason", "document", "actor", "attested_by", "approved_by", "batch", "cause", "source",
     "request_id",
 )  # fmt: skip
 

@@ -97,9 +97,14 @@ class Importer:
         plan.drafts = [draft for draft in plan.drafts if id(draft) not in known]
 
     def enter(
-        self, plan: Plan, progress: Progress | None = None, actor: Actor | None = None
+        self,
+        plan: Plan,
+        progress: Progress | None = None,
+        actor: Actor | None = None,
+        approved_by: str | None = None,
     ) -> Report:
         """Enter a plan; a row that the ledger refuses is rejected and the others go on.
+        `approved_by` lets the rows change closed periods.
 
         May be broken off and run again: nothing is entered twice. Raises a Refusal only where the
         ledger can take nothing (ClockBehind).
@@ -115,7 +120,7 @@ class Importer:
         def requests() -> Iterator[Request]:
             for draft in plan.drafts:
                 waiting.append(draft)
-                yield _request(plan, draft, actor)
+                yield _request(plan, draft, actor)._replace(approved_by=approved_by)
 
         total = len(plan.drafts)
         for done, answer in enumerate(self._ledger.enter_many(requests()), 1):

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from domain.events import Code, Event, Facet, Id, Subject, Text, Writes
+from domain.events import FACETS, Code, Event, Facet, Id, Subject, Text, Writes
 from domain.law import LawInvalid, Pack, parse_calendar
 from domain.record import Case
 from domain.refusals import BadInput
@@ -22,6 +22,22 @@ PackText = Annotated[
     str, StringConstraints(strip_whitespace=False, min_length=1, max_length=60_000)
 ]
 """The file as it lies, to the byte: the digest is over it."""
+
+
+def read_pack(text: str, field: str = "text") -> Pack:
+    """The pack that a text says. Raises BadInput naming the place at fault."""
+    try:
+        pack = Pack.parse(text)
+    except LawInvalid as invalid:
+        raise BadInput(str(invalid), field=field, zh=f"规则包格式有误:{invalid}") from invalid
+    for place, rule in enumerate(pack.rules):
+        closed = rule.values["facets"] if rule.kind == "closed_period" else "all"
+        if closed != "all" and (unknown := sorted(set(closed) - FACETS.keys())):
+            raise BadInput(
+                f"pack {pack.code}: rule.{place}.values.facets: no facet {', '.join(unknown)}",
+                field=field, zh=f"规则包 {pack.code} 第 {place + 1} 条:没有 {'、'.join(unknown)}",
+            )  # fmt: skip
+    return pack
 
 
 class PackPublished(Event):
@@ -45,10 +61,7 @@ class PackPublished(Event):
         if hashlib.sha256(self.text.encode()).hexdigest() != self.digest:
             raise BadInput("the digest is not that of the text", field="digest",
                            zh="摘要与正文不符")  # fmt: skip
-        try:
-            pack = Pack.parse(self.text)
-        except LawInvalid as invalid:
-            raise BadInput(str(invalid), field="text", zh="规则包格式有误") from invalid
+        pack = read_pack(self.text)
         if pack.code != self.code:
             raise BadInput("the text is of another pack", field="code", zh="代码与正文不符")
         stands = case.value(PACK, self.code)

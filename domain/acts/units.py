@@ -42,18 +42,20 @@ def require_unit(case: Case, unit: str, field: str = "unit") -> None:
         )  # fmt: skip
 
 
-def rules(case: Case, unit: str) -> Rules:
-    """The law where a unit stands on the act's day: its own division, or that above it."""
+def rules(case: Case, unit: str, on: date | None = None) -> Rules:
+    """The law where a unit stands: its own division, or that above it; by default on the act's
+    day.
+    """
     above: str | None = unit
     seen: set[str] = set()
     while above is not None and above not in seen:
         seen.add(above)
-        place = case.value(UNIT_PLACE, above)
+        place = case.value(UNIT_PLACE, above, on)
         if place is not None:
-            return case.rules(place["division"])
-        parent = case.value(UNIT_PARENT, above)
+            return case.rules(place["division"], on)
+        parent = case.value(UNIT_PARENT, above, on)
         above = parent["parent"] if parent else None
-    return case.rules("none")
+    return case.rules("none", on)
 
 
 def seats_of(case: Case, unit: str) -> list[str]:

@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 import orjson
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
+from domain.acts import closed
 from domain.bitemporal import FOREVER, OPEN
 from domain.events import (
     Entry,
@@ -26,7 +27,7 @@ from domain.events import (
     encode,
     fact_specs,
 )
-from domain.law import Law
+from domain.law import Law, Pack, parse_calendar
 from domain.ledger.log import Append, Claim, NewEntry
 from domain.ledger.reading import Reading, item_of, strands_of
 from domain.ledger.requests import Request
@@ -106,6 +107,7 @@ class Decider:
         """
         if not request.proposals:
             raise BadInput("a request has at least one act", zh="请求中没有事项", field="events")
+        _check_approver(request)
         ids = [event_id_of(request, index) for index in range(len(request.proposals))]
         shared = _shared(request, ids)
         self.prepare([request])
@@ -117,6 +119,8 @@ class Decider:
         for index, proposal in enumerate(request.proposals):
             try:
                 one = self._decide_one(proposal, request.mood, reading, law)
+                if request.approved_by is None:
+                    self._refuse_closed(one, reading)
             except Refusal as refusal:
                 if refusal.index is None:
                     refusal.index = index
@@ -138,6 +142,7 @@ class Decider:
             entries.append(entry)
             reading.take(entry)
             claims |= self._claims(one, reading.record)
+            law = _amended(law, entry)
         append = Append(
             entries=[
                 NewEntry(e.type, e.tags, e.data, i) for e, i in zip(entries, ids, strict=True)
@@ -224,6 +229,26 @@ class Decider:
         tags = sorted({*tags, f"fact:{root.id}", *([f"fact:{case.ended}"] if case.ended else [])})
         return _DecidedAct(settled, case, root.id, tags, event)
 
+    def _refuse_closed(self, one: "_DecidedAct", reading: Reading) -> None:
+        """Raises ClosedPeriod where the act changes a day that needs a second person's approval."""
+        chain = reading.record.chains[one.root] if one.root else None
+        before, after = chain and chain.content, closed.content_of(one.proposal)
+        if chain is not None and one.proposal.annuls is not None:
+            after = chain.last if before is None else None
+        while True:
+            case = Case(
+                one.proposal, one.case.mood, reading.record, reading.read, one.case.law,
+                one.case.today,
+            )  # fmt: skip
+            try:
+                closed.require_open(case, one.event, one.tags, before, after)
+            except Unread as unread:
+                reading.extend(unread.strands)
+                continue
+            one.case.reads |= case.reads
+            one.case.digests |= case.digests
+            return
+
     def event_of(self, entry: Entry) -> Event:
         """The typed event of an entry, its private fields opened. Raises Erased."""
         opened = {
@@ -257,9 +282,10 @@ class Decider:
             [type(p.event).__name__, p.event.model_dump(mode="json"), *map(str, p[1:])]
             for p in request.proposals
         ]
-        return self._vault.request_hash(
-            orjson.dumps([said, request.mood, str(request.document), request.attested_by])
-        )
+        shared = [said, request.mood, str(request.document), request.attested_by]
+        if request.approved_by is not None:
+            shared.append(request.approved_by)
+        return self._vault.request_hash(orjson.dumps(shared))
 
 
 def _condition(reads: set[Strand], roots: set[str], after: int) -> DCBAppendCondition:
@@ -268,6 +294,27 @@ def _condition(reads: set[Strand], roots: set[str], after: int) -> DCBAppendCond
     items += [DCBQueryItem(tags=[f"fact:{root}"]) for root in sorted(roots)]
     items.append(DCBQueryItem(types=LAW_TYPES))
     return DCBAppendCondition(fail_if_events_match=DCBQuery(items=items), after=after)
+
+
+def _amended(law: Law, entry: Entry) -> Law:
+    """The law that holds for the acts after this one in its request."""
+    if entry.type == "PackPublished":
+        return law.with_pack(Pack.parse(entry.fields["text"]))
+    if entry.type == "CalendarPublished":
+        return law.with_calendar(parse_calendar(entry.fields["text"]))
+    return law
+
+
+def _check_approver(request: Request) -> None:
+    approver = request.approved_by
+    if approver is None:
+        return
+    if not approver.strip() or not approver.isprintable():
+        raise BadInput("the approver is named by an account", field="approved_by",
+                       zh="批准人应为账号")  # fmt: skip
+    if approver.strip().casefold() == request.actor.subject.strip().casefold():
+        raise BadInput("the approver is another person than the one who enters",
+                       field="approved_by", zh="批准人不得是经办人本人")  # fmt: skip
 
 
 class _DecidedAct(NamedTuple):
@@ -351,7 +398,7 @@ def new_id() -> UUID:
 
 def _shared(request: Request, ids: list[UUID]) -> dict[str, Any]:
     shared: dict[str, Any] = {"mood": request.mood, "actor": request.actor.model_dump()}
-    for name in ("attested_by", "standing", "request_id"):
+    for name in ("attested_by", "approved_by", "standing", "request_id"):
         if value := getattr(request, name):
             shared[name] = value
     if len(ids) > 1:

@@ -15,7 +15,8 @@ from domain.refusals import Refusal
 
 class Request(NamedTuple):
     """Acts to enter together. `key` makes a repetition safe; `standing` is the actor's unit and
-    post on the day; `attested_by` names who says that it happened, where the mood is attested.
+    post on the day; `attested_by` names who says that it happened, where the mood is attested;
+    `approved_by` the second person who lets a closed period be changed.
     """
 
     proposals: Sequence[Proposal]
@@ -26,6 +27,7 @@ class Request(NamedTuple):
     request_id: str | None = None
     attested_by: str | None = None
     standing: str | None = None
+    approved_by: str | None = None
 
 
 class Entered(NamedTuple):

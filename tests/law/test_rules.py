@@ -21,6 +21,7 @@ def test_every_kind_is_silent_where_the_law_is_silent(law: Law) -> None:
     assert kinds.eligibility(silent, ()) is None
     assert kinds.kinship(silent, "spouse", "same-unit") is None
     assert kinds.steps_in_order(silent, {}) is None
+    assert kinds.closed_period(silent, {"grade": date.min}, ON) is None
 
 
 def test_an_open_list_takes_every_code(law: Law) -> None:
@@ -76,12 +77,29 @@ def test_a_step_out_of_order_is_named(law: Law) -> None:
         ("kinship", {"relations": ["spouse"]}),
         ("steps_in_order", {"steps": ["only"]}),
         ("steps_in_order", {"steps": ["a", "b"], "stages": []}),
+        ("closed_period", {"facets": "all"}),
+        ("closed_period", {"facets": [], "months": 3}),
+        ("closed_period", {"facets": "some", "months": 3}),
+        ("closed_period", {"facets": "all", "months": 3, "before": date(2024, 1, 1)}),
     ],
 )
 def test_values_that_do_not_fit_the_kind_are_refused(kind: str, values: dict[str, object]) -> None:
     fields = {
         "id": "r", "since": ON, "article": "1", "source": "x", "status": "in-force",
         "strength": "block", "zh": "规则", "en": "Rule", "kind": kind, "values": values,
+        "clock": "recorded",
     }  # fmt: skip
     with pytest.raises(ValueError, match="validation error"):
         Rule.model_validate(fields)
+
+
+@pytest.mark.parametrize("more", [{"strength": "warn"}, {"clock": "effective"}])
+def test_a_closed_period_blocks_and_is_judged_on_the_day_of_entry(more: dict[str, str]) -> None:
+    fields = {
+        "id": "r", "since": ON, "article": "1", "source": "x", "status": "in-force",
+        "strength": "block", "zh": "规则", "en": "Rule", "kind": "closed_period",
+        "clock": "recorded", "values": {"facets": "all", "months": 3},
+    }  # fmt: skip
+    assert kinds.closed_before(Rule.model_validate(fields), date(2024, 5, 31)) == date(2024, 2, 29)
+    with pytest.raises(ValueError, match="a closed period blocks"):
+        Rule.model_validate(fields | more)
