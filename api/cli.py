@@ -18,6 +18,7 @@ from api import (
     cli_ledger,
     cli_overview,
     cli_person,
+    cli_relaw,
     cli_retro,
 )
 from api.cli_frame import Frame, Lang, run
@@ -79,6 +80,7 @@ for panel, commands in COMMANDS.items():
         app.command(rich_help_panel=panel)(command)
 app.command("import", rich_help_panel="登记 / Entering")(cli_import.import_)
 cli_ledger.replay.command()(cli_axes.compare)
+cli_ledger.replay.command()(cli_relaw.relaw)
 app.add_typer(cli_ledger.replay, name="replay", rich_help_panel="核验 / Proving")
 
 

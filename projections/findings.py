@@ -4,7 +4,7 @@ Owns no table. Invariant: an act is decided again on the record, the law and the
 first decided, so the findings of an entry never change while the code of its chapter stands.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
@@ -12,11 +12,11 @@ from uuid import UUID
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 
 from domain.bitemporal import OPEN
-from domain.events import FACETS, Entry, Event, FactAnnulled, Proposal
+from domain.events import FACETS, Entry, Event, FactAnnulled, Mood, Proposal
 from domain.law import Law
 from domain.ledger import SHANGHAI, Ledger
 from domain.ledger.reading import Reading, item_of
-from domain.ledger.vault import Erased, is_sealed
+from domain.ledger.vault import Erased, is_sealed, sealed_owners
 from domain.record import Case, Finding, Strand, Unread
 from domain.refusals import Refusal
 from projections.journal import STANDS, standings
@@ -43,16 +43,72 @@ def of_subjects(ledger: Ledger, tags: Iterable[str], recorded: int) -> list[Foun
 
 
 def of_entries(ledger: Ledger, entries: Iterable[Entry]) -> Iterator[Found]:
-    """What the law found when these entries, in order of position, were decided.
-
-    All that their premises read is read once and folded as it goes, so that each is decided again
-    on what lay before it.
-    """
+    """What the law found when these entries, in order of position, were decided."""
     wanted = [entry for entry in entries if _asked_the_law(entry)]
+    published = Published(ledger, max((entry.position for entry in wanted), default=0))
+    for one in decided_again(ledger, wanted):
+        if one.legible:
+            yield Found(one.entry, one.under(published.at(one.entry.position - 1)))
+        else:
+            yield Found(one.entry, [], legible=False)
+
+
+class Again:
+    """An entered act, ready to be decided again on what lay before it, under any law.
+
+    `legible` is False where a field that it needs was erased: then it cannot be decided. `erased`
+    are the fields that were, needed or not.
+    """
+
+    def __init__(self, ledger: Ledger, reading: Reading, entry: Entry) -> None:
+        self.entry = entry
+        self._log = ledger.log
+        self._reading = reading
+        self._event, self.erased = _opened(ledger, entry)
+
+    @property
+    def legible(self) -> bool:
+        return self._event is not None
+
+    def under(self, law: Law, mood: Mood | None = None) -> list[Finding]:
+        """What this law finds, on the day of entering; a refusal is the last of its findings.
+
+        `mood`: decided as if ordered or attested; by default as it was entered.
+        """
+        entry, event, reading = self.entry, self._event, self._reading
+        if event is None:
+            raise ValueError(f"entry {entry.position} is not legible")
+        today = entry.recorded_at.astimezone(SHANGHAI).date()
+        proposal = _proposal(entry, event)
+        while True:
+            record = reading.without(entry.root) if entry.corrects else reading.record
+            case = Case(proposal, mood or entry.mood, record, reading.read, law, today)
+            try:
+                event.decide(case)
+            except Unread as unread:  # it reads more than it did when it was entered
+                if reading.head != entry.position - 1:
+                    reading = Reading(self._log, entry.position - 1)
+                reading.extend({*_premise(entry), *unread.strands})
+                continue
+            except Refusal as refusal:
+                case.findings.append(_as_finding(refusal))
+            return case.findings
+
+
+def decided_again(
+    ledger: Ledger, wanted: Sequence[Entry], whole: Sequence[str] = ()
+) -> Iterator[Again]:
+    """These entries, in order of position, each on the record that lay before it.
+
+    All that their premises read is read once and folded as it goes; the subjects in `whole` are
+    read whole. Each is to be decided before the next is asked for.
+    """
     last = max((entry.position for entry in wanted), default=0)
-    published = Published(ledger, last)
     reading = Reading(ledger.log, last)
-    reading.read = {strand for entry in wanted for strand in _premise(entry)}
+    reading.read = {Strand(None, subject) for subject in whole}
+    read_whole = set(whole)
+    reading.read |= {s for e in wanted for s in _premise(e) if s.subject not in read_whole}
+    ledger.vault.hold(owner for entry in wanted for owner in sealed_owners(entry.fields))
     items = [item_of(strand) for strand in sorted(reading.read, key=str)]
     past = (Entry(*stored) for stored in ledger.log.entries(DCBQuery(items=items), until=last))
     upcoming = next(past, None) if items else None
@@ -60,11 +116,12 @@ def of_entries(ledger: Ledger, entries: Iterable[Entry]) -> Iterator[Found]:
         while upcoming is not None and upcoming.position < entry.position:
             reading.take(upcoming)
             upcoming = next(past, None)
-        try:
-            law = published.at(entry.position - 1)
-            yield Found(entry, _decided_again(ledger, reading, law, entry))
-        except Erased:
-            yield Found(entry, [], legible=False)
+        if entry.corrects:  # to be decided without its chain: on a record of its own
+            own = Reading(ledger.log, entry.position - 1)
+            own.extend(_premise(entry))
+            yield Again(ledger, own, entry)
+        else:
+            yield Again(ledger, reading, entry)
 
 
 def _asked_the_law(entry: Entry) -> bool:
@@ -79,39 +136,19 @@ def _premise(entry: Entry) -> Iterator[Strand]:
             yield Strand(facet, subject)
 
 
-def _decided_again(ledger: Ledger, reading: Reading, law: Law, entry: Entry) -> list[Finding]:
-    event = _opened(ledger, entry)
-    today = entry.recorded_at.astimezone(SHANGHAI).date()
-    proposal = _proposal(entry, event)
-    more: Reading | None = None
-    while True:
-        record = reading.without(entry.root) if entry.corrects else reading.record
-        case = Case(proposal, entry.mood, record, reading.read, law, today)
-        try:
-            event.decide(case)
-        except Unread as unread:  # the chapter reads more than it did when this was entered
-            more = more or Reading(ledger.log, entry.position - 1)
-            more.extend(unread.strands)
-            reading = more
-            continue
-        except Refusal as refusal:
-            case.findings.append(_as_finding(refusal))
-        return case.findings
-
-
-def _opened(ledger: Ledger, entry: Entry) -> Event:
-    """The typed act, its private fields open. Raises Erased where one is gone that it needs."""
-    fields = {}
+def _opened(ledger: Ledger, entry: Entry) -> tuple[Event | None, list[str]]:
+    """The typed act, its private fields open, and those that are erased; None where it needs one
+    of them.
+    """
+    fields, erased = {}, []
     for name, value in entry.fields.items():
-        if not is_sealed(value):
-            fields[name] = value
-            continue
         try:
-            fields[name] = ledger.vault.open(name, value)
+            fields[name] = ledger.vault.open(name, value) if is_sealed(value) else value
         except Erased:
-            if entry.cls.model_fields[name].is_required():
-                raise
-    return entry.cls.model_validate(fields)
+            erased.append(name)
+    if any(entry.cls.model_fields[name].is_required() for name in erased):
+        return None, erased
+    return entry.cls.model_validate(fields), erased
 
 
 def _proposal(entry: Entry, event: Event) -> Proposal:

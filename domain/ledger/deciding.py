@@ -232,7 +232,8 @@ class Decider:
     def _refuse_closed(self, one: "_DecidedAct", reading: Reading) -> None:
         """Raises ClosedPeriod where the act changes a day that needs a second person's approval."""
         chain = reading.record.chains[one.root] if one.root else None
-        before, after = chain and chain.content, closed.content_of(one.proposal)
+        before = None if chain is None else chain.content
+        after: Content | None = closed.content_of(one.proposal)
         if chain is not None and one.proposal.annuls is not None:
             after = chain.last if before is None else None
         while True:

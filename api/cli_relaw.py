@@ -1,0 +1,132 @@
+"""Deciding the history again under another pack, from the command line.
+
+Owns `replay relaw`. Invariant: it stores nothing; the same ledger and the same file give the same
+answer.
+"""
+
+# ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from api.cli_frame import Failure, Json, Lang, asking, progress, show, tell
+from api.rendering import Column, footing, pick, table
+
+if TYPE_CHECKING:
+    from domain.law import Pack
+
+PACK = Annotated[Path, typer.Option("--pack", metavar="FILE", help="另一规则包 / the other pack")]
+SINCE = Annotated[
+    str | None,
+    typer.Option("--since", metavar="DATE", help="只看该日起生效的事项 / acts effective since"),
+]
+UNIT = Annotated[
+    str | None,
+    typer.Option("--unit", metavar="UNIT", help="只看该单位及下级的人员 / its people, of any time"),
+]
+
+
+def relaw(
+    context: typer.Context, pack: PACK, since: SINCE = None, unit: UNIT = None, json: Json = False
+) -> None:
+    """换一规则包重判全部登记,列出差异 / Decide the history again under another pack."""
+    import os
+
+    from api.settings import Bureau
+    from api.shapes import plain
+    from api.times import NOW, as_of, day_of
+    from replay import relaw as replaying
+
+    other = _read(pack)
+    first = day_of(since, "since")
+    with asking(context) as bureau:
+        pair, stated = as_of(bureau, NOW)
+        days = {"since": first} if first else {}
+        if unit is None:
+            scope = replaying.everyone(bureau.ledger, **days)
+        else:
+            scope = replaying.of_unit(bureau.records, unit, pair, **days)
+        started = monotonic()
+        with progress(context, "重判", "Deciding again", len(scope.people) or None) as done:
+            found = replaying.relaw(
+                bureau.ledger, other, scope, pair.recorded, done,
+                partial(Bureau, bureau.settings), os.cpu_count() or 1,
+            )  # fmt: skip
+        rate = found.decided / max(monotonic() - started, 1e-9)
+        data = {
+            "pack": {"code": other.code, "version": other.version, "digest": other.digest},
+            "since": first, "unit": unit, **plain(found),
+        }  # fmt: skip
+        show(context, {"as_of": stated, "data": data}, _draw, as_json=json)
+        tell(context, f"每秒重判 {rate:,.0f} 项。", f"{rate:,.0f} acts decided again a second.")
+
+
+def _read(file: Path) -> "Pack":
+    from domain.acts.packs import read_pack
+    from domain.refusals import BadInput
+
+    try:
+        return read_pack(file.read_text("utf-8"), "pack")
+    except OSError as fault:
+        why = type(fault).__name__
+        raise Failure(f"读不到文件({why})", f"the file cannot be read ({why})") from fault
+    except UnicodeDecodeError as fault:
+        raise BadInput(
+            f"byte {fault.start} is not UTF-8", field="pack", zh=f"第 {fault.start} 字节不是 UTF-8"
+        ) from fault
+
+
+_OUTCOMES = {
+    ("refused", True): ("将不予登记", "would be refused"),
+    ("refused", False): ("不再不予登记", "no longer refused"),
+    ("found", True): ("将成为问题", "would be found"),
+    ("found", False): ("不再是问题", "no longer found"),
+}
+
+
+def _draw(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    from domain.events import REGISTRY
+
+    data = answer["data"]
+    columns = [
+        Column(("差异", "difference"), folds=False),
+        Column(("规则", "rule")),
+        Column(("依据", "article")),
+        Column(("项数", "acts"), right=True),
+    ]
+    rows = [
+        (pick(_OUTCOMES[c["outcome"], c["arises"]], lang), c["rule"], c["article"], c["acts"])
+        for c in data["changes"]
+    ]
+    code = f"{data['pack']['code']} {data['pack']['version']}"
+    yield table((f"按规则包 {code} 重判", f"Decided again under pack {code}"), columns, rows, lang)
+    columns = [
+        Column(("位置", "position"), right=True),
+        Column(("事项", "event")),
+        Column(("生效日", "effective"), folds=False),
+        Column(("人员", "person")),
+        Column(("理由", "reason")),
+    ]
+    for change in data["changes"]:
+        named = [
+            (
+                e["position"], pick((REGISTRY[e["type"]].zh, REGISTRY[e["type"]].en), lang),
+                e["effective"], e["person"] or "—", e[lang.value],
+            )
+            for e in change["examples"]
+        ]  # fmt: skip
+        words = pick(_OUTCOMES[change["outcome"], change["arises"]], lang)
+        title = f"{change['rule']}:{words}"
+        yield table((f"{title}(最先几项)", f"{title}, the first"), columns, named, lang)
+    decided, undecidable = data["decided"], data["undecidable"]
+    zh = f"重判 {decided} 项;另有 {undecidable} 项因内容已销毁无法判断。"
+    en = f"{decided} acts decided again; {undecidable} more are undecidable: values were erased."
+    yield Text(pick((zh, en), lang))
+    yield footing(answer["as_of"], lang)
