@@ -39,8 +39,8 @@ def require_open(
                 continue
             facet = FACETS[breach.field or ""]
             raise ClosedPeriod(
-                f"{facet.en}: {breach.en}; a second person approves it (approved_by)",
-                zh=f"{facet.zh}:{breach.zh},须经另一人批准(approved_by)",
+                f"{facet.en}: {breach.en}; name a second person in approved_by",
+                zh=f"{facet.zh}:{breach.zh},须另有批准人 approved_by",
                 field="effective", rule=rule.id, article=rule.article,
             )  # fmt: skip
 

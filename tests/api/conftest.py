@@ -22,6 +22,24 @@ from domain.ledger.requests import Request
 
 _keys = count(1)
 DAY = date(2015, 1, 1)
+CLOSED = """
+code = "111100"
+zh = "试"
+en = "Trial"
+version = "1"
+[[rule]]
+id = "closed"
+kind = "closed_period"
+since = 2001-01-01
+article = "封账 1"
+source = "made for a test"
+status = "in-force"
+strength = "block"
+clock = "recorded"
+zh = "上一年度已封账"
+en = "The past year is closed"
+values = { facets = "all", before = 2024-01-01 }
+"""
 
 
 class Office(NamedTuple):

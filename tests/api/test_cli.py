@@ -17,8 +17,11 @@ import xlsxwriter
 from python_calamine import load_workbook
 
 from api.app import create_app
+from api.cli_frame import clerk
 from api.settings import Bureau, Settings
-from tests.api.conftest import serving
+from domain.acts.packs import PackPublished
+from domain.law import Pack, load_packs
+from tests.api.conftest import CLOSED, serving
 
 ROSTER = Path(__file__).parents[1] / "data" / "rosters" / "roster_city.xlsx"
 ATTESTED = {
@@ -333,6 +336,51 @@ def test_verify_finds_a_changed_row_and_a_rebuild_mends_it(desk: Desk) -> None:
 
 
 @pytest.mark.skipif(not ROSTER.exists(), reason="the sample rosters are not in this checkout")
+def test_the_history_is_decided_again_under_another_pack(desk: Desk, tmp_path: Path) -> None:
+    file, law, head = tmp_path / "other.toml", load_packs()["330200"].text, desk.head()
+
+    def relaw(text: str, *arguments: str) -> Said:
+        file.write_text(text, "utf-8")
+        return desk.run("replay", "relaw", "--pack", str(file), *arguments)
+
+    freer = law.replace('id = "unified-recruitment"', 'id = "unified"')
+    drawn = relaw(freer, "--unit", "U01", "--since", "2022-01-04")
+    assert drawn.code == 0
+    assert all(
+        word in drawn.out for word in ("不再是问题", "unified-recruitment", "辅警录用", "P1")
+    )
+    assert "每秒重判" in drawn.err
+
+    data = json.loads(relaw(freer, "--json").out)["data"]
+    assert [(c["rule"], c["outcome"], c["arises"]) for c in data["changes"]] == [
+        ("unified-recruitment", "found", False)
+    ]
+    assert json.loads(relaw(law, "--json").out)["data"]["changes"] == []
+
+    broken = relaw(law.replace('kind = "eligibility"', 'kind = "wish"', 1))
+    assert (broken.code, broken.out, desk.head()) == (1, "", head)
+    assert "rule.0.kind" in broken.err
+    assert "field pack" in broken.err
+
+
+def test_a_closed_period_is_changed_with_a_second_person(desk: Desk) -> None:
+    pack = PackPublished.of(Pack.parse(CLOSED)).model_dump()
+    unit = act("UnitEstablished", "2020-01-01", unit="U7", name="所", division="111100")
+    assert desk.enter([unit, act("PackPublished", "2024-01-01", **pack)]).code == 0
+    rename = [act("UnitRenamed", "2023-01-01", unit="U7", name="队")]
+    head = desk.head()
+
+    for said in (desk.enter(rename), desk.enter(rename, "--dry-run")):
+        assert (said.code, said.out, desk.head()) == (1, "", head)
+        assert "依据 封账 1" in said.err
+        assert "[closed-period; field effective; act 1" in said.err
+    assert desk.enter(rename, approved_by=clerk().subject).code == 1
+
+    assert desk.enter(rename, "--approved-by", "局领导").code == 0
+    assert "批准人" in (shown := desk.run("entry", str(desk.head())).out)
+    assert "局领导" in shown
+
+
 def test_an_import_enters_only_when_told_and_only_once(desk: Desk) -> None:
     command = ("import", str(ROSTER), "--mapping", "roster-city")
     head = desk.head()

@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.conftest import Office, hired, person, transferred, unit
+from domain.acts.packs import PackPublished
+from domain.law import Pack
+from tests.api.conftest import CLOSED, Office, hired, person, transferred, unit
 
 LAW = {"rule": "unified-recruitment", "article": "实施意见 三(二)7"}
 
@@ -222,6 +224,26 @@ def test_what_the_record_forbids_is_refused(office: Office) -> None:
     answer = office.post(person("twice"))
 
     refused(office, answer, 409, "already-recorded", field="person")
+
+
+def test_a_closed_period_is_changed_with_a_second_persons_approval(office: Office) -> None:
+    closed = PackPublished.of(Pack.parse(CLOSED)).model_dump()
+    office.entered(
+        unit("closed", division="111100"),
+        {"type": "PackPublished", "effective": "2024-01-01", **closed},
+    )
+    rename = {"type": "UnitRenamed", "effective": "2023-01-01", "unit": "closed", "name": "队"}
+    headers = {"Idempotency-Key": "closed"}
+
+    answer = office.post(rename)
+    refused(office, answer, 409, "closed-period", index=0, field="effective", article="封账 1")
+    preview = office.http.post("/v1/preview", json={"events": [rename]}, headers=headers)
+    assert preview.json()["code"] == "closed-period"
+    own = office.post(rename, approved_by="api")
+    refused(office, own, 422, "bad-input", field="approved_by", pointer="/approved_by")
+
+    position = office.entered(rename, approved_by="局领导")
+    assert office.get(f"/v1/entries/{position}")["data"]["approved_by"] == "局领导"
 
 
 def test_an_id_number_of_another_person_conflicts(office: Office) -> None:
