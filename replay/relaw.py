@@ -130,10 +130,14 @@ def relaw(
     context = get_context("spawn")
     begin = (reopen, pack.text, scope, until)
     with ProcessPoolExecutor(processes, context, _begin, begin) as pool:
-        for future in as_completed([pool.submit(_of, people) for people in parts]):
-            part, size = future.result()
-            found = _sum(found, part)
-            progress(done := done + size)
+        try:
+            for future in as_completed([pool.submit(_of, people) for people in parts]):
+                part, size = future.result()
+                found = _sum(found, part)
+                progress(done := done + size)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return found
 
 

@@ -119,7 +119,7 @@ class Decider:
         for index, proposal in enumerate(request.proposals):
             try:
                 one = self._decide_one(proposal, request.mood, reading, law)
-                if request.approved_by is None:
+                if law.closing and request.approved_by is None:
                     self._refuse_closed(one, reading)
             except Refusal as refusal:
                 if refusal.index is None:
