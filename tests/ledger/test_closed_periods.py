@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from itertools import count
 from uuid import UUID
 
+import orjson
 import pytest
 
 from domain.acts.exit import AuxiliaryResigned
@@ -217,6 +218,16 @@ def test_months_are_counted_back_from_the_day_of_entry(ledger):
     person, today = hired(ledger, "111400"), ledger.today()
     enter(ledger, act(rewarded(person), today - timedelta(days=80)), approved=None)
     refused(ledger, act(rewarded(person), today - timedelta(days=100)))
+
+
+def test_where_an_act_belongs_is_read_only_for_days_that_some_place_closed(ledger):
+    person = hired(ledger, "111600")
+
+    def reads(day):
+        [entry] = ledger.preview(Request([act(rewarded(person), day)])).append.entries
+        return orjson.loads(entry.data)["premise"]["reads"]
+
+    assert set(reads(CLOSED)) - set(reads(ledger.today())) == {f"officer@person:{person}"}
 
 
 @pytest.mark.parametrize("code", ["111500", "111600"])
