@@ -8,10 +8,10 @@ only on its own days, and the nearest pack that has it answers.
 
 import hashlib
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 from itertools import combinations, pairwise
 from typing import Any, Literal, Self, TypeVar
@@ -34,6 +34,7 @@ __all__ = [
     "Rules",
     "Scale",
     "chain",
+    "kinds_by_id",
     "load_calendars",
     "load_packs",
     "parse_calendar",
@@ -344,6 +345,12 @@ def load_packs() -> dict[str, Pack]:
     """The packaged packs by code. Raises LawInvalid."""
     texts = _packaged(lambda name: not name.startswith("calendar-"))
     return {pack.code: pack for pack in map(Pack.parse, texts)}
+
+
+@cache
+def kinds_by_id() -> Mapping[str, Kind]:
+    """The kind of each rule of the packaged packs: as what the chapters ask it."""
+    return {rule.id: rule.kind for pack in load_packs().values() for rule in pack.rules}
 
 
 def load_calendars() -> dict[int, CalendarYear]:

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from domain.events import FACETS, Code, Event, Facet, Id, Subject, Text, Writes
-from domain.law import LawInvalid, Pack, parse_calendar
+from domain.law import LawInvalid, Pack, kinds_by_id, parse_calendar
 from domain.record import Case
 from domain.refusals import BadInput
 
@@ -31,6 +31,12 @@ def read_pack(text: str, field: str = "text") -> Pack:
     except LawInvalid as invalid:
         raise BadInput(str(invalid), field=field, zh=f"规则包格式有误:{invalid}") from invalid
     for place, rule in enumerate(pack.rules):
+        asked_as = kinds_by_id().get(rule.id, rule.kind)
+        if rule.kind != asked_as:
+            raise BadInput(
+                f"pack {pack.code}: rule.{place}.kind: {rule.id} is asked as {asked_as}",
+                field=field, zh=f"规则包 {pack.code} 第 {place + 1} 条:{rule.id} 应为 {asked_as}",
+            )  # fmt: skip
         closed = rule.values["facets"] if rule.kind == "closed_period" else "all"
         if closed != "all" and (unknown := sorted(set(closed) - FACETS.keys())):
             raise BadInput(

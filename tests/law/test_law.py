@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import pytest
 
-from domain.law import Law, LawInvalid, Pack, chain, load_packs
+from domain.law import Law, LawInvalid, Pack, chain, load_packs, parse_calendar
 from domain.rules import exclusivity
 
 HEAD = 'code = "341302"\nzh = "埇桥"\nen = "Yongqiao"\nversion = "1"\nstatus = "in-force"\n'
@@ -31,7 +31,7 @@ zh = "清单"
 en = "List"
 members = [{members}]
 """
-ON = date(2021, 9, 28)
+ON, FREE = date(2021, 9, 28), date(2022, 1, 5)
 
 
 def pack(code: str, *parts: str) -> Pack:
@@ -64,6 +64,18 @@ def test_the_code_is_the_inheritance(code: str, places: tuple[str, ...]) -> None
 def test_a_place_that_is_no_code_is_refused(law: Law, code: str) -> None:
     with pytest.raises(LawInvalid, match="place: code"):
         law.at(code, ON)
+
+
+def test_a_pack_or_a_calendar_takes_the_place_of_the_one_before(law: Law) -> None:
+    other = law.with_pack(pack("330200", rule(most=7)))
+    assert other.at("330203", ON).find("unified-recruitment") is None
+    assert other.at("330203", ON).find("a-rule") is not None
+    assert law.at("330203", ON).find("unified-recruitment") is not None
+
+    year = 'year = 2022\nsource = "x"\nworkdays = []\nholidays = [2022-01-05]\n'
+    amended = law.with_calendar(parse_calendar(year)).workdays
+    assert (law.workdays.is_workday(FREE), amended.is_workday(FREE)) == (True, False)
+    assert not amended.is_workday(date(2023, 1, 2))  # a holiday of a year that still stands
 
 
 def test_the_nearest_pack_that_has_the_rule_on_that_day_answers() -> None:

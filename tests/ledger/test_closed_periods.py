@@ -270,6 +270,12 @@ def test_acts_after_a_pack_in_its_request_are_decided_under_it(ledger):
     ledger.preview(Request(proposals[::-1]))
 
 
+def test_a_rule_that_no_act_could_ask_is_refused(ledger):
+    text = pack("111700", ALL).text.replace('"closed"', '"unified-recruitment"')
+    with pytest.raises(BadInput, match=r"rule\.0\.kind: unified-recruitment is asked as elig"):
+        published(ledger, Pack.parse(text))
+
+
 def test_a_pack_that_closes_a_facet_there_is_not_is_refused(ledger):
     with pytest.raises(BadInput, match=r"rule\.0\.values\.facets: no facet grades"):
         published(ledger, pack("111700", 'facets = ["grades"], before = 2024-01-01'))
