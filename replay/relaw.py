@@ -5,7 +5,7 @@ under both laws on the same record, as it lay before the act, so the pack alone 
 Periods that a pack closes are not judged: they say who may change the past, not what may happen.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import date
 from itertools import islice
@@ -66,8 +66,8 @@ class Change(NamedTuple):
 
 
 class Relawed(NamedTuple):
-    """`decided` acts were asked of the pack and decided twice; of the `undecidable` ones a value
-    was erased, which may have counted.
+    """`decided` acts had to do with the pack and were decided twice; of the `undecidable` ones a
+    value was erased, which may have counted.
     """
 
     decided: int = 0
@@ -227,16 +227,14 @@ class _Judge:
 
     def _judged(self, entries: Sequence[Entry], whole: Sequence[str]) -> Relawed:
         decided = undecidable = 0
-        changes: dict[tuple[str, str, Outcome, bool], Change] = {}
+        changes: list[Change] = []
         for again in decided_again(self._ledger, entries, whole):
             if again.erased:
                 undecidable += 1
                 continue
             decided += 1
-            for change in self._differences(again):
-                known = changes.get(change[:4])
-                changes[change[:4]] = change if known is None else _joined(known, change)
-        return Relawed(decided, undecidable, _ordered(changes.values()))
+            changes += self._differences(again)
+        return Relawed(decided, undecidable, _joined(changes))
 
     def _differences(self, again: Again) -> Iterator[Change]:
         """Decided as attested, so that a first refusal hides nothing behind it."""
@@ -268,21 +266,22 @@ def _about(entry: Entry) -> str | None:
     return None
 
 
-def _joined(one: Change, other: Change) -> Change:
-    examples = sorted([*one.examples, *other.examples])[:EXAMPLES]
-    return one._replace(acts=one.acts + other.acts, examples=examples)
+def _joined(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """One change a rule, article, outcome and direction, with its earliest examples."""
+    found: dict[tuple[str, str, Outcome, bool], Change] = {}
+    for change in changes:
+        key = (change.rule, change.article, change.outcome, change.arises)
+        known = found.get(key)
+        if known is not None:
+            examples = sorted([*known.examples, *change.examples])[:EXAMPLES]
+            change = change._replace(acts=known.acts + change.acts, examples=examples)  # noqa: PLW2901
+        found[key] = change
+    return tuple(found[key] for key in sorted(found))
 
 
 def _sum(one: Relawed, other: Relawed) -> Relawed:
-    changes = {change[:4]: change for change in one.changes}
-    for change in other.changes:
-        known = changes.get(change[:4])
-        changes[change[:4]] = change if known is None else _joined(known, change)
     return Relawed(
-        one.decided + other.decided, one.undecidable + other.undecidable,
-        _ordered(changes.values()),
-    )  # fmt: skip
-
-
-def _ordered(changes: Any) -> tuple[Change, ...]:
-    return tuple(sorted(changes, key=lambda change: change[:4]))
+        one.decided + other.decided,
+        one.undecidable + other.undecidable,
+        _joined([*one.changes, *other.changes]),
+    )

@@ -7,6 +7,7 @@ from uuid import UUID
 import orjson
 import pytest
 
+from domain.acts.closed import first_days
 from domain.acts.exit import AuxiliaryResigned
 from domain.acts.grades import GradeConverted, GradeRated
 from domain.acts.movement import AuxiliaryTransferred
@@ -17,12 +18,14 @@ from domain.acts.posts import PostAssigned
 from domain.acts.recruitment import AuxiliaryHired
 from domain.acts.rewards import RewardGranted, RewardRevoked
 from domain.acts.units import UnitEstablished
-from domain.events import Actor, FactAnnulled
+from domain.events import REGISTRY, Actor, FactAnnulled
 from domain.law import Pack
 from domain.ledger import Refused, Request
+from domain.record import Record
 from domain.refusals import BadInput, ClosedPeriod
 from projections.journal import shown
 from tests.given import act
+from tests.histories import History, sample_steps
 
 PACK = """
 code = "{code}"
@@ -255,6 +258,33 @@ def test_a_key_used_with_an_approval_is_not_the_key_without_it(ledger):
         for by in (None, "科长", "局长")
     }
     assert len(hashes) == 3
+
+
+def changed_days(changes, position):
+    """(facet, first day on which the versions that an entry closed and opened differ)."""
+    versions = {}
+    for fact in changes:
+        pair = versions.setdefault((fact.facet, fact.subject, fact.slot, fact.root), {})
+        pair[fact.known_to == position] = fact
+    for (facet, *_), pair in versions.items():
+        said = {(f.effective, f.seq, str(f.value)) for f in pair.values()}
+        only_the_end = len(pair) == 2 and len(said) == 1
+        yield facet, min(f.until if only_the_end else f.effective for f in pair.values())
+
+
+def test_no_entry_of_a_history_changes_an_earlier_day_than_is_judged(ledger):
+    seen = set()
+    for seed in range(8):
+        history, record = History(ledger).play(sample_steps(seed, 60)), Record()
+        for entry in ledger.entries(after=history.first - 1, until=history.head):
+            before = record.chains[entry.root].content if entry.corrects else None
+            changes = record.apply(entry)
+            chain = record.chains[entry.root]
+            judged = first_days(REGISTRY[chain.type], before, chain.content)
+            for facet, day in changed_days(changes, entry.position):
+                assert judged[facet] <= day, entry.type
+                seen.add((entry.type == "FactAnnulled", entry.corrects, chain.last.leaves is None))
+    assert len(seen) == 6
 
 
 # the law of the acts that follow in a request
