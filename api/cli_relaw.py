@@ -106,7 +106,11 @@ def _draw(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
         for c in data["changes"]
     ]
     code = f"{data['pack']['code']} {data['pack']['version']}"
-    yield table((f"按规则包 {code} 重判", f"Decided again under pack {code}"), columns, rows, lang)
+    title = (f"按规则包 {code} 重判", f"Decided again under pack {code}")
+    if rows:
+        yield table(title, columns, rows, lang)
+    else:
+        yield Text(f"{pick(title, lang)}:{pick(('无差异', 'no difference'), lang)}", style="bold")
     columns = [
         Column(("位置", "position"), right=True),
         Column(("事项", "event")),
@@ -123,8 +127,8 @@ def _draw(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
             for e in change["examples"]
         ]  # fmt: skip
         words = pick(_OUTCOMES[change["outcome"], change["arises"]], lang)
-        title = f"{change['rule']}:{words}"
-        yield table((f"{title}(最先几项)", f"{title}, the first"), columns, named, lang)
+        which = f"{change['rule']}:{words}"
+        yield table((f"{which}(最先几项)", f"{which}, the first"), columns, named, lang)
     decided, undecidable = data["decided"], data["undecidable"]
     zh = f"重判 {decided} 项;另有 {undecidable} 项因内容已销毁无法判断。"
     en = f"{decided} acts decided again; {undecidable} more are undecidable: values were erased."
