@@ -50,7 +50,9 @@ def rebuild(
             fill(runner.log, database, NEXT, until, cores, progress)
         with pool.connection() as connection:
             fresh.index(connection)
-            fresh.analyze(connection)
+        guard.commit()
+        guard.autocommit = True
+        fresh.vacuum(guard)
         with pool.connection() as connection:
             connection.execute(HOLD)
             head = runner.log.head()
