@@ -192,9 +192,8 @@ class Records:
     def index(self, connection: Connection[Any]) -> None:
         connection.execute(self._sql(INDEX))
 
-    def vacuum(self, connection: Connection[Any]) -> None:
-        """Outside a transaction. Until then the index cannot answer without the table."""
-        connection.execute(self._sql("VACUUM (ANALYZE, PARALLEL 0) {table}"))
+    def analyze(self, connection: Connection[Any]) -> None:
+        connection.execute(self._sql("ANALYZE {table}"))
 
     def drop(self, connection: Connection[Any]) -> None:
         connection.execute(self._sql("DROP TABLE IF EXISTS {table}"))

@@ -50,9 +50,7 @@ def rebuild(
             fill(runner.log, database, NEXT, until, cores, progress)
         with pool.connection() as connection:
             fresh.index(connection)
-        guard.commit()
-        guard.autocommit = True
-        fresh.vacuum(guard)
+            fresh.analyze(connection)
         with pool.connection() as connection:
             connection.execute(HOLD)
             head = runner.log.head()
