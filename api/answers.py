@@ -7,8 +7,9 @@ Every question takes the opened bureau and `When`, waits until the records have 
 asked about, and raises a typed Refusal or Lagging.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
 from api.entries import finding_dict, receipt_dict, to_bytes, type_dict
@@ -36,12 +37,14 @@ from projections import pay as _pay
 from projections import roster as _roster
 from projections.questions import lookup as _lookup
 from projections.questions import person as _person
+from projections.questions import series as _series
 from projections.questions.law import Published, rules_of
 
 __all__ = ["NOW", "Answer", "When", "to_bytes"]
 
 Answer = dict[str, Any]
 MOST_ROWS = 1_000
+MOST_MONTHS = 1_200
 
 
 def record(bureau: Bureau, person: str, when: When = NOW) -> Answer:
@@ -121,6 +124,58 @@ def headcounts(
     rows = [{by: key, "name": names.get(key or ""), "count": n} for key, n in counts]
     data = {"by": by, "unit": unit, "count": sum(n for _, n in counts), "counts": rows}
     return _answer(bureau, stated, data)
+
+
+def series(
+    bureau: Bureau,
+    of: str,
+    first_month: str | None = None,
+    last_month: str | None = None,
+    when: When = NOW,
+    unit: str | None = None,
+) -> Answer:
+    """Headcount, grade pyramid, vacancies or responsibility gaps on the last day of each month
+    (YYYY-MM, both included; the year so far where absent), of a unit and those below it or of the
+    bureau; `count` is None where the unit was not recorded. Raises BadInput, UnknownSubject.
+    """
+    pair, stated = as_of(bureau, when)
+    if of not in _SERIES:
+        raise BadInput(", ".join(_SERIES), field="of", zh=f"应为 {'、'.join(_SERIES)}")
+    days = _series.last_days(*months(first_month, last_month, pair.effective, ("from", "to")))
+    if len(days) > MOST_MONTHS:
+        raise BadInput(f"at most {MOST_MONTHS} months", field="to", zh=f"至多 {MOST_MONTHS} 个月")
+    question, of_all = _SERIES[of]
+    counted = question(bureau.records, _series.Asked(days, pair.recorded, unit))
+    keys = sorted({key for counts in counted for key in counts or ()}, key=_last_none)
+    rows = [
+        {
+            "month": f"{day:%Y-%m}",
+            "day": day,
+            "count": None if counts is None else of_all(counts),
+            "counts": [] if of == "headcount" else [
+                {"key": key, "count": None if counts is None else counts.get(key, 0)}
+                for key in keys
+            ],
+        }
+        for day, counts in zip(days, counted, strict=True)
+    ]  # fmt: skip
+    return _answer(bureau, stated, {"of": of, "unit": unit, "months": rows})
+
+
+def _everybody(counts: _series.Counts) -> int:
+    return sum(counts.values())
+
+
+def _last_none(key: str | None) -> tuple[bool, str]:
+    return key is None, key or ""
+
+
+_SERIES: dict[str, tuple[Callable[..., list[_series.Counts | None]], Callable[..., int]]] = {
+    "headcount": (_series.headcount, _everybody),
+    "pyramid": (_series.pyramid, _everybody),
+    "vacancies": (_series.vacancies, lambda counts: counts["head"] + counts["deputy"]),
+    "gaps": (_series.gaps, itemgetter("persons")),
+}
 
 
 def units(bureau: Bureau, when: When = NOW) -> Answer:

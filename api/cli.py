@@ -20,6 +20,7 @@ from api import (
     cli_person,
     cli_relaw,
     cli_retro,
+    cli_series,
 )
 from api.cli_frame import Frame, Lang, run
 
@@ -61,6 +62,7 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
     "全局 / The bureau": [
         cli_overview.roster,
         cli_overview.headcount,
+        cli_series.series,
         cli_overview.unit,
         cli_overview.journal,
         cli_overview.entry,

@@ -206,6 +206,23 @@ def headcounts(
     return answered(request, answers.headcounts(bureau, when, by, unit, below=below))
 
 
+@router.get("/series", tags=["units"])
+def series(
+    request: Request,
+    *,
+    bureau: TheBureau,
+    when: TheWhen,
+    of: Literal["headcount", "pyramid", "vacancies", "gaps"],
+    first_month: Annotated[str | None, Query(alias="from", description="YYYY-MM")] = None,
+    last_month: Annotated[str | None, Query(alias="to", description="YYYY-MM")] = None,
+    unit: Annotated[Id | None, Query()] = None,
+) -> Response:
+    """Headcount, grade pyramid, vacant seats or responsibility gaps, on the last day of every
+    month, as known at one point of the log 逐月统计.
+    """
+    return answered(request, answers.series(bureau, of, first_month, last_month, when, unit))
+
+
 @router.get("/units", tags=["units"])
 def units(request: Request, bureau: TheBureau, when: TheWhen) -> Response:
     """The unit tree 单位."""

@@ -88,11 +88,16 @@ def _require_order(first: date, last: date, field: str) -> None:
         raise BadInput("a period ends after it begins", field=field, zh="止日不得早于起日")
 
 
-def months(first_month: str | None, last_month: str | None, day: date) -> tuple[date, date]:
+def months(
+    first_month: str | None,
+    last_month: str | None,
+    day: date,
+    fields: tuple[str, str] = ("first_month", "last_month"),
+) -> tuple[date, date]:
     """The half-open period of two months, both included; the year up to `day` where absent."""
-    start = _month(first_month, "first_month") or day.replace(month=1, day=1)
-    last = _month(last_month, "last_month") or max(start, day.replace(day=1))
-    _require_order(start, last, "last_month")
+    start = _month(first_month, fields[0]) or day.replace(month=1, day=1)
+    last = _month(last_month, fields[1]) or max(start, day.replace(day=1))
+    _require_order(start, last, fields[1])
     return start, add_months(last, 1)
 
 

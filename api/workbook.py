@@ -1,16 +1,20 @@
-"""Answers as a workbook.
+"""Answers as a workbook, or a table as CSV.
 
 Owns how one is written. Invariant: the file is there whole or not at all, and no cell is read as a
 formula.
 """
 
+import csv
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-Cell = str | Decimal
-"""Text, or an amount."""
+Cell = str | int | Decimal
+"""Text, a number, or an amount."""
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Sheet(NamedTuple):
@@ -37,6 +41,22 @@ def write(out: Path, sheets: Iterable[Sheet]) -> None:
                 for m, cell in enumerate(row):
                     if isinstance(cell, Decimal):
                         sheet.write_number(n, m, cell, amount)
+                    elif isinstance(cell, int):
+                        sheet.write_number(n, m, cell)
                     else:
                         sheet.write_string(n, m, cell, wrapped)
     unfinished.replace(out)
+
+
+def write_csv(out: Path, sheet: Sheet) -> None:
+    """One table in UTF-8 with a byte-order mark, which spreadsheets ask for. Raises OSError."""
+    unfinished = out.with_name(f".{out.name}.unfinished")
+    with unfinished.open("w", encoding="utf-8-sig", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(sheet.headings)
+        rows.writerows([_inert(cell) for cell in row] for row in sheet.rows)
+    unfinished.replace(out)
+
+
+def _inert(cell: Cell) -> Cell:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

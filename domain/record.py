@@ -26,7 +26,7 @@ from domain.events import (
 from domain.law import Breach, Law, Rules
 from domain.refusals import BadInput, LawForbids, RecordForbids, UnknownFact
 
-FOLD = 1
+FOLD = 2
 """The version of the fold; every answer names the one it was made by."""
 
 

@@ -375,6 +375,20 @@ def _state(view: View, person: str, day: date) -> Answer:
     )  # fmt: skip
 
 
+def seats(view: View, unit: str, day: date) -> list[Line]:
+    """A unit's own seats on a day: its head seats, and one for whoever is its deputy."""
+    deputy = partial(standing, view, "deputy", unit)
+    return [*_head_lines(view, unit, day), _line(view, Line("deputy", unit, ""), day, deputy)]
+
+
+def vacant(view: View, person: str, day: date) -> tuple[str | None, set[Capacity]]:
+    """The using unit, and the capacities in which nobody answered for an auxiliary in service."""
+    if service(view, person, day) != "in":
+        return None, set()
+    state = _state(view, person, day)
+    return state.unit, {line.capacity for line in state.lines if line.status == "vacant"}
+
+
 def _above(view: View, unit: str, day: date) -> tuple[Line, ...]:
     parents = line_of(view, unit, day)[1:2]
     return tuple(line for parent in parents for line in _head_lines(view, parent, day))

@@ -36,7 +36,9 @@ CREATE TABLE IF NOT EXISTS {table} (
 COMMENT ON TABLE {table} IS 'derived from the log; disposable';
 """
 INDEX = """
-CREATE INDEX IF NOT EXISTS {by_subject} ON {table} (subject, facet, effective);
+CREATE INDEX IF NOT EXISTS {by_subject} ON {table}
+    (subject, facet, slot, effective DESC, seq DESC, root DESC)
+    INCLUDE (until, known_from, known_to, ref);
 CREATE INDEX IF NOT EXISTS {by_ref} ON {table} (facet, ref, effective) WHERE ref IS NOT NULL;
 """
 SWAP = """
@@ -75,6 +77,10 @@ HOLDING = (
     "SELECT " + COLUMNS + " FROM {table} r WHERE facet = %(facet)s AND ref = ANY(%(refs)s) AND "
     + HOLDS + PREVAILS
 )  # fmt: skip
+REFERRED = (
+    "SELECT DISTINCT subject FROM {table} r"
+    " WHERE facet = ANY(%(facets)s) AND ref = ANY(%(refs)s) AND " + HOLDS
+)  # fmt: skip
 SINGLE_AT = (
     "SELECT DISTINCT ON (subject, facet, slot) " + COLUMNS + " FROM {table} r"
     " WHERE subject = ANY(%(subjects)s) AND facet = ANY(%(facets)s) AND " + HOLDS
@@ -85,6 +91,32 @@ EVERYONE_AT = (
     " WHERE subject >= %(first)s AND subject < %(last)s AND facet = ANY(%(facets)s) AND " + HOLDS
     + " ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC"
 )  # fmt: skip
+AMONG = "subject = ANY(%(subjects)s)"
+EVERYONE = "subject >= %(first)s AND subject < %(last)s"
+REFS = (
+    """
+SELECT subject, {columns} FROM (
+    SELECT DISTINCT ON (subject, facet, slot) subject, facet, effective, ref FROM {table} r
+    WHERE {who} AND facet = ANY(%(facets)s) AND """
+    + HOLDS
+    + """
+    ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC) held
+GROUP BY subject ORDER BY subject
+"""
+)
+REF = "max(ref) FILTER (WHERE facet = {facet})"
+SINCE = "max(effective) FILTER (WHERE facet = {facet})"
+VALUES = (
+    "SELECT DISTINCT ON (subject, facet, slot) subject, value FROM {table} r"
+    " WHERE {who} AND facet = %(facet)s AND " + HOLDS
+    + " ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC"
+)  # fmt: skip
+HELD = (
+    "SELECT subject, facet, effective, until, ref FROM {table} r"
+    " WHERE {who} AND facet = ANY(%(facets)s) AND known_from <= %(k)s AND %(k)s < known_to"
+    " AND effective <= %(last_day)s AND until > %(first_day)s"
+    " ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC"
+)
 MANY_AT = (
     "SELECT " + COLUMNS + " FROM {table} r WHERE facet = %(facet)s AND " + HOLDS
     + " ORDER BY subject, effective, seq, root"
@@ -221,6 +253,20 @@ class Records:
             {"facet": facet.name, "refs": list(refs), "v": as_of.effective, "k": as_of.recorded},
         )
 
+    def subjects_referring(
+        self, facets: Sequence[Facet], refs: Sequence[str], as_of: AsOf
+    ) -> list[str]:
+        """The subjects with a fact that holds as of the pair and refers to one of these, whether it
+        answers or another stands above it.
+        """
+        bound = {
+            "facets": [f.name for f in facets], "refs": list(refs),
+            "v": as_of.effective, "k": as_of.recorded,
+        }  # fmt: skip
+        with self._pool.connection() as connection:
+            rows = connection.execute(self._sql(REFERRED), bound).fetchall()
+        return [row[0] for row in rows]
+
     def at(self, facets: Sequence[Facet], subjects: Sequence[str], as_of: AsOf) -> list[Fact]:
         """What single-valued facets answer for these subjects as of the pair."""
         return self._rows(
@@ -244,6 +290,69 @@ class Records:
                 "k": as_of.recorded,
             },
         )
+
+    def refs(
+        self,
+        facets: Sequence[Facet],
+        as_of: AsOf,
+        subjects: Sequence[str] | None = None,
+        *,
+        dated: Facet | None = None,
+    ) -> list[Row]:
+        """To whom or what single-valued facets of one kind of subject refer as of the pair, a row a
+        subject, in order: subject, one ref a facet, the day since which `dated` answers so. None is
+        none, or not recorded. Answered from the index alone.
+        """
+        columns = [sql.SQL(REF).format(facet=sql.Literal(f.name)) for f in facets]
+        if dated is not None:
+            columns.append(sql.SQL(SINCE).format(facet=sql.Literal(dated.name)))
+        bound: dict[str, Any] = {"facets": [f.name for f in facets]}
+        bound |= {"v": as_of.effective, "k": as_of.recorded}
+        return self._across(REFS, facets[0], subjects, bound, columns)
+
+    def values(
+        self, facet: Facet, as_of: AsOf, subjects: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """What a single-valued facet without slots says as of the pair, by subject."""
+        bound: dict[str, Any] = {"facet": facet.name, "v": as_of.effective, "k": as_of.recorded}
+        rows = self._across(VALUES, facet, subjects, bound)
+        said = orjson.loads("[" + ",".join(row[1] or "null" for row in rows) + "]")
+        return dict(zip((row[0] for row in rows), said, strict=True))
+
+    def held(
+        self,
+        facets: Sequence[Facet],
+        days: tuple[date, date],
+        recorded: int,
+        subjects: Sequence[str] | None = None,
+    ) -> list[Row]:
+        """The facts of one kind of subject that hold on some of the days, both included, as known
+        at a position: (subject, facet, effective, until, ref), in order of subject, facet and
+        slot, the largest place first.
+        """
+        bound: dict[str, Any] = {"facets": [f.name for f in facets], "k": recorded}
+        bound |= {"first_day": days[0], "last_day": days[1]}
+        return self._across(HELD, facets[0], subjects, bound)
+
+    def _across(
+        self,
+        statement: str,
+        facet: Facet,
+        subjects: Sequence[str] | None,
+        bound: dict[str, Any],
+        columns: Sequence[sql.Composed] = (),
+    ) -> list[Row]:
+        """The rows of a question about these subjects, or about every subject of the facet's."""
+        who = sql.SQL(EVERYONE if subjects is None else AMONG)
+        query = sql.SQL(statement).format(
+            **self.identifiers, who=who, columns=sql.SQL(", ").join(columns)
+        )
+        bound |= {
+            "subjects": None if subjects is None else list(subjects),
+            "first": f"{facet.of}:", "last": f"{facet.of};",
+        }  # fmt: skip
+        with self._pool.connection() as connection:
+            return connection.cursor(binary=True).execute(query, bound).fetchall()
 
     def in_force(self, facet: Facet, as_of: AsOf) -> list[Fact]:
         """What a many-valued facet answers for every subject as of the pair."""

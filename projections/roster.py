@@ -12,16 +12,21 @@ from domain.acts.grades import GRADE
 from domain.acts.people import CATEGORY, HOST, NAME, NUMBER, SERVICE, UNIT
 from domain.acts.posts import POST
 from domain.acts.units import UNIT_NAME, UNIT_PARENT, UNIT_STATE
-from domain.bitemporal import AsOf, Fact
+from domain.bitemporal import AsOf
 from domain.events import Facet
 from domain.refusals import UnknownSubject
-from projections.records import Records
+from projections.records import Records, Row
 
-SHOWN = (NAME, NUMBER, CATEGORY, GRADE, POST, UNIT, HOST)
+_SHOWN = (SERVICE, NUMBER, CATEGORY, GRADE, POST, UNIT, HOST)
 Dimension = Literal["unit", "grade", "post", "category"]
 DIMENSIONS: dict[Dimension, Facet] = {
     "unit": UNIT, "grade": GRADE, "post": POST, "category": CATEGORY,
 }  # fmt: skip
+
+
+_NAMELESS: dict[str, Any] = {}
+_FEW = 1_000
+_FEW_UNITS = 30
 
 
 class Line(NamedTuple):
@@ -84,73 +89,92 @@ def roster(
     grade: str | None = None,
     post: str | None = None,
     category: str | None = None,
-    shown: Sequence[Facet] = SHOWN,
 ) -> list[Line]:
     """The auxiliaries in service, in order of unit and id; of one unit with or without those below
     it as the tree stood that day (seconded in and out both shown), or of the bureau.
 
-    What is not in `shown` stays empty. Raises UnknownSubject for a unit nothing is recorded of on
-    that day.
+    Raises UnknownSubject for a unit nothing is recorded of on that day.
     """
-    if unit is None:
-        facts = records.everyone([SERVICE, *shown], as_of)
-    else:
-        stands = tree(records, as_of)
-        if unit not in stands.states:
-            raise UnknownSubject(
-                f"no unit {unit} on {as_of.effective}",
-                zh=f"{as_of.effective} 没有单位 {unit}",
-                field="unit",
-            )
-        units = stands.below(unit) if below else [unit]
-        placed = records.holding(UNIT, units, as_of) + records.holding(HOST, units, as_of)
-        facts = records.at([SERVICE, *shown], sorted({f.subject for f in placed}), as_of)
-    serving = {f.subject for f in facts if f.facet == SERVICE.name and _state(f) == "in"}
-    wanted = {"grade": grade, "post": post, "category": category}
-    lines = [
-        line
-        for line in _lines(facts, serving)
-        if all(v is None or getattr(line, k) == v for k, v in wanted.items())
+    rows = [
+        row
+        for row in _serving(records, as_of, _SHOWN, unit, below=below)
+        if (grade is None or row[4] == grade)
+        and (post is None or row[5] == post)
+        and (category is None or row[3] == category)
     ]
-    return sorted(lines, key=lambda line: (line.unit or "", line.person))
+    return _lines(records, as_of, rows, everyone=unit is None and len(rows) > _FEW)
+
+
+def members(records: Records, as_of: AsOf, unit: str) -> set[str]:
+    """The ids of those on the roster of a unit and those below it. Raises UnknownSubject."""
+    rows = _serving(records, as_of, (SERVICE, UNIT, HOST), unit, below=True)
+    return {_id(row[0]) for row in rows}
+
+
+def lines(records: Records, as_of: AsOf, people: Iterable[str]) -> list[Line]:
+    """What a roster shows of these persons, in order of unit and id."""
+    subjects = [f"person:{person}" for person in people]
+    rows = records.refs(_SHOWN, as_of, subjects, dated=UNIT)
+    return _lines(records, as_of, rows, everyone=False)
+
+
+def _lines(records: Records, as_of: AsOf, rows: list[Row], *, everyone: bool) -> list[Line]:
+    rows.sort(key=lambda row: row[6] or "")
+    names = records.values(NAME, as_of, None if everyone else [row[0] for row in rows])
+    return [
+        Line(
+            _id(subject), (names.get(subject) or _NAMELESS).get("name"), number, kind, rated,
+            assigned, home, host, since.isoformat() if home else None,
+        )
+        for subject, _, number, kind, rated, assigned, home, host, since in rows
+    ]  # fmt: skip
 
 
 def headcount(
     records: Records, as_of: AsOf, by: Dimension, unit: str | None = None, *, below: bool = True
 ) -> list[tuple[str | None, int]]:
     """Auxiliaries in service by unit, grade, post or category; None counts the not recorded."""
-    lines = roster(records, as_of, unit, below=below, shown=[DIMENSIONS[by]])
-    counts = Counter(getattr(line, by) for line in lines)
+    facet = DIMENSIONS[by]
+    facets = (SERVICE, facet) if unit is None else (SERVICE, *{facet: None, UNIT: None, HOST: None})
+    counts = Counter(row[2] for row in _serving(records, as_of, facets, unit, below=below))
     return sorted(counts.items(), key=lambda pair: (pair[0] is None, pair[0] or ""))
 
 
-def _lines(facts: Iterable[Fact], serving: set[str]) -> Iterable[Line]:
-    values: dict[str, dict[str, Fact]] = {subject: {} for subject in serving}
-    for fact in facts:
-        if fact.subject in values and fact.value is not None:
-            values[fact.subject][fact.facet] = fact
-    for subject, held in values.items():
-        unit = held.get(UNIT.name)
-        yield Line(
-            person=_id(subject),
-            name=_field(held, NAME.name, "name"),
-            number=_field(held, NUMBER.name, "number"),
-            category=_field(held, CATEGORY.name, "category"),
-            grade=_field(held, GRADE.name, "grade"),
-            post=_field(held, POST.name, "post"),
-            unit=_field(held, UNIT.name, "unit"),
-            host=_field(held, HOST.name, "unit"),
-            since=unit.effective.isoformat() if unit else None,
+def _serving(
+    records: Records, as_of: AsOf, facets: Sequence[Facet], unit: str | None, *, below: bool
+) -> list[Row]:
+    """To what these facets, the first of them SERVICE, refer for everybody in service, of a unit
+    or of the bureau; after them since when the home unit is what it is.
+    """
+    dated = UNIT if UNIT in facets else None
+    if unit is None:
+        return [row for row in records.refs(facets, as_of, dated=dated) if row[1] == "in"]
+    if not any(fact.value for fact in records.at([UNIT_STATE], [f"unit:{unit}"], as_of)):
+        raise UnknownSubject(
+            f"no unit {unit} on {as_of.effective}",
+            zh=f"{as_of.effective} 没有单位 {unit}",
+            field="unit",
         )
+    units = _below(records, unit, as_of) if below else {unit}
+    placed = None  # most of a bureau is found sooner among everybody
+    if len(units) <= _FEW_UNITS or len(units) * 2 < len(tree(records, as_of).states):
+        placed = records.subjects_referring((UNIT, HOST), sorted(units), as_of)
+    home, host = facets.index(UNIT) + 1, facets.index(HOST) + 1
+    return [
+        row
+        for row in records.refs(facets, as_of, placed, dated=dated)
+        if row[1] == "in" and (row[home] in units or row[host] in units)
+    ]
 
 
-def _field(held: dict[str, Fact], facet: str, name: str) -> Any:
-    fact = held.get(facet)
-    return fact.value.get(name) if fact else None
-
-
-def _state(fact: Fact) -> str | None:
-    return fact.value["state"] if fact.value else None
+def _below(records: Records, unit: str, as_of: AsOf) -> set[str]:
+    """The unit and everything under it, read level by level: no unit beside it is."""
+    found, level = {unit}, [unit]
+    while level:
+        children = {_id(f.subject) for f in records.holding(UNIT_PARENT, level, as_of)}
+        level = sorted(children - found)
+        found.update(level)
+    return found
 
 
 def _id(subject: str) -> str:

@@ -44,7 +44,10 @@ class Lagging(Exception):
 
 
 class Runner:
-    """Keeps the records of one log. Several runners are safe: the bookmark's row lock is theirs."""
+    """Keeps the records of one log. Several runners are safe: the bookmark's row lock is theirs.
+
+    Records made by another fold are dropped on opening, and made anew from the log.
+    """
 
     def __init__(self, log: EventLog, pool: ConnectionPool) -> None:
         self.log = log
@@ -52,8 +55,12 @@ class Runner:
         self._pool = pool
         with pool.connection() as connection:
             connection.execute("SELECT pg_advisory_xact_lock(7305806)")
-            self.records.create(connection)
             connection.execute(CREATE.format(fold=FOLD))
+            row = connection.execute(HOLD).fetchone()
+            if row is not None and row[1] != FOLD:
+                self.records.drop(connection)
+                move(connection, 0)
+            self.records.create(connection)
 
     def position(self) -> int:
         """How far the records have come."""

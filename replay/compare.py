@@ -13,9 +13,9 @@ from domain.bitemporal import AsOf, Fact, in_force, resolve
 from domain.events import FACETS
 from domain.refusals import UnknownSubject
 from projections.records import Records
-from projections.roster import Line, roster, tree
+from projections.roster import Line, lines, members, tree
 
-_PLACING = {SERVICE.name, UNIT.name, HOST.name}
+_PLACING = (SERVICE, UNIT, HOST)
 
 
 class Difference(NamedTuple):
@@ -33,15 +33,19 @@ class Difference(NamedTuple):
 
 def subject(records: Records, subject: str, before: AsOf, after: AsOf) -> list[Difference]:
     """Where the answers about a subject (`kind:id`) differ between two pairs, facet by facet."""
+    return _differing(records.of(subject), before, after)
+
+
+def _differing(facts: Iterable[Fact], before: AsOf, after: AsOf) -> list[Difference]:
     strands: dict[tuple[str, str], list[Fact]] = {}
-    for fact in records.of(subject):
+    for fact in facts:
         many = FACETS[fact.facet].many
         strands.setdefault((fact.facet, "" if many else fact.slot), []).append(fact)
     found = []
-    for (facet, slot), facts in sorted(strands.items()):
-        was, now = (_answer(facet, facts, pair) for pair in (before, after))
+    for (facet, slot), of_strand in sorted(strands.items()):
+        was, now = (_answer(facet, of_strand, pair) for pair in (before, after))
         if _content(was) != _content(now):
-            made = _made_by(facts, was, now, before, after)
+            made = _made_by(of_strand, was, now, before, after)
             found.append(Difference(facet, slot, was, now, made))
     return found
 
@@ -65,30 +69,33 @@ def rosters(
 
     Where nothing of the person changed, the entries are those that moved a unit above them.
     """
-    was, now = (_lines(records, unit, pair) for pair in (before, after))
+    was, now = (_members(records, unit, pair) for pair in (before, after))
     trees = [tree(records, pair).parents for pair in (before, after)]
     moves = {
         one: _of_facets(subject(records, f"unit:{one}", before, after), {UNIT_PARENT.name})
         for one in trees[0].keys() | trees[1].keys()
         if trees[0].get(one) != trees[1].get(one)
     }
+    own: dict[str, list[Fact]] = {f"person:{one}": [] for one in was ^ now}
+    for fact in records.strands(_PLACING, sorted(own)):
+        own[fact.subject].append(fact)
 
-    def moved(lines: dict[str, Line], others: dict[str, Line]) -> list[Moved]:
+    def moved(people: set[str], as_of: AsOf) -> list[Moved]:
         found = []
-        for one in lines.values():
-            if one.person not in others:
-                own = _of_facets(person(records, one.person, before, after), _PLACING)
-                found.append(Moved(one, own or _above(one, trees, moves)))
+        for line in lines(records, as_of, sorted(people)):
+            placed = _differing(own[f"person:{line.person}"], before, after)
+            made = sorted({p for difference in placed for p in difference.entries})
+            found.append(Moved(line, made or _above(line, trees, moves)))
         return found
 
-    return moved(now, was), moved(was, now)
+    return moved(now - was, after), moved(was - now, before)
 
 
-def _lines(records: Records, unit: str, as_of: AsOf) -> dict[str, Line]:
+def _members(records: Records, unit: str, as_of: AsOf) -> set[str]:
     try:
-        return {line.person: line for line in roster(records, as_of, unit)}
+        return members(records, as_of, unit)
     except UnknownSubject:
-        return {}
+        return set()
 
 
 def _of_facets(differences: Iterable[Difference], facets: set[str]) -> list[int]:

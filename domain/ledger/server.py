@@ -36,6 +36,7 @@ _SETTINGS = {
     "checkpoint_timeout": "15min",
     "wal_compression": "on",
     "jit": "off",
+    "random_page_cost": "1.1",
     "timezone": "UTC",
     "log_timezone": "UTC",
     # statements carry private values

@@ -301,6 +301,26 @@ def test_a_retro_report_is_written_as_a_workbook(desk: Desk, tmp_path: Path) -> 
     assert desk.run(*asked, "--out", str(tmp_path / "retro.txt")).code == 2
 
 
+def test_a_series_is_drawn_and_written_as_a_file(desk: Desk, tmp_path: Path) -> None:
+    asked = ("series", "vacancies", "--from", "2023-04", "--to", "2023-05", "--unit", "U01")
+    files = [tmp_path / "series.csv", tmp_path / "series.xlsx"]
+
+    said = desk.run(*asked)
+    written = [desk.run(*asked, "--out", str(file)).code for file in files]
+    sheet = load_workbook(str(files[1])).get_sheet_by_index(0).to_python()
+
+    assert said.code == 0, said
+    assert "空缺席位 U01" in said.out
+    assert "▁█" in said.out
+    assert written == [0, 0]
+    assert files[0].read_text("utf-8-sig").splitlines()[1:] == [
+        "2023-04-30,0,0,0,0,0,2",
+        "2023-05-31,1,0,0,0,1,2",
+    ]
+    assert [row[1] for row in sheet[1:]] == [0.0, 1.0]
+    assert desk.run(*asked, "--out", str(tmp_path / "series.txt")).code == 2
+
+
 def test_json_is_the_very_answer_of_the_api(desk: Desk) -> None:
     pair = {"effective": "2023-06-01", "recorded": str(desk.entered)}
     options = ("--effective", "2023-06-01", "--recorded", str(desk.entered), "--json")

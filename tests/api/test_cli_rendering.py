@@ -15,6 +15,7 @@ from rich.text import Text
 from api.cli_axes import picture
 from api.cli_chain_drawn import words_of
 from api.cli_entering import example
+from api.cli_series import bar, sparkline
 from api.entries import request_of, type_dict
 from api.rendering import (
     Column,
@@ -81,6 +82,15 @@ def test_markup_and_control_codes_in_a_cell_are_text() -> None:
 
     assert "[red]张三[/red]" in shown
     assert "\x1b" not in shown
+
+
+def test_bars_and_lines_start_from_zero_and_leave_out_the_not_recorded() -> None:
+    assert [len(bar(n, 100)) for n in (0, None, 50, 100)] == [0, 0, 24, 48]
+    assert bar(1, 100_000) == "▏"
+    assert sparkline([None, 0, 7, 14]) == " ▁▄█"[:2] + sparkline([0, 7, 14])[1:]
+    assert sparkline([0, 0]) == "▁▁"
+    assert len(sparkline(list(range(500)))) == 48
+    assert sparkline(list(range(500)))[-1] == "█"
 
 
 def test_none_and_erased_are_different_words() -> None:

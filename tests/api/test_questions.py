@@ -194,6 +194,11 @@ def test_a_position_not_reached_in_time_is_unavailable(office: Office) -> None:
         ("/v1/journal?tag=name", 422, "bad-input", "tag"),
         ("/v1/journal?limit=0", 422, "bad-input", "limit"),
         ("/v1/headcounts?by=age", 422, "bad-input", "by"),
+        ("/v1/series?of=pay", 422, "bad-input", "of"),
+        ("/v1/series?of=gaps&from=2022-13", 422, "impossible-date", "from"),
+        ("/v1/series?of=gaps&from=2022-02&to=2022-01", 422, "bad-input", "to"),
+        ("/v1/series?of=headcount&from=1901-01&to=2020-01", 422, "bad-input", "to"),
+        ("/v1/series?of=headcount&unit=nowhere", 404, "unknown-subject", "unit"),
         ("/v1/due?state=soon", 422, "bad-input", "state"),
         ("/v1/changes?after=-1", 422, "bad-input", "after"),
         ("/nowhere", 404, "not-found", None),
@@ -335,6 +340,26 @@ def test_rosters_and_headcounts_agree(office: Office) -> None:
     assert alone["count"] == 0
     assert counts["count"] == roster["count"]
     assert {"unit": "north", "name": "north所"}.items() <= counts["counts"][0].items()
+
+
+@pytest.mark.parametrize("of", ["headcount", "pyramid", "vacancies", "gaps"])
+def test_a_series_gives_every_month_by_its_last_day(office: Office, of: str) -> None:
+    office.entered(person(f"p-{of}"), hired(f"p-{of}", "2022-03-31"), mood="attested")
+
+    asked = {"of": of, "from": "2022-01", "to": "2022-04", "unit": "bureau"}
+    months = office.get("/v1/series", **asked)["data"]["months"]
+    earlier = office.get("/v1/series", of=of, unit="north", **{"from": "2014-12", "to": "2015-01"})
+
+    assert [month["day"] for month in months] == [
+        "2022-01-31", "2022-02-28", "2022-03-31", "2022-04-30",
+    ]  # fmt: skip
+    assert [month["count"] for month in earlier["data"]["months"]] == [None, 0]
+    if of in ("headcount", "pyramid"):
+        on_last_days = [
+            office.get("/v1/headcounts", unit="bureau", effective=month["day"])["data"]["count"]
+            for month in months
+        ]
+        assert [month["count"] for month in months] == on_last_days
 
 
 def test_the_unit_tree_is_that_of_the_day(office: Office) -> None:

@@ -51,6 +51,17 @@ def test_a_rebuild_gives_the_same_rows_and_the_bookmark_of_the_head(kept):
     assert told[-1] == 1.0
 
 
+def test_records_of_another_fold_are_made_anew(kept):
+    before = rows(kept)
+    with kept.pool.connection() as connection:
+        connection.execute("UPDATE bookmarks SET fold = fold - 1")
+        connection.execute("UPDATE records SET ref = NULL")
+    opened = Runner(kept.ledger.log, kept.pool)
+    assert opened.position() == 0
+    list(opened.catch_up())
+    assert rows(kept) == before
+
+
 def test_a_rebuild_of_an_empty_ledger_is_empty(bureau):
     assert rebuild(bureau.runner, bureau.database) == (0, 0)
 
