@@ -78,7 +78,7 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
-app.command("import", rich_help_panel="登记 / Entering")(cli_import.import_)
+app.add_typer(cli_import.app, name="import", rich_help_panel="登记 / Entering")
 cli_ledger.replay.command()(cli_axes.compare)
 cli_ledger.replay.command()(cli_relaw.relaw)
 app.add_typer(cli_ledger.replay, name="replay", rich_help_panel="核验 / Proving")

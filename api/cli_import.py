@@ -1,26 +1,41 @@
 """Old workbooks and histories into the ledger.
 
-Owns `import`. Invariant: without `--enter` nothing is entered; a private cell is on no screen, only
-in the workbook of rejected rows that the clerk asks for.
+Owns `import`, its list of batches and their undoing. Invariant: without `--enter` nothing is
+entered; a private cell is on no screen, only in the workbook of rejected rows that the clerk asks
+for.
 """
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import RenderableType
 from rich.text import Text
+from typer.core import TyperGroup
 
-from api.cli_frame import bring_up, clerk, console, frame, opened, progress, said, tell
-from api.rendering import Column, pick, table
+from api.cli_frame import (
+    REFUSED,
+    Json,
+    Lang,
+    bring_up,
+    clerk,
+    console,
+    frame,
+    opened,
+    progress,
+    said,
+    show,
+    tell,
+)
+from api.rendering import Column, instant, pick, table
 
 if TYPE_CHECKING:
-    from api.intake import Fault, FileCount, Plan, Reason
+    from api.intake import Dependent, Fault, FileCount, Plan, Reason
 
 FILES = Annotated[
     list[Path], typer.Argument(metavar="FILE…", exists=True, help="文件或目录 / files or folders")
@@ -30,6 +45,28 @@ MAPPING = Annotated[
 ]
 
 
+BATCH = Annotated[
+    str, typer.Argument(metavar="BATCH", help="批次号或其开头 / a batch or how its id begins")
+]
+ENTER = Annotated[bool, typer.Option("--enter", help="登记;不给则只核对 / enter; else only check")]
+
+
+class FilesFirst(TyperGroup):
+    """`import FILE…` is what `import` means where no other command of it is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["files", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=FilesFirst, no_args_is_help=True,
+    help="导入花名册和历史数据,列出和撤销批次 / Import workbooks; list and undo batches.",
+)  # fmt: skip
+
+
+@app.command("files")
 def import_(
     context: typer.Context,
     files: FILES,
@@ -39,13 +76,7 @@ def import_(
         datetime | None,
         typer.Option("--dated", formats=["%Y-%m-%d"], help="表的截至日期 / the sheet's date"),
     ] = None,
-    enter: Annotated[
-        bool, typer.Option("--enter", help="登记;不给则只核对 / enter; else only check")
-    ] = False,
-    approved_by: Annotated[
-        str | None,
-        typer.Option("--approved-by", help="封账期间更改的批准人 / approver of closed periods"),
-    ] = None,
+    enter: ENTER = False,
     rejected: Annotated[
         Path | None,
         typer.Option("--rejected", help="退回的行写到该目录 / folder for rejected rows"),
@@ -69,6 +100,7 @@ def import_(
             faults = report.rejected
             bring_up(context, bureau)
             parts = [
+                Text(said(context, f"批次 {report.batch}", f"Batch {report.batch}")),
                 _files(report.files, lang),
                 _events(("已登记", "Entered"), report.events, lang),
                 Text(_told(context, report.already, report.position, report.seconds)),
@@ -85,6 +117,110 @@ def import_(
                 tell(context, f"退回的行:{path}", f"Rejected rows: {path}")
         if not enter:
             tell(context, "以上未登记;登记请加 --enter。", "Nothing was entered; add --enter.")
+
+
+@app.command("list")
+def list_(context: typer.Context, json: Json = False) -> None:
+    """已导入的批次:文件、条数、是否已撤销 / The batches: files, counts, whether undone."""
+    from api.intake import all_batches
+
+    with opened(context) as bureau:
+        answer = {"batches": [dict(batch._asdict()) for batch in all_batches(bureau.ledger)]}
+        show(context, answer, _draw_batches, as_json=json)
+
+
+@app.command("undo")
+def undo_(context: typer.Context, batch: BATCH, *, enter: ENTER = False) -> None:
+    """整批撤销:后来的登记以其为据的不撤销,逐项列明 / Undo a batch, unless later acts rest on it."""
+    from api.intake import plan_undo, undo
+
+    lang = frame(context).lang
+    page = console()
+    with opened(context) as bureau:
+        if enter:
+            with progress(context, "撤销", "Undoing", None) as done:
+                planned = undo(bureau.ledger, batch, clerk(), lambda n, _: done(n))
+            bring_up(context, bureau)
+        else:
+            planned = plan_undo(bureau.ledger, batch)
+        title = ("已撤销", "Annulled") if enter else ("将撤销(未撤销)", "Would be annulled")
+        page.print(_events(title, planned.events, lang))
+        if planned.already:
+            zh = f"此前已撤销 {planned.already} 条"
+            tell(context, zh, f"{planned.already} were annulled before")
+        if planned.dependents:
+            page.print(_dependents(planned.dependents, lang))
+            tell(
+                context,
+                "以后的登记以该批次为据,不能撤销;请先撤销这些登记。",
+                "Later acts rest on this batch; annul them first.",
+            )
+            raise typer.Exit(REFUSED)
+        if not enter:
+            tell(context, "以上未撤销;撤销请加 --enter。", "Nothing was annulled; add --enter.")
+
+
+def _draw_batches(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    columns = [
+        Column(("批次", "batch"), folds=False),
+        Column(("登记时间", "begun"), folds=False),
+        Column(("对应表", "mapping")),
+        Column(("文件", "files")),
+        Column(("SHA-256", "SHA-256"), folds=False),
+        Column(("条数", "entries"), right=True),
+        Column(("退回", "rejected"), right=True),
+        Column(("状态", "state")),
+    ]
+    rows = [
+        (
+            batch["id"][:13],
+            instant(batch["begun"])[:16],
+            batch["mapping"],
+            " ".join(batch["files"]),
+            " ".join(digest[:8] for digest in batch["digests"]),
+            "—" if batch["entries"] is None else f"{batch['entries']:,}",
+            "—" if batch["rejected"] is None else f"{batch['rejected']:,}",
+            pick(_state(batch), lang),
+        )
+        for batch in answer["batches"]
+    ]
+    yield table(("导入批次", "Import batches"), columns, rows, lang)
+
+
+def _state(batch: Mapping[str, Any]) -> tuple[str, str]:
+    if batch["undone"]:
+        return ("已撤销", "undone")
+    return ("已登记", "entered") if batch["finished"] else ("未完成", "broken off")
+
+
+def _dependents(dependents: Sequence["Dependent"], lang: str, most: int = 100) -> RenderableType:
+    from domain.events import REGISTRY
+
+    whys = {
+        "corrects": ("更正该批次的登记", "corrects it"),
+        "ends": ("终止该批次的登记", "ends it"),
+        "decided": ("以该批次的登记为据", "was decided on it"),
+    }
+    columns = [
+        Column(("位置", "position"), right=True),
+        Column(("事项", "event")),
+        Column(("对象", "of")),
+        Column(("关系", "how")),
+    ]
+    rows = [
+        (
+            one.position,
+            pick((REGISTRY[one.type].zh, REGISTRY[one.type].en), lang),
+            " ".join(one.subjects),
+            pick(whys[one.why], lang),
+        )
+        for one in dependents[:most]
+    ]
+    count = len(dependents)
+    title = (f"以该批次为据的登记 {count:,} 项", f"Acts that rest on the batch: {count:,}")
+    if count > most:
+        title = (f"{title[0]}(列出前 {most} 项)", f"{title[1]} (the first {most})")
+    return table(title, columns, rows, lang)
 
 
 def _told(context: typer.Context, already: int, position: int, seconds: float) -> str:

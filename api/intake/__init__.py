@@ -3,6 +3,7 @@
 Owns nothing itself: this is the door. Invariant: nothing is entered that a plan did not show.
 """
 
+from api.intake.batches import Batch, Dependent, Undoing, all_batches, plan_undo, undo
 from api.intake.checking import Fault, Reason
 from api.intake.importer import Importer, Progress, Report
 from api.intake.mapping import Mapping, load_mapping, names, parse_mapping
@@ -10,6 +11,8 @@ from api.intake.planning import FileCount, Plan
 from api.intake.rejects import write_rejected
 
 __all__ = [
+    "Batch",
+    "Dependent",
     "Fault",
     "FileCount",
     "Importer",
@@ -18,8 +21,12 @@ __all__ = [
     "Progress",
     "Reason",
     "Report",
+    "Undoing",
+    "all_batches",
     "load_mapping",
     "names",
     "parse_mapping",
+    "plan_undo",
+    "undo",
     "write_rejected",
 ]

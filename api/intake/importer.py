@@ -11,15 +11,17 @@ from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import structlog
 
+from api.intake.batches import all_batches, begin, begun_id, finish, undone_roots
 from api.intake.checking import KNOWN_PERSON, Fault, Reason, refused
 from api.intake.mapping import Mapping, load_mapping
 from api.intake.planning import OF_NO_ROW, FileCount, Plan, Planner, count_rows, sources
 from api.intake.rows import Draft
 from api.intake.values import folded
+from domain.acts.imports import ImportBegun
 from domain.events import Actor, Document, Proposal, Source
 from domain.ledger import Ledger, Refused, Request
 from domain.refusals import AlreadyRecorded
@@ -62,11 +64,22 @@ class Importer:
             mapping = load_mapping(mapping)
         found = sources(files, mapping)
         plan = Planner(mapping, found, self._unit_names(), dated).run()
+        self._renew(plan)
         for drafts in _chunks(plan.drafts):
             ids = [draft.made[0].event_id for draft in drafts]
             plan.already |= self._ledger.log.by_event_id(ids).keys()
         self._reject_known_persons(plan)
         return plan
+
+    def _renew(self, plan: Plan) -> None:
+        """What an undone batch had entered may be entered again, under new event ids."""
+        undone = {UUID(root) for root in undone_roots(self._ledger)}
+        gone = {UUID(batch.id) for batch in all_batches(self._ledger) if batch.undone is not None}
+        while plan.batch in gone:
+            plan.batch = uuid5(plan.batch, "again")
+        if undone:
+            for draft in plan.drafts:
+                draft.renew(undone)
 
     def _unit_names(self) -> dict[str, str]:
         """Folded name → unit, for names that one unit alone has had."""
@@ -122,6 +135,7 @@ class Importer:
                 waiting.append(draft)
                 yield _request(plan, draft, actor)._replace(approved_by=approved_by)
 
+        self._begin(plan, actor)
         total = len(plan.drafts)
         for done, answer in enumerate(self._ledger.enter_many(requests()), 1):
             draft = waiting.popleft()
@@ -138,6 +152,7 @@ class Importer:
             else:
                 events.update(entered.type for entered in answer.entries)
             kept.append(draft)
+        self._finish(plan, len({(f.file, f.row) for f in rejected}), actor)
         report = Report(
             plan.batch, count_rows(plan, kept, rejected, already), events, len(already), rejected,
             self._ledger.log.head(), time.monotonic() - started,
@@ -145,6 +160,22 @@ class Importer:
         _logger.info("imported", batch=str(plan.batch), entries=events.total(),
                      already=report.already, rejected=len(rejected))  # fmt: skip
         return report
+
+    def _begin(self, plan: Plan, actor: Actor) -> None:
+        """Enter that this batch begins, where it has anything to enter."""
+        if all(draft.made[0].event_id in plan.already for draft in plan.drafts):
+            return
+        mapping = plan.mapping
+        begun = ImportBegun(
+            batch=str(plan.batch), mapping=mapping.name, version=mapping.version,
+            files=plan.files, digests=plan.digests,
+        )  # fmt: skip
+        begin(self._ledger, begun, actor, mapping.attested_by)
+
+    def _finish(self, plan: Plan, rejected: int, actor: Actor) -> None:
+        batch = str(plan.batch)
+        if self._ledger.log.by_event_id([begun_id(batch)]):
+            finish(self._ledger, batch, rejected, actor, plan.mapping.attested_by)
 
 
 def _request(plan: Plan, draft: Draft, actor: Actor) -> Request:

@@ -4,7 +4,7 @@ Owns the reading of a row's columns and the making of its events. Invariant: an 
 only on the system, the row's key, the edition and the act's place in the mapping.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from functools import partial
 from hashlib import sha256
@@ -80,6 +80,21 @@ class Draft:
         first = self.made[0]
         length = (first.until or date.max) - first.effective
         return (first.effective, -length.days, self.sheet)
+
+    def renew(self, undone: Collection[UUID]) -> None:
+        """Give what an undone batch had entered another event id, the same one every time."""
+        ids: dict[UUID, UUID] = {}
+        for made in self.made:
+            event_id = made.event_id
+            while event_id in undone:
+                event_id = uuid5(event_id, "again")
+            ids[made.event_id] = event_id
+        self.made = tuple(
+            made._replace(event_id=ids[made.event_id], ends=ids.get(made.ends, made.ends))
+            if made.ends
+            else made._replace(event_id=ids[made.event_id])
+            for made in self.made
+        )
 
     def unique(self) -> Iterator[tuple[str, str]]:
         """Kind and value of what no two persons may hold alike (an ID number)."""
