@@ -51,7 +51,7 @@ def options(
 
 COMMANDS: dict[str, list[Callable[..., None]]] = {
     "账本 / The ledger": [cli_ledger.init, cli_ledger.demo, cli_ledger.serve],
-    "登记 / Entering": [cli_entering.enter, cli_entering.types, cli_mass.mass],
+    "登记 / Entering": [cli_entering.enter, cli_entering.types, cli_mass.mass, cli_import.template],
     "人员 / A person": [
         cli_person.find,
         cli_person.record,

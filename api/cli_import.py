@@ -20,8 +20,10 @@ from typer.core import TyperGroup
 
 from api.cli_frame import (
     REFUSED,
+    Failure,
     Json,
     Lang,
+    asking,
     bring_up,
     clerk,
     console,
@@ -36,12 +38,20 @@ from api.rendering import Column, instant, pick, table
 
 if TYPE_CHECKING:
     from api.intake import Dependent, Fault, FileCount, Plan, Reason
+    from api.intake import Mapping as FileMapping
 
 FILES = Annotated[
     list[Path], typer.Argument(metavar="FILE…", exists=True, help="文件或目录 / files or folders")
 ]
 MAPPING = Annotated[
-    str, typer.Option("--mapping", help="对应表:名称或文件 / a mapping's name or file")
+    str | None,
+    typer.Option(
+        "--mapping", help="对应表的名称、文件,或事项名(模板);模板可省略 / a mapping, or a type"
+    ),
+]
+DOCUMENT = Annotated[str | None, typer.Option("--document", help="所据文号 / the paper's number")]
+ATTESTED = Annotated[
+    str | None, typer.Option("--attested-by", help="模板:补登,由谁佐证 / of a template: attested")
 ]
 
 
@@ -71,7 +81,9 @@ def import_(
     context: typer.Context,
     files: FILES,
     *,
-    mapping: MAPPING,
+    mapping: MAPPING = None,
+    document: DOCUMENT = None,
+    attested_by: ATTESTED = None,
     dated: Annotated[
         datetime | None,
         typer.Option("--dated", formats=["%Y-%m-%d"], help="表的截至日期 / the sheet's date"),
@@ -85,18 +97,22 @@ def import_(
 ) -> None:
     """导入花名册和历史数据,先核对后登记 / Import workbooks; checks first, enters on demand."""
     from api.intake import Importer, write_rejected
+    from domain.events import Document
 
+    paper = Document(number=document) if document else None
     lang = frame(context).lang
     page = console()
     with opened(context) as bureau:
-        importer = Importer(bureau.ledger)
+        importer = Importer(bureau.ledger, bureau.records)
+        known = _mapping(files, mapping, attested_by)
+        if known.judged:
+            bring_up(context, bureau)
         with progress(context, "读取、核对", "Reading and checking", None):
-            named = Path(mapping) if Path(mapping).suffix == ".toml" else mapping
-            plan = importer.plan(files, named, dated.date() if dated else None)
+            plan = importer.plan(files, known, dated.date() if dated else None)
         faults = plan.rejected
         if enter:
             with progress(context, "登记", "Entering", len(plan.drafts)) as done:
-                report = importer.enter(plan, lambda n, _: done(n), clerk(), approved_by)
+                report = importer.enter(plan, lambda n, _: done(n), clerk(), paper)
             faults = report.rejected
             bring_up(context, bureau)
             parts = [
@@ -117,6 +133,47 @@ def import_(
                 tell(context, f"退回的行:{path}", f"Rejected rows: {path}")
         if not enter:
             tell(context, "以上未登记;登记请加 --enter。", "Nothing was entered; add --enter.")
+
+
+def _mapping(files: Sequence[Path], named: str | None, attested_by: str | None) -> "FileMapping":
+    """The mapping that is named, or that of the type which is named or whose template this is."""
+    from api.intake import load_mapping, mapping_of, names, template_type
+    from domain.events import REGISTRY
+    from domain.refusals import MissingField
+
+    if named is None:
+        cls = next((found for file in files if (found := template_type(file))), None)
+        if cls is None:
+            raise MissingField("not a template; name a mapping", field="mapping",
+                               zh="不是模板,请以 --mapping 指明对应表")  # fmt: skip
+        return mapping_of(cls, attested_by)
+    if named.endswith(".toml") or named in names():
+        return load_mapping(Path(named) if named.endswith(".toml") else named)
+    labels = {cls.zh: cls for cls in REGISTRY.values()} | REGISTRY
+    return mapping_of(labels[named], attested_by) if named in labels else load_mapping(named)
+
+
+def template(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="TYPE", help="事项名 / event type")],
+    out: Annotated[Path | None, typer.Option("--out", help="写到该文件 / the file")] = None,
+) -> None:
+    """某一事项的填报模板(xlsx),填好后用 import 导入 / A workbook to fill in and import."""
+    from api.forms import event_named
+    from api.intake import write_template
+    from api.times import NOW, as_of
+    from projections.roster import tree
+
+    cls = event_named(name)
+    out = out or Path(f"{cls.__name__}.xlsx")
+    with asking(context) as bureau:
+        names = tree(bureau.records, as_of(bureau, NOW)[0]).names.values()
+        try:
+            write_template(cls.__name__, out, sorted(set(names)))
+        except OSError as fault:
+            why = type(fault).__name__
+            raise Failure(f"写不了文件({why})", f"the file cannot be written ({why})") from fault
+    tell(context, f"模板:{out};填好后:import {out}", f"Template: {out}; then: import {out}")
 
 
 @app.command("list")

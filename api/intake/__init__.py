@@ -9,6 +9,7 @@ from api.intake.importer import Importer, Progress, Report
 from api.intake.mapping import Mapping, load_mapping, names, parse_mapping
 from api.intake.planning import FileCount, Plan
 from api.intake.rejects import write_rejected
+from api.intake.template import mapping_of, template_type, write_template
 
 __all__ = [
     "Batch",
@@ -24,9 +25,12 @@ __all__ = [
     "Undoing",
     "all_batches",
     "load_mapping",
+    "mapping_of",
     "names",
     "parse_mapping",
     "plan_undo",
+    "template_type",
     "undo",
     "write_rejected",
+    "write_template",
 ]

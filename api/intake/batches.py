@@ -292,23 +292,23 @@ def begun_id(batch: str) -> UUID:
     return uuid5(UUID(batch), "begun")
 
 
-def begin(ledger: Ledger, begun: ImportBegun, actor: Actor, attested_by: str) -> None:
+def begin(ledger: Ledger, begun: ImportBegun, actor: Actor) -> None:
     """Enter that a batch begins; nothing where it has."""
     proposal = Proposal(begun, ledger.today(), event_id=begun_id(begun.batch))
-    _keep(ledger, proposal, begun.batch, actor, attested_by)
+    _keep(ledger, proposal, begun.batch, actor)
 
 
-def finish(ledger: Ledger, batch: str, rejected: int, actor: Actor, attested_by: str) -> None:
+def finish(ledger: Ledger, batch: str, rejected: int, actor: Actor) -> None:
     """Enter that a batch is through; nothing where that was said of as many entries."""
     entries = count_entries(ledger, batch_named(ledger, batch))
     finished = ImportFinished(batch=batch, entries=entries, rejected=rejected)
     event_id = uuid5(UUID(batch), f"finished|{entries}")
-    _keep(ledger, Proposal(finished, ledger.today(), event_id=event_id), batch, actor, attested_by)
+    _keep(ledger, Proposal(finished, ledger.today(), event_id=event_id), batch, actor)
 
 
-def _keep(ledger: Ledger, proposal: Proposal, batch: str, actor: Actor, by: str) -> None:
+def _keep(ledger: Ledger, proposal: Proposal, batch: str, actor: Actor) -> None:
     document = Document(none_because="导入批次的记载")
     ledger.enter(
         Request([proposal], mood="attested", actor=actor, document=document, request_id=batch,
-                attested_by=by)
+                attested_by=actor.subject)
     )  # fmt: skip

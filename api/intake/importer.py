@@ -18,13 +18,15 @@ import structlog
 from api.intake.batches import all_batches, begin, begun_id, finish, undone_roots
 from api.intake.checking import KNOWN_PERSON, Fault, Reason, refused
 from api.intake.mapping import Mapping, load_mapping
+from api.intake.matching import People
 from api.intake.planning import OF_NO_ROW, FileCount, Plan, Planner, count_rows, sources
 from api.intake.rows import Draft
 from api.intake.values import folded
 from domain.acts.imports import ImportBegun
 from domain.events import Actor, Document, Proposal, Source
 from domain.ledger import Ledger, Refused, Request
-from domain.refusals import AlreadyRecorded
+from domain.refusals import AlreadyRecorded, Refusal
+from projections.records import Records
 
 Progress = Callable[[int, int], None]
 """(requests done, requests in all); a row with acts is one request."""
@@ -47,10 +49,13 @@ class Report(NamedTuple):
 
 
 class Importer:
-    """Imports into one ledger. What is imported is attested: it happened, and is not judged now."""
+    """Imports into one ledger. A mapping says whether what is imported is attested (it happened,
+    and is not judged now) or ordered; `records` are needed where a sheet names persons.
+    """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, records: Records | None = None) -> None:
         self._ledger = ledger
+        self._records = records
 
     def plan(
         self, files: Iterable[Path], mapping: Mapping | str | Path, dated: date | None = None
@@ -63,13 +68,36 @@ class Importer:
         if not isinstance(mapping, Mapping):
             mapping = load_mapping(mapping)
         found = sources(files, mapping)
-        plan = Planner(mapping, found, self._unit_names(), dated).run()
+        people = People(self._ledger, self._records).find
+        plan = Planner(mapping, found, self._unit_names(), people, dated).run()
         self._renew(plan)
         for drafts in _chunks(plan.drafts):
             ids = [draft.made[0].event_id for draft in drafts]
             plan.already |= self._ledger.log.by_event_id(ids).keys()
         self._reject_known_persons(plan)
+        if mapping.judged:
+            self._reject_refused(plan)
         return plan
+
+    def _reject_refused(self, plan: Plan) -> None:
+        """A row that the ledger would refuse is rejected before anything is entered."""
+        drafts = [d for d in plan.drafts if d.made[0].event_id not in plan.already]
+        requests = [_request(plan, draft, Actor(), None) for draft in drafts]
+        if not requests:
+            return
+        whose = [draft for draft, one in zip(drafts, requests, strict=True) for _ in one.proposals]
+        together = requests[0]._replace(proposals=[p for one in requests for p in one.proposals])
+        refused_drafts: dict[int, Refusal] = {}
+        for draft, answer in zip(whose, self._ledger.preview_each(together), strict=True):
+            if isinstance(answer, Refusal):
+                refused_drafts.setdefault(id(draft), answer)
+        plan.rejected += [
+            fault
+            for draft in drafts
+            if (refusal := refused_drafts.get(id(draft))) is not None
+            for fault in _faults(plan, draft, refused(refusal))
+        ]
+        plan.drafts = [draft for draft in plan.drafts if id(draft) not in refused_drafts]
 
     def _renew(self, plan: Plan) -> None:
         """What an undone batch had entered may be entered again, under new event ids."""
@@ -86,6 +114,7 @@ class Importer:
         names: dict[str, str] = {}
         shared: set[str] = set()
         for entry in self._ledger.entries(types=_UNIT_NAMES):
+            names.setdefault(folded(entry.fields["unit"]), entry.fields["unit"])
             for field in ("name", "short_name"):
                 name, unit = folded(entry.fields.get(field)), entry.fields["unit"]
                 if name and names.setdefault(name, unit) != unit:
@@ -110,14 +139,13 @@ class Importer:
         plan.drafts = [draft for draft in plan.drafts if id(draft) not in known]
 
     def enter(
-        self,
-        plan: Plan,
-        progress: Progress | None = None,
-        actor: Actor | None = None,
-        approved_by: str | None = None,
-    ) -> Report:
+        self, plan: Plan, progress: Progress | None = None, actor: Actor | None = None,
+        document: Document | None = None,
+    ) -> Report:  # fmt: skip
         """Enter a plan; a row that the ledger refuses is rejected and the others go on.
         `approved_by` lets the rows change closed periods.
+
+        `document` is what all of it rests on, where that is one paper.
 
         May be broken off and run again: nothing is entered twice. Raises a Refusal only where the
         ledger can take nothing (ClockBehind).
@@ -133,7 +161,7 @@ class Importer:
         def requests() -> Iterator[Request]:
             for draft in plan.drafts:
                 waiting.append(draft)
-                yield _request(plan, draft, actor)._replace(approved_by=approved_by)
+                yield _request(plan, draft, actor, document)
 
         self._begin(plan, actor)
         total = len(plan.drafts)
@@ -170,15 +198,15 @@ class Importer:
             batch=str(plan.batch), mapping=mapping.name, version=mapping.version,
             files=plan.files, digests=plan.digests,
         )  # fmt: skip
-        begin(self._ledger, begun, actor, mapping.attested_by)
+        begin(self._ledger, begun, actor)
 
     def _finish(self, plan: Plan, rejected: int, actor: Actor) -> None:
         batch = str(plan.batch)
         if self._ledger.log.by_event_id([begun_id(batch)]):
-            finish(self._ledger, batch, rejected, actor, plan.mapping.attested_by)
+            finish(self._ledger, batch, rejected, actor)
 
 
-def _request(plan: Plan, draft: Draft, actor: Actor) -> Request:
+def _request(plan: Plan, draft: Draft, actor: Actor, document: Document | None) -> Request:
     mapping = plan.mapping
     source = Source(system=mapping.system, key=draft.key, version=plan.edition(draft))
     proposals = [
@@ -189,9 +217,9 @@ def _request(plan: Plan, draft: Draft, actor: Actor) -> Request:
         for made in draft.made
     ]  # fmt: skip
     digest = plan.digests[draft.sheet] if draft.sheet != OF_NO_ROW else None
-    document = Document(none_because=f"补登:{mapping.zh}", sha256=digest)
+    document = document or Document(none_because=f"补登:{mapping.zh}", sha256=digest)
     return Request(
-        proposals, mood="attested", actor=actor, document=document,
+        proposals, mood=mapping.mood, actor=actor, document=document,
         request_id=str(plan.batch), attested_by=mapping.attested_by,
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ from api.intake.values import (
     identifier_of,
     name_of,
 )
-from domain.acts.people import NAME, NUMBER_HOLDER, PERSON
+from domain.acts.people import NAME, NUMBER_HOLDER, PERSON, id_number_fault
 from domain.bitemporal import AsOf
 from domain.ledger import Ledger
 from domain.ledger.vault import sealed_owners
@@ -128,6 +128,32 @@ class Matcher:
                 one = next(iter(same)) if len(same) == 1 else None
                 return Match(one, "name" if one else None, None if one else AMBIGUOUS)
         return Match(None, None, UNMATCHED)
+
+
+class People:
+    """The persons whom single cells name, by number, ID number or id; asked when first needed."""
+
+    def __init__(self, ledger: Ledger, records: Records | None) -> None:
+        self._ledger = ledger
+        self._records = records
+
+    @cached_property
+    def _matcher(self) -> Matcher | None:
+        now = AsOf(self._ledger.today(), self._ledger.log.head())
+        return Matcher(self._ledger, self._records, now) if self._records else None
+
+    def find(self, cell: Cell) -> str | None:
+        """The person's id, None for a blank cell. Raises UnreadableError."""
+        text = identifier_of(cell)
+        if not text:
+            return None
+        number = text if id_number_fault(text) is None else None
+        told = [Named(person=folded(cell)), Named(number=text), Named(id_number=number)]
+        matches = self._matcher.match(told) if self._matcher else []
+        found = {match.person for match in matches if match.person is not None}
+        if len(found) != 1:
+            raise UnreadableError("unknown-person")
+        return found.pop()
 
 
 def persons_listed(path: Path, matcher: Matcher) -> list[str]:

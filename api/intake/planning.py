@@ -6,7 +6,7 @@ Invariant: every row read is a draft, says the same as a draft, or has a fault t
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from hashlib import sha256
 from itertools import groupby
@@ -28,7 +28,7 @@ from api.intake.rows import (
     Values,
     lone,
 )
-from api.intake.values import UnreadableError, day_of
+from api.intake.values import Cell, UnreadableError, day_of
 from domain.acts.units import UnitEstablished
 from domain.refusals import BadInput, MissingField
 
@@ -146,14 +146,18 @@ def sources(paths: Iterable[Path], mapping: Mapping) -> list[tuple[Path, Sheet]]
 
 
 class Planner:
-    """Reads files into a plan. `known_units`: folded name → unit id, as the ledger has them."""
+    """Reads files into a plan. `known_units`: folded name → unit id, as the ledger has them;
+    `people` finds the person whom a cell names.
+    """
 
     def __init__(self, mapping: Mapping, found: Sequence[tuple[Path, Sheet]],
-                 known_units: dict[str, str], dated: date | None) -> None:  # fmt: skip
+                 known_units: dict[str, str], people: Callable[[Cell], str | None],
+                 dated: date | None) -> None:  # fmt: skip
         self._mapping = mapping
         self._sheets = [sheet for _, sheet in found]
         self._tables = [read(path, sheet.headings, sheet.tab) for path, sheet in found]
         self._units = UnitNames(mapping, known_units)
+        self._people = people
         self._by_person: defaultdict[str, list[Draft]] = defaultdict(list)
         self._since: defaultdict[str, dict[str, date]] = defaultdict(dict)
         self.plan = Plan(mapping, self._tables, [path for path, _ in found])
@@ -193,7 +197,7 @@ class Planner:
 
     def reader(self, number: int) -> RowReader:
         return RowReader(self._mapping, self._sheets[number], self._tables[number],
-                         self._dates[number], self._units)  # fmt: skip
+                         self._dates[number], self._units, self._people)  # fmt: skip
 
     def makers(self, number: int) -> Makers:
         return Makers(self._sheets[number].act, self._mapping.system, self._edition(number))
@@ -285,6 +289,7 @@ class _SheetPass:
         self._reader = planner.reader(number)
         self._makers = planner.makers(number)
         self._drafted: dict[str, Draft] = {}
+        self._words: dict[str, str] = {}
 
     def run(self) -> None:
         rows = self._rows()
@@ -315,6 +320,9 @@ class _SheetPass:
             return None
         key = one.values["row-key"]
         if (same := self._drafted.get(key)) is not None:
+            if self._sheet.keyed_by and _said(one) != self._words[key]:
+                self._reject(one, CONFLICTING, other=same.row)
+                return None
             same.same.append(one.row.number)
             return same
         try:
@@ -327,6 +335,8 @@ class _SheetPass:
             return None
         draft = Draft(self._number, one.row.number, key, made)
         self._drafted[key] = draft
+        if self._sheet.keyed_by:
+            self._words[key] = _said(one)
         self._plan.warnings += one.faults
         self._planner.add(one.values["person"], draft)
         return draft
