@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import RenderableType
@@ -37,7 +37,7 @@ from api.cli_frame import (
 from api.rendering import Column, instant, pick, table
 
 if TYPE_CHECKING:
-    from api.intake import Dependent, Fault, FileCount, Plan, Reason
+    from api.intake import Dependent, Fault, FileCount, Line, Plan, Reason
     from api.intake import Mapping as FileMapping
 
 FILES = Annotated[
@@ -59,6 +59,10 @@ BATCH = Annotated[
     str, typer.Argument(metavar="BATCH", help="批次号或其开头 / a batch or how its id begins")
 ]
 ENTER = Annotated[bool, typer.Option("--enter", help="登记;不给则只核对 / enter; else only check")]
+
+
+Promotion = Literal["assessment", "selection", "natural"]
+Ground = Literal["sanction", "assessment"]
 
 
 class FilesFirst(TyperGroup):
@@ -84,6 +88,13 @@ def import_(
     mapping: MAPPING = None,
     document: DOCUMENT = None,
     attested_by: ATTESTED = None,
+    promoted_by: Annotated[
+        Promotion | None,
+        typer.Option("--promoted-by", help="花名册中层级升高的方式 / how promoted"),
+    ] = None,
+    demoted_by: Annotated[
+        Ground | None, typer.Option("--demoted-by", help="花名册中层级降低的事由 / why demoted")
+    ] = None,
     dated: Annotated[
         datetime | None,
         typer.Option("--dated", formats=["%Y-%m-%d"], help="表的截至日期 / the sheet's date"),
@@ -96,7 +107,7 @@ def import_(
     rows: Annotated[int, typer.Option("--rows", min=0, help="列出几条问题 / faults shown")] = 20,
 ) -> None:
     """导入花名册和历史数据,先核对后登记 / Import workbooks; checks first, enters on demand."""
-    from api.intake import Importer, write_rejected
+    from api.intake import Importer, Ways, write_rejected
     from domain.events import Document
 
     paper = Document(number=document) if document else None
@@ -105,10 +116,10 @@ def import_(
     with opened(context) as bureau:
         importer = Importer(bureau.ledger, bureau.records)
         known = _mapping(files, mapping, attested_by)
-        if known.judged:
-            bring_up(context, bureau)
+        bring_up(context, bureau)
         with progress(context, "读取、核对", "Reading and checking", None):
-            plan = importer.plan(files, known, dated.date() if dated else None)
+            ways = Ways(promoted_by, demoted_by)
+            plan = importer.plan(files, known, dated.date() if dated else None, ways)
         faults = plan.rejected
         if enter:
             with progress(context, "登记", "Entering", len(plan.drafts)) as done:
@@ -126,7 +137,7 @@ def import_(
                 _files(plan.counts(), lang),
                 _events(("将登记(未登记)", "Would be entered (nothing is)"), plan.events, lang),
             ]
-        for part in (*parts, *_faults(plan, faults, rows, lang)):
+        for part in (*parts, *_lists(plan.lines, rows, lang), *_faults(plan, faults, rows, lang)):
             page.print(part)
         if rejected is not None:
             for path in write_rejected(plan, faults, rejected):
@@ -312,6 +323,40 @@ def _events(title: tuple[str, str], events: Counter[str], lang: str) -> Renderab
     total = events.total()
     title = (f"{title[0]} {total:,} 条", f"{title[1]}: {total:,}")
     return table(title, columns, rows, lang)
+
+
+def _lists(lines: Sequence["Line"], most: int, lang: str) -> Iterator[RenderableType]:
+    """A roster against the ledger: five lists, each with its first lines."""
+    from api.intake import STANDINGS
+
+    if all(line.standing == "new" for line in lines):
+        return
+    words = {
+        "new": ("新增", "New"),
+        "changed": ("变更", "Changed"),
+        "unchanged": ("无变化", "Unchanged"),
+        "gone": ("不在花名册中(不登记)", "Gone from the roster (nothing is entered)"),
+        "conflict": ("冲突(退回)", "In conflict (rejected)"),
+    }
+    columns = [
+        Column(("行", "row"), right=True),
+        Column(("编号", "number"), folds=False),
+        Column(("人员", "person"), least=12),
+        Column(("内容", "what"), least=20),
+    ]
+    for standing in STANDINGS:
+        listed = [line for line in lines if line.standing == standing]
+        shown = [] if standing == "unchanged" else listed[:most]
+        rows = [
+            (one.row or "—", one.number or "—", one.person or "—", pick((one.zh, one.en), lang))
+            for one in shown
+        ]
+        zh, en = words[standing]
+        title = (f"{zh} {len(listed):,} 人", f"{en}: {len(listed):,}")
+        yield table(title, columns, rows, lang) if rows else Text(pick(title, lang), "bold")
+        if shown and len(listed) > most:
+            rest = len(listed) - most
+            yield Text(pick((f"另有 {rest} 人", f"{rest} more"), lang), "dim")
 
 
 def _faults(

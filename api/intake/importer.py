@@ -19,6 +19,7 @@ from api.intake.batches import all_batches, begin, begun_id, finish, undone_root
 from api.intake.checking import KNOWN_PERSON, Fault, Reason, refused
 from api.intake.mapping import Mapping, load_mapping
 from api.intake.matching import People
+from api.intake.monthly import UNTOLD, Comparison, Ways, opens_records
 from api.intake.planning import OF_NO_ROW, FileCount, Plan, Planner, count_rows, sources
 from api.intake.rows import Draft
 from api.intake.values import folded
@@ -58,9 +59,13 @@ class Importer:
         self._records = records
 
     def plan(
-        self, files: Iterable[Path], mapping: Mapping | str | Path, dated: date | None = None
-    ) -> Plan:
+        self, files: Iterable[Path], mapping: Mapping | str | Path, dated: date | None = None,
+        ways: Ways = UNTOLD,
+    ) -> Plan:  # fmt: skip
         """What the files (or folders of files) would enter. Nothing is entered.
+
+        With `records`, a roster's persons whom the ledger has are compared with it; `ways` are the
+        kinds of change that a roster does not tell.
 
         `dated` is the date of the sheets where no title gives it. Raises BadInput, MissingField,
         TooLarge for a file or a mapping that cannot be used; a faulty row is in the plan.
@@ -70,14 +75,20 @@ class Importer:
         found = sources(files, mapping)
         people = People(self._ledger, self._records).find
         plan = Planner(mapping, found, self._unit_names(), people, dated).run()
-        self._renew(plan)
-        for drafts in _chunks(plan.drafts):
-            ids = [draft.made[0].event_id for draft in drafts]
-            plan.already |= self._ledger.log.by_event_id(ids).keys()
+        undone = self._renew(plan)
+        self._note_already(plan)
+        if self._records is not None and opens_records(plan):
+            Comparison(self._ledger, self._records, plan, ways).run(undone)
+            self._note_already(plan)
         self._reject_known_persons(plan)
         if mapping.judged:
             self._reject_refused(plan)
         return plan
+
+    def _note_already(self, plan: Plan) -> None:
+        for drafts in _chunks(plan.drafts):
+            ids = [draft.made[0].event_id for draft in drafts]
+            plan.already |= self._ledger.log.by_event_id(ids).keys()
 
     def _reject_refused(self, plan: Plan) -> None:
         """A row that the ledger would refuse is rejected before anything is entered."""
@@ -99,7 +110,7 @@ class Importer:
         ]
         plan.drafts = [draft for draft in plan.drafts if id(draft) not in refused_drafts]
 
-    def _renew(self, plan: Plan) -> None:
+    def _renew(self, plan: Plan) -> set[UUID]:
         """What an undone batch had entered may be entered again, under new event ids."""
         undone = {UUID(root) for root in undone_roots(self._ledger)}
         gone = {UUID(batch.id) for batch in all_batches(self._ledger) if batch.undone is not None}
@@ -108,6 +119,7 @@ class Importer:
         if undone:
             for draft in plan.drafts:
                 draft.renew(undone)
+        return undone
 
     def _unit_names(self) -> dict[str, str]:
         """Folded name → unit, for names that one unit alone has had."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from api.intake.checking import Reason
 from api.intake.reading import read
@@ -22,7 +22,7 @@ from api.intake.values import (
     identifier_of,
     name_of,
 )
-from domain.acts.people import NAME, NUMBER_HOLDER, PERSON, id_number_fault
+from domain.acts.people import ID_NUMBER, NAME, NUMBER_HOLDER, PERSON, id_number_fault
 from domain.bitemporal import AsOf
 from domain.ledger import Ledger
 from domain.ledger.vault import sealed_owners
@@ -52,6 +52,12 @@ AMBIGUOUS = Reason(
     "填写编号或身份证号", "give the number or the ID number",
 )  # fmt: skip
 
+MAYBE_KNOWN = Reason(
+    "maybe-known-person", "账本中有同名同出生日期的人,编号或身份证号未见记载",
+    "the ledger has somebody of this name and birth date, under no such number",
+    "确为同一人的先登记其编号或身份证号", "if it is the same person, enter the number first",
+)  # fmt: skip
+
 
 class Named(NamedTuple):
     """What a row says of who is meant; any of it may be absent."""
@@ -69,6 +75,24 @@ class Match(NamedTuple):
     person: str | None
     by: str | None
     fault: Reason | None = None
+
+
+Standing = Literal["new", "changed", "unchanged", "gone", "conflict"]
+STANDINGS: tuple[Standing, ...] = get_args(Standing)
+
+
+class Line(NamedTuple):
+    """One person on one of the five lists; `file` and `row` are empty for who is gone. What
+    changed or stands against it is said of fields, with values where they are public.
+    """
+
+    standing: Standing
+    file: str
+    row: int
+    person: str
+    number: str | None
+    zh: str
+    en: str
 
 
 class Matcher:
@@ -122,12 +146,19 @@ class Matcher:
         if found:
             by, person = next(iter(found.items()))
             return Match(person, by)
-        if row.number is None and row.id_number is None and row.name and row.born:
-            same = self._by_name.get((row.name, row.born), set())
-            if same:
-                one = next(iter(same)) if len(same) == 1 else None
-                return Match(one, "name" if one else None, None if one else AMBIGUOUS)
-        return Match(None, None, UNMATCHED)
+        same = self._by_name.get((row.name, row.born), set()) if row.name and row.born else set()
+        if row.number is None and row.id_number is None and same:
+            one = next(iter(same)) if len(same) == 1 else None
+            return Match(one, "name" if one else None, None if one else AMBIGUOUS)
+        if row.id_number is not None:
+            same = same - self._with_id_number(same)
+        return Match(None, None, MAYBE_KNOWN if same else UNMATCHED)
+
+    def _with_id_number(self, people: set[str]) -> set[str]:
+        """Those with an ID number: somebody with another one is somebody else."""
+        subjects = [f"person:{person}" for person in people]
+        facts = self._records.at([ID_NUMBER], subjects, self._as_of)
+        return {f.subject.partition(":")[2] for f in facts if f.value is not None}
 
 
 class People:

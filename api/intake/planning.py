@@ -16,6 +16,7 @@ from uuid import UUID, uuid5
 
 from api.intake.checking import CONFLICTING, DUPLICATE, Fault, Reason
 from api.intake.mapping import Mapping, Sheet, Turn
+from api.intake.matching import Line, Named
 from api.intake.reading import TEXTS, WORKBOOKS, Row, Table, read
 from api.intake.rows import (
     NAMESPACE,
@@ -57,7 +58,9 @@ class Plan:
     """What the files would enter under a mapping.
 
     `drafts` are in the order of entering. `rejected` and `warnings` hold faults, in order of file
-    and row; a rejected row may have several. `batch` is the same for the same files and mapping.
+    and row; a rejected row may have several; `refused_rows`: sheet and identifiers of such rows.
+    `lines`, `agreeing`: how a roster compares with the ledger. `batch` is the same for the same
+    files and mapping.
     """
 
     def __init__(self, mapping: Mapping, tables: Sequence[Table], paths: Sequence[Path]) -> None:
@@ -72,6 +75,9 @@ class Plan:
         self.already: set[UUID] = set()
         self.rejected: list[Fault] = []
         self.warnings: list[Fault] = []
+        self.refused_rows: list[tuple[int, Named]] = []
+        self.agreeing: list[Draft] = []
+        self.lines: list[Line] = []
         said = "|".join([mapping.system, mapping.name, mapping.version, *sorted(self.digests)])
         self.batch = uuid5(NAMESPACE, said)
 
@@ -113,6 +119,8 @@ def count_rows(
         acts[draft.sheet] += 1
         known[draft.sheet] += draft.made[0].event_id in already
         same[draft.sheet] += len(draft.same)
+    for draft in plan.agreeing:
+        same[draft.sheet] += 1 + len(draft.same)
     refused = Counter(file for file, _ in {(fault.file, fault.row) for fault in rejected})
     return [
         FileCount(file, plan.sheets[n], plan.rows[n], acts[n], known[n], same[n], refused[file])
@@ -317,6 +325,7 @@ class _SheetPass:
         rejecting = list(lone(one.faults))
         if rejecting:
             self._plan.rejected += rejecting
+            self._plan.refused_rows.append((self._number, _named(one.values)))
             return None
         key = one.values["row-key"]
         if (same := self._drafted.get(key)) is not None:
@@ -363,6 +372,7 @@ class _SheetPass:
         for one in rows:
             if one.row.number in faulty:
                 reason, other = faulty[one.row.number]
+                self._plan.refused_rows.append((self._number, _named(one.values)))
                 self._reject(one, reason, self._sheet.unique[0], other)
             else:
                 yield one
@@ -398,6 +408,14 @@ class _SheetPass:
                 taken = self._take(one, _turn(steps, now, value))
                 if taken is not None:
                     draft, now = taken, value
+
+
+def _named(values: Values) -> Named:
+    """Who a row means, by the columns that rosters name alike."""
+    return Named(
+        number=values.get("number"), id_number=values.get("id-number"), name=values.get("name"),
+        born=values.get("birth-date"),
+    )  # fmt: skip
 
 
 def _said(one: _Read) -> str:
