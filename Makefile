@@ -46,6 +46,7 @@ quick: setup ## the pure tests alone, in seconds
 bench: setup ## ratios beside the library's recorder and plain COPY; figures of the records
 	$(BIN)/python -m tests.benchmarks.log
 	$(BIN)/python -m tests.benchmarks.records
+	$(BIN)/python -m tests.benchmarks.intake
 
 import-chicago: setup ## a real department's history, where ../shared/data/chicago lies
 	$(LEDGER) --data var/chicago init --pack none

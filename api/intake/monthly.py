@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from api.intake.checking import Fault, Reason
-from api.intake.matching import STANDINGS, Line, Matcher, Named
+from api.intake.matching import STANDINGS, UNMATCHED, Line, Matcher, Named
 from api.intake.planning import Plan
 from api.intake.rows import NAMESPACE, Draft, Made
 from domain.acts.contracts import CONTRACT
@@ -27,6 +27,7 @@ from domain.ledger.vault import sealed_owners
 from projections.questions.law import Published, rules_of
 from projections.records import Records
 
+TOGETHER = 2_000
 _HELD = (SERVICE, UNIT, GRADE, CATEGORY, NUMBER, NAME, ID_NUMBER, CONTRACT)
 
 
@@ -73,29 +74,32 @@ class Comparison:
             day = self._plan.dates[sheet]
             if day is not None and drafts:
                 as_of = AsOf(day, self._head)
-                matched = self._compare(sheet, drafts, as_of, undone)
-                self._list_the_gone(sheet, of_sheet, matched, as_of)
+                matcher = Matcher(self._ledger, self._records, as_of)
+                matched = self._compare(drafts, matcher, as_of, undone)
+                matched |= self._matched_though_rejected(sheet, matcher)
+                self._list_the_gone(of_sheet, matched, as_of)
         self._plan.lines.sort(key=lambda one: (STANDINGS.index(one.standing), one.file, one.row))
 
     def _compare(
-        self, sheet: int, drafts: list[Draft], as_of: AsOf, undone: Collection[UUID]
+        self, drafts: list[Draft], matcher: Matcher, as_of: AsOf, undone: Collection[UUID]
     ) -> set[str]:
         """Whom the rows are; their openings become what has changed."""
-        plan, matcher = self._plan, Matcher(self._ledger, self._records, as_of)
+        plan = self._plan
         matches = matcher.match([_named(draft) for draft in drafts])
-        known = {m.person: d for m, d in zip(matches, drafts, strict=True) if m.person}
-        held = self._held(list(known), as_of)
         kept: dict[int, Draft | None] = {}
-        for draft, match in zip(drafts, matches, strict=True):
-            number = _of(draft, RecordOpened, "number")
-            where = (plan.files[sheet], draft.row, match.person or "", number)
-            if match.fault is not None and match.fault.rule != "unknown-person":
-                self._conflict(draft, where, match.fault)
-                kept[id(draft)] = None
-            elif match.person is None:
-                plan.lines.append(Line("new", *where, "新增", "new"))
-            else:
-                kept[id(draft)] = self._known(draft, where, held[match.person], as_of)
+        for start in range(0, len(drafts), TOGETHER):
+            part = slice(start, start + TOGETHER)
+            held = self._held([m.person for m in matches[part] if m.person], as_of)
+            for draft, match in zip(drafts[part], matches[part], strict=True):
+                number = _of(draft, RecordOpened, "number")
+                where = (plan.files[draft.sheet], draft.row, match.person or "", number)
+                if match.fault is not None and match.fault.rule != UNMATCHED.rule:
+                    self._conflict(draft, where, match.fault)
+                    kept[id(draft)] = None
+                elif match.person is None:
+                    plan.lines.append(Line("new", *where, "新增", "new"))
+                else:
+                    kept[id(draft)] = self._known(draft, where, held[match.person], as_of)
         for changed in kept.values():
             if changed is not None:
                 changed.renew(undone)
@@ -201,15 +205,14 @@ class Comparison:
         self._plan.rejected.append(_fault(self._plan, draft, reason))
         self._plan.lines.append(Line("conflict", *where, reason.zh, reason.en))
 
-    def _list_the_gone(
-        self, sheet: int, drafts: Sequence[Draft], matched: set[str], as_of: AsOf
-    ) -> None:
+    def _matched_though_rejected(self, sheet: int, matcher: Matcher) -> set[str]:
+        refused = [one for at, one in self._plan.refused_rows if at == sheet]
+        return {match.person for match in matcher.match(refused) if match.person}
+
+    def _list_the_gone(self, drafts: Sequence[Draft], matched: set[str], as_of: AsOf) -> None:
         """Who serves in a unit of the roster and stands in no row of it, rejected ones included."""
         units = {unit for draft in drafts if (unit := _of(draft, RecordOpened, "unit"))}
         matched |= {p for draft in drafts if (p := _of(draft, RecordOpened, "person"))}
-        refused = [one for at, one in self._plan.refused_rows if at == sheet]
-        matcher = Matcher(self._ledger, self._records, as_of)
-        matched |= {m.person for m in matcher.match(refused) if m.person}
         placed = self._records.holding(UNIT, sorted(units), as_of) if units else []
         missing = sorted({f.subject for f in placed} - {f"person:{p}" for p in matched})
         facts = self._records.at([SERVICE, NUMBER, UNIT], missing, as_of)
