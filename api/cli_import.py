@@ -37,7 +37,7 @@ from api.cli_frame import (
 from api.rendering import Column, instant, pick, table
 
 if TYPE_CHECKING:
-    from api.intake import Dependent, Fault, FileCount, Line, Plan, Reason
+    from api.intake import Dependent, Fault, FileCount, Line, Plan, Reason, Report
     from api.intake import Mapping as FileMapping
 
 FILES = Annotated[
@@ -107,12 +107,13 @@ def import_(
     rows: Annotated[int, typer.Option("--rows", min=0, help="列出几条问题 / faults shown")] = 20,
 ) -> None:
     """导入花名册和历史数据,先核对后登记 / Import workbooks; checks first, enters on demand."""
+    from api.entries import checked_bytes, to_bytes
     from api.intake import Importer, Ways, write_rejected
     from domain.events import Document
 
-    paper = Document(number=document) if document else None
     lang = frame(context).lang
     page = console()
+    paper = checked_bytes(Document, to_bytes({"number": document})) if document else None
     with opened(context) as bureau:
         importer = Importer(bureau.ledger, bureau.records)
         known = _mapping(files, mapping, attested_by)
@@ -126,17 +127,10 @@ def import_(
                 report = importer.enter(plan, lambda n, _: done(n), clerk(), paper)
             faults = report.rejected
             bring_up(context, bureau)
-            parts = [
-                Text(said(context, f"批次 {report.batch}", f"Batch {report.batch}")),
-                _files(report.files, lang),
-                _events(("已登记", "Entered"), report.events, lang),
-                Text(_told(context, report.already, report.position, report.seconds)),
-            ]
+            parts = _entered(context, report)
         else:
-            parts = [
-                _files(plan.counts(), lang),
-                _events(("将登记(未登记)", "Would be entered (nothing is)"), plan.events, lang),
-            ]
+            title = ("将登记(未登记)", "Would be entered (nothing is)")
+            parts = [_files(plan.counts(), lang), _events(title, plan.events, lang)]
         for part in (*parts, *_lists(plan.lines, rows, lang), *_faults(plan, faults, rows, lang)):
             page.print(part)
         if rejected is not None:
@@ -144,6 +138,18 @@ def import_(
                 tell(context, f"退回的行:{path}", f"Rejected rows: {path}")
         if not enter:
             tell(context, "以上未登记;登记请加 --enter。", "Nothing was entered; add --enter.")
+
+
+def _entered(context: typer.Context, report: "Report") -> list[RenderableType]:
+    lang = frame(context).lang
+    zh = f"此前已登记 {report.already} 项;位置 {report.position};用时 {report.seconds:.1f} 秒"
+    en = f"{report.already} were entered before; position {report.position}; {report.seconds:.1f} s"
+    return [
+        Text(said(context, f"批次 {report.batch}", f"Batch {report.batch}")),
+        _files(report.files, lang),
+        _events(("已登记", "Entered"), report.events, lang),
+        Text(said(context, zh, en)),
+    ]
 
 
 def _mapping(files: Sequence[Path], named: str | None, attested_by: str | None) -> "FileMapping":
@@ -289,14 +295,6 @@ def _dependents(dependents: Sequence["Dependent"], lang: str, most: int = 100) -
     if count > most:
         title = (f"{title[0]}(列出前 {most} 项)", f"{title[1]} (the first {most})")
     return table(title, columns, rows, lang)
-
-
-def _told(context: typer.Context, already: int, position: int, seconds: float) -> str:
-    return said(
-        context,
-        f"此前已登记 {already} 项;位置 {position};用时 {seconds:.1f} 秒",
-        f"{already} were entered before; position {position}; {seconds:.1f} s",
-    )
 
 
 def _files(files: Sequence["FileCount"], lang: str) -> RenderableType:
