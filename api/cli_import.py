@@ -18,6 +18,7 @@ from rich.console import RenderableType
 from rich.text import Text
 from typer.core import TyperGroup
 
+from api.cli_entering import APPROVED
 from api.cli_frame import (
     REFUSED,
     Failure,
@@ -100,6 +101,7 @@ def import_(
         typer.Option("--dated", formats=["%Y-%m-%d"], help="表的截至日期 / the sheet's date"),
     ] = None,
     enter: ENTER = False,
+    approved_by: APPROVED = None,
     rejected: Annotated[
         Path | None,
         typer.Option("--rejected", help="退回的行写到该目录 / folder for rejected rows"),
@@ -120,11 +122,11 @@ def import_(
         bring_up(context, bureau)
         with progress(context, "读取、核对", "Reading and checking", None):
             ways = Ways(promoted_by, demoted_by)
-            plan = importer.plan(files, known, dated.date() if dated else None, ways)
+            plan = importer.plan(files, known, dated.date() if dated else None, ways, approved_by)
         faults = plan.rejected
         if enter:
             with progress(context, "登记", "Entering", len(plan.drafts)) as done:
-                report = importer.enter(plan, lambda n, _: done(n), clerk(), paper)
+                report = importer.enter(plan, lambda n, _: done(n), clerk(), approved_by, paper)
             faults = report.rejected
             bring_up(context, bureau)
             parts = _entered(context, report)
@@ -204,7 +206,9 @@ def list_(context: typer.Context, json: Json = False) -> None:
 
 
 @app.command("undo")
-def undo_(context: typer.Context, batch: BATCH, *, enter: ENTER = False) -> None:
+def undo_(
+    context: typer.Context, batch: BATCH, *, approved_by: APPROVED = None, enter: ENTER = False
+) -> None:
     """整批撤销:后来的登记以其为据的不撤销,逐项列明 / Undo a batch, unless later acts rest on it."""
     from api.intake import plan_undo, undo
 
@@ -213,7 +217,9 @@ def undo_(context: typer.Context, batch: BATCH, *, enter: ENTER = False) -> None
     with opened(context) as bureau:
         if enter:
             with progress(context, "撤销", "Undoing", None) as done:
-                planned = undo(bureau.ledger, batch, clerk(), lambda n, _: done(n))
+                planned = undo(
+                    bureau.ledger, batch, clerk(), lambda n, _: done(n), approved_by=approved_by
+                )
             bring_up(context, bureau)
         else:
             planned = plan_undo(bureau.ledger, batch)

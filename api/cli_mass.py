@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import RenderableType
 
+from api.cli_entering import APPROVED
 from api.cli_frame import REFUSED, Json, Lang, asking, bring_up, clerk, show, tell
 from api.rendering import Column, footing, instant, pick, table, word
 
@@ -52,6 +53,7 @@ def mass(
     attested_by: Annotated[
         str | None, typer.Option("--attested-by", help="补登,由谁佐证 / attested, by whom")
     ] = None,
+    approved_by: APPROVED = None,
     enter: Annotated[
         bool, typer.Option("--enter", help="登记;不给则只核对 / enter; else only check")
     ] = False,
@@ -74,6 +76,8 @@ def mass(
             body["document"] = {"number": document} | ({"dated": dated} if dated else {})
         if attested_by is not None:
             body |= {"mood": "attested", "attested_by": attested_by}
+        if approved_by is not None:
+            body["approved_by"] = approved_by
         _run(context, bureau, to_bytes(body), enter=enter, as_json=json)
 
 

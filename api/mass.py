@@ -46,6 +46,7 @@ class MassBody(BaseModel):
     document: Document | None = None
     mood: Mood = "ordered"
     attested_by: Code | None = None
+    approved_by: Code | None = None
 
 
 def preview(bureau: Bureau, body: bytes, actor: Actor | None = None) -> Answer:

@@ -216,10 +216,12 @@ def undo(
     actor: Actor | None = None,
     progress: Callable[[int, int], None] | None = None,
     together: int = TOGETHER,
+    approved_by: str | None = None,
 ) -> Undoing:
     """Annul what the batch entered, the last first; in one request up to `together` annulments.
 
-    May be broken off and run again: what is annulled already is left. Raises RecordForbids with
+    May be broken off and run again: what is annulled already is left. `approved_by` lets closed
+    periods change. Raises RecordForbids with
     the position of the first later act that rests on the batch; UnknownSubject, BadInput.
     """
     planned = plan_undo(ledger, name)
@@ -241,7 +243,8 @@ def undo(
         proposals = [_annulment(planned.batch, target) for target in part]
         if number == len(parts):
             proposals.append(_account(ledger, planned))
-        ledger.enter(_request(planned.batch, proposals, actor or Actor()))
+        asked = _request(planned.batch, proposals, actor or Actor())
+        ledger.enter(asked._replace(approved_by=approved_by))
         done += len(part)
         if progress is not None:
             progress(done, total)

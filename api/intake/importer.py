@@ -60,7 +60,7 @@ class Importer:
 
     def plan(
         self, files: Iterable[Path], mapping: Mapping | str | Path, dated: date | None = None,
-        ways: Ways = UNTOLD,
+        ways: Ways = UNTOLD, approved_by: str | None = None,
     ) -> Plan:  # fmt: skip
         """What the files (or folders of files) would enter. Nothing is entered.
 
@@ -82,7 +82,7 @@ class Importer:
             self._note_already(plan)
         self._reject_known_persons(plan)
         if mapping.judged:
-            self._reject_refused(plan)
+            self._reject_refused(plan, approved_by)
         return plan
 
     def _note_already(self, plan: Plan) -> None:
@@ -90,14 +90,17 @@ class Importer:
             ids = [draft.made[0].event_id for draft in drafts]
             plan.already |= self._ledger.log.by_event_id(ids).keys()
 
-    def _reject_refused(self, plan: Plan) -> None:
+    def _reject_refused(self, plan: Plan, approved_by: str | None) -> None:
         """A row that the ledger would refuse is rejected before anything is entered."""
         drafts = [d for d in plan.drafts if d.made[0].event_id not in plan.already]
         requests = [_request(plan, draft, Actor(), None) for draft in drafts]
         if not requests:
             return
         whose = [draft for draft, one in zip(drafts, requests, strict=True) for _ in one.proposals]
-        together = requests[0]._replace(proposals=[p for one in requests for p in one.proposals])
+        together = requests[0]._replace(
+            proposals=[p for one in requests for p in one.proposals],
+            approved_by=approved_by,
+        )
         refused_drafts: dict[int, Refusal] = {}
         for draft, answer in zip(whose, self._ledger.preview_each(together), strict=True):
             if isinstance(answer, Refusal):
@@ -152,7 +155,7 @@ class Importer:
 
     def enter(
         self, plan: Plan, progress: Progress | None = None, actor: Actor | None = None,
-        document: Document | None = None,
+        approved_by: str | None = None, document: Document | None = None,
     ) -> Report:  # fmt: skip
         """Enter a plan; a row that the ledger refuses is rejected and the others go on.
         `approved_by` lets the rows change closed periods.
@@ -173,7 +176,7 @@ class Importer:
         def requests() -> Iterator[Request]:
             for draft in plan.drafts:
                 waiting.append(draft)
-                yield _request(plan, draft, actor, document)
+                yield _request(plan, draft, actor, document)._replace(approved_by=approved_by)
 
         self._begin(plan, actor)
         total = len(plan.drafts)
