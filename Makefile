@@ -46,6 +46,7 @@ quick: setup ## the pure tests alone, in seconds
 bench: setup ## ratios beside the library's recorder and plain COPY; figures of the records
 	$(BIN)/python -m tests.benchmarks.log
 	$(BIN)/python -m tests.benchmarks.records
+	$(BIN)/python -m tests.benchmarks.intake
 
 bench-growth: setup ## one person and one unit at 1.3 and at 13 million facts: a quarter of an hour, 20 GB
 	$(BIN)/python -m tests.benchmarks.records --growth

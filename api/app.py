@@ -7,7 +7,7 @@ may read and enter everything.
 import ipaddress
 import re
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -20,13 +20,14 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
-from api import answers, feed, problems, queries, queries_axes
+from api import answers, feed, mass, problems, queries, queries_axes
 from api.documents import openapi
 from api.edge import Edge, Metrics
 from api.entries import request_of, to_bytes
 from api.queries import TheBody, TheBureau
 from api.settings import Bureau
 from domain.events import Actor
+from domain.ledger.requests import Request as Entering
 from domain.refusals import Refusal
 from projections.runner import Lagging
 
@@ -76,6 +77,10 @@ def create_app(bureau: Bureau) -> FastAPI:
     return app
 
 
+def request_of_entries(bureau: Bureau, body: bytes, **envelope: Any) -> Entering:
+    return request_of(bureau.ledger, body, **envelope)
+
+
 def _add_entering(app: FastAPI) -> None:
     metrics: Metrics = app.state.metrics
 
@@ -87,13 +92,27 @@ def _add_entering(app: FastAPI) -> None:
         idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
         """Enter acts, all or nothing 登记; the same key again gives the first answer."""
+        return entered(request, bureau, body, idempotency_key, request_of_entries)
+
+    @app.post("/v1/mass", status_code=201, tags=["entries"])
+    def mass_enter(
+        request: Request,
+        bureau: TheBureau,
+        body: TheBody,
+        idempotency_key: Annotated[str | None, Header()] = None,
+    ) -> Response:
+        """Enter one act for many persons, all or nothing 一份文件多人."""
+        return entered(request, bureau, body, idempotency_key, mass.request)
+
+    def entered(
+        request: Request, bureau: Bureau, body: bytes, key: str | None, made: Callable[..., Any]
+    ) -> Response:
         try:
-            if idempotency_key is None or not _KEY.fullmatch(idempotency_key):
+            if key is None or not _KEY.fullmatch(key):
                 raise problems.KeyRequired
-            proposed = request_of(
-                bureau.ledger, body, actor=app.state.actor, key=idempotency_key,
-                request_id=request.state.request_id,
-            )  # fmt: skip
+            proposed = made(
+                bureau, body, actor=app.state.actor, key=key, request_id=request.state.request_id
+            )
             receipt = bureau.ledger.enter(proposed)
         except Refusal as refusal:
             metrics.refusals.labels(refusal.code).inc()

@@ -16,6 +16,7 @@ from api import (
     cli_entering,
     cli_import,
     cli_ledger,
+    cli_mass,
     cli_overview,
     cli_person,
     cli_relaw,
@@ -51,7 +52,7 @@ def options(
 
 COMMANDS: dict[str, list[Callable[..., None]]] = {
     "账本 / The ledger": [cli_ledger.init, cli_ledger.demo, cli_ledger.serve],
-    "登记 / Entering": [cli_entering.enter, cli_entering.types],
+    "登记 / Entering": [cli_entering.enter, cli_entering.types, cli_mass.mass, cli_import.template],
     "人员 / A person": [
         cli_person.find,
         cli_person.record,
@@ -80,7 +81,7 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
-app.command("import", rich_help_panel="登记 / Entering")(cli_import.import_)
+app.add_typer(cli_import.app, name="import", rich_help_panel="登记 / Entering")
 cli_ledger.replay.command()(cli_axes.compare)
 cli_ledger.replay.command()(cli_relaw.relaw)
 app.add_typer(cli_ledger.replay, name="replay", rich_help_panel="核验 / Proving")

@@ -8,7 +8,6 @@ not, and a dry run stores nothing.
 
 import sys
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,19 +63,12 @@ def types(context: typer.Context, name: NAME = None, json: Json = False) -> None
     """可登记的事项及其字段和示例 / What can be entered, with fields and an example."""
     from api import answers
     from api.entries import type_dict
-    from domain.events import REGISTRY
-    from domain.refusals import UnknownType
+    from api.forms import event_named
 
     if name is None:
         show(context, answers.types(), _draw_types, as_json=json)
         return
-    found = REGISTRY.get(name) or next((c for c in REGISTRY.values() if c.zh == name), None)
-    if found is None:
-        near = get_close_matches(name, [*REGISTRY, *(c.zh for c in REGISTRY.values())], 3)
-        zh = "没有这种事项" + (f",是否指 {'、'.join(near)}?" if near else "")
-        en = "there is no such event type" + (f"; {', '.join(near)}?" if near else "")
-        raise UnknownType(en, zh=zh, field="type")
-    shown = type_dict(found)
+    shown = type_dict(event_named(name))
     show(context, {**shown, "example": example(shown)}, _draw_type, as_json=json)
 
 
@@ -189,19 +181,10 @@ def _draw_type(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType
 # what a field holds, from its JSON Schema
 
 
-def _branch(part: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The schema itself, past references and an optional's null."""
-    if "$ref" in part:
-        return _branch(defs[part["$ref"].rpartition("/")[2]], defs)
-    if "anyOf" in part:
-        return _branch(next(p for p in part["anyOf"] if p.get("type") != "null"), defs)
-    if "allOf" in part:
-        return _branch(part["allOf"][0], defs)
-    return part
-
-
 def _kind(part: Mapping[str, Any], defs: Mapping[str, Any]) -> str:
-    inner = _branch(part, defs)
+    from api.forms import branch
+
+    inner = branch(part, defs)
     if "enum" in inner:
         return " | ".join(map(str, inner["enum"]))
     if "const" in inner:
@@ -235,7 +218,9 @@ _FORMATS = {"date": "2026-01-05", "uuid": "00000000-0000-7000-8000-000000000001"
 def _sample(name: str, part: Mapping[str, Any], defs: Mapping[str, Any]) -> Any:
     if name in _SAMPLES:
         return _SAMPLES[name]
-    inner = _branch(part, defs)
+    from api.forms import branch
+
+    inner = branch(part, defs)
     if "enum" in inner or "const" in inner:
         return inner.get("const") or inner["enum"][0]
     kind = inner.get("type")

@@ -1,51 +1,107 @@
 """Old workbooks and histories into the ledger.
 
-Owns `import`. Invariant: without `--enter` nothing is entered; a private cell is on no screen, only
-in the workbook of rejected rows that the clerk asks for.
+Owns `import`, its list of batches and their undoing. Invariant: without `--enter` nothing is
+entered; a private cell is on no screen, only in the workbook of rejected rows that the clerk asks
+for.
 """
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import RenderableType
 from rich.text import Text
+from typer.core import TyperGroup
 
-from api.cli_frame import bring_up, clerk, console, frame, opened, progress, said, tell
-from api.rendering import Column, pick, table
+from api.cli_entering import APPROVED
+from api.cli_frame import (
+    REFUSED,
+    Failure,
+    Json,
+    Lang,
+    asking,
+    bring_up,
+    clerk,
+    console,
+    frame,
+    opened,
+    progress,
+    said,
+    show,
+    tell,
+)
+from api.rendering import Column, instant, pick, table
 
 if TYPE_CHECKING:
-    from api.intake import Fault, FileCount, Plan, Reason
+    from api.intake import Dependent, Fault, FileCount, Line, Plan, Reason, Report
+    from api.intake import Mapping as FileMapping
 
 FILES = Annotated[
     list[Path], typer.Argument(metavar="FILE…", exists=True, help="文件或目录 / files or folders")
 ]
 MAPPING = Annotated[
-    str, typer.Option("--mapping", help="对应表:名称或文件 / a mapping's name or file")
+    str | None,
+    typer.Option(
+        "--mapping", help="对应表的名称、文件,或事项名(模板);模板可省略 / a mapping, or a type"
+    ),
+]
+DOCUMENT = Annotated[str | None, typer.Option("--document", help="所据文号 / the paper's number")]
+ATTESTED = Annotated[
+    str | None, typer.Option("--attested-by", help="模板:补登,由谁佐证 / of a template: attested")
 ]
 
 
+BATCH = Annotated[
+    str, typer.Argument(metavar="BATCH", help="批次号或其开头 / a batch or how its id begins")
+]
+ENTER = Annotated[bool, typer.Option("--enter", help="登记;不给则只核对 / enter; else only check")]
+
+
+Promotion = Literal["assessment", "selection", "natural"]
+Ground = Literal["sanction", "assessment"]
+
+
+class FilesFirst(TyperGroup):
+    """`import FILE…` is what `import` means where no other command of it is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["files", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=FilesFirst, no_args_is_help=True,
+    help="导入花名册和历史数据,列出和撤销批次 / Import workbooks; list and undo batches.",
+)  # fmt: skip
+
+
+@app.command("files")
 def import_(
     context: typer.Context,
     files: FILES,
     *,
-    mapping: MAPPING,
+    mapping: MAPPING = None,
+    document: DOCUMENT = None,
+    attested_by: ATTESTED = None,
+    promoted_by: Annotated[
+        Promotion | None,
+        typer.Option("--promoted-by", help="花名册中层级升高的方式 / how promoted"),
+    ] = None,
+    demoted_by: Annotated[
+        Ground | None, typer.Option("--demoted-by", help="花名册中层级降低的事由 / why demoted")
+    ] = None,
     dated: Annotated[
         datetime | None,
         typer.Option("--dated", formats=["%Y-%m-%d"], help="表的截至日期 / the sheet's date"),
     ] = None,
-    enter: Annotated[
-        bool, typer.Option("--enter", help="登记;不给则只核对 / enter; else only check")
-    ] = False,
-    approved_by: Annotated[
-        str | None,
-        typer.Option("--approved-by", help="封账期间更改的批准人 / approver of closed periods"),
-    ] = None,
+    enter: ENTER = False,
+    approved_by: APPROVED = None,
     rejected: Annotated[
         Path | None,
         typer.Option("--rejected", help="退回的行写到该目录 / folder for rejected rows"),
@@ -53,32 +109,31 @@ def import_(
     rows: Annotated[int, typer.Option("--rows", min=0, help="列出几条问题 / faults shown")] = 20,
 ) -> None:
     """导入花名册和历史数据,先核对后登记 / Import workbooks; checks first, enters on demand."""
-    from api.intake import Importer, write_rejected
+    from api.entries import checked_bytes, to_bytes
+    from api.intake import Importer, Ways, write_rejected
+    from domain.events import Document
 
     lang = frame(context).lang
     page = console()
+    paper = checked_bytes(Document, to_bytes({"number": document})) if document else None
     with opened(context) as bureau:
-        importer = Importer(bureau.ledger)
+        importer = Importer(bureau.ledger, bureau.records)
+        known = _mapping(files, mapping, attested_by)
+        bring_up(context, bureau)
         with progress(context, "读取、核对", "Reading and checking", None):
-            named = Path(mapping) if Path(mapping).suffix == ".toml" else mapping
-            plan = importer.plan(files, named, dated.date() if dated else None)
+            ways = Ways(promoted_by, demoted_by)
+            plan = importer.plan(files, known, dated.date() if dated else None, ways, approved_by)
         faults = plan.rejected
         if enter:
             with progress(context, "登记", "Entering", len(plan.drafts)) as done:
-                report = importer.enter(plan, lambda n, _: done(n), clerk(), approved_by)
+                report = importer.enter(plan, lambda n, _: done(n), clerk(), approved_by, paper)
             faults = report.rejected
             bring_up(context, bureau)
-            parts = [
-                _files(report.files, lang),
-                _events(("已登记", "Entered"), report.events, lang),
-                Text(_told(context, report.already, report.position, report.seconds)),
-            ]
+            parts = _entered(context, report)
         else:
-            parts = [
-                _files(plan.counts(), lang),
-                _events(("将登记(未登记)", "Would be entered (nothing is)"), plan.events, lang),
-            ]
-        for part in (*parts, *_faults(plan, faults, rows, lang)):
+            title = ("将登记(未登记)", "Would be entered (nothing is)")
+            parts = [_files(plan.counts(), lang), _events(title, plan.events, lang)]
+        for part in (*parts, *_lists(plan.lines, rows, lang), *_faults(plan, faults, rows, lang)):
             page.print(part)
         if rejected is not None:
             for path in write_rejected(plan, faults, rejected):
@@ -87,12 +142,165 @@ def import_(
             tell(context, "以上未登记;登记请加 --enter。", "Nothing was entered; add --enter.")
 
 
-def _told(context: typer.Context, already: int, position: int, seconds: float) -> str:
-    return said(
-        context,
-        f"此前已登记 {already} 项;位置 {position};用时 {seconds:.1f} 秒",
-        f"{already} were entered before; position {position}; {seconds:.1f} s",
-    )
+def _entered(context: typer.Context, report: "Report") -> list[RenderableType]:
+    lang = frame(context).lang
+    zh = f"此前已登记 {report.already} 项;位置 {report.position};用时 {report.seconds:.1f} 秒"
+    en = f"{report.already} were entered before; position {report.position}; {report.seconds:.1f} s"
+    return [
+        Text(said(context, f"批次 {report.batch}", f"Batch {report.batch}")),
+        _files(report.files, lang),
+        _events(("已登记", "Entered"), report.events, lang),
+        Text(said(context, zh, en)),
+    ]
+
+
+def _mapping(files: Sequence[Path], named: str | None, attested_by: str | None) -> "FileMapping":
+    """The mapping that is named, or that of the type which is named or whose template this is."""
+    from api.intake import load_mapping, mapping_of, names, template_type
+    from domain.events import REGISTRY
+    from domain.refusals import MissingField
+
+    if named is None:
+        cls = next((found for file in files if (found := template_type(file))), None)
+        if cls is None:
+            raise MissingField("not a template; name a mapping", field="mapping",
+                               zh="不是模板,请以 --mapping 指明对应表")  # fmt: skip
+        return mapping_of(cls, attested_by)
+    if named.endswith(".toml") or named in names():
+        return load_mapping(Path(named) if named.endswith(".toml") else named)
+    labels = {cls.zh: cls for cls in REGISTRY.values()} | REGISTRY
+    return mapping_of(labels[named], attested_by) if named in labels else load_mapping(named)
+
+
+def template(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="TYPE", help="事项名 / event type")],
+    out: Annotated[Path | None, typer.Option("--out", help="写到该文件 / the file")] = None,
+) -> None:
+    """某一事项的填报模板(xlsx),填好后用 import 导入 / A workbook to fill in and import."""
+    from api.forms import event_named
+    from api.intake import write_template
+    from api.times import NOW, as_of
+    from projections.roster import tree
+
+    cls = event_named(name)
+    out = out or Path(f"{cls.__name__}.xlsx")
+    with asking(context) as bureau:
+        names = tree(bureau.records, as_of(bureau, NOW)[0]).names.values()
+        try:
+            write_template(cls.__name__, out, sorted(set(names)))
+        except OSError as fault:
+            why = type(fault).__name__
+            raise Failure(f"写不了文件({why})", f"the file cannot be written ({why})") from fault
+    tell(context, f"模板:{out};填好后:import {out}", f"Template: {out}; then: import {out}")
+
+
+@app.command("list")
+def list_(context: typer.Context, json: Json = False) -> None:
+    """已导入的批次:文件、条数、是否已撤销 / The batches: files, counts, whether undone."""
+    from api.intake import all_batches
+
+    with opened(context) as bureau:
+        answer = {"batches": [dict(batch._asdict()) for batch in all_batches(bureau.ledger)]}
+        show(context, answer, _draw_batches, as_json=json)
+
+
+@app.command("undo")
+def undo_(
+    context: typer.Context, batch: BATCH, *, approved_by: APPROVED = None, enter: ENTER = False
+) -> None:
+    """整批撤销:后来的登记以其为据的不撤销,逐项列明 / Undo a batch, unless later acts rest on it."""
+    from api.intake import plan_undo, undo
+
+    lang = frame(context).lang
+    page = console()
+    with opened(context) as bureau:
+        if enter:
+            with progress(context, "撤销", "Undoing", None) as done:
+                planned = undo(
+                    bureau.ledger, batch, clerk(), lambda n, _: done(n), approved_by=approved_by
+                )
+            bring_up(context, bureau)
+        else:
+            planned = plan_undo(bureau.ledger, batch)
+        title = ("已撤销", "Annulled") if enter else ("将撤销(未撤销)", "Would be annulled")
+        page.print(_events(title, planned.events, lang))
+        if planned.already:
+            zh = f"此前已撤销 {planned.already} 条"
+            tell(context, zh, f"{planned.already} were annulled before")
+        if planned.dependents:
+            page.print(_dependents(planned.dependents, lang))
+            tell(
+                context,
+                "以后的登记以该批次为据,不能撤销;请先撤销这些登记。",
+                "Later acts rest on this batch; annul them first.",
+            )
+            raise typer.Exit(REFUSED)
+        if not enter:
+            tell(context, "以上未撤销;撤销请加 --enter。", "Nothing was annulled; add --enter.")
+
+
+def _draw_batches(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    columns = [
+        Column(("批次", "batch"), folds=False),
+        Column(("登记时间", "begun"), folds=False),
+        Column(("对应表", "mapping")),
+        Column(("文件", "files")),
+        Column(("SHA-256", "SHA-256"), folds=False),
+        Column(("条数", "entries"), right=True),
+        Column(("退回", "rejected"), right=True),
+        Column(("状态", "state")),
+    ]
+    rows = [
+        (
+            batch["id"][:13],
+            instant(batch["begun"])[:16],
+            batch["mapping"],
+            " ".join(batch["files"]),
+            " ".join(digest[:8] for digest in batch["digests"]),
+            "—" if batch["entries"] is None else f"{batch['entries']:,}",
+            "—" if batch["rejected"] is None else f"{batch['rejected']:,}",
+            pick(_state(batch), lang),
+        )
+        for batch in answer["batches"]
+    ]
+    yield table(("导入批次", "Import batches"), columns, rows, lang)
+
+
+def _state(batch: Mapping[str, Any]) -> tuple[str, str]:
+    if batch["undone"]:
+        return ("已撤销", "undone")
+    return ("已登记", "entered") if batch["finished"] else ("未完成", "broken off")
+
+
+def _dependents(dependents: Sequence["Dependent"], lang: str, most: int = 100) -> RenderableType:
+    from domain.events import REGISTRY
+
+    whys = {
+        "corrects": ("更正该批次的登记", "corrects it"),
+        "ends": ("终止该批次的登记", "ends it"),
+        "decided": ("以该批次的登记为据", "was decided on it"),
+    }
+    columns = [
+        Column(("位置", "position"), right=True),
+        Column(("事项", "event")),
+        Column(("对象", "of")),
+        Column(("关系", "how")),
+    ]
+    rows = [
+        (
+            one.position,
+            pick((REGISTRY[one.type].zh, REGISTRY[one.type].en), lang),
+            " ".join(one.subjects),
+            pick(whys[one.why], lang),
+        )
+        for one in dependents[:most]
+    ]
+    count = len(dependents)
+    title = (f"以该批次为据的登记 {count:,} 项", f"Acts that rest on the batch: {count:,}")
+    if count > most:
+        title = (f"{title[0]}(列出前 {most} 项)", f"{title[1]} (the first {most})")
+    return table(title, columns, rows, lang)
 
 
 def _files(files: Sequence["FileCount"], lang: str) -> RenderableType:
@@ -119,6 +327,40 @@ def _events(title: tuple[str, str], events: Counter[str], lang: str) -> Renderab
     total = events.total()
     title = (f"{title[0]} {total:,} 条", f"{title[1]}: {total:,}")
     return table(title, columns, rows, lang)
+
+
+def _lists(lines: Sequence["Line"], most: int, lang: str) -> Iterator[RenderableType]:
+    """A roster against the ledger: five lists, each with its first lines."""
+    from api.intake import STANDINGS
+
+    if all(line.standing == "new" for line in lines):
+        return
+    words = {
+        "new": ("新增", "New"),
+        "changed": ("变更", "Changed"),
+        "unchanged": ("无变化", "Unchanged"),
+        "gone": ("不在花名册中(不登记)", "Gone from the roster (nothing is entered)"),
+        "conflict": ("冲突(退回)", "In conflict (rejected)"),
+    }
+    columns = [
+        Column(("行", "row"), right=True),
+        Column(("编号", "number"), folds=False),
+        Column(("人员", "person"), least=12),
+        Column(("内容", "what"), least=20),
+    ]
+    for standing in STANDINGS:
+        listed = [line for line in lines if line.standing == standing]
+        shown = [] if standing == "unchanged" else listed[:most]
+        rows = [
+            (one.row or "—", one.number or "—", one.person or "—", pick((one.zh, one.en), lang))
+            for one in shown
+        ]
+        zh, en = words[standing]
+        title = (f"{zh} {len(listed):,} 人", f"{en}: {len(listed):,}")
+        yield table(title, columns, rows, lang) if rows else Text(pick(title, lang), "bold")
+        if shown and len(listed) > most:
+            rest = len(listed) - most
+            yield Text(pick((f"另有 {rest} 人", f"{rest} more"), lang), "dim")
 
 
 def _faults(

@@ -4,6 +4,7 @@ Owns the labels that no declaration carries. Invariant: a code is given its pack
 every packaged pack calls it the same; a word that is missing shows the code itself.
 """
 
+from collections.abc import Iterable
 from functools import cache
 
 Words = tuple[str, str]
@@ -100,6 +101,18 @@ NAMES: dict[str, Words] = {
     "receipt_number": ("回执号", "receipt"),
     "notice_on": ("通知日", "notice on"),
     "incident": ("事件", "incident"),
+    "assessed_on": ("考核日期", "assessed on"),
+    "by": ("申请人", "by"),
+    "ceases": ("不再存续的单位", "unit that ceases"),
+    "changed": ("变更内容", "changed"),
+    "counted_from": ("任职年限起算日", "counted from"),
+    "digest": ("摘要", "digest"),
+    "paid_in_lieu": ("已付代通知金", "paid in lieu of notice"),
+    "protection_checked": ("已核无不得解除情形", "protection checked"),
+    "reason_told_on": ("说明理由日期", "reason told on"),
+    "text": ("正文", "text"),
+    "trained_on": ("培训合格日期", "trained on"),
+    "union_told_on": ("通知工会日期", "union told on"),
 }
 VALUES: dict[str, Words] = {
     "civilian": ("文职", "civilian"),
@@ -133,6 +146,45 @@ CODES: dict[tuple[str, str], Words] = {
     ("sex", "1"): ("男", "male"),
     ("sex", "2"): ("女", "female"),
     ("sex", "9"): ("未说明", "not stated"),
+    ("basis", "education"): ("学历", "education"),
+    ("basis", "service"): ("服务年限", "service"),
+    ("basis", "other"): ("其他", "other"),
+    ("by", "employer"): ("用人单位", "employer"),
+    ("by", "worker"): ("本人", "worker"),
+    ("by", "kin"): ("近亲属", "kin"),
+    ("by", "union"): ("工会", "union"),
+    ("changed", "conditions"): ("劳动条件", "conditions"),
+    ("changed", "duties"): ("工作内容", "duties"),
+    ("changed", "other"): ("其他", "other"),
+    ("changed", "pay"): ("劳动报酬", "pay"),
+    ("changed", "place"): ("工作地点", "place"),
+    ("changed", "post"): ("岗位", "post"),
+    ("changed", "term"): ("期限", "term"),
+    ("clauses", "term"): ("合同期限", "term"),
+    ("clauses", "responsibilities"): ("岗位职责", "responsibilities"),
+    ("clauses", "working-conditions"): ("劳动条件", "working conditions"),
+    ("clauses", "pay"): ("劳动报酬", "pay"),
+    ("clauses", "welfare"): ("福利待遇", "welfare"),
+    ("clauses", "insurance"): ("社会保险", "insurance"),
+    ("clauses", "rights-and-duties"): ("权利义务", "rights and duties"),
+    ("clauses", "ending"): ("解除和终止", "ending"),
+    ("clauses", "breach"): ("违约责任", "breach"),
+    ("danger_level", "high"): ("高危", "high"),
+    ("danger_level", "ordinary"): ("一般", "ordinary"),
+    ("ground", "assessment"): ("考核结果", "assessment"),
+    ("ground", "sanction"): ("处理决定", "sanction"),
+    ("kind", "accident"): ("事故伤害", "accident"),
+    ("kind", "disease"): ("职业病", "disease"),
+    ("kind", "agency"): ("劳务派遣机构", "agency"),
+    ("kind", "assessment"): ("考核晋升", "by assessment"),
+    ("kind", "selection"): ("择优晋升", "by selection"),
+    ("kind", "natural"): ("自然晋升", "by years"),
+    ("outcome", "deemed"): ("视同工伤", "deemed"),
+    ("outcome", "recognised"): ("认定工伤", "recognised"),
+    ("outcome", "refused"): ("不予认定", "refused"),
+    ("term", "fixed"): ("固定期限", "fixed"),
+    ("term", "open-ended"): ("无固定期限", "open-ended"),
+    ("term", "task"): ("以完成任务为期限", "task"),
 }
 """Codes that mean something only in their field."""
 
@@ -160,3 +212,35 @@ def codes_of_packs() -> dict[tuple[str, str], Words]:
                 for member in listed.members:
                     found.setdefault((field, member.code), set()).add((member.zh, member.en))
     return {code: next(iter(words)) for code, words in found.items() if len(words) == 1}
+
+
+def words_of_list(list_id: str) -> dict[str, str]:
+    """Word → code of a closed list of the packaged packs; a word of several codes is left out."""
+    from domain.law import load_packs  # noqa: PLC0415 - only some answers need it
+
+    return _unambiguous(
+        (member.zh, member.code)
+        for pack in load_packs().values()
+        for listed in pack.lists
+        if listed.id == list_id
+        for member in listed.members
+    )
+
+
+def words_of_ladders() -> dict[str, str]:
+    """Word → code of every grade of the packaged ladders; a word of several codes is left out."""
+    from domain.law import load_packs  # noqa: PLC0415 - only some answers need it
+
+    return _unambiguous(
+        (grade.zh, grade.code)
+        for pack in load_packs().values()
+        for ladder in pack.ladders
+        for grade in ladder.grades
+    )
+
+
+def _unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, set[str]] = {}
+    for word, code in pairs:
+        found.setdefault(word, set()).add(code)
+    return {word: next(iter(codes)) for word, codes in found.items() if len(codes) == 1}

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.entries import Body, type_schema
+from api.mass import MassBody
 from api.queries import Sought
 from domain.events import REGISTRY
 
@@ -73,7 +74,13 @@ _RECEIPT = {
         "findings": {"type": "array", "items": {"type": "object"}},
     },
 }
-_BODIES = {"/v1/entries": "EntryRequest", "/v1/preview": "EntryRequest", "/v1/lookup": "Sought"}
+_BODIES = {
+    "/v1/entries": "EntryRequest",
+    "/v1/preview": "EntryRequest",
+    "/v1/mass": "MassRequest",
+    "/v1/mass/preview": "MassRequest",
+    "/v1/lookup": "Sought",
+}
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:
@@ -94,6 +101,7 @@ def _made(app: FastAPI) -> dict[str, Any]:
     for name in sorted(REGISTRY):
         _add(schemas, name, type_schema(REGISTRY[name]))
     _add(schemas, "EntryRequest", Body.model_json_schema(ref_template=_REF + "{model}"))
+    _add(schemas, "MassRequest", MassBody.model_json_schema(ref_template=_REF + "{model}"))
     schemas["Act"] = {
         "oneOf": [{"$ref": _REF + name} for name in sorted(REGISTRY)],
         "discriminator": {"propertyName": "type"},
@@ -118,7 +126,7 @@ def _describe(path: str, method: str, operation: dict[str, Any]) -> None:
     problem = {"application/problem+json": {"schema": {"$ref": _REF + "Problem"}}}
     operation["responses"].pop("422", None)
     operation["responses"]["default"] = {"description": "Refused", "content": problem}
-    if path == "/v1/entries":
+    if path in ("/v1/entries", "/v1/mass"):
         receipt = {"application/json": {"schema": {"$ref": _REF + "Receipt"}}}
         operation["responses"]["201"] = {"description": "Entered", "content": receipt}
     elif path.startswith("/v1/") and path not in ("/v1/types", "/v1/changes"):

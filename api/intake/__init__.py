@@ -3,23 +3,39 @@
 Owns nothing itself: this is the door. Invariant: nothing is entered that a plan did not show.
 """
 
+from api.intake.batches import Batch, Dependent, Undoing, all_batches, plan_undo, undo
 from api.intake.checking import Fault, Reason
 from api.intake.importer import Importer, Progress, Report
 from api.intake.mapping import Mapping, load_mapping, names, parse_mapping
+from api.intake.matching import STANDINGS, Line
+from api.intake.monthly import Ways
 from api.intake.planning import FileCount, Plan
 from api.intake.rejects import write_rejected
+from api.intake.template import mapping_of, template_type, write_template
 
 __all__ = [
+    "STANDINGS",
+    "Batch",
+    "Dependent",
     "Fault",
     "FileCount",
     "Importer",
+    "Line",
     "Mapping",
     "Plan",
     "Progress",
     "Reason",
     "Report",
+    "Undoing",
+    "Ways",
+    "all_batches",
     "load_mapping",
+    "mapping_of",
     "names",
     "parse_mapping",
+    "plan_undo",
+    "template_type",
+    "undo",
     "write_rejected",
+    "write_template",
 ]

@@ -141,6 +141,12 @@ def at_column(rule: str, column: str, heading: str) -> Reason:
                 "改为已知名称,或在映射中增补该名称或别名",
                 "use a known name, or add this name or alias to the mapping",
             )  # fmt: skip
+        case "unknown-person":
+            return Reason(
+                rule, f"{heading}:账本中找不到此人", f"{heading}: the ledger has no such person",
+                "填写在用的编号、身份证号或人员标识",
+                "give a number, an ID number or an id that the ledger has",
+            )  # fmt: skip
         case "id-checksum":
             return Reason(rule, "身份证号校验码不符", "the ID number fails its check character",
                           "对照身份证改正号码", "correct it from the ID card")  # fmt: skip

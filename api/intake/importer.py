@@ -11,18 +11,23 @@ from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import structlog
 
+from api.intake.batches import all_batches, begin, begun_id, finish, undone_roots
 from api.intake.checking import KNOWN_PERSON, Fault, Reason, refused
 from api.intake.mapping import Mapping, load_mapping
+from api.intake.matching import People
+from api.intake.monthly import UNTOLD, Comparison, Ways, opens_records
 from api.intake.planning import OF_NO_ROW, FileCount, Plan, Planner, count_rows, sources
 from api.intake.rows import Draft
 from api.intake.values import folded
+from domain.acts.imports import ImportBegun
 from domain.events import Actor, Document, Proposal, Source
 from domain.ledger import Ledger, Refused, Request
-from domain.refusals import AlreadyRecorded
+from domain.refusals import AlreadyRecorded, Refusal
+from projections.records import Records
 
 Progress = Callable[[int, int], None]
 """(requests done, requests in all); a row with acts is one request."""
@@ -45,15 +50,22 @@ class Report(NamedTuple):
 
 
 class Importer:
-    """Imports into one ledger. What is imported is attested: it happened, and is not judged now."""
+    """Imports into one ledger. A mapping says whether what is imported is attested (it happened,
+    and is not judged now) or ordered; `records` are needed where a sheet names persons.
+    """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, records: Records | None = None) -> None:
         self._ledger = ledger
+        self._records = records
 
     def plan(
-        self, files: Iterable[Path], mapping: Mapping | str | Path, dated: date | None = None
-    ) -> Plan:
+        self, files: Iterable[Path], mapping: Mapping | str | Path, dated: date | None = None,
+        ways: Ways = UNTOLD, approved_by: str | None = None,
+    ) -> Plan:  # fmt: skip
         """What the files (or folders of files) would enter. Nothing is entered.
+
+        With `records`, a roster's persons whom the ledger has are compared with it; `ways` are the
+        kinds of change that a roster does not tell.
 
         `dated` is the date of the sheets where no title gives it. Raises BadInput, MissingField,
         TooLarge for a file or a mapping that cannot be used; a faulty row is in the plan.
@@ -61,18 +73,63 @@ class Importer:
         if not isinstance(mapping, Mapping):
             mapping = load_mapping(mapping)
         found = sources(files, mapping)
-        plan = Planner(mapping, found, self._unit_names(), dated).run()
+        people = People(self._ledger, self._records).find
+        plan = Planner(mapping, found, self._unit_names(), people, dated).run()
+        undone = self._renew(plan)
+        self._note_already(plan)
+        if self._records is not None and opens_records(plan):
+            Comparison(self._ledger, self._records, plan, ways).run(undone)
+            self._note_already(plan)
+        self._reject_known_persons(plan)
+        if mapping.judged:
+            self._reject_refused(plan, approved_by)
+        return plan
+
+    def _note_already(self, plan: Plan) -> None:
         for drafts in _chunks(plan.drafts):
             ids = [draft.made[0].event_id for draft in drafts]
             plan.already |= self._ledger.log.by_event_id(ids).keys()
-        self._reject_known_persons(plan)
-        return plan
+
+    def _reject_refused(self, plan: Plan, approved_by: str | None) -> None:
+        """A row that the ledger would refuse is rejected before anything is entered."""
+        drafts = [d for d in plan.drafts if d.made[0].event_id not in plan.already]
+        requests = [_request(plan, draft, Actor(), None) for draft in drafts]
+        if not requests:
+            return
+        whose = [draft for draft, one in zip(drafts, requests, strict=True) for _ in one.proposals]
+        together = requests[0]._replace(
+            proposals=[p for one in requests for p in one.proposals],
+            approved_by=approved_by,
+        )
+        refused_drafts: dict[int, Refusal] = {}
+        for draft, answer in zip(whose, self._ledger.preview_each(together), strict=True):
+            if isinstance(answer, Refusal):
+                refused_drafts.setdefault(id(draft), answer)
+        plan.rejected += [
+            fault
+            for draft in drafts
+            if (refusal := refused_drafts.get(id(draft))) is not None
+            for fault in _faults(plan, draft, refused(refusal))
+        ]
+        plan.drafts = [draft for draft in plan.drafts if id(draft) not in refused_drafts]
+
+    def _renew(self, plan: Plan) -> set[UUID]:
+        """What an undone batch had entered may be entered again, under new event ids."""
+        undone = {UUID(root) for root in undone_roots(self._ledger)}
+        gone = {UUID(batch.id) for batch in all_batches(self._ledger) if batch.undone is not None}
+        while plan.batch in gone:
+            plan.batch = uuid5(plan.batch, "again")
+        if undone:
+            for draft in plan.drafts:
+                draft.renew(undone)
+        return undone
 
     def _unit_names(self) -> dict[str, str]:
         """Folded name → unit, for names that one unit alone has had."""
         names: dict[str, str] = {}
         shared: set[str] = set()
         for entry in self._ledger.entries(types=_UNIT_NAMES):
+            names.setdefault(folded(entry.fields["unit"]), entry.fields["unit"])
             for field in ("name", "short_name"):
                 name, unit = folded(entry.fields.get(field)), entry.fields["unit"]
                 if name and names.setdefault(name, unit) != unit:
@@ -97,14 +154,13 @@ class Importer:
         plan.drafts = [draft for draft in plan.drafts if id(draft) not in known]
 
     def enter(
-        self,
-        plan: Plan,
-        progress: Progress | None = None,
-        actor: Actor | None = None,
-        approved_by: str | None = None,
-    ) -> Report:
+        self, plan: Plan, progress: Progress | None = None, actor: Actor | None = None,
+        approved_by: str | None = None, document: Document | None = None,
+    ) -> Report:  # fmt: skip
         """Enter a plan; a row that the ledger refuses is rejected and the others go on.
         `approved_by` lets the rows change closed periods.
+
+        `document` is what all of it rests on, where that is one paper.
 
         May be broken off and run again: nothing is entered twice. Raises a Refusal only where the
         ledger can take nothing (ClockBehind).
@@ -120,8 +176,9 @@ class Importer:
         def requests() -> Iterator[Request]:
             for draft in plan.drafts:
                 waiting.append(draft)
-                yield _request(plan, draft, actor)._replace(approved_by=approved_by)
+                yield _request(plan, draft, actor, document)._replace(approved_by=approved_by)
 
+        self._begin(plan, actor)
         total = len(plan.drafts)
         for done, answer in enumerate(self._ledger.enter_many(requests()), 1):
             draft = waiting.popleft()
@@ -138,6 +195,7 @@ class Importer:
             else:
                 events.update(entered.type for entered in answer.entries)
             kept.append(draft)
+        self._finish(plan, len({(f.file, f.row) for f in rejected}), actor)
         report = Report(
             plan.batch, count_rows(plan, kept, rejected, already), events, len(already), rejected,
             self._ledger.log.head(), time.monotonic() - started,
@@ -146,8 +204,24 @@ class Importer:
                      already=report.already, rejected=len(rejected))  # fmt: skip
         return report
 
+    def _begin(self, plan: Plan, actor: Actor) -> None:
+        """Enter that this batch begins, where it has anything to enter."""
+        if all(draft.made[0].event_id in plan.already for draft in plan.drafts):
+            return
+        mapping = plan.mapping
+        begun = ImportBegun(
+            batch=str(plan.batch), mapping=mapping.name, version=mapping.version,
+            files=plan.files, digests=plan.digests,
+        )  # fmt: skip
+        begin(self._ledger, begun, actor)
 
-def _request(plan: Plan, draft: Draft, actor: Actor) -> Request:
+    def _finish(self, plan: Plan, rejected: int, actor: Actor) -> None:
+        batch = str(plan.batch)
+        if self._ledger.log.by_event_id([begun_id(batch)]):
+            finish(self._ledger, batch, rejected, actor)
+
+
+def _request(plan: Plan, draft: Draft, actor: Actor, document: Document | None) -> Request:
     mapping = plan.mapping
     source = Source(system=mapping.system, key=draft.key, version=plan.edition(draft))
     proposals = [
@@ -158,9 +232,9 @@ def _request(plan: Plan, draft: Draft, actor: Actor) -> Request:
         for made in draft.made
     ]  # fmt: skip
     digest = plan.digests[draft.sheet] if draft.sheet != OF_NO_ROW else None
-    document = Document(none_because=f"补登:{mapping.zh}", sha256=digest)
+    document = document or Document(none_because=f"补登:{mapping.zh}", sha256=digest)
     return Request(
-        proposals, mood="attested", actor=actor, document=document,
+        proposals, mood=mapping.mood, actor=actor, document=document,
         request_id=str(plan.batch), attested_by=mapping.attested_by,
     )  # fmt: skip
 

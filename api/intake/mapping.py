@@ -24,7 +24,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from api.intake.values import heading_of
 from domain.acts import load
 from domain.acts.units import Kind
-from domain.events import REGISTRY, Code, Id
+from domain.events import REGISTRY, Code, Id, Mood
 from domain.refusals import BadInput
 
 load()
@@ -48,14 +48,27 @@ class Column(_Part):
 
     `kind`: how a cell is read; `last-day` takes a bare month as its last day. `values`: the words
     that may stand there and what each means ("" is none), or the name of one of the mapping's
-    lists. `blank`: what an empty cell does. `private`: its cells are shown to the clerk alone.
+    lists. `known`: words that mean a code where other text stands for itself. `parted`: several
+    values, parted by 、. `blank`: what an empty cell does. `private`: its cells are shown to the
+    clerk alone. A `person` is told by number, ID number or id.
     """
 
     heading: Texts
     kind: Literal[
-        "text", "name", "code", "identifier", "id-number", "date", "last-day", "year", "unit"
+        "text",
+        "name",
+        "code",
+        "identifier",
+        "id-number",
+        "date",
+        "last-day",
+        "year",
+        "unit",
+        "person",
     ] = "text"
     values: dict[str, str] | str | None = None
+    known: dict[str, str] = {}
+    parted: bool = False
     blank: Literal["allow", "warn", "reject"] = "allow"
     private: bool = False
 
@@ -108,9 +121,9 @@ class Sheet(_Part):
     """One kind of sheet, known by its file's name.
 
     `person`: what tells persons apart in this system. `dated`: the date of these sheets where their
-    title gives none. `key`: what tells rows apart for ever; without one a row is known by what
-    stands in it. `unique`: columns of which no two rows share a value. `unused`: headings that are
-    left out, and why.
+    title gives none. `key`: what tells rows apart for ever, or `keyed_by`: the columns whose values
+    do; without either a row is known by what stands in it. `unique`: columns of which no two rows
+    share a value. `unused`: headings that are left out, and why.
     """
 
     name: Name
@@ -119,6 +132,7 @@ class Sheet(_Part):
     person: str
     dated: date | None = None
     key: str | None = None
+    keyed_by: list[Name] = []
     unique: list[Name] = []
     columns: dict[Name, Column]
     unused: dict[str, str] = {}
@@ -142,6 +156,7 @@ class Sheet(_Part):
     def _named_columns_exist(self) -> Self:
         known = self.columns.keys() | _BUILT_IN
         used = {p for act in self.act for p in act.places()} | set(self.unique)
+        used |= set(self.keyed_by)
         used |= {c for other in self.otherwise for c in other.when}
         used |= set(_PLACE.findall(self.person + (self.key or "")))
         if self.track is not None:
@@ -149,9 +164,9 @@ class Sheet(_Part):
         if unknown := sorted(used - known):
             raise ValueError(f"sheet {self.name} has no column {', '.join(unknown)}")
         private = {name for name, column in self.columns.items() if column.private}
-        if private and self.key is None:
+        if private and self.key is None and not self.keyed_by:
             raise ValueError(f"sheet {self.name} has private columns and needs a key of others")
-        if private & set(_PLACE.findall(self.person + (self.key or ""))):
+        if private & {*self.keyed_by, *_PLACE.findall(self.person + (self.key or ""))}:
             raise ValueError(f"sheet {self.name}: a private column is no key, for keys are public")
         labels = {act.label for act in self.act}
         if lost := sorted({act.ends for act in self.act if act.ends} - labels):
@@ -187,6 +202,7 @@ class UnitCodes(_Part):
 
 class Mapping(_Part):
     """A mapping, checked. `edition` is the version of the source's data, the sheet's date if none.
+    `judged`: each row is put to the ledger when it is planned, and told if it would be refused.
 
     `dated` is that of every sheet whose title (截至2021年8月1日) gives none.
     `derive_persons`: ids are derived from what tells persons apart, else it is the id itself.
@@ -201,7 +217,9 @@ class Mapping(_Part):
     en: str
     system: Code
     edition: Code | None = None
-    attested_by: Code
+    mood: Mood = "attested"
+    attested_by: Code | None = None
+    judged: bool = False
     dated: date | None = None
     derive_persons: bool = True
     lists: dict[Name, dict[str, str]] = {}
@@ -210,6 +228,12 @@ class Mapping(_Part):
     opening: list[Act] = []
     since: dict[Name, Name] = {}
     sheet: list[Sheet] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _attested_by_someone(self) -> Self:
+        if self.mood == "attested" and self.attested_by is None:
+            raise ValueError("what is attested is attested by someone: attested_by")
+        return self
 
     @model_validator(mode="after")
     def _events_exist(self) -> Self:

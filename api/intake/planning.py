@@ -6,7 +6,7 @@ Invariant: every row read is a draft, says the same as a draft, or has a fault t
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from hashlib import sha256
 from itertools import groupby
@@ -16,6 +16,7 @@ from uuid import UUID, uuid5
 
 from api.intake.checking import CONFLICTING, DUPLICATE, Fault, Reason
 from api.intake.mapping import Mapping, Sheet, Turn
+from api.intake.matching import Line, Named
 from api.intake.reading import TEXTS, WORKBOOKS, Row, Table, read
 from api.intake.rows import (
     NAMESPACE,
@@ -28,7 +29,7 @@ from api.intake.rows import (
     Values,
     lone,
 )
-from api.intake.values import UnreadableError, day_of
+from api.intake.values import Cell, UnreadableError, day_of
 from domain.acts.units import UnitEstablished
 from domain.refusals import BadInput, MissingField
 
@@ -57,7 +58,9 @@ class Plan:
     """What the files would enter under a mapping.
 
     `drafts` are in the order of entering. `rejected` and `warnings` hold faults, in order of file
-    and row; a rejected row may have several. `batch` is the same for the same files and mapping.
+    and row; a rejected row may have several; `refused_rows`: sheet and identifiers of such rows.
+    `lines`, `agreeing`: how a roster compares with the ledger. `batch` is the same for the same
+    files and mapping.
     """
 
     def __init__(self, mapping: Mapping, tables: Sequence[Table], paths: Sequence[Path]) -> None:
@@ -72,6 +75,9 @@ class Plan:
         self.already: set[UUID] = set()
         self.rejected: list[Fault] = []
         self.warnings: list[Fault] = []
+        self.refused_rows: list[tuple[int, Named]] = []
+        self.agreeing: list[Draft] = []
+        self.lines: list[Line] = []
         said = "|".join([mapping.system, mapping.name, mapping.version, *sorted(self.digests)])
         self.batch = uuid5(NAMESPACE, said)
 
@@ -113,6 +119,8 @@ def count_rows(
         acts[draft.sheet] += 1
         known[draft.sheet] += draft.made[0].event_id in already
         same[draft.sheet] += len(draft.same)
+    for draft in plan.agreeing:
+        same[draft.sheet] += 1 + len(draft.same)
     refused = Counter(file for file, _ in {(fault.file, fault.row) for fault in rejected})
     return [
         FileCount(file, plan.sheets[n], plan.rows[n], acts[n], known[n], same[n], refused[file])
@@ -146,14 +154,18 @@ def sources(paths: Iterable[Path], mapping: Mapping) -> list[tuple[Path, Sheet]]
 
 
 class Planner:
-    """Reads files into a plan. `known_units`: folded name → unit id, as the ledger has them."""
+    """Reads files into a plan. `known_units`: folded name → unit id, as the ledger has them;
+    `people` finds the person whom a cell names.
+    """
 
     def __init__(self, mapping: Mapping, found: Sequence[tuple[Path, Sheet]],
-                 known_units: dict[str, str], dated: date | None) -> None:  # fmt: skip
+                 known_units: dict[str, str], people: Callable[[Cell], str | None],
+                 dated: date | None) -> None:  # fmt: skip
         self._mapping = mapping
         self._sheets = [sheet for _, sheet in found]
         self._tables = [read(path, sheet.headings, sheet.tab) for path, sheet in found]
         self._units = UnitNames(mapping, known_units)
+        self._people = people
         self._by_person: defaultdict[str, list[Draft]] = defaultdict(list)
         self._since: defaultdict[str, dict[str, date]] = defaultdict(dict)
         self.plan = Plan(mapping, self._tables, [path for path, _ in found])
@@ -193,7 +205,7 @@ class Planner:
 
     def reader(self, number: int) -> RowReader:
         return RowReader(self._mapping, self._sheets[number], self._tables[number],
-                         self._dates[number], self._units)  # fmt: skip
+                         self._dates[number], self._units, self._people)  # fmt: skip
 
     def makers(self, number: int) -> Makers:
         return Makers(self._sheets[number].act, self._mapping.system, self._edition(number))
@@ -285,6 +297,7 @@ class _SheetPass:
         self._reader = planner.reader(number)
         self._makers = planner.makers(number)
         self._drafted: dict[str, Draft] = {}
+        self._words: dict[str, str] = {}
 
     def run(self) -> None:
         rows = self._rows()
@@ -312,9 +325,13 @@ class _SheetPass:
         rejecting = list(lone(one.faults))
         if rejecting:
             self._plan.rejected += rejecting
+            self._plan.refused_rows.append((self._number, _named(one.values)))
             return None
         key = one.values["row-key"]
         if (same := self._drafted.get(key)) is not None:
+            if self._sheet.keyed_by and _said(one) != self._words[key]:
+                self._reject(one, CONFLICTING, other=same.row)
+                return None
             same.same.append(one.row.number)
             return same
         try:
@@ -327,6 +344,8 @@ class _SheetPass:
             return None
         draft = Draft(self._number, one.row.number, key, made)
         self._drafted[key] = draft
+        if self._sheet.keyed_by:
+            self._words[key] = _said(one)
         self._plan.warnings += one.faults
         self._planner.add(one.values["person"], draft)
         return draft
@@ -353,6 +372,7 @@ class _SheetPass:
         for one in rows:
             if one.row.number in faulty:
                 reason, other = faulty[one.row.number]
+                self._plan.refused_rows.append((self._number, _named(one.values)))
                 self._reject(one, reason, self._sheet.unique[0], other)
             else:
                 yield one
@@ -388,6 +408,14 @@ class _SheetPass:
                 taken = self._take(one, _turn(steps, now, value))
                 if taken is not None:
                     draft, now = taken, value
+
+
+def _named(values: Values) -> Named:
+    """Who a row means, by the columns that rosters name alike."""
+    return Named(
+        number=values.get("number"), id_number=values.get("id-number"), name=values.get("name"),
+        born=values.get("birth-date"),
+    )  # fmt: skip
 
 
 def _said(one: _Read) -> str:

@@ -36,6 +36,7 @@ _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _FOOTERS = (
     "合计", "总计", "小计", "共计", "填表人", "制表人", "审核人", "负责人", "填报", "注:", "说明:",
+    "示例",
 )  # fmt: skip
 
 
@@ -57,10 +58,11 @@ class Table(NamedTuple):
     rows: Iterator[Row]
 
 
-def read(path: Path, wanted: Collection[str], tab: str | None = None) -> Table:
+def read(path: Path, wanted: Collection[str], tab: str | None = None, *, least: int = 2) -> Table:
     """The table in this file whose headings are among `wanted`; its footer is left out.
 
     `tab` names a sheet; without it the visible sheet with the most wanted headings is read.
+    `least`: how many of the wanted headings make a heading row.
     Raises BadInput, TooLarge: unknown kind of file, protected, damaged, no heading row, no such
     sheet. Every refusal has `field` "file" and names the file.
     """
@@ -79,7 +81,7 @@ def read(path: Path, wanted: Collection[str], tab: str | None = None) -> Table:
         raise _refused(path, "not a workbook or a CSV file", "不是工作簿或 CSV 文件")
     best = max((_Headed.find(sheet, rows, wanted) for sheet, rows in sheets), default=None,
                key=lambda headed: headed.hits)  # fmt: skip
-    if best is None or best.hits < min(2, len(wanted)):
+    if best is None or best.hits < min(least, len(wanted)):
         raise _refused(path, "no row holds the headings of the mapping", "找不到映射所列的表头行")
     return Table(path.name, digest, best.sheet, best.title, best.headings, best.rows)
 

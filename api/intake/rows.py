@@ -4,7 +4,8 @@ Owns the reading of a row's columns and the making of its events. Invariant: an 
 only on the system, the row's key, the edition and the act's place in the mapping.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from functools import partial
 from hashlib import sha256
@@ -80,6 +81,21 @@ class Draft:
         first = self.made[0]
         length = (first.until or date.max) - first.effective
         return (first.effective, -length.days, self.sheet)
+
+    def renew(self, undone: Collection[UUID]) -> None:
+        """Give what an undone batch had entered another event id, the same one every time."""
+        ids: dict[UUID, UUID] = {}
+        for made in self.made:
+            event_id = made.event_id
+            while event_id in undone:
+                event_id = uuid5(event_id, "again")
+            ids[made.event_id] = event_id
+        self.made = tuple(
+            made._replace(event_id=ids[made.event_id], ends=ids.get(made.ends, made.ends))
+            if made.ends
+            else made._replace(event_id=ids[made.event_id])
+            for made in self.made
+        )
 
     def unique(self) -> Iterator[tuple[str, str]]:
         """Kind and value of what no two persons may hold alike (an ID number)."""
@@ -199,17 +215,17 @@ class UnitNames:
 
 
 class RowReader:
-    """Reads the rows of one table under its sheet's mapping."""
+    """Reads the rows of one table under its sheet's mapping; `people` finds who a cell means."""
 
     def __init__(self, mapping: Mapping, sheet: Sheet, table: Table, dated: date | None,
-                 units: UnitNames) -> None:  # fmt: skip
+                 units: UnitNames, people: Callable[[Cell], str | None]) -> None:  # fmt: skip
         self.sheet = sheet
         self.table = table
         self._mapping = mapping
         self._dated = dated
         self._places = _places(sheet, table)
         self._columns = [
-            (name, at, column, self._reader(column, units))
+            (name, at, column, self._reader(column, units, people))
             for name, column in sheet.columns.items()
             if (at := self._places.get(name)) is not None
         ]
@@ -217,26 +233,22 @@ class RowReader:
         self._person = Template(sheet.person)
         self._key = Template(sheet.key) if sheet.key else None
 
-    def _reader(self, column: Column, units: UnitNames) -> Callable[[Cell], Any]:
+    def _reader(
+        self, column: Column, units: UnitNames, people: Callable[[Cell], str | None]
+    ) -> Callable[[Cell], Any]:
+        if column.parted:
+            alone = self._reader(column.model_copy(update={"parted": False}), units, people)
+            return partial(_parts, alone)
         words = self._mapping.words(column)
         if words is not None:
             return partial(_meaning, {folded(word): code for word, code in words.items()})
-        match column.kind:
-            case "name":
-                return name_of
-            case "code":
-                return code_of
-            case "identifier":
-                return identifier_of
-            case "id-number":
-                return _id_number
-            case "date" | "last-day":
-                return partial(day_of, last=column.kind == "last-day")
-            case "year":
-                return year_of
-            case "unit":
-                return units.find
-        return folded
+        if column.known:
+            return lambda cell: column.known.get(folded(cell), folded(cell))
+        if column.kind in ("unit", "person"):
+            return units.find if column.kind == "unit" else people
+        if column.kind in ("date", "last-day"):
+            return partial(day_of, last=column.kind == "last-day")
+        return _READERS[column.kind]
 
     def fault(
         self, row: Row, column: str | None, reason: Reason, other: int | None = None
@@ -287,6 +299,9 @@ class RowReader:
 
     def _row_key(self, row: Row, values: Values) -> str:
         key = self._key.of(values) if self._key else None
+        if key is None and self.sheet.keyed_by:
+            said = "\x1f".join(str(values.get(column)) for column in self.sheet.keyed_by)
+            key = sha256(said.encode()).hexdigest()[:24]
         if key is None:
             key = sha256("\x1f".join(map(text_of, row.cells)).encode()).hexdigest()[:24]
         return f"{self.sheet.name}:{key}"
@@ -315,6 +330,17 @@ def _id_number(cell: Cell) -> str:
     if fault is not None:
         raise UnreadableError("id-checksum")
     return number
+
+
+_READERS: dict[str, Callable[[Cell], Any]] = {
+    "text": folded, "name": name_of, "code": code_of, "identifier": identifier_of,
+    "id-number": _id_number, "year": year_of,
+}  # fmt: skip
+
+
+def _parts(alone: Callable[[Cell], Any], cell: Cell) -> list[Any] | None:
+    parts = [alone(part) for part in re.split("[、,;]", folded(cell)) if part.strip()]
+    return parts or None
 
 
 def _meaning(words: dict[str, str], cell: Cell) -> str | None:

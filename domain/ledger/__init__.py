@@ -17,13 +17,14 @@ from domain import acts
 from domain.events import Entry
 from domain.law import Law, Pack, parse_calendar
 from domain.ledger import log as _log
-from domain.ledger.bulk import Bulk, entered_under, first_answer
+from domain.ledger.bulk import AHEAD, Bulk, entered_under, first_answer
 from domain.ledger.bulk import receipt as make_receipt
 from domain.ledger.deciding import LAW_TYPES, Decided, Decider, event_id_of, key_of
 from domain.ledger.log import EventLog
 from domain.ledger.reading import Reading
 from domain.ledger.requests import Receipt, Refused, Request
 from domain.ledger.vault import Vault
+from domain.record import Finding
 from domain.refusals import (
     BadInput,
     BeyondHead,
@@ -93,6 +94,28 @@ class Ledger:
     def preview(self, request: Request) -> Decided:
         """Decide as `enter` would and store nothing. Raises Refusal."""
         return self._decide(request)
+
+    def preview_each(self, request: Request) -> Iterator[list[Finding] | Refusal]:
+        """Decide every act, those that pass taken in before the next; store nothing.
+
+        One answer an act, in their order: what the law found of it, or why it is refused.
+        """
+        head, law = self.log.head(), self.law()
+        reading, after = Reading(self.log, head), head
+        self._decider.prepare([request])
+        for index, proposal in enumerate(request.proposals):
+            if index % AHEAD == 0:
+                ahead = request.proposals[index : index + AHEAD]
+                reading.extend(s for p in ahead for s in self._decider.whole(p.event))
+            alone = request._replace(proposals=[proposal], key=None)
+            try:
+                decided = self._decider.decide(alone, reading, law, after)
+            except Refusal as refusal:
+                refusal.index = index
+                yield refusal
+                continue
+            after += 1
+            yield [finding for _, finding in decided.findings]
 
     def _decide(self, request: Request) -> Decided:
         head = self.log.head()

@@ -210,7 +210,9 @@ def whole(common_bureau, slice_of_chicago):
     plan = importer.plan([folder], "chicago")
     before = common_bureau.ledger.log.head()
     report = importer.enter(plan)
-    return plan, report, Counter(e.type for e in common_bureau.ledger.entries(after=before))
+    entered = Counter(e.type for e in common_bureau.ledger.entries(after=before))
+    assert (entered.pop("ImportBegun"), entered.pop("ImportFinished")) == (1, 1)
+    return plan, report, entered
 
 
 @needs_chicago
@@ -262,7 +264,8 @@ def test_an_import_that_broke_off_is_taken_up_without_loss_or_repetition(
         fault.reason.rule.startswith("refused") for fault in half.rejected
     )
     assert again.events.total() == 0
-    assert again.position == resumed.position == uninterrupted.events.total()
+    own_account = 3  # begun, finished after the half, finished
+    assert again.position == resumed.position == uninterrupted.events.total() + own_account
     assert [c._replace(already=0) for c in again.files] == uninterrupted.files
 
 

@@ -1,0 +1,225 @@
+"""Who is meant: a row's identifiers against the persons that the ledger has.
+
+Owns the matching of rows to persons. Invariant: a person is found by what is one person's alone, or
+not at all: where identifiers disagree, or several persons fit, nobody is taken.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+from api.intake.checking import Reason
+from api.intake.reading import read
+from api.intake.values import (
+    Cell,
+    UnreadableError,
+    day_of,
+    folded,
+    heading_of,
+    identifier_of,
+    name_of,
+)
+from domain.acts.people import ID_NUMBER, NAME, NUMBER_HOLDER, PERSON, id_number_fault
+from domain.bitemporal import AsOf
+from domain.ledger import Ledger
+from domain.ledger.vault import sealed_owners
+from domain.refusals import BadInput
+from projections.records import Records
+
+HEADINGS: dict[str, tuple[str, ...]] = {
+    "person": ("人员标识", "人员", "person"),
+    "number": ("辅警编号", "编号", "工号", "number"),
+    "id_number": ("身份证号", "身份证号码", "公民身份号码", "id_number"),
+    "name": ("姓名", "name"),
+    "born": ("出生日期", "出生年月日", "birth_date"),
+}
+"""The headings under which each identifier is looked for."""
+
+UNMATCHED = Reason(
+    "unknown-person", "账本中找不到此人", "the ledger has no such person",
+    "核对编号、身份证号;仅凭姓名须同时有出生日期",
+    "check number and ID number; a name alone needs the birth date too",
+)  # fmt: skip
+DISAGREEING = Reason(
+    "identifiers-disagree", "编号、身份证号等指向不同的人", "these identify different persons",
+    "核对后改正其一", "correct one of them",
+)  # fmt: skip
+AMBIGUOUS = Reason(
+    "ambiguous-person", "同名同出生日期的不止一人", "several persons have this name and birth date",
+    "填写编号或身份证号", "give the number or the ID number",
+)  # fmt: skip
+
+MAYBE_KNOWN = Reason(
+    "maybe-known-person", "账本中有同名同出生日期的人,编号或身份证号未见记载",
+    "the ledger has somebody of this name and birth date, under no such number",
+    "确为同一人的先登记其编号或身份证号", "if it is the same person, enter the number first",
+)  # fmt: skip
+
+
+class Named(NamedTuple):
+    """What a row says of who is meant; any of it may be absent."""
+
+    person: str | None = None
+    number: str | None = None
+    id_number: str | None = None
+    name: str | None = None
+    born: date | None = None
+
+
+class Match(NamedTuple):
+    """The person and by what (`by` a field of Named), or why nobody is taken."""
+
+    person: str | None
+    by: str | None
+    fault: Reason | None = None
+
+
+Standing = Literal["new", "changed", "unchanged", "gone", "conflict"]
+STANDINGS: tuple[Standing, ...] = get_args(Standing)
+
+
+class Line(NamedTuple):
+    """One person on one of the five lists; `file` and `row` are empty for who is gone. What
+    changed or stands against it is said of fields, with values where they are public.
+    """
+
+    standing: Standing
+    file: str
+    row: int
+    person: str
+    number: str | None
+    zh: str
+    en: str
+
+
+class Matcher:
+    """The persons that a ledger has, as of a pair, by all that tells them apart."""
+
+    def __init__(self, ledger: Ledger, records: Records, as_of: AsOf) -> None:
+        self._ledger = ledger
+        self._records = records
+        self._as_of = as_of
+        self._persons = {f.subject.partition(":")[2] for f in records.everyone([PERSON], as_of)}
+
+    @cached_property
+    def _by_number(self) -> dict[str, str]:
+        held = self._records.in_force(NUMBER_HOLDER, self._as_of)
+        return {f.subject.partition(":")[2].upper(): f.value["person"] for f in held}
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, date], set[str]]:
+        """Opens every name and birth date: only asked where a row has nothing better."""
+        sealed: defaultdict[str, dict[str, object]] = defaultdict(dict)
+        for fact in self._records.everyone([NAME, PERSON], self._as_of):
+            if fact.value is not None:
+                said = {k: v for k, v in fact.value.items() if k in ("name", "birth_date")}
+                sealed[fact.subject.partition(":")[2]] |= said
+        self._ledger.vault.hold(sealed_owners(list(sealed.values())))
+        found: defaultdict[tuple[str, date], set[str]] = defaultdict(set)
+        for person, told in self._ledger.vault.reveal(dict(sealed)).items():
+            name, born = told.get("name"), told.get("birth_date")
+            if isinstance(name, str) and isinstance(born, str):
+                found[name_of(name), date.fromisoformat(born)].add(person)
+        return found
+
+    def match(self, rows: Sequence[Named]) -> list[Match]:
+        """One answer a row, in their order; ID numbers are asked of the ledger all at once."""
+        blind = self._ledger.vault.blind
+        numbers = {n: blind("id-number", n) for row in rows if (n := row.id_number)}
+        holders = self._ledger.log.claimed("id-number", list(numbers.values()))
+        by_id = {n: holders[b] for n, b in numbers.items() if b in holders}
+        return [self._one(row, by_id) for row in rows]
+
+    def _one(self, row: Named, by_id: dict[str, str]) -> Match:
+        found: dict[str, str] = {}
+        if row.person in self._persons:
+            found["person"] = row.person
+        if row.id_number in by_id:
+            found["id_number"] = by_id[row.id_number]
+        if row.number is not None and row.number.upper() in self._by_number:
+            found["number"] = self._by_number[row.number.upper()]
+        if len(set(found.values())) > 1 or (row.person and "person" not in found):
+            return Match(None, None, DISAGREEING if found else UNMATCHED)
+        if found:
+            by, person = next(iter(found.items()))
+            return Match(person, by)
+        same = self._by_name.get((row.name, row.born), set()) if row.name and row.born else set()
+        if row.number is None and row.id_number is None and same:
+            one = next(iter(same)) if len(same) == 1 else None
+            return Match(one, "name" if one else None, None if one else AMBIGUOUS)
+        if row.id_number is not None:
+            same = same - self._with_id_number(same)
+        return Match(None, None, MAYBE_KNOWN if same else UNMATCHED)
+
+    def _with_id_number(self, people: set[str]) -> set[str]:
+        """Those with an ID number: somebody with another one is somebody else."""
+        subjects = [f"person:{person}" for person in people]
+        facts = self._records.at([ID_NUMBER], subjects, self._as_of)
+        return {f.subject.partition(":")[2] for f in facts if f.value is not None}
+
+
+class People:
+    """The persons whom single cells name, by number, ID number or id; asked when first needed."""
+
+    def __init__(self, ledger: Ledger, records: Records | None) -> None:
+        self._ledger = ledger
+        self._records = records
+
+    @cached_property
+    def _matcher(self) -> Matcher | None:
+        now = AsOf(self._ledger.today(), self._ledger.log.head())
+        return Matcher(self._ledger, self._records, now) if self._records else None
+
+    def find(self, cell: Cell) -> str | None:
+        """The person's id, None for a blank cell. Raises UnreadableError."""
+        text = identifier_of(cell)
+        if not text:
+            return None
+        number = text if id_number_fault(text) is None else None
+        told = [Named(person=folded(cell)), Named(number=text), Named(id_number=number)]
+        matches = self._matcher.match(told) if self._matcher else []
+        found = {match.person for match in matches if match.person is not None}
+        if len(found) != 1:
+            raise UnreadableError("unknown-person")
+        return found.pop()
+
+
+def persons_listed(path: Path, matcher: Matcher) -> list[str]:
+    """The persons of a list: a workbook or CSV with one of the `HEADINGS` that tell persons apart.
+
+    Raises BadInput naming the row, for whom nobody or several are found, and for one named twice.
+    """
+    wanted = {heading_of(h): key for key, names in HEADINGS.items() for h in names}
+    table = read(path, wanted, least=1)
+    keys = [wanted.get(heading) for heading in table.headings]
+    rows = [(row.number, _named(keys, row.cells, row.number)) for row in table.rows]
+    persons: dict[str, int] = {}
+    for (number, _), found in zip(rows, matcher.match([n for _, n in rows]), strict=True):
+        if found.fault is not None or found.person is None:
+            fault = found.fault or UNMATCHED
+            raise _at(number, fault.en, fault.zh)
+        if (earlier := persons.setdefault(found.person, number)) != number:
+            raise _at(number, f"the person of row {earlier}", f"与第 {earlier} 行为同一人")
+    return list(persons)
+
+
+def _named(keys: Sequence[str | None], cells: Iterable[Cell], number: int) -> Named:
+    said = {key: cell for key, cell in zip(keys, cells, strict=False) if key and folded(cell)}
+    try:
+        born = day_of(said.get("born"))
+    except UnreadableError:
+        raise _at(number, "no such birth date", "出生日期不存在") from None
+    return Named(
+        person=folded(said.get("person")) or None,
+        number=identifier_of(said.get("number")) or None,
+        id_number=identifier_of(said.get("id_number")) or None,
+        name=name_of(said.get("name")) or None,
+        born=born.day if born and born.exact else None,
+    )
+
+
+def _at(row: int, en: str, zh: str) -> BadInput:
+    return BadInput(f"row {row}: {en}", zh=f"第 {row} 行:{zh}", field="to")

@@ -1,0 +1,226 @@
+"""A roster of the next month against the ledger that the first one opened."""
+
+import tempfile
+from datetime import date
+from pathlib import Path
+from shutil import rmtree
+
+import pytest
+
+from api.intake import Importer, Ways, undo
+from api.settings import Bureau, Settings
+from domain.acts.grades import GRADE
+from domain.acts.packs import PackPublished
+from domain.acts.people import UNIT
+from domain.bitemporal import AsOf
+from domain.events import Proposal
+from domain.law import load_packs
+from domain.ledger.requests import Request
+from tests.api.test_cli import run
+
+HEADINGS = (
+    "姓名,辅警编号,性别,出生年月日,身份证号码,所在单位,人员类别,入职时间,现层级,合同期限至,用工形式"
+)
+FIRST, SECOND = date(2023, 8, 1), date(2023, 9, 1)
+ID_1, ID_2, ID_OTHER = "32050019900101001X", "320500199101010025", "320500199001010036"
+OLD = {
+    "F1": ["甲", "F1", "男", "1990-01-01", ID_1, "城西派出所", "勤务", "2015-03-01", "二级辅员",
+           "2030-12-31", "劳动合同"],
+    "F2": ["乙", "F2", "女", "1991-01-01", ID_2, "城西派出所", "勤务", "2015-03-01", "二级辅员",
+           "2030-12-31", "劳动合同"],
+    "F3": ["丙", "F3", "男", "1992-01-01", "", "城东派出所", "勤务", "2015-03-01", "一级辅员",
+           "2030-12-31", "劳动合同"],
+    "F4": ["丁", "F4", "男", "1993-01-01", "", "城东派出所", "文职", "2015-03-01", "一级辅员",
+           "2030-12-31", "劳动合同"],
+}  # fmt: skip
+UNIT_AT, GRADE_AT, CONTRACT_AT = 5, 8, 9
+
+
+def law(bureau):
+    packs = load_packs()
+    published = [
+        Proposal(PackPublished.of(packs[code]), date(2015, 1, 1)) for code in ("000000", "320500")
+    ]
+    bureau.ledger.enter(Request(published))
+
+
+def sheet(folder, rows, name="roster.csv"):
+    path = folder / name
+    path.write_text("\n".join([HEADINGS, *(",".join(row) for row in rows)]), "utf-8")
+    return path
+
+
+def changed(number, *changes):
+    row = list(OLD[number])
+    for at, value in changes:
+        row[at] = value
+    return row
+
+
+@pytest.fixture
+def opened(bureau, tmp_path):
+    """The first roster is in."""
+    law(bureau)
+    importer = Importer(bureau.ledger, bureau.records)
+    report = importer.enter(importer.plan([sheet(tmp_path, OLD.values())], "roster-city", FIRST))
+    assert report.rejected == []
+    list(bureau.runner.catch_up())
+    return bureau
+
+
+def planned(bureau, folder, *rows, dated=SECOND, ways=Ways()):  # noqa: B008 - it never changes
+    path = sheet(folder, rows, "next.csv")
+    return Importer(bureau.ledger, bureau.records).plan([path], "roster-city", dated, ways)
+
+
+def lists(plan):
+    return {
+        standing: [line.number for line in plan.lines if line.standing == standing]
+        for standing in sorted({line.standing for line in plan.lines})
+    }
+
+
+def acts(plan):
+    return [
+        (type(made.event).__name__, made.effective) for draft in plan.drafts for made in draft.made
+        if draft.sheet >= 0
+    ]  # fmt: skip
+
+
+def test_a_roster_is_parted_into_five_lists(opened, tmp_path):
+    new = ["戊", "F5", *OLD["F4"][2:]]
+
+    plan = planned(
+        opened, tmp_path,
+        changed("F1"), changed("F2", (UNIT_AT, "指挥中心")), changed("F3", (0, "别名")), new,
+    )  # fmt: skip
+
+    assert lists(plan) == {
+        "new": ["F5"], "changed": ["F2"], "unchanged": ["F1"], "gone": ["F4"], "conflict": ["F3"],
+    }  # fmt: skip
+    (count,) = plan.counts()
+    assert (count.rows, count.acts, count.unchanged, count.rejected) == (4, 2, 1, 1)
+    assert [f.reason.rule for f in plan.rejected] == ["name-differs"]
+
+
+def test_who_is_missing_is_listed_and_nothing_is_entered_of_them(opened, tmp_path):
+    plan = planned(opened, tmp_path, changed("F3"))
+    head = opened.ledger.log.head()
+
+    report = Importer(opened.ledger, opened.records).enter(plan)
+
+    assert lists(plan) == {"gone": ["F4"], "unchanged": ["F3"]}  # of the roster's units alone
+    assert report.events.total() == 0
+    assert opened.ledger.log.head() == head
+
+
+def test_a_rejected_row_keeps_its_person_from_the_list_of_the_gone(opened, tmp_path):
+    plan = planned(opened, tmp_path, changed("F3"), changed("F4", (CONTRACT_AT, "2019.2.30")))
+
+    assert "gone" not in lists(plan)
+
+
+def test_a_change_becomes_the_act_it_is_on_the_day_of_the_roster(opened, tmp_path):
+    rows = [
+        changed("F1", (UNIT_AT, "指挥中心"), (GRADE_AT, "一级辅员")),
+        changed("F2"), changed("F3"), changed("F4"),
+    ]  # fmt: skip
+    plan = planned(opened, tmp_path, *rows)
+    assert acts(plan) == [("AuxiliaryTransferred", SECOND), ("AuxiliaryPromoted", SECOND)]
+
+    report = Importer(opened.ledger, opened.records).enter(plan)
+    list(opened.runner.catch_up())
+
+    assert report.events == {"AuxiliaryTransferred": 1, "AuxiliaryPromoted": 1}
+    (person,) = [line.person for line in plan.lines if line.standing == "changed"]
+    now = AsOf(SECOND, report.position)
+    held = {f.facet: f.value for f in opened.records.at([UNIT, GRADE], [f"person:{person}"], now)}
+    assert held["unit"] == {"unit": "320500-zhzx"}
+    assert held["grade"]["grade"] == "member-1"
+    again = planned(opened, tmp_path, *rows)
+    assert lists(again) == {"unchanged": ["F1", "F2", "F3", "F4"]}
+
+
+def test_a_lower_grade_asks_for_its_ground(opened, tmp_path):
+    lower = changed("F3", (GRADE_AT, "三级辅员"))
+
+    silent = planned(opened, tmp_path, lower, changed("F4"))
+    told = planned(opened, tmp_path, lower, changed("F4"), ways=Ways(demoted_by="assessment"))
+
+    assert [f.reason.rule for f in silent.rejected] == ["demotion-without-ground"]
+    assert acts(silent) == []
+    assert acts(told) == [("AuxiliaryDemoted", SECOND)]
+
+
+def test_another_end_of_the_contract_is_pointed_out_and_not_entered(opened, tmp_path):
+    plan = planned(opened, tmp_path, changed("F3", (CONTRACT_AT, "2035-12-31")), changed("F4"))
+
+    assert [f.reason.rule for f in plan.warnings if f.row == 2][-1] == "contract-differs"
+    assert acts(plan) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "number", "name", "born", "id_number"),
+    [
+        ("identifiers-disagree", "F3", "甲", "1990-01-01", ID_1),
+        ("id-number-differs", "F1", "甲", "1990-01-01", ID_OTHER),
+        ("maybe-known-person", "F9", "丙", "1992-01-01", ""),
+        (None, "F9", "甲", "1990-01-01", ID_OTHER),
+    ],
+)
+def test_nobody_is_merged_and_nobody_doubled_on_a_guess(
+    opened, tmp_path, rule, number, name, born, id_number
+):
+    row = [name, number, "男", born, id_number, *OLD["F1"][5:]]
+
+    plan = planned(opened, tmp_path, row)
+
+    if rule is None:  # of one name and birth date, but with an ID number of his own
+        assert lists(plan)["new"] == ["F9"]
+    else:
+        assert [f.reason.rule for f in plan.rejected] == [rule]
+        assert lists(plan)["conflict"] == [number]
+        assert acts(plan) == []
+
+
+def test_undoing_a_month_brings_back_the_one_before(opened, tmp_path):
+    rows = [changed("F3", (UNIT_AT, "指挥中心")), changed("F4")]
+    importer = Importer(opened.ledger, opened.records)
+    report = importer.enter(planned(opened, tmp_path, *rows))
+    list(opened.runner.catch_up())
+
+    undo(opened.ledger, str(report.batch))
+    list(opened.runner.catch_up())
+
+    again = planned(opened, tmp_path, *rows)
+    assert lists(again) == {"changed": ["F3"], "unchanged": ["F4"]}
+    assert importer.enter(again).events == {"AuxiliaryTransferred": 1}
+
+
+def test_a_clerk_sees_the_five_lists_and_gives_the_document_once():
+    folder = Path(tempfile.mkdtemp(prefix="ledger-monthly-"))
+    folder.chmod(0o755)
+    try:
+        with Bureau(Settings(folder)) as bureau:
+            law(bureau)
+            command = ("--mapping", "roster-city", "--dated")
+            first = sheet(folder, OLD.values())
+            assert run(folder, "import", str(first), *command, "2023-08-01", "--enter").code == 0
+            rows = [changed("F1", (UNIT_AT, "指挥中心")), changed("F2")]
+            following = str(sheet(folder, rows, "next.csv"))
+
+            said = run(folder, "import", following, *command, "2023-09-01")
+            assert said.code == 0
+            for words in ("新增 0 人", "变更 1 人", "无变化 1 人", "冲突(退回) 0 人"):
+                assert words in said.out
+            assert "甲" not in said.out
+
+            number = "甬公人〔2023〕9号"
+            entered = run(
+                folder, "import", following, *command, "2023-09-01", "--enter", "--document", number
+            )
+            assert entered.code == 0
+            (moved,) = bureau.ledger.entries(types=["AuxiliaryTransferred"])
+            assert moved.envelope["document"] == {"number": number}
+    finally:
+        rmtree(folder, ignore_errors=True)
