@@ -120,7 +120,7 @@ def _persons(bureau: Bureau, said: MassBody) -> tuple[list[str], int | None]:
             raise BadInput("somebody is named twice", field="to/persons", zh="名单中有人重复")
     elif any(query.values()):
         pair, _ = as_of(bureau, When(said.act.get("effective"), to.recorded))
-        lines = _roster.roster(bureau.records, pair, below=to.below, shown=_roster.SHOWN, **query)
+        lines = _roster.roster(bureau.records, pair, below=to.below, **query)
         persons, recorded = [line.person for line in lines], pair.recorded
     else:
         raise MissingField("name persons, or a unit or another condition", field="to",
