@@ -49,14 +49,16 @@ def content_of(proposal: Proposal) -> Content:
     """What a chain says once this act, as decided, is its newest entry."""
     event = proposal.event
     cls = type(event)
+    fields = event.model_dump(mode="json", exclude_none=True)
     return Content(
         0,
         proposal.effective,
         proposal.until or OPEN,
         proposal.seq or 0,
-        fact_specs(cls, event.model_dump(mode="json", exclude_none=True)),
+        fact_specs(cls, fields),
         str(proposal.ends) if proposal.ends else None,
-        f"person:{getattr(event, cls.leaves)}" if cls.leaves else None,
+        fields[cls.leaves] if cls.leaves else None,
+        fields,
     )
 
 
@@ -78,6 +80,8 @@ def first_days(cls: type[Event], before: Content | None, after: Content | None) 
                 note(key[0], min(one[0], other[0]))
         else:
             note(key[0], min(fact[1] for fact in (one, other) if fact))
+    if cls.merges:  # it holds for every day, whatever its own
+        return dict.fromkeys(days, date.min)
     contents = [content for content in (before, after) if content]
     if len({(c.effective, c.seq, c.ends, c.leaves) for c in contents}) < len(contents):
         return days
