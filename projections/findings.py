@@ -9,7 +9,7 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
+from eventsourcing.dcb.api import DCBQuery
 
 from domain.bitemporal import OPEN
 from domain.events import FACETS, Entry, Event, FactAnnulled, Mood, Proposal
@@ -33,10 +33,7 @@ class Found(NamedTuple):
 
 def of_subjects(ledger: Ledger, tags: Iterable[str], recorded: int) -> list[Found]:
     """The findings of the entries about these subjects that stand at a position, in its order."""
-    query = DCBQuery(items=[DCBQueryItem(tags=[tag]) for tag in tags])
-    if not query.items or not recorded:
-        return []
-    entries = [Entry(*stored) for stored in ledger.log.entries(query, until=recorded)]
+    entries = list(ledger.about(list(tags), recorded))
     became = standings(entries)
     standing = [e for e in entries if became[e.position] == STANDS]
     return [found for found in of_entries(ledger, standing) if found.findings or not found.legible]

@@ -175,6 +175,10 @@ class Ledger:
         for stored in self.log.entries(bare, after=after, until=until, limit=limit):
             yield Entry(*stored)
 
+    def about(self, tags: Sequence[str], until: int) -> Iterator[Entry]:
+        """Entries up to a position that carry any of these tags, in order of position."""
+        yield from Reading(self.log, until).about(tags)
+
     def entry(self, event_id: UUID) -> Entry:
         """The entry with this event id. Raises UnknownFact."""
         return Reading(self.log, self.log.head()).entry(event_id)

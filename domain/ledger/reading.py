@@ -75,12 +75,11 @@ class Reading:
         return [root, *(e for e in later if e.corrects)]
 
     def about(self, subjects: Iterable[str]) -> Iterator[Entry]:
-        """Every entry that names one of these."""
+        """Every entry that names one of these, in order of position."""
         items = [DCBQueryItem(tags=[subject]) for subject in subjects]
-        if self.head:
-            yield from (
-                Entry(*s) for s in self._log.entries(DCBQuery(items=items), until=self.head)
-            )
+        if items and self.head:
+            stored = self._log.entries(DCBQuery(items=items), until=self.head)
+            yield from (Entry(*s) for s in stored)
 
     def root_of(self, entry: Entry) -> Entry:
         return self.entry(UUID(entry.root)) if entry.corrects else entry

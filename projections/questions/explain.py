@@ -8,10 +8,13 @@ give it.
 from collections.abc import Sequence
 from typing import Any
 
+from eventsourcing.dcb.api import DCBQuery
+
 from domain.bitemporal import AsOf, Fact
 from domain.events import Entry, Facet
 from domain.ledger import Ledger
-from domain.record import Record, types_touching
+from domain.ledger.reading import MERGING, item_of
+from domain.record import Record, Strand
 from domain.refusals import UnknownSubject
 from projections.journal import cited
 from projections.questions.beliefs import facet_named
@@ -55,10 +58,14 @@ def explain(ledger: Ledger, subject: str, facet: str, as_of: AsOf) -> dict[str, 
     Raises BadInput, UnknownSubject.
     """
     wanted = facet_named(facet, subject)
-    if not as_of.recorded or not any(ledger.entries([subject], until=as_of.recorded)):
+    kind, _, id_ = subject.partition(":")
+    ids = ledger.forest(as_of.recorded).family(id_) if kind == "person" else (id_,)
+    subjects = [f"{kind}:{one}" for one in ids]
+    if not any(ledger.about(subjects, as_of.recorded)):
         raise UnknownSubject(field="subject")
-    entries = list(ledger.entries([subject], types_touching(wanted), until=as_of.recorded))
-    facts, named = rests_on(entries, wanted, subject, as_of)
+    items = [MERGING, *(item_of(Strand(wanted.name, one)) for one in subjects)]
+    stored = ledger.log.entries(DCBQuery(items=items), until=as_of.recorded)
+    facts, named = rests_on([Entry(*s) for s in stored], wanted, subjects[0], as_of)
     by_position = cited(ledger, named)
     return {
         "facet": wanted.name,
