@@ -29,6 +29,8 @@ def require_open(
     law, today = case.law, case.today
     ends = [closed_before(rule, today) for rule in law.closing if rule.holds(today)]
     changed = first_days(type(event), before, after)
+    if changed and type(event).merges:  # whatever its own day, it moves all that a person has
+        changed = {f.name: date.min for f in FACETS.values() if f.of == "person"}
     if min(changed.values(), default=OPEN) >= max(ends, default=date.min):
         return
     opening = before is None and isinstance(event, RecordOpened | ContractOpened)
@@ -80,8 +82,6 @@ def first_days(cls: type[Event], before: Content | None, after: Content | None) 
                 note(key[0], min(one[0], other[0]))
         else:
             note(key[0], min(fact[1] for fact in (one, other) if fact))
-    if cls.merges:  # it holds for every day, whatever its own
-        return dict.fromkeys(days, date.min)
     contents = [content for content in (before, after) if content]
     if len({(c.effective, c.seq, c.ends, c.leaves) for c in contents}) < len(contents):
         return days
