@@ -29,8 +29,6 @@ def require_open(
     law, today = case.law, case.today
     ends = [closed_before(rule, today) for rule in law.closing if rule.holds(today)]
     changed = first_days(type(event), before, after)
-    if changed and type(event).merges:  # whatever its own day, it moves all that a person has
-        changed = {f.name: date.min for f in FACETS.values() if f.of == "person"}
     if min(changed.values(), default=OPEN) >= max(ends, default=date.min):
         return
     opening = before is None and isinstance(event, RecordOpened | ContractOpened)
@@ -67,8 +65,14 @@ def content_of(proposal: Proposal) -> Content:
 def first_days(cls: type[Event], before: Content | None, after: Content | None) -> dict[str, date]:
     """Facet → the first day on which a chain of this type says, ends or caps something else.
 
-    A private value counts as changed whenever it is entered again.
+    A private value counts as changed whenever it is entered again. A merge, whatever its own day,
+    changes everything that is filed under a person or names one.
     """
+    days = _days_said(cls, before, after)
+    return dict.fromkeys(FACETS, date.min) if days and cls.merges else days
+
+
+def _days_said(cls: type[Event], before: Content | None, after: Content | None) -> dict[str, date]:
     days: dict[str, date] = {}
 
     def note(facet: str, day: date) -> None:
