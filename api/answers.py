@@ -50,10 +50,11 @@ MOST_MONTHS = 1_200
 def record(bureau: Bureau, person: str, when: When = NOW) -> Answer:
     """Every facet of a person, every spell, and who is named. Raises UnknownSubject."""
     pair, stated = as_of(bureau, when)
+    kept, ids = of_person(bureau, person, pair)
     data = {
-        "person": person,
-        "facets": _person.facets(bureau.records, "person", person, pair),
-        "spells": _person.spells(bureau.records, person, pair.recorded),
+        **ids,
+        "facets": _person.facets(bureau.records, "person", kept, pair),
+        "spells": _person.spells(bureau.records, kept, pair.recorded),
     }
     return _with_people(bureau, stated, pair, data)
 
@@ -61,8 +62,10 @@ def record(bureau: Bureau, person: str, when: When = NOW) -> Answer:
 def history(bureau: Bureau, person: str, when: When = NOW) -> Answer:
     """Every entry about a person as known, and what became of each. Raises UnknownSubject."""
     pair, stated = as_of(bureau, when)
-    entries = _person.history(bureau.ledger, f"person:{person}", pair)
-    return _answer(bureau, stated, {"person": person, "entries": entries})
+    kept, ids = of_person(bureau, person, pair)
+    tags = [f"person:{one}" for one in (kept, *ids.get("aliases", ()))]
+    entries = _person.history(bureau.ledger, tags, pair)
+    return _answer(bureau, stated, {**ids, "entries": entries})
 
 
 def entry(bureau: Bureau, position: int, when: When = NOW) -> Answer:
@@ -240,14 +243,16 @@ def findings(
     Raises MissingField, UnknownSubject.
     """
     pair, stated = as_of(bureau, when)
+    forest = bureau.ledger.forest(pair.recorded)
     if person is not None:
-        _require_known(bureau, person, pair)
-        tags = [f"person:{person}"]
+        _require_known(bureau, forest.kept(person), pair)
+        people, tags = {person}, []
     elif unit is not None:
         people = {line.person for line in _roster.roster(bureau.records, pair, unit)}
-        tags = [f"unit:{unit}", *(f"person:{p}" for p in sorted(people))]
+        tags = [f"unit:{unit}"]
     else:
         raise MissingField(field="person")
+    tags += [f"person:{alias}" for p in sorted(people) for alias in forest.family(p)]
     rows = [
         {
             "position": entry.position, "type": entry.type, "zh": entry.cls.zh,
@@ -322,15 +327,15 @@ def accountability(
     that changed the answer. Raises UnknownSubject, BadInput, BeyondHead.
     """
     pair, stated = as_of(bureau, when)
-    _require_known(bureau, person, pair)
+    kept, ids = _known(bureau, person, pair)
     past = pair.effective < bureau.ledger.today()
     earlier = bureau.ledger.moment(then or (pair.effective if past else pair.recorded))
     known_then = min(earlier.position, pair.recorded)
     both = _accountability.then_and_now(
-        bureau.records, person, pair.effective, known_then, pair.recorded
+        bureau.records, kept, pair.effective, known_then, pair.recorded
     )
     data = {
-        "person": person,
+        **ids,
         "then": {"recorded": known_then, "answer": plain(both.then)},
         "now": plain(both.now),
         "differ": both.differ,
@@ -351,12 +356,12 @@ def accountability_over(
     Raises UnknownSubject, ImpossibleDate, BadInput.
     """
     pair, stated = as_of(bureau, when)
-    _require_known(bureau, person, pair)
+    kept, ids = _known(bureau, person, pair)
     start, end = period(first_day, last_day)
-    found = _accountability.over(bureau.records, person, start, end, pair.recorded)
+    found = _accountability.over(bureau.records, kept, start, end, pair.recorded)
     gaps = _accountability.gaps(found)
     data = {
-        "person": person,
+        **ids,
         "segments": plain(found),
         "gaps": plain(gaps),
         "vacant_days": sum(gap.days for gap in gaps),
@@ -376,10 +381,11 @@ def responsibilities(
     Raises UnknownSubject, ImpossibleDate, BadInput.
     """
     pair, stated = as_of(bureau, when)
-    _require_known(bureau, officer, pair)
+    kept, ids = _known(bureau, officer, pair)
     start, end = period(first_day or pair.effective, last_day or first_day or pair.effective)
-    found = _accountability.of_officer_over(bureau.records, officer, start, end, pair.recorded)
-    data = {"officer": officer, "first_day": start, "answered": plain(found)}
+    found = _accountability.of_officer_over(bureau.records, kept, start, end, pair.recorded)
+    ids["officer"] = ids.pop("person")
+    data = {**ids, "first_day": start, "answered": plain(found)}
     return _with_people(bureau, stated, pair, data)
 
 
@@ -398,18 +404,18 @@ def pay(
     another since, and what is owed. Raises UnknownSubject, ImpossibleDate, BadInput, BeyondHead.
     """
     pair, stated = as_of(bureau, when)
-    _require_known(bureau, person, pair)
+    kept, ids = _known(bureau, person, pair)
     records, ledger = bureau.records, bureau.ledger
     start, end = months(first_month, last_month, pair.effective)
     published = Published(ledger, pair.recorded)
-    facts = [f for facet in _pay.FACETS for f in records.versions(facet, f"person:{person}")]
+    facts = [f for facet in _pay.FACETS for f in records.versions(facet, f"person:{kept}")]
 
     def known(recorded: int) -> _pay.Known:
         law = published.at(recorded)
-        return _pay.Known(recorded, rules_of(records, law, person, recorded))
+        return _pay.Known(recorded, rules_of(records, law, kept, recorded))
 
     paid = _pay.pay_months(_pay.pay_segments(facts, known(pair.recorded), start, end))
-    data: Answer = {"person": person, "unit": "fen", "months": plain(paid)}
+    data: Answer = {**ids, "unit": "fen", "months": plain(paid)}
     if before is not None:
         earlier = moment(bureau, before).position
         if earlier > pair.recorded:
@@ -436,16 +442,36 @@ def _entries_of_promises(bureau: Bureau, until: int) -> Iterable[Entry]:
     return bureau.ledger.entries(types=_due.types(), until=until) if until else ()
 
 
+def of_person(bureau: Bureau, person: str, pair: AsOf) -> tuple[str, Answer]:
+    """The id under which a person's facts are filed, and what an answer says of the ids: the one
+    asked about, `same_as` where it went into another, `aliases` that went into the kept one.
+    """
+    kept, *aliases = bureau.ledger.forest(pair.recorded).family(person)
+    ids: Answer = {"person": person}
+    if kept != person:
+        ids["same_as"] = kept
+    if aliases:
+        ids["aliases"] = aliases
+    return kept, ids
+
+
+def _known(bureau: Bureau, person: str, pair: AsOf) -> tuple[str, Answer]:
+    kept, ids = of_person(bureau, person, pair)
+    _require_known(bureau, kept, pair)
+    return kept, ids
+
+
 def _require_known(bureau: Bureau, person: str, pair: AsOf) -> None:
     if not any(f.known_from <= pair.recorded for f in bureau.records.of(f"person:{person}")):
         raise UnknownSubject(field="person")
 
 
 def _with_people(bureau: Bureau, stated: Answer, pair: AsOf, data: Answer) -> Answer:
-    """The answer with the names of everyone in it, by id."""
-    people = sorted(set(people_in(data)))
-    names = _roster.names_of(bureau.records, people, pair)
-    data["people"] = {person: {"name": names.get(person)} for person in people}
+    """The answer with the names of everyone in it, by id; an id that went has the kept one's."""
+    forest = bureau.ledger.forest(pair.recorded)
+    kept = {person: forest.kept(person) for person in sorted(set(people_in(data)))}
+    names = _roster.names_of(bureau.records, sorted(set(kept.values())), pair)
+    data["people"] = {person: {"name": names.get(one)} for person, one in kept.items()}
     return _answer(bureau, stated, data)
 
 

@@ -3,7 +3,8 @@
 Owns their shapes, beside those of `answers`. Invariant: the same pair gives the same bytes for
 ever, but for erased values.
 
-A subject is written `kind:id`; an id alone is a person's.
+A subject is written `kind:id`; an id alone is a person's. Along the recorded axis an id that went
+into another answers with what was filed under it, and says `same_as`.
 """
 
 import re
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from api.answers import Answer
+from api.answers import Answer, of_person
 from api.settings import Bureau
 from api.shapes import opened, people_in, plain
 from api.times import NOW, When, as_of, months
@@ -40,6 +41,13 @@ def subject_of(said: str) -> str:
     return subject
 
 
+def _named(bureau: Bureau, subject: str, pair: AsOf) -> Answer:
+    """The subject asked about; of a person what else an answer says of the ids."""
+    kind, _, id_ = subject.partition(":")
+    ids = of_person(bureau, id_, pair)[1] if kind == "person" else {}
+    return {"subject": subject, **{name: v for name, v in ids.items() if name != "person"}}
+
+
 def beliefs(bureau: Bureau, subject: str, when: When = NOW, facet: str | None = None) -> Answer:
     """What each position up to `when.recorded` said of the day `when.effective`, and which entry
     changed it; of one facet or all. Raises BadInput, UnknownSubject.
@@ -47,7 +55,8 @@ def beliefs(bureau: Bureau, subject: str, when: When = NOW, facet: str | None = 
     pair, stated = as_of(bureau, when)
     about = subject_of(subject)
     found = _beliefs.beliefs(bureau.records, bureau.ledger, about, facet, pair)
-    return opened(bureau, stated, {"subject": about, "day": pair.effective, "beliefs": found})
+    data = {**_named(bureau, about, pair), "day": pair.effective, "beliefs": found}
+    return opened(bureau, stated, data)
 
 
 def rectangles(bureau: Bureau, subject: str, when: When = NOW, facet: str | None = None) -> Answer:
@@ -58,7 +67,7 @@ def rectangles(bureau: Bureau, subject: str, when: When = NOW, facet: str | None
     pair, stated = as_of(bureau, when)
     about = subject_of(subject)
     found = _rectangles.rectangles(bureau.records, bureau.ledger, about, facet, pair)
-    return opened(bureau, stated, {"subject": about, "facets": found})
+    return opened(bureau, stated, {**_named(bureau, about, pair), "facets": found})
 
 
 def explain(bureau: Bureau, subject: str, facet: str, when: When = NOW) -> Answer:
@@ -69,7 +78,7 @@ def explain(bureau: Bureau, subject: str, facet: str, when: When = NOW) -> Answe
     pair, stated = as_of(bureau, when)
     about = subject_of(subject)
     found = _explain.explain(bureau.ledger, about, facet, pair)
-    return opened(bureau, stated, {"subject": about, **found})
+    return opened(bureau, stated, {**_named(bureau, about, pair), **found})
 
 
 def compare(bureau: Bureau, subject: str, before: When, after: When) -> Answer:
@@ -86,7 +95,8 @@ def compare(bureau: Bureau, subject: str, before: When, after: When) -> Answer:
     if not any(fact.known_from <= last for fact in bureau.records.of(about)):
         raise UnknownSubject(field=kind)
     found = _compare.subject(bureau.records, about, first, second)
-    data: Answer = {kind: id_, "before": first_stated, "differences": _differences(found)}
+    ids = of_person(bureau, id_, second)[1] if kind == "person" else {kind: id_}
+    data: Answer = {**ids, "before": first_stated, "differences": _differences(found)}
     if kind == "unit":
         data["roster"] = _moves(bureau, id_, first, second)
     return opened(bureau, stated, data)

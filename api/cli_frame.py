@@ -228,13 +228,14 @@ def ask(
 
     An amber line where a time is set back, the tables of its data, its two times and position.
     """
-    from api.rendering import footing, heading
+    from api.rendering import footing, heading, identity
 
     with asking(context) as bureau:
         now = (bureau.ledger.today().isoformat(), bureau.ledger.moment().position)
 
         def page(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
             yield from heading(answer["as_of"], now, lang)
+            yield from identity(answer["data"], lang)
             yield from draw(answer["data"], lang)
             yield footing(answer["as_of"], lang)
 

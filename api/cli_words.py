@@ -49,6 +49,8 @@ NAMES: dict[str, Words] = {
     "division": ("行政区划", "division"),
     "head_seats": ("席位", "head seats"),
     "into": ("并入", "into"),
+    "kept": ("保留的人员", "kept"),
+    "merged": ("归并的人员", "merged"),
     "decision_number": ("决定文号", "decision"),
     "employer": ("用人主体", "employer"),
     "term": ("期限", "term"),

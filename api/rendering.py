@@ -155,6 +155,17 @@ def heading(as_of: Mapping[str, Any], now: tuple[str, int], lang: str) -> Iterat
         yield Text(pick((zh, en), lang), style="bold yellow")
 
 
+def identity(data: Mapping[str, Any], lang: str) -> Iterator[Text]:
+    """Where the id asked about went by a merge, and which ids went into the one that was kept."""
+    if kept := data.get("same_as"):
+        zh, en = f"该人员标识已归并到 {kept}", f"This id was merged into {kept}"
+        yield Text(pick((zh, en), lang), style="bold")
+    if aliases := data.get("aliases"):
+        named = ", ".join(aliases)
+        zh, en = f"归并而来的人员标识:{named}", f"Ids merged into one: {named}"
+        yield Text(pick((zh, en), lang), style="dim")
+
+
 def footing(as_of: Mapping[str, Any], lang: str) -> Text:
     """The two times of an answer, the position and the fold it was made by."""
     effective, recorded = as_of["effective"], as_of["recorded"]

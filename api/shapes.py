@@ -42,7 +42,7 @@ def people_in(value: Any) -> Iterator[str]:
     """The ids of everyone who is named in an answer."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            if name in ("person", "officer") and isinstance(inner, str):
+            if name in ("person", "officer", "same_as") and isinstance(inner, str):
                 yield inner
             else:
                 yield from people_in(inner)

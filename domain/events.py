@@ -8,16 +8,20 @@ version to the newest, writing always writes the newest, and tags never change.
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args, get_origin
 from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.bitemporal import OPEN
+from domain.forest import Forest
 
 FORMAT = 1
 """The version of the envelope itself; it is part of the stored bytes."""
+
+MERGES = "merges:person"
+"""The tag of every merge and split, so that one look tells whether ids have moved."""
 
 Mood = Literal["ordered", "attested"]
 
@@ -142,6 +146,7 @@ class Event(BaseModel):
     `zh`, `en`: its labels. `day`: what its effective date is, in one sentence (zh).
     `writes`: its facts. `ends`: facets of which it ends the fact that it names.
     `leaves`: the field with the person whose open facts all end (离职).
+    `merges`: the fields with the id that goes into another, and that other (归并).
     `upcasts`: for each earlier schema version, the step to the next.
     """
 
@@ -155,6 +160,7 @@ class Event(BaseModel):
     writes: ClassVar[tuple[Writes, ...]] = ()
     ends: ClassVar[tuple[Facet, ...]] = ()
     leaves: ClassVar[str | None] = None
+    merges: ClassVar[tuple[str, str] | None] = None
     schema_version: ClassVar[int] = 1
     upcasts: ClassVar[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
 
@@ -185,7 +191,7 @@ class Event(BaseModel):
 
     def tags(self) -> list[str]:
         """The subjects of this act, as sorted distinct tags."""
-        tags: set[str] = set()
+        tags = {MERGES} if type(self).merges else set()
         for name, kind in type(self).subjects:
             value = getattr(self, name)
             if isinstance(value, str):
@@ -193,6 +199,11 @@ class Event(BaseModel):
             elif value is not None:
                 tags.update(f"{kind}:{item}" for item in value)
         return sorted(tags)
+
+    def of_kept(self, forest: Forest) -> Self:
+        """The act about its persons under the ids that are kept: as it is decided."""
+        now = kept_names(type(self), vars(self), forest)
+        return self.model_copy(update=now) if now else self
 
     def decide(self, case: Any) -> None:
         """Refuse, find or entail; the default allows what the record allows."""
@@ -230,6 +241,33 @@ def _check_declaration(cls: type[Event]) -> None:
             raise TypeError(f"{cls.__name__}: what a leaving ends is filed under that one person")
     if any(v not in cls.upcasts for v in range(1, cls.schema_version)):
         raise TypeError(f"{cls.__name__} lacks an upcaster")
+
+
+def merged_by(cls: type[Event], fields: Mapping[str, Any]) -> tuple[str, str]:
+    """The id that goes into another, and that other, as the fields of a merge say."""
+    merged, kept = cls.merges or ("", "")
+    return fields[merged], fields[kept]
+
+
+def kept_names(cls: type[Event], fields: Mapping[str, Any], forest: Forest) -> dict[str, Any]:
+    """The fields that name a person by an id that went into another, with the id kept instead.
+
+    What a merge itself names stays as it is.
+    """
+    now: dict[str, Any] = {}
+    if not forest or cls.merges:
+        return now
+    for name, kind in cls.subjects:
+        value = fields.get(name)
+        if kind != "person" or value is None:
+            continue
+        if isinstance(value, str):
+            kept: Any = forest.kept(value)
+        else:
+            kept = list(dict.fromkeys(forest.kept(one) for one in value))
+        if kept != value:
+            now[name] = kept
+    return now
 
 
 class FactAnnulled(Event):

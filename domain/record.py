@@ -6,7 +6,7 @@ depend only on the entries up to it, in order of position.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from functools import cache
 from typing import Any, NamedTuple
@@ -16,13 +16,17 @@ from domain.events import (
     FACETS,
     REGISTRY,
     Entry,
+    Event,
     Facet,
     FactAnnulled,
     FactSpec,
     Mood,
     Proposal,
     fact_specs,
+    kept_names,
+    merged_by,
 )
+from domain.forest import Forest
 from domain.law import Breach, Law, Rules
 from domain.refusals import BadInput, LawForbids, RecordForbids, UnknownFact
 
@@ -47,6 +51,7 @@ class Content(NamedTuple):
     specs: tuple[FactSpec, ...]
     ends: str | None
     leaves: str | None
+    fields: Mapping[str, Any]
 
 
 def content_of(entry: Entry) -> Content:
@@ -59,7 +64,8 @@ def content_of(entry: Entry) -> Content:
         entry.seq,
         fact_specs(cls, fields),
         entry.ended,
-        f"person:{fields[cls.leaves]}" if cls.leaves else None,
+        fields[cls.leaves] if cls.leaves else None,
+        fields,
     )
 
 
@@ -116,11 +122,13 @@ class Record:
 
     def __init__(self, *, remember: bool = True) -> None:
         self.head = 0
+        self.forest = Forest()
         self._remember = remember
         self.chains: dict[str, Chain] = {}
         self._by_root: dict[int, Chain] = {}
         self._facts: defaultdict[tuple[str, str], list[Fact]] = defaultdict(list)
-        self._keyed: defaultdict[str, dict[str, Chain]] = defaultdict(dict)
+        self._naming: defaultdict[str, dict[str, Chain]] = defaultdict(dict)
+        self._merges: dict[str, Chain] = {}
         self._enders: defaultdict[str, dict[str, Chain]] = defaultdict(dict)
         self._departures: defaultdict[str, dict[str, Chain]] = defaultdict(dict)
 
@@ -144,8 +152,7 @@ class Record:
         else:
             chain = self.chains[entry.id] = self._by_root[entry.position] = Chain(entry)
             chain.content = chain.last
-            for spec in chain.last.specs:
-                self._keyed[spec.subject][chain.id] = chain
+            self._note_names(chain, entry)
         return self._settle(chain, entry.position)
 
     def _correct(self, chain: Chain, entry: Entry) -> None:
@@ -154,8 +161,12 @@ class Record:
             chain.content = None if chain.content is not None else chain.last
         else:
             chain.content = chain.last = content_of(entry)
-            for spec in chain.last.specs:
-                self._keyed[spec.subject][chain.id] = chain
+            self._note_names(chain, entry)
+
+    def _note_names(self, chain: Chain, entry: Entry) -> None:
+        for tag in entry.tags:
+            if tag.startswith("person:"):
+                self._naming[tag[7:]][chain.id] = chain
 
     def _settle(self, chain: Chain, position: int) -> list[Fact]:
         content = chain.last
@@ -166,8 +177,22 @@ class Record:
         touched.update((ended, self.chains[ended]) for ended in chain.ended if ended in self.chains)
         if content.leaves is not None:
             self._departures[content.leaves][chain.id] = chain
-            touched.update(self._keyed[content.leaves])
+            for alias in self.forest.family(content.leaves):
+                touched.update(self._naming[alias])
+        if REGISTRY[chain.type].merges:
+            touched.update(self._regrouped(chain))
         return [change for one in touched.values() for change in self._recompute(one, position)]
+
+    def _regrouped(self, chain: Chain) -> dict[str, Chain]:
+        """The chains that name someone whose family a merge, its correction or its split changes,
+        now that the forest is that of the merges that stand.
+        """
+        self._merges[chain.id] = chain
+        standing = sorted((c for c in self._merges.values() if c.content), key=lambda c: c.root)
+        before = self.forest
+        self.forest = Forest(merged_by(REGISTRY[c.type], c.last.fields) for c in standing)
+        differing = before.differing(self.forest)
+        return {i: c for alias in differing for i, c in self._naming[alias].items()}
 
     def _recompute(self, chain: Chain, position: int) -> list[Fact]:
         open_before = list(chain.facts)
@@ -196,7 +221,7 @@ class Record:
         content = chain.content
         if content is None:
             return
-        for spec in content.specs:
+        for spec in self._specs(chain, content):
             effective = spec.effective or content.effective
             place = Place(effective, content.seq + spec.seq, chain.root)
             until, ended_by = capped(content.until, self._caps(chain, spec, place))
@@ -205,24 +230,38 @@ class Record:
                 content.entry, position, FOREVER, ended_by, spec.ref, spec.value,
             )  # fmt: skip
 
+    def fields_of(self, chain: Chain, content: Content) -> Mapping[str, Any]:
+        """The fields of a content, its persons under the ids that are kept now."""
+        now = kept_names(REGISTRY[chain.type], content.fields, self.forest)
+        return {**content.fields, **now} if now else content.fields
+
+    def _specs(self, chain: Chain, content: Content) -> Iterable[FactSpec]:
+        fields = self.fields_of(chain, content)
+        if fields is content.fields:
+            return content.specs
+        specs = fact_specs(REGISTRY[chain.type], fields)
+        # what named two persons may state the same of one
+        return {(s.subject, s.facet, s.slot): s for s in reversed(specs)}.values()
+
     def _caps(self, chain: Chain, spec: FactSpec, place: Place) -> Iterator[Cap]:
         for ender in self._enders.get(chain.id, {}).values():
             end = ender.content
             if end is not None and end.ends == chain.id and spec.facet in _ended_facets(ender):
                 yield Cap(Place(end.effective, end.seq, ender.root), end.entry)
-        departures = self._departures.get(spec.subject)
-        if departures and not FACETS[spec.facet].stays:
-            for departure in departures.values():
-                left = departure.content
-                if left is not None and left.leaves == spec.subject:
-                    out = Place(left.effective, left.seq, departure.root)
-                    if out > place:
-                        yield Cap(out, left.entry)
+        if self._departures and FACETS[spec.facet].of == "person" and not FACETS[spec.facet].stays:
+            for alias in self.forest.family(spec.subject[7:]):
+                for departure in self._departures.get(alias, {}).values():
+                    left = departure.content
+                    if left is not None and left.leaves == alias:
+                        out = Place(left.effective, left.seq, departure.root)
+                        if out > place:
+                            yield Cap(out, left.entry)
 
     def capped_by(self, fact: Fact, moment: tuple[date, int]) -> Fact:
         """A fact that stands, under the caps that lie no later than this (effective, seq)."""
         chain = self._by_root[fact.root]
-        spec = next(s for s in chain.last.specs if (s.subject, s.facet, s.slot) == fact[:3])
+        specs = self._specs(chain, chain.last)
+        spec = next(s for s in specs if (s.subject, s.facet, s.slot) == fact[:3])
         caps = self._caps(chain, spec, fact.place)
         fallen = (c for c in caps if (c.place.effective, c.place.seq) <= moment)
         until, ended_by = capped(chain.last.until, fallen)
@@ -234,6 +273,16 @@ class Record:
     def versions(self, facet: Facet, subject: str) -> list[Fact]:
         """Every version ever known of one facet of one subject (`kind:id`), unordered."""
         return self._facts.get((facet.name, subject), [])
+
+    def stated(self, facet: Facet, person: str) -> list[Fact]:
+        """What stands that was stated of a person under this very id, whichever id is kept."""
+        subject = f"person:{person}"
+        return [
+            fact
+            for fact in self.versions(facet, f"person:{self.forest.kept(person)}")
+            if fact.known_to == FOREVER
+            and any(s.subject == subject for s in self._by_root[fact.root].last.specs)
+        ]
 
     def subjects(self, facet: Facet) -> list[str]:
         return sorted(subject for name, subject in self._facts if name == facet.name)
@@ -317,6 +366,14 @@ class Case:
         self._record = record
         self._read = read
 
+    def decide(self, event: Event) -> None:
+        """Decide an act, about the persons under the ids that are kept. Raises Refusal, Unread."""
+        event.of_kept(self._record.forest).decide(self)
+
+    def kept(self, person: str) -> str:
+        """The id under which this person's facts are filed."""
+        return self._record.forest.kept(person)
+
     def rules(self, code: str, on: date | None = None) -> Rules:
         """The law of a place (GB/T 2260 code, or "none"), by default on the day of this act."""
         rules = self.law.at(code, on or self.effective)
@@ -324,12 +381,14 @@ class Case:
         return rules
 
     def _versions(self, facet: Facet, key: str) -> list[Fact]:
-        strand = Strand(facet.name, f"{facet.of}:{key}")
-        if strand not in self.reads:
-            if strand not in self._read and Strand(None, strand.subject) not in self._read:
-                raise Unread({strand})
-            self.reads.add(strand)
-        return self._record.versions(facet, strand.subject)
+        aliases = self._record.forest.family(key) if facet.of == "person" else (key,)
+        strands = {Strand(facet.name, f"{facet.of}:{alias}") for alias in aliases}
+        if not strands <= self.reads:
+            whole = {s for s in strands if Strand(None, s.subject) in self._read}
+            if unread := {s for s in strands - whole if s not in self._read}:
+                raise Unread(unread)
+            self.reads |= strands
+        return self._record.versions(facet, f"{facet.of}:{aliases[0]}")
 
     def _standing(self, facet: Facet, key: str) -> list[Fact]:
         """The versions, free of what ends them later in this act's day."""
@@ -423,17 +482,8 @@ class Case:
             raise LawForbids(
                 breach.en, zh=breach.zh, field=breach.field, rule=rule.id, article=rule.article
             )
-        self.findings.append(
-            Finding(
-                rule.id,
-                rule.article,
-                rule.strength,
-                rule.status,
-                breach.zh,
-                breach.en,
-                breach.field,
-            )
-        )
+        said = (breach.zh, breach.en, breach.field)
+        self.findings.append(Finding(rule.id, rule.article, rule.strength, rule.status, *said))
 
     def forbid(self, zh: str, en: str, field: str | None = None) -> None:
         """What the record says makes this act impossible, ordered or attested."""

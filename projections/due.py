@@ -5,7 +5,7 @@ has its clock rule on the day the time starts, and its last day is the one the c
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
@@ -13,7 +13,7 @@ from domain.acts.dues import Due, declared
 from domain.acts.people import HOST, UNIT
 from domain.acts.units import UNIT_PARENT, UNIT_PLACE
 from domain.bitemporal import OPEN, AsOf
-from domain.events import FACETS, Entry
+from domain.events import FACETS, REGISTRY, Entry
 from domain.law import NOWHERE, Law, Rules
 from domain.record import Chain, Content, Record, types_touching
 from domain.rules import deadline
@@ -51,7 +51,7 @@ class _Act(NamedTuple):
 
     chain: Chain
     content: Content
-    fields: dict[str, Any]
+    fields: Mapping[str, Any]
 
     def day(self, field: str | None) -> date:
         """The day in a date field; the effective day where none is named or it is empty."""
@@ -61,7 +61,8 @@ class _Act(NamedTuple):
 
 def types() -> list[str]:
     """The event types whose entries `due` must be given."""
-    found = {name for facet in (UNIT, HOST, UNIT_PLACE, UNIT_PARENT) for name in
+    found = {name for name, cls in REGISTRY.items() if cls.merges}
+    found |= {name for facet in (UNIT, HOST, UNIT_PLACE, UNIT_PARENT) for name in
              types_touching(facet)}  # fmt: skip
     for promise, keepers in declared().items():
         found |= {*promise.after, *keepers}
@@ -79,7 +80,7 @@ def due(entries: Iterable[Entry], law: Law, as_of: AsOf) -> list[DueItem]:
     acts: dict[str, list[_Act]] = {}
     for chain in record.chains.values():
         if (content := chain.content) is not None:
-            act = _Act(chain, content, known[content.entry].fields)
+            act = _Act(chain, content, record.fields_of(chain, content))
             acts.setdefault(chain.type, []).append(act)
     items = [
         item

@@ -1,11 +1,12 @@
 """Filling an empty records table from the whole log, on every core.
 
 Owns the division of a full replay among processes. Invariant: entries that can affect one another
-(a root, its corrections, its endings, a person's departures) are folded by the same process, in
-order of position; so the rows are those that one fold of the whole log gives.
+(a root, its corrections, its endings, the departures of a person under every id) are folded by the
+same process, in order of position, and every process folds the merges; so the rows are those that
+one fold of the whole log gives.
 """
 
-from collections.abc import Callable, Iterator, MutableSequence
+from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from typing import NamedTuple
@@ -16,7 +17,9 @@ from psycopg_pool import ConnectionPool
 from domain import acts
 from domain.bitemporal import FOREVER, Fact
 from domain.events import REGISTRY, Entry, Event
+from domain.forest import Forest
 from domain.ledger.log import EventLog, StoredEntry
+from domain.ledger.reading import ever_joined
 from domain.record import Record, uncapped
 from projections.records import Records
 
@@ -33,6 +36,13 @@ class Share(NamedTuple):
     until: int
     remainder: int
     of: int
+
+    def has(self, subject: str, joined: Forest) -> bool:
+        """Whether the subject falls to this share; all who were ever one person fall to one."""
+        kind, _, id_ = subject.partition(":")
+        if kind == "person":
+            subject = f"person:{joined.kept(id_)}"
+        return crc32(subject.encode()) % self.of == self.remainder
 
 
 def fill(
@@ -100,42 +110,51 @@ def _facts(log: EventLog, share: Share, progress: Callable[[float], None]) -> It
     leavers = {
         tag for tag in log.tags_of_types(leaving) if tag.startswith("person:")
     } if leaving else set()  # fmt: skip
+    joined = ever_joined(log, share.until)
+    moved = {f"person:{person}" for person in joined}
+    stated = {w.facet.name for cls in REGISTRY.values() if cls.merges for w in cls.writes}
+
+    def written(facts: Iterable[Fact]) -> Iterator[Fact]:
+        """All but what a merge, which every process folds, states of another's subject."""
+        return (f for f in facts if f.facet not in stated or share.has(f.subject, joined))
+
     record = Record(remember=False)
     for stored in log.entries(until=share.until):
         if stored.position % 4096 == 0:
             progress(stored.position / share.until)
-        mine = _mine(stored, share)
+        mine = _mine(stored, share, joined)
         if mine is False:
             continue
         entry = Entry(*stored)
-        if mine is None and not _owns(entry, share, record):
+        if mine is None and not _owns(entry, share, record, joined):
             continue
         if (
             entry.corrects
             or entry.ended
             or entry.id in referred
             or not leavers.isdisjoint(stored.tags)
+            or not moved.isdisjoint(stored.tags)
         ):
-            yield from (f for f in record.apply(entry) if f.known_to != FOREVER)
+            yield from written(f for f in record.apply(entry) if f.known_to != FOREVER)
         else:
             yield from uncapped(entry)
     for chain in record.chains.values():
-        yield from chain.facts
+        yield from written(chain.facts)
     progress(1.0)
 
 
-def _mine(stored: StoredEntry, share: Share) -> bool | None:
+def _mine(stored: StoredEntry, share: Share, joined: Forest) -> bool | None:
     """Whether the share has this entry; None where only its content can tell."""
-    if share.of == 1:
+    if share.of == 1 or REGISTRY[stored.type].merges:
         return True
     kind = _kind(REGISTRY[stored.type])
     if kind is None:
         return None
     filed = [tag for tag in stored.tags if tag.startswith(kind)]
-    return _falls_to(filed[0], share) if len(filed) == 1 else None
+    return share.has(filed[0], joined) if len(filed) == 1 else None
 
 
-def _owns(entry: Entry, share: Share, record: Record) -> bool:
+def _owns(entry: Entry, share: Share, record: Record, joined: Forest) -> bool:
     if entry.corrects:
         return entry.root in record.chains
     cls = entry.cls
@@ -151,13 +170,9 @@ def _owns(entry: Entry, share: Share, record: Record) -> bool:
     if value is None:
         return share.remainder == 0
     first = value if isinstance(value, str) else value[0]
-    return _falls_to(f"{facet.of}:{first}", share)
+    return share.has(f"{facet.of}:{first}", joined)
 
 
 def _kind(cls: type[Event]) -> str | None:
     facet = next((w.facet for w in cls.writes), None) or next(iter(cls.ends), None)
     return f"{facet.of}:" if facet else None
-
-
-def _falls_to(subject: str, share: Share) -> bool:
-    return crc32(subject.encode()) % share.of == share.remainder

@@ -9,13 +9,13 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
+from eventsourcing.dcb.api import DCBQuery
 
 from domain.bitemporal import OPEN
 from domain.events import FACETS, Entry, Event, FactAnnulled, Mood, Proposal
 from domain.law import Law
 from domain.ledger import SHANGHAI, Ledger
-from domain.ledger.reading import Reading, item_of
+from domain.ledger.reading import MERGING, Reading, item_of
 from domain.ledger.vault import Erased, is_sealed, sealed_owners
 from domain.record import Case, Finding, Strand, Unread
 from domain.refusals import Refusal
@@ -33,10 +33,7 @@ class Found(NamedTuple):
 
 def of_subjects(ledger: Ledger, tags: Iterable[str], recorded: int) -> list[Found]:
     """The findings of the entries about these subjects that stand at a position, in its order."""
-    query = DCBQuery(items=[DCBQueryItem(tags=[tag]) for tag in tags])
-    if not query.items or not recorded:
-        return []
-    entries = [Entry(*stored) for stored in ledger.log.entries(query, until=recorded)]
+    entries = list(ledger.about(list(tags), recorded))
     became = standings(entries)
     standing = [e for e in entries if became[e.position] == STANDS]
     return [found for found in of_entries(ledger, standing) if found.findings or not found.legible]
@@ -84,7 +81,7 @@ class Again:
             record = reading.without(entry.root) if entry.corrects else reading.record
             case = Case(proposal, mood or entry.mood, record, reading.read, law, today)
             try:
-                event.decide(case)
+                case.decide(event)
             except Unread as unread:  # it reads more than it did when it was entered
                 if reading.head != entry.position - 1:
                     reading = Reading(self._log, entry.position - 1)
@@ -109,9 +106,9 @@ def decided_again(
     read_whole = set(whole)
     reading.read |= {s for e in wanted for s in _premise(e) if s.subject not in read_whole}
     ledger.vault.hold(owner for entry in wanted for owner in sealed_owners(entry.fields))
-    items = [item_of(strand) for strand in sorted(reading.read, key=str)]
+    items = [MERGING, *(item_of(strand) for strand in sorted(reading.read, key=str))]
     past = (Entry(*stored) for stored in ledger.log.entries(DCBQuery(items=items), until=last))
-    upcoming = next(past, None) if items else None
+    upcoming = next(past, None) if last else None
     for entry in wanted:
         while upcoming is not None and upcoming.position < entry.position:
             reading.take(upcoming)
@@ -125,8 +122,10 @@ def decided_again(
 
 
 def _asked_the_law(entry: Entry) -> bool:
-    """An act that consulted no rule has no findings; its premise says which it consulted."""
-    return entry.cls is not FactAnnulled and bool(entry.envelope.get("premise", {}).get("law"))
+    """An act that consulted no rule has no findings, but a merge; the premise names the law."""
+    if entry.cls is FactAnnulled:
+        return False
+    return bool(entry.cls.merges or entry.envelope.get("premise", {}).get("law"))
 
 
 def _premise(entry: Entry) -> Iterator[Strand]:

@@ -14,9 +14,10 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from domain.bitemporal import Fact
-from domain.events import REGISTRY, Entry, FactAnnulled
+from domain.events import Entry, FactAnnulled, merged_by
+from domain.forest import Forest
 from domain.ledger.log import EventLog
-from domain.ledger.reading import Reading, strands_of
+from domain.ledger.reading import Reading, ever_joined, strands_of
 from domain.record import FOLD, Strand
 from projections.records import Records
 
@@ -124,18 +125,32 @@ def move(connection: Connection[Any], position: int) -> None:
 def changes(log: EventLog, bookmark: int, entries: Sequence[Entry]) -> list[Fact]:
     """The versions that these entries, which follow the bookmark, close and open."""
     reading = Reading(log, bookmark)
-    reading.extend(_touched(reading, entries))
+    joined = ever_joined(log, entries[-1].position)
+    reading.extend(
+        Strand(strand.facet, subject)
+        for strand in set(_touched(reading, entries, joined))
+        for subject in _family(strand.subject, joined)
+    )
     return [fact for entry in entries for fact in reading.take(entry)]
 
 
-def _touched(reading: Reading, entries: Sequence[Entry]) -> Iterator[Strand]:
+def _touched(reading: Reading, entries: Sequence[Entry], joined: Forest) -> Iterator[Strand]:
     ours = {entry.id for entry in entries}
     for entry in entries:
-        cls = REGISTRY[entry.type]
-        if cls is FactAnnulled and entry.root not in ours:
-            yield from _of_root(reading.root_of(entry))
-        else:
-            yield from _of_root(entry)
+        root = entry
+        if entry.cls is FactAnnulled and entry.root not in ours:
+            root = reading.root_of(entry)
+        yield from _of_root(root)
+        if root.cls.merges:
+            person, _ = merged_by(root.cls, root.fields)
+            for naming in reading.about(_family(f"person:{person}", joined)):
+                yield from _of_root(reading.root_of(naming))
+
+
+def _family(subject: str, joined: Forest) -> list[str]:
+    """Every subject that ever was one with this one."""
+    kind, _, id_ = subject.partition(":")
+    return [f"{kind}:{alias}" for alias in joined.family(id_)] if kind == "person" else [subject]
 
 
 def _of_root(entry: Entry) -> Iterator[Strand]:

@@ -56,7 +56,7 @@ class Story:
 
     def _decided(self, proposal: Proposal, mood: Mood) -> tuple[Entry, Case]:
         case = Case(proposal, mood, self.record, _Everything(), self.law, date(2026, 11, 2))
-        proposal.event.decide(case)
+        case.decide(proposal.event)
         settled = proposal._replace(until=case.until, ends=UUID(case.ended) if case.ended else None)
         position = self.record.head + 1
         tags = settled.event.tags() + ([f"fact:{case.ended}"] if case.ended else [])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from domain.acts.discipline import SanctionImposed, SanctionLifted
 from domain.acts.exit import AuxiliaryResigned
 from domain.acts.grades import GradeConverted, GradeRated
+from domain.acts.identity import PersonsMerged
 from domain.acts.injury import InjuryReported
 from domain.acts.movement import AuxiliaryTransferred, SecondmentEnded, SecondmentStarted
 from domain.acts.officers import OfficerAppointed
@@ -236,6 +237,17 @@ def _entered_anew(history: History, step: Step) -> Iterator[Proposal]:
         yield history._act(event, _day(step))
 
 
+def _merge(history: History, step: Step) -> Iterator[Proposal]:
+    everyone = (*history.people, history.officer)
+    merged, kept = everyone[step.verb % 4], everyone[step.pick % 4]
+    yield history._act(PersonsMerged(merged=merged, kept=kept), _day(step))
+
+
+def _split(history: History, step: Step) -> Iterator[Proposal]:
+    if (chain := history._chain(step, PersonsMerged)) is not None:
+        yield history._act(FactAnnulled(), FIRST, annuls=chain.newest)
+
+
 def _left_and_back(history: History, step: Step) -> Iterator[Proposal]:
     """Resigned and rehired on one day."""
     person = _person(history, step)
@@ -274,6 +286,8 @@ _VERBS: list[Any] = [
     _acting(lambda h, _: UnitHeadRelieved(unit=h.units[1], officer=h.officer)),
     _acting(lambda h, s: SupervisingOfficerAssigned(person=_person(h, s), officer=h.officer)),
     _acting(lambda h, s: SupervisingOfficerRelieved(person=_person(h, s), officer=h.officer)),
+    _merge,
+    _split,
     _correction,
     _correction,
     _correction,

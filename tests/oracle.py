@@ -38,6 +38,7 @@ class Line(NamedTuple):
     ends: UUID | None = None
     ended_facet: str | None = None
     leaves: str | None = None
+    merges: tuple[str, str] | None = None  # the first subject reads as the second
 
 
 class Held(NamedTuple):
@@ -101,17 +102,31 @@ class Oracle:
         ever decided, be it a fact, an ending or a leaving.
         """
         standing = self.standing(known, without)
+        into = dict(s.line.merges for s in standing if s.line.merges)
         stopping = [
             s for s in standing if before is None or (s.line.effective, s.line.seq) <= before
         ]
         return [
-            self._held(one, says, stopping)
+            self._held(one, says, stopping, into)
             for one in standing
             for says in one.line.says
             if before is None or (says.since or one.line.effective, one.line.seq) <= before
         ]
 
-    def _held(self, one: Standing, says: Says, stopping: list[Standing]) -> Held:
+    def kept(self, subject: str, without: UUID | None = None) -> str:
+        """Where a subject leads by the merges that stand, whatever their days."""
+        return _led(
+            subject, dict(s.line.merges for s in self.standing(None, without) if s.line.merges)
+        )
+
+    def _held(
+        self, one: Standing, says: Says, stopping: list[Standing], into: dict[str, str]
+    ) -> Held:
+        subject, value = says.subject, says.value
+        if one.line.merges is None:
+            subject = _led(subject, into)
+            if value is not None and "person" in value:
+                value = value | {"person": _led(f"person:{value['person']}", into)[7:]}
         begins = says.since or one.line.effective
         seq = one.line.seq - (says.value is None)
         stops = [one.line.until or date.max]
@@ -119,14 +134,21 @@ class Oracle:
             line = other.line
             if line.ends == one.root and line.ended_facet == says.facet:
                 stops.append(line.effective)
-            if line.leaves == says.subject and not says.outlasts:
+            if line.leaves and _led(line.leaves, into) == subject and not says.outlasts:
                 left = (line.effective, line.seq, other.position)
                 if left > (begins, seq, one.position):
                     stops.append(line.effective)
         return Held(
-            says.subject, says.facet, begins, min(stops), seq, one.position, one.line.position,
-            says.value,
+            subject, says.facet, begins, min(stops), seq, one.position, one.line.position, value,
         )  # fmt: skip
+
+
+def _led(subject: str, into: dict[str, str]) -> str:
+    passed = set()
+    while subject in into and subject not in passed:  # what is yet to be refused may go in circles
+        passed.add(subject)
+        subject = into[subject]
+    return subject
 
 
 def in_force(facts: Iterable[Held], day: date) -> list[Held]:

@@ -49,22 +49,30 @@ def content_of(proposal: Proposal) -> Content:
     """What a chain says once this act, as decided, is its newest entry."""
     event = proposal.event
     cls = type(event)
+    fields = event.model_dump(mode="json", exclude_none=True)
     return Content(
         0,
         proposal.effective,
         proposal.until or OPEN,
         proposal.seq or 0,
-        fact_specs(cls, event.model_dump(mode="json", exclude_none=True)),
+        fact_specs(cls, fields),
         str(proposal.ends) if proposal.ends else None,
-        f"person:{getattr(event, cls.leaves)}" if cls.leaves else None,
+        fields[cls.leaves] if cls.leaves else None,
+        fields,
     )
 
 
 def first_days(cls: type[Event], before: Content | None, after: Content | None) -> dict[str, date]:
     """Facet → the first day on which a chain of this type says, ends or caps something else.
 
-    A private value counts as changed whenever it is entered again.
+    A private value counts as changed whenever it is entered again. A merge, whatever its own day,
+    changes everything that is filed under a person or names one.
     """
+    days = _days_said(cls, before, after)
+    return dict.fromkeys(FACETS, date.min) if days and cls.merges else days
+
+
+def _days_said(cls: type[Event], before: Content | None, after: Content | None) -> dict[str, date]:
     days: dict[str, date] = {}
 
     def note(facet: str, day: date) -> None:

@@ -15,13 +15,14 @@ from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain import acts
 from domain.events import Entry
+from domain.forest import Forest
 from domain.law import Law, Pack, parse_calendar
 from domain.ledger import log as _log
 from domain.ledger.bulk import AHEAD, Bulk, entered_under, first_answer
 from domain.ledger.bulk import receipt as make_receipt
 from domain.ledger.deciding import LAW_TYPES, Decided, Decider, event_id_of, key_of
 from domain.ledger.log import EventLog
-from domain.ledger.reading import Reading
+from domain.ledger.reading import Reading, forest_at
 from domain.ledger.requests import Receipt, Refused, Request
 from domain.ledger.vault import Vault
 from domain.record import Finding
@@ -137,7 +138,11 @@ class Ledger:
                 continue
             if proposal.expect > head:
                 raise BeyondHead(field="expect", index=index)
-            tags = [t for t in proposal.event.tags() if t.startswith("person:")]
+            about = {t for t in proposal.event.tags() if t.startswith("person:")}
+            if about:
+                forest = self.forest(head)
+                about = {f"person:{a}" for t in about for a in forest.family(t[7:])}
+            tags = sorted(about)
             items = [DCBQueryItem(tags=[tag]) for tag in tags]
             since = self.log.entries(DCBQuery(items=items), after=proposal.expect, limit=1)
             if items and (newer := next(since, None)) is not None:
@@ -193,9 +198,17 @@ class Ledger:
         for stored in self.log.entries(bare, after=after, until=until, limit=limit):
             yield Entry(*stored)
 
+    def about(self, tags: Sequence[str], until: int) -> Iterator[Entry]:
+        """Entries up to a position that carry any of these tags, in order of position."""
+        yield from Reading(self.log, until).about(tags)
+
     def entry(self, event_id: UUID) -> Entry:
         """The entry with this event id. Raises UnknownFact."""
         return Reading(self.log, self.log.head()).entry(event_id)
+
+    def forest(self, position: int) -> Forest:
+        """Which ids were one person's, as known at a position."""
+        return forest_at(self.log, position)
 
     def moment(self, recorded: str | int | datetime | date | None = None) -> Moment:
         """The position that a point of the recorded axis stands for.

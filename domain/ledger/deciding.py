@@ -16,7 +16,7 @@ import orjson
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain.acts import closed
-from domain.bitemporal import FOREVER, OPEN
+from domain.bitemporal import OPEN
 from domain.events import (
     Entry,
     Event,
@@ -29,9 +29,9 @@ from domain.events import (
 )
 from domain.law import Law, Pack, parse_calendar
 from domain.ledger.log import Append, Claim, NewEntry
-from domain.ledger.reading import Reading, item_of, strands_of
+from domain.ledger.reading import MERGING, Reading, item_of, strands_of
 from domain.ledger.requests import Request
-from domain.ledger.vault import Owner, Vault, is_sealed
+from domain.ledger.vault import Erased, Owner, Vault, is_sealed
 from domain.record import Case, Content, Finding, Record, Strand, Unread
 from domain.refusals import BadInput, ImpossibleDate, Refusal, Superseded, WrongCorrection
 
@@ -127,9 +127,10 @@ class Decider:
                 reading.spoiled = bool(entries)
                 raise
             for _, _, subject, facets in _unique_values(one):
-                strands = {Strand(f.name, f"{f.of}:{subject}") for f in facets}
-                reading.extend(strands)
-                one.case.reads |= strands
+                for alias in reading.record.forest.family(subject):
+                    strands = {Strand(f.name, f"{f.of}:{alias}") for f in facets}
+                    reading.extend(strands)
+                    one.case.reads |= strands
             findings += [(index, finding) for finding in one.case.findings]
             reads |= one.case.reads
             roots |= {one.root or one.case.ended or ""} - {""}
@@ -179,7 +180,7 @@ class Decider:
             record = reading.record if root is None else reading.without(root)
             case = Case(proposal, mood, record, reading.read, law, self._today())
             try:
-                event.decide(case)
+                case.decide(event)
             except Unread as unread:
                 reading.extend(unread.strands)
                 continue
@@ -259,21 +260,31 @@ class Decider:
         return entry.cls.model_validate(opened)
 
     def _claims(self, one: "_DecidedAct", record: Record) -> dict[tuple[str, str], Claim]:
-        """What the subjects of this act hold of its unique values, now that it is in the record."""
+        """What the subjects of this act hold of its unique values, now that it is in the record.
+
+        Each id of one person may hold a value of its own; one that several state, one id holds.
+        """
         claims = {}
         for name, kind, subject, facets in _unique_values(one):
-            standing = [
-                fact
-                for facet in facets
-                for fact in record.versions(facet, f"{facet.of}:{subject}")
-                if fact.known_to == FOREVER and fact.value and name in fact.value
-            ]
-            blind = None
-            if standing:
-                held = max(standing, key=lambda fact: fact.place).value[name]
-                blind = self._vault.blind(kind, str(self._vault.open(name, held)))
-            claims[kind, subject] = Claim(kind, subject, blind)
+            held: set[bytes | None] = set()
+            for alias in record.forest.family(subject):
+                blind = self._stated(name, kind, alias, facets, record)
+                claims[kind, alias] = Claim(kind, alias, None if blind in held else blind)
+                held.add(blind)
         return claims
+
+    def _stated(
+        self, name: str, kind: str, person: str, facets: list[Facet], record: Record
+    ) -> bytes | None:
+        facts = [f for facet in facets for f in record.stated(facet, person)]
+        standing = [f for f in facts if f.value and name in f.value]
+        if not standing:
+            return None
+        try:
+            value = self._vault.open(name, max(standing, key=lambda fact: fact.place).value[name])
+        except Erased:
+            return None
+        return self._vault.blind(kind, str(value))
 
     def request_hash(self, request: Request) -> bytes | None:
         """A keyed digest of everything the proposer said; None without an idempotency key."""
@@ -290,10 +301,12 @@ class Decider:
 
 
 def _condition(reads: set[Strand], roots: set[str], after: int) -> DCBAppendCondition:
-    """Nothing that the decision read has changed: its strands, the chains it touches, the law."""
+    """Nothing that the decision rests on has changed: its strands, the chains it touches, the law,
+    who is whom.
+    """
     items = [item_of(strand) for strand in sorted(reads, key=str)]
     items += [DCBQueryItem(tags=[f"fact:{root}"]) for root in sorted(roots)]
-    items.append(DCBQueryItem(types=LAW_TYPES))
+    items += [DCBQueryItem(types=LAW_TYPES), MERGING]
     return DCBAppendCondition(fail_if_events_match=DCBQuery(items=items), after=after)
 
 

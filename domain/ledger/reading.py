@@ -10,10 +10,14 @@ from uuid import UUID
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 
 from domain.bitemporal import Fact
-from domain.events import FACETS, Entry
+from domain.events import FACETS, MERGES, Entry, FactAnnulled, merged_by
+from domain.forest import Forest
 from domain.ledger.log import EventLog
 from domain.record import Record, Strand, types_touching
 from domain.refusals import UnknownFact
+
+MERGING = DCBQueryItem(tags=[MERGES])
+"""Every merge and split: who is whom."""
 
 
 class Reading:
@@ -28,6 +32,7 @@ class Reading:
         self.record = Record()
         self.read: set[Strand] = set()
         self.spoiled = False
+        self._merges_read = False
         self._log = log
         self._entries: dict[int, Entry] = {}
 
@@ -36,13 +41,15 @@ class Reading:
         return len(self._entries)
 
     def extend(self, strands: Iterable[Strand]) -> None:
-        """Read these strands too."""
+        """Read these strands too, and first of all who is whom."""
         missing = {
             s for s in strands if s not in self.read and Strand(None, s.subject) not in self.read
         }
-        if not missing:
+        if not missing and self._merges_read:
             return
         items = [item_of(strand) for strand in sorted(missing, key=str)]
+        items += [] if self._merges_read else [MERGING]
+        self._merges_read = True
         if self.head:
             for stored in self._log.entries(DCBQuery(items=items), until=self.head):
                 self.take(Entry(*stored))
@@ -67,6 +74,13 @@ class Reading:
         later = (Entry(*s) for s in self._log.entries(query, until=self.head))
         return [root, *(e for e in later if e.corrects)]
 
+    def about(self, subjects: Iterable[str]) -> Iterator[Entry]:
+        """Every entry that names one of these, in order of position."""
+        items = [DCBQueryItem(tags=[subject]) for subject in subjects]
+        if items and self.head:
+            stored = self._log.entries(DCBQuery(items=items), until=self.head)
+            yield from (Entry(*s) for s in stored)
+
     def root_of(self, entry: Entry) -> Entry:
         return self.entry(UUID(entry.root)) if entry.corrects else entry
 
@@ -81,6 +95,25 @@ class Reading:
         return Record.fold(
             self._entries[p] for p in sorted(self._entries) if self._entries[p].root != root
         )
+
+
+def forest_at(log: EventLog, position: int) -> Forest:
+    """Who was whom, as known at a position."""
+    return Record.fold(_merges(log, position)).forest
+
+
+def ever_joined(log: EventLog, position: int) -> Forest:
+    """Families of all who were ever merged up to a position, split again or not."""
+    return Forest(
+        merged_by(entry.cls, entry.fields)
+        for entry in _merges(log, position)
+        if entry.cls is not FactAnnulled
+    )
+
+
+def _merges(log: EventLog, position: int) -> Iterator[Entry]:
+    if position:
+        yield from (Entry(*s) for s in log.entries(DCBQuery(items=[MERGING]), until=position))
 
 
 def item_of(strand: Strand) -> DCBQueryItem:

@@ -8,10 +8,13 @@ give it.
 from collections.abc import Sequence
 from typing import Any
 
+from eventsourcing.dcb.api import DCBQuery
+
 from domain.bitemporal import AsOf, Fact
 from domain.events import Entry, Facet
 from domain.ledger import Ledger
-from domain.record import Record, types_touching
+from domain.ledger.reading import MERGING, ever_joined, item_of
+from domain.record import Record, Strand
 from domain.refusals import UnknownSubject
 from projections.journal import cited
 from projections.questions.beliefs import facet_named
@@ -34,8 +37,8 @@ def rests_on(
 ) -> tuple[list[Fact], list[int]]:
     """The facts that answer, and the positions of the entries that the answer rests on.
 
-    `entries` are all that touch the facet of the subject up to the position, in order; the time
-    taken grows with the square of their number.
+    `entries` are all that touch the facet of the subject, under every id, up to the position, and
+    the merges, in order; the time taken grows with the square of their number.
     """
     answer = answer_of(Record.fold(entries), facet, subject, as_of)
     named = [
@@ -55,10 +58,17 @@ def explain(ledger: Ledger, subject: str, facet: str, as_of: AsOf) -> dict[str, 
     Raises BadInput, UnknownSubject.
     """
     wanted = facet_named(facet, subject)
-    if not as_of.recorded or not any(ledger.entries([subject], until=as_of.recorded)):
+    kind, _, id_ = subject.partition(":")
+    aliases: tuple[str, ...] = (id_,)
+    if kind == "person":
+        subject = f"person:{ledger.forest(as_of.recorded).kept(id_)}"
+        # whom a split took away would answer too, but for the split
+        aliases = ever_joined(ledger.log, as_of.recorded).family(id_)
+    if not any(ledger.about([subject, f"{kind}:{id_}"], as_of.recorded)):
         raise UnknownSubject(field="subject")
-    entries = list(ledger.entries([subject], types_touching(wanted), until=as_of.recorded))
-    facts, named = rests_on(entries, wanted, subject, as_of)
+    items = [MERGING, *(item_of(Strand(wanted.name, f"{kind}:{one}")) for one in aliases)]
+    stored = ledger.log.entries(DCBQuery(items=items), until=as_of.recorded)
+    facts, named = rests_on([Entry(*s) for s in stored], wanted, subject, as_of)
     by_position = cited(ledger, named)
     return {
         "facet": wanted.name,

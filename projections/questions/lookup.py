@@ -21,9 +21,10 @@ def by_number(records: Records, number: str, as_of: AsOf) -> list[str]:
 
 
 def by_id_number(ledger: Ledger, id_number: str) -> list[str]:
-    """Who holds an ID number now: the keyed lookup has no past."""
+    """Who holds an ID number now, under the id kept: the keyed lookup has no past."""
     blind = ledger.vault.blind("id-number", id_number.strip().upper())
-    return sorted(ledger.log.claimed("id-number", [blind]).values())
+    forest = ledger.forest(ledger.log.head())
+    return sorted(forest.kept(p) for p in ledger.log.claimed("id-number", [blind]).values())
 
 
 def by_name(ledger: Ledger, records: Records, name: str, as_of: AsOf) -> list[str]:

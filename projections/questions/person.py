@@ -5,7 +5,7 @@ and "erased" are told apart; a blank is none of them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -100,14 +100,15 @@ def spells(records: Records, person: str, recorded: int) -> list[dict[str, Any]]
     return found
 
 
-def history(ledger: Ledger, tag: str, as_of: AsOf) -> list[dict[str, Any]]:
-    """Every entry about a subject as known, in order of entry, and what became of each.
+def history(ledger: Ledger, tags: Sequence[str], as_of: AsOf) -> list[dict[str, Any]]:
+    """Every entry about a subject (under each of its tags) as known, in order of entry, and what
+    became of each.
 
     `future`: it takes effect after the day asked about. Raises UnknownSubject.
     """
-    entries = list(ledger.entries([tag], until=as_of.recorded)) if as_of.recorded else []
+    entries = list(ledger.about(tags, as_of.recorded))
     if not entries:
-        raise UnknownSubject(field=tag.partition(":")[0])
+        raise UnknownSubject(field=tags[0].partition(":")[0])
     became = standings(entries)
     return [
         {

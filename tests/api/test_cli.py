@@ -426,3 +426,14 @@ def test_serving_says_that_it_listens_to_this_machine_only(desk: Desk) -> None:
 
     assert "只监听本机 http://127.0.0.1" in first
     assert "数据库角色不起作用" in second
+
+
+def test_an_id_that_was_merged_answers_and_says_where_it_went(desk: Desk) -> None:
+    twins = [act("PersonRegistered", "2022-01-04", person=p, name="孪") for p in ("M1", "M2")]
+    merge = act("PersonsMerged", "2024-05-01", merged="M2", kept="M1")
+    assert desk.enter([*twins, merge], **ATTESTED).code == 0
+
+    said = desk.run("record", "M2")
+    assert "该人员标识已归并到 M1" in said.out
+    assert "孪" in said.out
+    assert "归并而来的人员标识:M2" in desk.run("history", "M1").out

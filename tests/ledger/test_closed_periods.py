@@ -10,6 +10,7 @@ import pytest
 from domain.acts.closed import first_days
 from domain.acts.exit import AuxiliaryResigned
 from domain.acts.grades import GradeConverted, GradeRated
+from domain.acts.identity import PersonsMerged
 from domain.acts.movement import AuxiliaryTransferred
 from domain.acts.openings import RecordOpened
 from domain.acts.packs import PackPublished
@@ -183,6 +184,14 @@ def test_an_ending_changes_from_its_own_day_on(ledger):
     revoked = RewardRevoked(person=person)
     refused(ledger, act(revoked, "2023-12-31", ends=root))
     enter(ledger, act(revoked, OPEN, ends=root), approved=None)
+
+
+def test_a_merge_changes_every_day_whatever_its_own(ledger):
+    for code in ("111100", "111200"):
+        one, other = hired(ledger, code), hired(ledger, code)
+        refused(ledger, act(PersonsMerged(merged=one, kept=other), OPEN))
+        merged = enter(ledger, act(PersonsMerged(merged=one, kept=other), OPEN))
+        refused(ledger, act(FactAnnulled(), OPEN, annuls=merged))
 
 
 def test_only_the_facets_of_the_rule_are_closed(ledger):

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from domain import acts
 from domain.acts.discipline import SanctionImposed
+from domain.acts.identity import PersonsMerged
 from domain.acts.people import PersonRegistered
 from domain.acts.rewards import RewardGranted, RewardRevoked
 from domain.acts.units import UnitEstablished
@@ -98,6 +99,9 @@ SAMPLES = {
             until=date(2024, 11, 6), seq=1,
         ), None, ORDERED,
     ),
+    "persons_merged": (
+        Proposal(PersonsMerged(kept="p1", merged="p2"), date(2024, 5, 6)), None, ORDERED,
+    ),
     "fact_annulled": (
         Proposal(FactAnnulled(), date(2024, 5, 7), annuls=UUID(int=2)), UUID(int=1), ATTESTED,
     ),
@@ -157,6 +161,11 @@ def test_every_golden_file_still_reads_as_the_act_it_was(vault):
         assert entry.root == str(root or UUID(int=1))
         assert entry.ended == (str(proposal.ends) if proposal.ends else None)
         assert entry.mood == shared["mood"]
+
+
+def test_every_merge_and_its_split_are_found_by_one_tag():
+    proposal = SAMPLES["persons_merged"][0]
+    assert proposal.event.tags() == ["merges:person", "person:p1", "person:p2"]
 
 
 def test_no_private_value_lies_in_the_stored_bytes(vault):

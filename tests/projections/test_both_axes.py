@@ -14,7 +14,7 @@ from domain.acts.recruitment import AuxiliaryHired
 from domain.acts.rewards import REWARDS
 from domain.acts.units import UnitEstablished
 from domain.bitemporal import AsOf, in_force, rectangles, resolve, stretches
-from domain.events import FACETS, FactAnnulled
+from domain.events import FACETS, MERGES, FactAnnulled
 from domain.ledger import Request
 from domain.record import Record, types_touching
 from domain.refusals import BadInput, UnknownSubject
@@ -93,14 +93,18 @@ def test_an_answer_rests_on_the_entries_it_names_and_on_no_other(histories):
     for history, entries, record in histories:
         facets = (SERVICE, UNIT, GRADE, POST, REWARDS, SANCTIONS)
         for facet, person, _ in itertools.product(facets, history.people, range(3)):
-            subject = f"person:{person}"
             middle = (history.first + record.head) // 2
             pair = AsOf(draw.choice(history.days()[2:]), draw.randint(middle, record.head))
             known = [e for e in entries if e.position <= pair.recorded]
+            kept = Record.fold(known).forest.kept(person)
+            subject = f"person:{kept}"
             answer = answer_of(Record.fold(known), facet, subject, pair)
+            joined = {f"person:{p}" for p in (*history.people, history.officer)}
             touching = [
-                e for e in known if subject in e.tags and e.type in types_touching(facet)
-            ]  # fmt: skip
+                e
+                for e in known
+                if MERGES in e.tags or (joined & {*e.tags} and e.type in types_touching(facet))
+            ]
 
             told, named = rests_on(touching, facet, subject, pair)
 

@@ -16,6 +16,7 @@ from api.publishing import publish_law
 from domain.acts.discipline import SANCTIONS, SanctionImposed, SanctionLifted
 from domain.acts.exit import AuxiliaryResigned
 from domain.acts.grades import GradeConverted
+from domain.acts.identity import PersonsMerged
 from domain.acts.movement import AuxiliaryTransferred, SecondmentEnded, SecondmentStarted
 from domain.acts.openings import RecordOpened
 from domain.acts.people import PersonRegistered
@@ -79,6 +80,12 @@ class Deed(NamedTuple):
     ends: str | None = None
     leaves: bool = False
     spells: bool | None = None  # whether an earlier spell must be on record, or none
+    merges: tuple[str, str] | None = None
+
+    @property
+    def about(self) -> str:
+        field = "merged" if self.merges else "person"
+        return f"person:{getattr(self.event, field)}"
 
 
 def hired(cls: type[Event]) -> Any:
@@ -107,6 +114,12 @@ def resigned(person: str, unit: str, pick: int) -> Deed:
     left = {"state": "left", "kind": "resigned", "ground": "resignation"}
     says = (Says("service", "", left, outlasts=True),)
     return Deed(AuxiliaryResigned(person=person), says, "service", leaves=True)
+
+
+def merged(person: str, kept: str, pick: int) -> Deed:
+    says = (Says("same-as", "", {"kept": kept}, outlasts=True),)
+    event = PersonsMerged(merged=person, kept=kept)
+    return Deed(event, says, None, merges=(f"person:{person}", f"person:{kept}"))
 
 
 def stating(
@@ -144,6 +157,7 @@ KINDS = {
     "revoked": ending(RewardRevoked, "rewards", "person"),
     "sanctioned": stating(SanctionImposed, "sanctions", "service", "kind", outlasts=True),
     "lifted": ending(SanctionLifted, "sanctions", "person"),
+    "merged": merged,
 }
 TERMED = {"converted", "posted", "seconded"}
 OFTEN = ["rehired", "relieved", "returned", "revoked", "lifted", "converted", "posted"]
@@ -250,7 +264,8 @@ class Lives(RuleBasedStateMachine):
         if move.near:
             day = last.effective
             person = oracle.chain(last.root)[0].about.removeprefix("person:")
-        deed = KINDS[move.kind](person, self.units[move.pick % 3], move.pick)
+        others = self.people if move.kind == "merged" else self.units
+        deed = KINDS[move.kind](person, others[move.pick % 3], move.pick)
         known = [r for r in oracle.roots() if any(s.facet == deed.ends for s in r.says)]
         if known and move.names:
             one = known[move.pick % len(known)]
@@ -271,10 +286,9 @@ class Lives(RuleBasedStateMachine):
     ) -> Told:  # fmt: skip
         oracle, new = self._so_far(told), next(self.ids)
         root = named.root if named else new
-        person = f"person:{deed.event.person}"  # type: ignore[attr-defined]
-        says = tuple(s._replace(subject=person) for s in deed.says)
-        line = Line(0, new, root, person, day, until, seq, says, None, ends, deed.ends,
-                    person if deed.leaves else None)  # fmt: skip
+        says = tuple(s._replace(subject=deed.about) for s in deed.says)
+        line = Line(0, new, root, deed.about, day, until, seq, says, None, ends, deed.ends,
+                    deed.about if deed.leaves else None, deed.merges)  # fmt: skip
         line = line._replace(position=self.ledger.log.head() + len(told) + 1)
         proposal = Proposal(deed.event, day, event_id=new, until=until, seq=seq, ends=ends,
                             supersedes=named and named.id)  # fmt: skip
@@ -306,8 +320,10 @@ class Lives(RuleBasedStateMachine):
 
     def _decided(self, oracle: Oracle, line: Line, deed: Deed) -> tuple[Line, str | None]:
         """What the record says to an act on the state at its day, just before its place."""
-        person = f"person:{deed.event.person}"  # type: ignore[attr-defined]
         without = line.root  # an act new to the ledger has no chain yet
+        if deed.merges:
+            return line, self._refuses_merge(oracle, *deed.merges, without)
+        person = oracle.kept(deed.about)
         standing = [f for f in oracle.facts(without=without) if f.subject == person]
         if deed.asks and not any(f.facet == "person" for f in standing):
             return line, "unknown-subject"
@@ -338,6 +354,17 @@ class Lives(RuleBasedStateMachine):
         if len(held_ids) > 1:
             return line, "bad-input"
         return (line._replace(ends=held_ids[0]), None) if held_ids else (line, "unknown-fact")
+
+    def _refuses_merge(self, oracle: Oracle, merged: str, kept: str, without: UUID) -> str | None:
+        if merged == kept:
+            return "bad-input"
+        went, leads = oracle.kept(merged, without), oracle.kept(kept, without)
+        if went != merged:
+            return "already-recorded" if went == leads else "record-forbids"
+        if leads == merged:
+            return "record-forbids"
+        registered = {f.subject for f in oracle.facts(without=without) if f.facet == "person"}
+        return None if {merged, leads} <= registered else "unknown-subject"
 
     # entering
 
