@@ -7,7 +7,8 @@ that covers every strand its decision read.
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
@@ -16,6 +17,7 @@ import orjson
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain.acts import closed
+from domain.acts.reviews import ReviewOpened
 from domain.bitemporal import FOREVER, OPEN
 from domain.events import (
     Entry,
@@ -28,6 +30,7 @@ from domain.events import (
     fact_specs,
 )
 from domain.law import Law, Pack, parse_calendar
+from domain.ledger.impact import Change, Impact, Judge, changes_of, read_further, weigh
 from domain.ledger.log import Append, Claim, NewEntry
 from domain.ledger.reading import Reading, item_of, strands_of
 from domain.ledger.requests import Request
@@ -42,12 +45,17 @@ LAW_TYPES = ["CalendarPublished", "PackPublished"]
 
 
 class Decided(NamedTuple):
-    """A request that passed: the append, and what the law found without refusing."""
+    """A request that passed: the append, what the law found without refusing, what changes, and
+    what becomes of earlier acts. `record` is what was read, with the request in it.
+    """
 
     append: Append
     ids: list[UUID]
     types: list[str]
     findings: list[tuple[int, Finding]]
+    changes: list[Change]
+    impacts: list[Impact]
+    record: Record
 
 
 class Decider:
@@ -59,8 +67,12 @@ class Decider:
         self._hints: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
 
     def predicted(self, event: Event) -> set[Strand]:
-        """The strands this act's decision will read, as far as its type has shown."""
-        strands = {
+        """The strands this act's decision will read, as far as its type has shown.
+
+        Whom it writes about is read whole, to see what it undermines; but a unit has too many acts.
+        """
+        strands = {Strand(None, subject) for subject in _whole(event)}
+        strands |= {
             Strand(w.facet.name, f"{w.facet.of}:{key}")
             for w in type(event).writes
             if isinstance(key := getattr(event, w.key), str)
@@ -72,9 +84,12 @@ class Decider:
         return strands
 
     def whole(self, event: Event) -> set[Strand]:
-        """The same, but every person's record whole: one reading for a run of many acts."""
+        """The same, but every person and what is written about whole: one reading for a run."""
+        written = set(filed_under(event))
         return {
-            Strand(None, s.subject) if s.subject.startswith("person:") else s
+            Strand(None, s.subject)
+            if s.subject.startswith("person:") or s.subject in written
+            else s
             for s in self.predicted(event)
         }
 
@@ -97,13 +112,15 @@ class Decider:
             for mark in type(p.event).private.values()
         )
 
-    def decide(self, request: Request, reading: Reading, law: Law, after: int) -> Decided:
+    def decide(
+        self, request: Request, reading: Reading, law: Law, after: int, *, refuses: bool = True
+    ) -> Decided:
         """Decide every act in turn, each on the record with the earlier ones in it.
 
         `after` is the position the first act would follow. Accepted acts are folded into the
         reading; a refusal after the first of them leaves it `spoiled`. Read ahead, the append has
         no condition of its own: its caller sees to it that nothing came between. Raises Refusal
-        with the index of the act.
+        with the index of the act; ImpactRefused unless `refuses` is false.
         """
         if not request.proposals:
             raise BadInput("a request has at least one act", zh="请求中没有事项", field="events")
@@ -112,47 +129,55 @@ class Decider:
         shared = _shared(request, ids)
         self.prepare([request])
         entries: list[Entry] = []
-        findings: list[tuple[int, Finding]] = []
-        reads: set[Strand] = set()
-        roots: set[str] = set()
+        decided: list[_DecidedAct] = []
+        changes: list[Change] = []
         claims: dict[tuple[str, str], Claim] = {}
-        for index, proposal in enumerate(request.proposals):
-            try:
-                one = self._decide_one(proposal, request.mood, reading, law)
-                if law.closing and request.approved_by is None:
-                    self._refuse_closed(one, reading)
-            except Refusal as refusal:
-                if refusal.index is None:
-                    refusal.index = index
-                reading.spoiled = bool(entries)
-                raise
-            for _, _, subject, facets in _unique_values(one):
-                strands = {Strand(f.name, f"{f.of}:{subject}") for f in facets}
-                reading.extend(strands)
-                one.case.reads |= strands
-            findings += [(index, finding) for finding in one.case.findings]
-            reads |= one.case.reads
-            roots |= {one.root or one.case.ended or ""} - {""}
-            data = encode(
-                one.proposal, ids[index], UUID(one.root) if one.root else None,
-                {**shared, "premise": _premise(one.case, after)}, self._vault.seal,
-            )  # fmt: skip
-            type_ = type(proposal.event).__name__
-            entry = Entry(after + len(entries) + 1, UNSTAMPED, type_, one.tags, data)
-            entries.append(entry)
-            reading.take(entry)
-            claims |= self._claims(one, reading.record)
-            law = _amended(law, entry)
+        try:
+            for index, proposal in enumerate(request.proposals):
+                with _at(index):
+                    one = self._decide_one(proposal, request.mood, reading, law)
+                    if law.closing and request.approved_by is None:
+                        self._refuse_closed(one, reading)
+                self._read_whole(one, reading)
+                premise = {"premise": _premise(one.case, after)}
+                data = encode(
+                    one.proposal, ids[index], UUID(one.root) if one.root else None,
+                    {**shared, **premise}, self._vault.seal,
+                )  # fmt: skip
+                type_ = type(proposal.event).__name__
+                entry = Entry(after + index + 1, UNSTAMPED, type_, one.tags, data)
+                entries.append(entry)
+                decided.append(one)
+                changes += changes_of(index, entry, reading.take(entry))
+                claims |= self._claims(one, reading.record)
+                law = _amended(law, entry)
+            today = self._today()
+            beyond = read_further(reading, changes, today)
+            impacts = Judge(self._vault, law, reading, after, today).impacts(changes)
+            weighed = weigh(request, impacts, refuses=refuses)
+        except Refusal:
+            reading.spoiled = bool(entries)
+            raise
         append = Append(
             entries=[
                 NewEntry(e.type, e.tags, e.data, i) for e, i in zip(entries, ids, strict=True)
             ],
-            condition=None if reading.ahead else _condition(reads, roots, after),
+            condition=None if reading.ahead else _condition(decided, changes, after, beyond),
             key=key_of(request),
             request_hash=self.request_hash(request),
             claims=list(claims.values()),
         )
-        return Decided(append, ids, [e.type for e in entries], findings)
+        findings = [(n, finding) for n, one in enumerate(decided) for finding in one.case.findings]
+        types = [e.type for e in entries]
+        return Decided(append, ids, types, findings + weighed, changes, impacts, reading.record)
+
+    def _read_whole(self, one: "_DecidedAct", reading: Reading) -> None:
+        """Read what must be known before the act is taken in: whom it changes, unique values."""
+        reading.extend(Strand(None, subject) for subject in _whole(one.event))
+        for _, _, subject, facets in _unique_values(one):
+            strands = {Strand(f.name, f"{f.of}:{subject}") for f in facets}
+            reading.extend(strands)
+            one.case.reads |= strands
 
     def _decide_one(
         self, proposal: Proposal, mood: Mood, reading: Reading, law: Law
@@ -162,6 +187,8 @@ class Decider:
         if corrected is not None:
             return self._decide_correction(proposal, corrected, mood, reading, law)
         event = proposal.event
+        if isinstance(event, ReviewOpened):
+            proposal = proposal._replace(effective=self._today())
         if not reading.ahead:
             reading.extend(self.predicted(event))
         case = self._run(event, proposal, mood, reading, None, law)
@@ -289,9 +316,20 @@ class Decider:
         return self._vault.request_hash(orjson.dumps(shared))
 
 
-def _condition(reads: set[Strand], roots: set[str], after: int) -> DCBAppendCondition:
-    """Nothing that the decision read has changed: its strands, the chains it touches, the law."""
-    items = [item_of(strand) for strand in sorted(reads, key=str)]
+def _condition(
+    decided: Sequence["_DecidedAct"], changes: Iterable[Change], after: int, beyond: bool
+) -> DCBAppendCondition:
+    """Nothing that the decision read has changed: its strands, the chains it touches, the law; and
+    nothing was entered about those it changes, nor at all where it was searched `beyond` them.
+    """
+    if beyond:
+        return DCBAppendCondition(fail_if_events_match=DCBQuery(), after=after)
+    whole = {subject for one in decided for subject in _whole(one.event)}
+    whole |= {change.strand.subject for change in changes}
+    reads = {strand for one in decided for strand in one.case.reads if strand.subject not in whole}
+    roots = {root for one in decided if (root := one.root or one.case.ended)}
+    items = [DCBQueryItem(tags=[subject]) for subject in sorted(whole)]
+    items += [item_of(strand) for strand in sorted(reads, key=str)]
     items += [DCBQueryItem(tags=[f"fact:{root}"]) for root in sorted(roots)]
     items.append(DCBQueryItem(types=LAW_TYPES))
     return DCBAppendCondition(fail_if_events_match=DCBQuery(items=items), after=after)
@@ -316,6 +354,17 @@ def _check_approver(request: Request) -> None:
     if approver.strip().casefold() == request.actor.subject.strip().casefold():
         raise BadInput("the approver is another person than the one who enters",
                        field="approved_by", zh="批准人不得是经办人本人")  # fmt: skip
+
+
+@contextmanager
+def _at(index: int) -> Iterator[None]:
+    """A refusal says which act of the request it is about."""
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.index is None:
+            refusal.index = index
+        raise
 
 
 class _DecidedAct(NamedTuple):
@@ -417,6 +466,20 @@ def _premise(case: Case, after: int) -> dict[str, Any]:
         "to": case.last,
         "law": sorted(case.digests),
     }
+
+
+def filed_under(event: Event) -> set[str]:
+    """The subjects whose strands an act writes or ends."""
+    cls = type(event)
+    fields = {(w.key, w.facet.of) for w in cls.writes}
+    if not cls.writes:
+        fields = {(name, kind) for name, kind in cls.subjects if kind in {f.of for f in cls.ends}}
+    return {f"{kind}:{one}" for name, kind in fields for one in _each(getattr(event, name))}
+
+
+def _whole(event: Event) -> set[str]:
+    """Of these, those that are read whole: a unit has too many acts."""
+    return {subject for subject in filed_under(event) if not subject.startswith("unit:")}
 
 
 def _each(value: Any) -> list[str]:

@@ -4,6 +4,7 @@ Owns how strands become a query and how what they answer becomes a record. Invar
 `read` is complete up to `head`, and nothing beyond `head` has been folded.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from domain.events import FACETS, Entry
 from domain.ledger.log import EventLog
 from domain.record import Record, Strand, types_touching
 from domain.refusals import UnknownFact
+
+_NOTHING: dict[str, list[str]] = {"reads": []}
 
 
 class Reading:
@@ -30,6 +33,8 @@ class Reading:
         self.spoiled = False
         self._log = log
         self._entries: dict[int, Entry] = {}
+        self._tagged: defaultdict[str, list[Entry]] = defaultdict(list)
+        self._readers: defaultdict[str, list[Entry]] = defaultdict(list)
 
     @property
     def size(self) -> int:
@@ -40,6 +45,7 @@ class Reading:
         missing = {
             s for s in strands if s not in self.read and Strand(None, s.subject) not in self.read
         }
+        missing = {s for s in missing if s.facet is None or Strand(None, s.subject) not in missing}
         if not missing:
             return
         items = [item_of(strand) for strand in sorted(missing, key=str)]
@@ -58,7 +64,29 @@ class Reading:
         if entry.corrects and entry.root not in self.record.chains:
             return []
         self._entries[entry.position] = entry
+        for tag in entry.tags:
+            self._tagged[tag].append(entry)
+        for strand in entry.envelope.get("premise", _NOTHING)["reads"]:
+            self._readers[strand].append(entry)
         return self.record.apply(entry)
+
+    def tagged(self, subject: str) -> list[Entry]:
+        """The entries about a subject, as far as they were read."""
+        return self._tagged.get(subject, [])
+
+    def readers(self, strand: Strand) -> list[Entry]:
+        """The entries whose decision read this strand, as far as they were read themselves."""
+        return self._readers.get(f"{strand.facet}@{strand.subject}", [])
+
+    def touching(self, strands: Iterable[Strand]) -> list[Entry]:
+        """The entries that touch these strands, which were read, in order of position."""
+        found: dict[int, Entry] = {}
+        for facet, subject in strands:
+            types = None if facet is None else frozenset(types_touching(FACETS[facet]))
+            for entry in self.tagged(subject):
+                if types is None or entry.type in types:
+                    found[entry.position] = entry
+        return [found[position] for position in sorted(found)]
 
     def chain(self, event_id: UUID) -> list[Entry]:
         """The entries of the chain that this entry belongs to, the root first."""
