@@ -18,7 +18,7 @@ from api.shapes import people_in, plain
 from api.times import NOW, When, as_of, moment, months, period
 from domain.bitemporal import AsOf
 from domain.events import FACETS, REGISTRY, Entry
-from domain.ledger.requests import Receipt, Request
+from domain.ledger.requests import Receipt
 from domain.record import Finding
 from domain.refusals import (
     BadInput,
@@ -37,6 +37,7 @@ from projections import roster as _roster
 from projections.questions import lookup as _lookup
 from projections.questions import person as _person
 from projections.questions.law import Published, rules_of
+from projections.questions.reviews import reviews
 
 __all__ = ["NOW", "Answer", "When", "to_bytes"]
 
@@ -45,12 +46,13 @@ MOST_ROWS = 1_000
 
 
 def record(bureau: Bureau, person: str, when: When = NOW) -> Answer:
-    """Every facet of a person, every spell, and who is named. Raises UnknownSubject."""
+    """Every facet of a person, every spell, the reviews, who is named. Raises UnknownSubject."""
     pair, stated = as_of(bureau, when)
     data = {
         "person": person,
         "facets": _person.facets(bureau.records, "person", person, pair),
         "spells": _person.spells(bureau.records, person, pair.recorded),
+        "reviews": reviews(bureau.ledger, f"person:{person}", pair),
     }
     return _with_people(bureau, stated, pair, data)
 
@@ -75,6 +77,7 @@ def entry(bureau: Bureau, position: int, when: When = NOW) -> Answer:
         "standing": became.state,
         "standing_by": became.by,
         "chain": [e.position for e in chain],
+        "reviews": reviews(bureau.ledger, f"review:{one.id}", pair),
         "findings": [
             finding_dict(finding)
             for found in _findings.of_entries(bureau.ledger, [one])
@@ -202,14 +205,6 @@ def findings(
         for entry, found, legible in _findings.of_subjects(bureau.ledger, tags, pair.recorded)
     ]  # fmt: skip
     return _answer(bureau, stated, {"person": person, "unit": unit, "entries": rows})
-
-
-def preview(bureau: Bureau, request: Request) -> Answer:
-    """What entering would find; nothing is stored. Raises the Refusal that entering would."""
-    _, stated = as_of(bureau, NOW)
-    decided = bureau.ledger.preview(request)
-    data = {"types": decided.types, "findings": _indexed(decided.findings)}
-    return {"as_of": stated, "data": data}
 
 
 def receipt(bureau: Bureau, receipt: Receipt) -> Answer:

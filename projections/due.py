@@ -95,15 +95,16 @@ class _Question(NamedTuple):
     as_of: AsOf
 
     def unit_of(self, act: _Act) -> str | None:
-        """The act's own unit, or the using unit of its person on its day."""
+        """The act's own unit, or the using unit of its person on its day; of several the first."""
         if (unit := act.fields.get("unit")) is not None:
             return str(unit)
         at = AsOf(act.content.effective, self.as_of.recorded)
+        person = act.fields.get("person") or next(iter(act.fields.get("persons") or ()), None)
         for facet in (HOST, UNIT):
-            fact = self.record.at(facet, f"person:{act.fields.get('person')}", at)
+            fact = self.record.at(facet, f"person:{person}", at)
             if fact is not None and fact.value is not None:
                 return str(fact.value["unit"])
-        return None
+        return next(iter(act.fields.get("units") or ()), None)
 
     def rules(self, unit: str | None, on: date) -> Rules:
         at = AsOf(on, self.as_of.recorded)

@@ -46,7 +46,8 @@ LAW_TYPES = ["CalendarPublished", "PackPublished"]
 
 class Decided(NamedTuple):
     """A request that passed: the append, what the law found without refusing, what changes, and
-    what becomes of earlier acts. `record` is what was read, with the request in it.
+    what becomes of earlier acts. `record` is what was read
+    up to `after`, with the request in it.
     """
 
     append: Append
@@ -56,6 +57,7 @@ class Decided(NamedTuple):
     changes: list[Change]
     impacts: list[Impact]
     record: Record
+    after: int
 
 
 class Decider:
@@ -169,7 +171,9 @@ class Decider:
         )
         findings = [(n, finding) for n, one in enumerate(decided) for finding in one.case.findings]
         types = [e.type for e in entries]
-        return Decided(append, ids, types, findings + weighed, changes, impacts, reading.record)
+        return Decided(
+            append, ids, types, findings + weighed, changes, impacts, reading.record, after
+        )
 
     def _read_whole(self, one: "_DecidedAct", reading: Reading) -> None:
         """Read what must be known before the act is taken in: whom it changes, unique values."""

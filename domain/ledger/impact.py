@@ -159,6 +159,7 @@ class Judge:
             for entry in self._reading.readers(change.strand):
                 if entry.position not in touched and self._rests_on(entry, change):
                     touched[entry.position] = (entry, change.by)
+        _extend(self._reading, {s for entry, _ in touched.values() for s in premise_of(entry)})
         found = (self._impact(*touched[position]) for position in sorted(touched))
         return [impact for impact in found if impact is not None]
 
@@ -215,29 +216,38 @@ class Judge:
 
 
 def weigh(
-    request: Request, impacts: Iterable[Impact], *, refuses: bool = True
+    request: Request, impacts: Sequence[Impact], *, refuses: bool = True
 ) -> list[tuple[int, Finding]]:
     """What the request answers for what it undermines: findings, where it is attested.
 
     Raises ImpactRefused for what is ordered and undermines an act that it does not acknowledge (an
     act of its own cannot be), and NotUndermined for what is acknowledged needlessly.
     """
-    undermined = [i for i in impacts if i.refusal is not None]
-    earlier = {i.entry.id: i for i in undermined if i.own is None}
-    acknowledged = set()
-    for index, proposal in enumerate(request.proposals):
-        event = proposal.event
-        if isinstance(event, ReviewOpened) and proposal.supersedes is None:
-            impact = earlier.pop(event.review, None)
-            if impact is None or event != review_of(impact.entry, event.reason):
-                raise NotUndermined(index=index, field="acknowledge", position=event.position)
-            acknowledged.add(event.review)
-    left = [i for i in undermined if i.entry.id not in acknowledged]
+    undermined = {i.entry.id: i for i in impacts if i.refusal is not None and i.own is None}
+    for review in _acknowledged(request):
+        impact = undermined.pop(review.review, None)
+        if impact is None or review != review_of(impact.entry, review.reason):
+            raise NotUndermined(field="acknowledge", position=review.position)
+    left = unacknowledged(request, impacts)
     if request.mood == "attested":
         return [(i.by, _as_finding(i)) for i in left]
     if left and refuses:
         raise ImpactRefused([impact_dict(impact) for impact in left])
     return []
+
+
+def unacknowledged(request: Request, impacts: Iterable[Impact]) -> list[Impact]:
+    """The acts that would be refused and that the request does not acknowledge."""
+    known = {review.review for review in _acknowledged(request)}
+    return [i for i in impacts if i.refusal is not None and i.entry.id not in known]
+
+
+def _acknowledged(request: Request) -> list[ReviewOpened]:
+    return [
+        p.event
+        for p in request.proposals
+        if isinstance(p.event, ReviewOpened) and p.supersedes is None
+    ]
 
 
 def review_of(entry: Entry, reason: str) -> ReviewOpened:
@@ -257,8 +267,10 @@ def review_of(entry: Entry, reason: str) -> ReviewOpened:
 
 
 def impact_dict(impact: Impact) -> dict[str, Any]:
-    """An entry that a request would undermine, in plain shape; `act` in place of `position` where it
-    is the request's own, `by` the act that does it.
+    """An entry that a request would undermine, in plain shape.
+
+    It has `act`, its place in the request, instead of `position` where it is the request's own;
+    `by` is the place of the act that undermines it.
     """
     entry = impact.entry
     named = {"position": entry.position} if impact.own is None else {"act": impact.own}
