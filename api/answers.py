@@ -213,14 +213,14 @@ def receipt(bureau: Bureau, receipt: Receipt) -> Answer:
     if receipt.replayed:
         index = {entered.position: n for n, entered in enumerate(receipt.entries)}
         first, last = min(index), max(index)
-        entries = bureau.ledger.entries(after=first - 1, until=last)
-        answer["findings"] = _indexed(
+        stored = bureau.ledger.entries(after=first - 1, until=last)
+        entries = [entry for entry in stored if entry.position in index]
+        own = [
             (index[found.entry.position], finding)
-            for found in _findings.of_entries(
-                bureau.ledger, (e for e in entries if e.position in index)
-            )
+            for found in _findings.of_entries(bureau.ledger, entries)
             for finding in found.findings
-        )
+        ]
+        answer["findings"] = _indexed(own + _findings.undermined_by(bureau.ledger, entries))
     return answer
 
 

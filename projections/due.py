@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from domain.acts.dues import Due, declared
 from domain.acts.people import HOST, UNIT
 from domain.acts.units import UNIT_PARENT, UNIT_PLACE
-from domain.bitemporal import OPEN, AsOf
+from domain.bitemporal import OPEN, AsOf, on_record
 from domain.events import FACETS, Entry
 from domain.law import NOWHERE, Law, Rules
 from domain.record import Chain, Content, Record, types_touching
@@ -95,15 +95,18 @@ class _Question(NamedTuple):
     as_of: AsOf
 
     def unit_of(self, act: _Act) -> str | None:
-        """The act's own unit, or the using unit of its person on its day; of several the first."""
+        """The act's own unit, or the using unit of its person on its day."""
         if (unit := act.fields.get("unit")) is not None:
             return str(unit)
         at = AsOf(act.content.effective, self.as_of.recorded)
-        person = act.fields.get("person") or next(iter(act.fields.get("persons") or ()), None)
         for facet in (HOST, UNIT):
-            fact = self.record.at(facet, f"person:{person}", at)
+            fact = self.record.at(facet, f"person:{act.fields.get('person')}", at)
             if fact is not None and fact.value is not None:
                 return str(fact.value["unit"])
+        for person in act.fields.get("persons") or ():  # under review, perhaps gone: the last unit
+            past = on_record(self.record.versions(UNIT, f"person:{person}"), at)
+            if held := [fact for fact in past if fact.value is not None]:
+                return str(held[-1].value["unit"])
         return next(iter(act.fields.get("units") or ()), None)
 
     def rules(self, unit: str | None, on: date) -> Rules:

@@ -12,7 +12,7 @@ from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 from domain.events import Entry, FactAnnulled, Mood
 from domain.law import Law
 from domain.ledger import Ledger
-from domain.ledger.impact import opened, premise_of, proposal_of
+from domain.ledger.impact import found_of, opened, premise_of, proposal_of
 from domain.ledger.reading import Reading, item_of
 from domain.ledger.vault import sealed_owners
 from domain.record import Case, Finding, Strand, Unread
@@ -121,6 +121,14 @@ def decided_again(
             yield Again(ledger, own, entry)
         else:
             yield Again(ledger, reading, entry)
+
+
+def undermined_by(ledger: Ledger, batch: Sequence[Entry]) -> list[tuple[int, Finding]]:
+    """What one attested request's entries undermine, with the place of the act."""
+    if not batch or batch[0].mood == "ordered":
+        return []
+    law = Published(ledger, batch[-1].position).at(batch[0].position - 1)
+    return found_of(ledger.vault, law, ledger.log, batch)
 
 
 def _asked_the_law(entry: Entry) -> bool:

@@ -30,7 +30,15 @@ from domain.events import (
     fact_specs,
 )
 from domain.law import Law, Pack, parse_calendar
-from domain.ledger.impact import Change, Impact, Judge, changes_of, read_further, weigh
+from domain.ledger.impact import (
+    Change,
+    Impact,
+    Judge,
+    changes_of,
+    filed_under,
+    read_further,
+    weigh,
+)
 from domain.ledger.log import Append, Claim, NewEntry
 from domain.ledger.reading import Reading, item_of, strands_of
 from domain.ledger.requests import Request
@@ -87,7 +95,7 @@ class Decider:
 
     def whole(self, event: Event) -> set[Strand]:
         """The same, but every person and what is written about whole: one reading for a run."""
-        written = set(filed_under(event))
+        written = filed_under(type(event), vars(event), units=True)
         return {
             Strand(None, s.subject)
             if s.subject.startswith("person:") or s.subject in written
@@ -472,18 +480,8 @@ def _premise(case: Case, after: int) -> dict[str, Any]:
     }
 
 
-def filed_under(event: Event) -> set[str]:
-    """The subjects whose strands an act writes or ends."""
-    cls = type(event)
-    fields = {(w.key, w.facet.of) for w in cls.writes}
-    if not cls.writes:
-        fields = {(name, kind) for name, kind in cls.subjects if kind in {f.of for f in cls.ends}}
-    return {f"{kind}:{one}" for name, kind in fields for one in _each(getattr(event, name))}
-
-
 def _whole(event: Event) -> set[str]:
-    """Of these, those that are read whole: a unit has too many acts."""
-    return {subject for subject in filed_under(event) if not subject.startswith("unit:")}
+    return filed_under(type(event), vars(event))
 
 
 def _each(value: Any) -> list[str]:

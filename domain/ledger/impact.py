@@ -8,7 +8,7 @@ Beyond the subjects it is tagged with, an act reads only the place and the paren
 its own (`CLIMBED`), and whether those who hold a seat of its unit are officers there (`SEATED`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from domain.acts.units import UNIT_PARENT, UNIT_PLACE
 from domain.bitemporal import FOREVER, OPEN, Fact, Place
 from domain.events import FACETS, Entry, Event, FactAnnulled, Proposal, fact_specs
 from domain.law import Law
+from domain.ledger.log import EventLog
 from domain.ledger.reading import Reading
 from domain.ledger.requests import Request
 from domain.ledger.vault import Erased, Vault, is_sealed
@@ -31,6 +32,9 @@ from domain.workdays import SHANGHAI
 
 CLIMBED = frozenset({UNIT_PLACE.name, UNIT_PARENT.name})
 SEATED = (UNIT_HEAD, ACTING_HEAD, DEPUTY, ACTING_DEPUTY)
+Found = tuple[int, Finding]
+"""A finding and the place, in the request, of the act it is about."""
+
 LEAST_SEQ = -(2**15)
 AT_ONCE = 250
 
@@ -66,6 +70,38 @@ class Impact(NamedTuple):
 class _Verdict(NamedTuple):
     refusal: Refusal | None
     findings: list[Finding]
+
+
+def filed_under(cls: type[Event], fields: Mapping[str, Any], *, units: bool = False) -> set[str]:
+    """The subjects whose strands an act writes or ends, which are read whole to see what rests on
+    them; without the units, which have too many acts.
+    """
+    named = {(w.key, w.facet.of) for w in cls.writes}
+    if not cls.writes:
+        named = {(name, kind) for name, kind in cls.subjects if kind in {f.of for f in cls.ends}}
+    found = set()
+    for name, kind in named:
+        value = fields.get(name)
+        if value is not None and (units or kind != "unit"):
+            found |= {f"{kind}:{one}" for one in ([value] if isinstance(value, str) else value)}
+    return found
+
+
+def found_of(vault: Vault, law: Law, log: EventLog, batch: Sequence[Entry]) -> list[Found]:
+    """What an attested batch was found to undermine when it was entered, under the law of then."""
+    after, ours = batch[0].position - 1, {entry.id: entry for entry in batch}
+    reading = Reading(log, after)
+    changes: list[Change] = []
+    for by, entry in enumerate(batch):
+        root = ours.get(entry.root) or reading.root_of(entry)
+        reading.extend(Strand(None, s) for s in filed_under(root.cls, root.fields))
+        reading.extend(premise_of(entry))
+        changes += changes_of(by, entry, reading.take(entry))
+    today = batch[0].recorded_at.astimezone(SHANGHAI).date()
+    read_further(reading, changes, today)
+    impacts = Judge(vault, law, reading, after, today).impacts(changes)
+    reviewed = {e.fields["review"] for e in batch if e.cls is ReviewOpened and not e.corrects}
+    return [(i.by, _as_finding(i)) for i in impacts if i.refusal and i.entry.id not in reviewed]
 
 
 def changes_of(by: int, entry: Entry, versions: Iterable[Fact]) -> list[Change]:
@@ -215,9 +251,7 @@ class Judge:
             return _Verdict(None, case.findings)
 
 
-def weigh(
-    request: Request, impacts: Sequence[Impact], *, refuses: bool = True
-) -> list[tuple[int, Finding]]:
+def weigh(request: Request, impacts: Sequence[Impact], *, refuses: bool = True) -> list[Found]:
     """What the request answers for what it undermines: findings, where it is attested.
 
     Raises ImpactRefused for what is ordered and undermines an act that it does not acknowledge (an
