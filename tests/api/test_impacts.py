@@ -73,7 +73,7 @@ def test_a_preview_names_the_days_that_change_and_who_answers_no_longer(station:
     data = previewed(station, resigned("flips"))
 
     [grade] = [c for c in data["changes"] if c["facet"] == "grade" and c["last_day"] is None]
-    assert (grade["subject"], grade["first_day"]) == ("person:flips", "2020-07-01")
+    assert (grade["subject"], grade["first_day"]) == ("person:flips", LEFT)
     [flip] = data["responsibility"]
     assert (flip["change"], flip["officer"], flip["capacity"], flip["start"]) == (
         "removed", "o1", "supervisor", LEFT,

@@ -22,6 +22,7 @@ from domain.events import FactAnnulled
 from domain.law import Pack
 from domain.ledger import Receipt, Refused, Request
 from domain.ledger.impact import CLIMBED, opened, premise_of, proposal_of
+from domain.ledger.log import ConditionFailed
 from domain.record import Case, Record
 from domain.refusals import (
     AlreadyRecorded,
@@ -201,6 +202,18 @@ def test_an_act_of_the_same_batch_that_a_later_one_undermines_is_named_by_its_pl
     assert (impact["act"], impact["by"], impact["type"]) == (0, 1, "PostAssigned")
 
 
+def test_what_is_entered_about_the_person_meanwhile_is_not_overlooked(ledger, career):
+    person, _ = career
+    posted = ledger.preview(
+        Request([act(PostAssigned(person=person, post="duty-1"), "2022-01-01")])
+    )
+    left = ledger.preview(Request([resigned(person, "2021-06-01")]))
+    ledger.log.enter(posted.append)
+    with pytest.raises(ConditionFailed):
+        ledger.log.enter(left.append)
+    assert len(undermined(ledger, resigned(person, "2021-06-01"))) == 1
+
+
 # left alone
 
 
@@ -350,10 +363,11 @@ def refusals(ledger, first):
             continue
         entry = next(e for e in entries if e.position == chain.content.entry)
         others = Record.fold(e for e in entries if e.root != entry.root)
-        proposal = proposal_of(entry, opened(ledger.vault, entry))
+        event, _ = opened(ledger.vault, entry)
+        proposal = proposal_of(entry, event)
         case = Case(proposal, entry.mood, others, _Everything(), law, ledger.today(), chain.root)
         try:
-            proposal.event.decide(case)
+            event.decide(case)
             found[entry.position] = None
         except Refusal as refusal:
             found[entry.position] = refusal
