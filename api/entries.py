@@ -315,7 +315,9 @@ def receipt_dict(receipt: Receipt) -> dict[str, Any]:
     return {
         "entries": [dict(entered._asdict()) for entered in receipt.entries],
         "position": receipt.position,
-        "findings": [{"index": i, **finding_dict(f)} for i, f in receipt.findings],
+        "findings": [
+            {"index": i, **finding_dict(f)} for i, f in (*receipt.findings, *receipt.undermined)
+        ],
     }
 
 

@@ -34,11 +34,12 @@ def preview(bureau: Bureau, request: Request) -> Answer:
     """
     _, stated = as_of(bureau, NOW)
     decided = bureau.ledger.preview(request)
+    found = decided.findings + decided.undermined
     left = unacknowledged(request, decided.impacts)
     rows, left_out = _flips(bureau, decided)
     data = {
         "types": decided.types,
-        "findings": [{"index": n, **finding_dict(f)} for n, f in decided.findings],
+        "findings": [{"index": n, **finding_dict(f)} for n, f in found],
         "accepted": request.mood == "attested" or not left,
         "impacts": [impact_dict(impact) for impact in left],
         "reconsidered": [_reconsidered(i) for i in decided.impacts if i.refusal is None],

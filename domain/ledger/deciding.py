@@ -53,7 +53,7 @@ LAW_TYPES = ["CalendarPublished", "PackPublished"]
 
 
 class Decided(NamedTuple):
-    """A request that passed: the append, what the law found without refusing, what changes, and
+    """A request that passed: the append, what was found without refusing, what changes, and
     what becomes of earlier acts. `record` is what was read
     up to `after`, with the request in it.
     """
@@ -62,6 +62,7 @@ class Decided(NamedTuple):
     ids: list[UUID]
     types: list[str]
     findings: list[tuple[int, Finding]]
+    undermined: list[tuple[int, Finding]]
     changes: list[Change]
     impacts: list[Impact]
     record: Record
@@ -180,7 +181,7 @@ class Decider:
         findings = [(n, finding) for n, one in enumerate(decided) for finding in one.case.findings]
         types = [e.type for e in entries]
         return Decided(
-            append, ids, types, findings + weighed, changes, impacts, reading.record, after
+            append, ids, types, findings, weighed, changes, impacts, reading.record, after
         )
 
     def _read_whole(self, one: "_DecidedAct", reading: Reading) -> None:

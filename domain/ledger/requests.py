@@ -38,11 +38,16 @@ class Entered(NamedTuple):
 
 
 class Receipt(NamedTuple):
-    """The answer to an accepted request; `replayed` where it had been accepted before."""
+    """The answer to an accepted request; `replayed` where it had been accepted before.
+
+    `findings` and, of what is attested and undermines earlier entries, `undermined`: each with the
+    index of the act within the request.
+    """
 
     entries: list[Entered]
-    findings: list[tuple[int, Finding]]  # (index of the act within the request, finding)
+    findings: list[tuple[int, Finding]]
     replayed: bool = False
+    undermined: Sequence[tuple[int, Finding]] = ()
 
     @property
     def position(self) -> int:

@@ -315,7 +315,7 @@ def test_a_review_is_concluded_once_and_only_where_one_is_open(ledger, career):
 def test_what_is_attested_undermines_with_a_finding(ledger, career):
     person, entries = career
     receipt = enter(ledger, sanctioned(person), mood="attested")
-    [(index, finding)] = receipt.findings
+    [(index, finding)] = receipt.undermined
     assert (index, finding.rule, finding.article) == (0, "promotion-no-sanction", "办法 6")
     assert f"entry {entries['AuxiliaryPromoted'].position} " in finding.en
 
@@ -346,7 +346,7 @@ def test_many_requests_undermine_as_they_do_one_by_one(ledger):
     answers = list(ledger.enter_many(requests))
     refused = [a.refusal.code if isinstance(a, Refused) else None for a in answers]
     assert refused == ["impact-refused", None, None, "impact-refused", None]
-    assert [f.rule for _, f in answers[1].findings] == ["promotion-no-sanction"]
+    assert [f.rule for _, f in answers[1].undermined] == ["promotion-no-sanction"]
 
 
 class _Everything(set):
