@@ -19,7 +19,7 @@ from api.shapes import people_in, plain
 from api.times import NOW, When, as_of, moment, months, period
 from domain.bitemporal import AsOf
 from domain.events import FACETS, REGISTRY, Entry
-from domain.ledger.requests import Receipt, Request
+from domain.ledger.requests import Receipt
 from domain.record import Finding
 from domain.refusals import (
     BadInput,
@@ -39,6 +39,7 @@ from projections.questions import lookup as _lookup
 from projections.questions import person as _person
 from projections.questions import series as _series
 from projections.questions.law import Published, rules_of
+from projections.questions.reviews import reviews
 
 __all__ = ["NOW", "Answer", "When", "to_bytes"]
 
@@ -48,13 +49,14 @@ MOST_MONTHS = 1_200
 
 
 def record(bureau: Bureau, person: str, when: When = NOW) -> Answer:
-    """Every facet of a person, every spell, and who is named. Raises UnknownSubject."""
+    """Every facet of a person, every spell, the reviews, who is named. Raises UnknownSubject."""
     pair, stated = as_of(bureau, when)
     kept, ids = of_person(bureau, person, pair)
     data = {
         **ids,
         "facets": _person.facets(bureau.records, "person", kept, pair),
         "spells": _person.spells(bureau.records, kept, pair.recorded),
+        "reviews": reviews(bureau.ledger, f"person:{kept}", pair),
     }
     return _with_people(bureau, stated, pair, data)
 
@@ -81,6 +83,7 @@ def entry(bureau: Bureau, position: int, when: When = NOW) -> Answer:
         "standing": became.state,
         "standing_by": became.by,
         "chain": [e.position for e in chain],
+        "reviews": reviews(bureau.ledger, f"review:{one.id}", pair),
         "findings": [
             finding_dict(finding)
             for found in _findings.of_entries(bureau.ledger, [one])
@@ -264,28 +267,20 @@ def findings(
     return _answer(bureau, stated, {"person": person, "unit": unit, "entries": rows})
 
 
-def preview(bureau: Bureau, request: Request) -> Answer:
-    """What entering would find; nothing is stored. Raises the Refusal that entering would."""
-    _, stated = as_of(bureau, NOW)
-    decided = bureau.ledger.preview(request)
-    data = {"types": decided.types, "findings": _indexed(decided.findings)}
-    return {"as_of": stated, "data": data}
-
-
 def receipt(bureau: Bureau, receipt: Receipt) -> Answer:
     """The answer to an accepted request; a repetition's findings are derived anew."""
     answer = receipt_dict(receipt)
     if receipt.replayed:
         index = {entered.position: n for n, entered in enumerate(receipt.entries)}
         first, last = min(index), max(index)
-        entries = bureau.ledger.entries(after=first - 1, until=last)
-        answer["findings"] = _indexed(
+        stored = bureau.ledger.entries(after=first - 1, until=last)
+        entries = [entry for entry in stored if entry.position in index]
+        own = [
             (index[found.entry.position], finding)
-            for found in _findings.of_entries(
-                bureau.ledger, (e for e in entries if e.position in index)
-            )
+            for found in _findings.of_entries(bureau.ledger, entries)
             for finding in found.findings
-        )
+        ]
+        answer["findings"] = _indexed(own + _findings.undermined_by(bureau.ledger, entries))
     return answer
 
 

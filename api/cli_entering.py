@@ -16,6 +16,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from api.cli_frame import Failure, Json, Lang, asking, clerk, opened, show, tell
+from api.cli_impacts import draw_impacts
 from api.rendering import Column, footing, instant, pick, table, word
 
 FILE = Annotated[str, typer.Argument(metavar="FILE|-", help="JSON 文件,- 为标准输入 / JSON file")]
@@ -41,13 +42,13 @@ def enter(
 ) -> None:
     """登记事项:全部登记或全部不登记 / Enter acts, all or nothing."""
     body = _read(file)
-    from api import answers
+    from api import answers, previews
     from api.entries import request_of
 
     if dry_run:
         with asking(context) as bureau:
             proposed = request_of(bureau.ledger, body, actor=clerk(), approved_by=approved_by)
-            show(context, answers.preview(bureau, proposed), _draw_preview, as_json=json)
+            show(context, previews.preview(bureau, proposed), _draw_preview, as_json=json)
         return
     with opened(context) as bureau:
         key = key or f"content:{bureau.ledger.vault.request_hash(body).hex()}"
@@ -97,6 +98,7 @@ def _draw_preview(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableT
     rows = [(n, _label(type_, lang)) for n, type_ in enumerate(answer["data"]["types"], 1)]
     yield table(("将登记(未登记)", "Would be entered (nothing is)"), columns, rows, lang)
     yield from _draw_findings(answer["data"]["findings"], lang)
+    yield from draw_impacts(answer["data"], lang)
     yield footing(answer["as_of"], lang)
 
 

@@ -28,7 +28,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from domain.refusals import Refusal
+from domain.refusals import ImpactRefused, Refusal
 
 if TYPE_CHECKING:
     from api.settings import Bureau
@@ -282,6 +282,22 @@ def refused(refusal: Refusal) -> Iterator[str]:
         there.append(f"see entry {refusal.position}")
     yield f"✗ {refusal.detail_zh}" + (f"({';'.join(where)})" if where else "")
     yield f"  {refusal.detail} [{'; '.join([refusal.code, *there])}]"
+    for impact in refusal.impacts if isinstance(refusal, ImpactRefused) else ():
+        yield from undermined(impact)
+
+
+def undermined(impact: Mapping[str, Any]) -> Iterator[str]:
+    """An entry that would be undermined, in words: which, why and by which article."""
+    refusal = impact["refusal"]
+    zh, en = f"登记 {impact.get('position')}", f"entry {impact.get('position')}"
+    if "act" in impact:
+        zh, en = f"第 {impact['act'] + 1} 项", f"act {impact['act'] + 1}"
+    article = refusal.get("article")
+    day = impact["effective"]
+    why = f"({article})" if article else ""
+    yield f"  · {zh} {impact['zh']}({day}):{refusal['detail_zh']}{why}"
+    under = f" [{refusal['code']}; under {article}]" if article else f" [{refusal['code']}]"
+    yield f"    {en} {impact['en']} ({day}): {refusal['detail']}{under}"
 
 
 def run(app: Callable[[], Any]) -> None:

@@ -15,6 +15,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from api.cli_frame import Effective, Json, Lang, Recorded, UnitArg, ask
+from api.cli_impacts import draw_reviews
 from api.cli_person import STANDING, draw_entries, draw_facets
 from api.cli_words import NAMES, NOT_RECORDED, Words
 from api.rendering import Column, coded, instant, pick, table, word
@@ -380,6 +381,7 @@ def _draw_entry(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]
     rows.append((pick(("状态", "standing"), lang), became + by))
     columns = [Column(("项", "what"), folds=False), Column(("内容", "said"))]
     yield table(title, columns, rows, lang)
+    yield from draw_reviews(data["reviews"], lang)
     for finding in data["findings"]:
         said = finding["zh" if lang == "zh" else "en"]
         yield Text(f"▲ {said}({finding['article']})", style="yellow")

@@ -14,6 +14,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from api.cli_frame import Effective, Json, Lang, PersonArg, Recorded, ask
+from api.cli_impacts import draw_reviews
 from api.cli_words import NONE, NOT_RECORDED
 from api.rendering import Column, coded, content, instant, money, period, pick, table, word
 
@@ -149,6 +150,7 @@ def _draw_record(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType
             for s in data["spells"]
         ]
         yield table(("历次任职", "Spells of service"), columns, rows, lang)
+    yield from draw_reviews(data["reviews"], lang)
 
 
 def draw_facets(

@@ -5,7 +5,7 @@ and findings. Invariant: no value that was sent is in any refusal, only the plac
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from functools import cache
 from typing import Annotated, Any, TypeVar
@@ -75,6 +75,15 @@ class Envelope(BaseModel):
     source: Source | None = None
 
 
+class Acknowledgement(BaseModel):
+    """An entry that the request is known to undermine 确认后续影响, and why it is entered still."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    position: Position
+    reason: Text
+
+
 class Body(BaseModel):
     """What the acts of one request have in common."""
 
@@ -85,7 +94,7 @@ class Body(BaseModel):
     mood: Mood = "ordered"
     attested_by: Code | None = None
     approved_by: Code | None = None
-    acknowledge: list[Any] = []
+    acknowledge: list[Acknowledgement] = Field(default_factory=list)
 
 
 def request_of(
@@ -109,18 +118,14 @@ def request_of(
             f"a request has at most {MOST_BYTES} bytes", zh=f"请求不得超过 {MOST_BYTES} 字节"
         )
     shared = checked_bytes(Body, body)
-    if len(shared.events) > MOST_ACTS:
+    if len(shared.events) + len(shared.acknowledge) > MOST_ACTS:
         raise TooLarge(
             f"a request has at most {MOST_ACTS} acts", zh=f"请求不得超过 {MOST_ACTS} 项",
             field="events",
         )  # fmt: skip
-    if shared.acknowledge:
-        raise BadInput(
-            "nothing can be acknowledged yet; leave it empty", field="acknowledge",
-            zh="暂不支持确认后续影响,应留空",
-        )  # fmt: skip
+    proposals = [_proposal(ledger, index, act) for index, act in enumerate(shared.events)]
     return Request(
-        [_proposal(ledger, index, act) for index, act in enumerate(shared.events)],
+        [*proposals, *_acknowledged(ledger, shared.acknowledge)],
         mood=shared.mood,
         actor=actor or Actor(),
         document=shared.document,
@@ -130,6 +135,15 @@ def request_of(
         standing=standing,
         approved_by=approved_by or shared.approved_by,
     )
+
+
+def _acknowledged(ledger: Ledger, said: Iterable[Acknowledgement]) -> Iterator[Proposal]:
+    for index, one in enumerate(said):
+        try:
+            yield ledger.acknowledge(one.position, one.reason)
+        except Refusal as refusal:
+            refusal.field = f"acknowledge/{index}/position"
+            raise
 
 
 def _proposal(ledger: Ledger, index: int, act: Any) -> Proposal:
@@ -301,7 +315,9 @@ def receipt_dict(receipt: Receipt) -> dict[str, Any]:
     return {
         "entries": [dict(entered._asdict()) for entered in receipt.entries],
         "position": receipt.position,
-        "findings": [{"index": i, **finding_dict(f)} for i, f in receipt.findings],
+        "findings": [
+            {"index": i, **finding_dict(f)} for i, f in (*receipt.findings, *receipt.undermined)
+        ],
     }
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import answers, mass
+from api import answers, mass, previews
 from api.answers import Answer, When, to_bytes
 from api.entries import MOST_BYTES, checked_bytes, request_of
 from api.problems import NotJson
@@ -281,7 +281,7 @@ def entry(
 def preview(request: Request, bureau: TheBureau, body: TheBody) -> Response:
     """What entering these acts would find; nothing is stored 预览."""
     proposed = request_of(bureau.ledger, body, actor=request.app.state.actor)
-    return answered(request, answers.preview(bureau, proposed))
+    return answered(request, previews.preview(bureau, proposed))
 
 
 @router.post("/mass/preview", tags=["entries"])

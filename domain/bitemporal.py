@@ -76,11 +76,11 @@ def resolve(
     facts: Iterable[Fact],
     as_of: AsOf,
     slot: str | None = None,
-    before: tuple[date, int] | None = None,
+    before: Place | None = None,
 ) -> Fact | None:
     """Which of one facet's facts answers; None is "not recorded", unlike a fact that is none.
 
-    `slot` passes over other slots; `before` passes over what stands after this (effective, seq).
+    `slot` passes over other slots; `before` passes over what stands after this place.
     """
     day, recorded = as_of
     best = None
@@ -89,7 +89,7 @@ def resolve(
             fact.effective <= day < fact.until
             and fact.known_from <= recorded < fact.known_to
             and (slot is None or fact.slot == slot)
-            and (before is None or (fact.effective, fact.seq) <= before)
+            and (before is None or fact.place <= before)
             and (best is None or fact.place > best.place)
         ):
             best = fact

@@ -257,13 +257,13 @@ class Record:
                         if out > place:
                             yield Cap(out, left.entry)
 
-    def capped_by(self, fact: Fact, moment: tuple[date, int]) -> Fact:
-        """A fact that stands, under the caps that lie no later than this (effective, seq)."""
+    def capped_by(self, fact: Fact, place: Place) -> Fact:
+        """A fact that stands, under the caps that lie no later than this place."""
         chain = self._by_root[fact.root]
         specs = self._specs(chain, chain.last)
         spec = next(s for s in specs if (s.subject, s.facet, s.slot) == fact[:3])
         caps = self._caps(chain, spec, fact.place)
-        fallen = (c for c in caps if (c.place.effective, c.place.seq) <= moment)
+        fallen = (c for c in caps if c.place <= place)
         until, ended_by = capped(chain.last.until, fallen)
         return fact._replace(until=until, ended_by=ended_by)
 
@@ -343,17 +343,19 @@ class Case:
     """What an act is decided on: the record at its day just before it, and the law of that day.
 
     Every read is noted: the strands and the span of days become the act's premise. `until` and
-    `ended` may be set by the decision and are stored with the act.
+    `ended` may be set by the decision and are stored with the act. An act that is decided again
+    has its `root`, the position that orders it among the acts of its day and seq.
     """
 
     def __init__(
         self, proposal: Proposal, mood: Mood, record: Record, read: set[Strand], law: Law,
-        today: date,
+        today: date, root: int = FOREVER,
     ) -> None:  # fmt: skip
         self.proposal = proposal
         self.effective = proposal.effective
         self.until = proposal.until
         self.seq = proposal.seq or 0
+        self._place = Place(proposal.effective, self.seq, root)
         self.occurred = proposal.occurred
         self.mood = mood
         self.law = law
@@ -396,7 +398,7 @@ class Case:
         if not any(f.until == day and f.known_to == FOREVER for f in facts):
             return facts
         return [
-            self._record.capped_by(f, (day, self.seq))
+            self._record.capped_by(f, self._place)
             if f.until == day and f.known_to == FOREVER
             else f
             for f in facts
@@ -408,8 +410,7 @@ class Case:
 
     def _before(self, facet: Facet, key: str, on: date | None) -> tuple[list[Fact], AsOf]:
         if on is None:
-            limit = (self.effective, self.seq)
-            facts = [f for f in self._standing(facet, key) if (f.effective, f.seq) <= limit]
+            facts = [f for f in self._standing(facet, key) if f.place <= self._place]
         else:
             facts = self._versions(facet, key)
         day = on or self.effective
@@ -420,7 +421,7 @@ class Case:
         """The fact of `facet` for the subject with id `key`: by default just before this act."""
         if on is None:
             facts, as_of = self._standing(facet, key), AsOf(self.effective, FOREVER - 1)
-            return resolve(facts, as_of, slot, (self.effective, self.seq))
+            return resolve(facts, as_of, slot, self._place)
         self._span(on, on)
         return resolve(self._versions(facet, key), AsOf(on, FOREVER - 1), slot)
 

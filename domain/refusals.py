@@ -5,6 +5,7 @@ points (field, item of the request, article, entry). Invariant: no private value
 The class docstring is the default wording; `category` says whose fault it is.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 
@@ -133,6 +134,29 @@ class RecordForbids(Refusal):
 
     code = "record-forbids"
     zh = "与账本所载状态相抵触"
+
+
+class ImpactRefused(Refusal):
+    """Acts entered before would now be refused; mend them in the same batch or acknowledge them."""
+
+    code = "impact-refused"
+    zh = "此前的登记将不成立,须在同一批更正或者逐项确认"
+
+    def __init__(self, impacts: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__()
+        self.impacts = list(impacts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """With `impacts`: each entry's position, type and day, and the refusal it would meet."""
+        return {**super().as_dict(), "impacts": self.impacts}
+
+
+class NotUndermined(Refusal):
+    """The entry acknowledged would not be refused; there is nothing to acknowledge."""
+
+    code = "not-undermined"
+    category = "incorrect"
+    zh = "该登记不受影响,无须确认"
 
 
 class LawForbids(Refusal):

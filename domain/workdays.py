@@ -16,8 +16,12 @@ from calendar import monthrange
 from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import NamedTuple, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, model_validator
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+"""Where a day begins at midnight."""
 
 _DAY = timedelta(days=1)
 _SATURDAY = 5

@@ -288,7 +288,7 @@ def of_officer_over(
     """
     versions = cache(source.versions)
     found: list[Answered] = []
-    for person in _answered_for(source, officer):
+    for person in answered_for(source, officer):
         view = View(versions, recorded)
         running: dict[Holder, int] = {}
         ask = partial(_held_by, view, person, officer)
@@ -308,20 +308,29 @@ def _held_by(view: View, person: str, officer: str, day: date) -> list[Holder]:
     return [_holder(view, charge, day) for charge in held]
 
 
-def _answered_for(source: Index, officer: str) -> list[str]:
+def answered_for(source: Index, officer: str) -> list[str]:
     """Everybody the officer may ever have answered for, in order."""
     headed = [f for facet in (UNIT_HEAD, ACTING_HEAD) for f in source.referring(facet, officer)]
     deputised = [f for facet in (DEPUTY, ACTING_DEPUTY) for f in source.referring(facet, officer)]
-    below = {_id(fact) for fact in deputised}
-    waiting = list(below)
+    below = below_units(source, {_id(fact) for fact in deputised})
+    people = {_id(fact) for fact in source.referring(SUPERVISOR, officer)}
+    return sorted(people | placed_in(source, below | {_id(fact) for fact in headed}))
+
+
+def below_units(source: Index, units: set[str]) -> set[str]:
+    """These units and all that ever stood below them."""
+    below, waiting = set(units), list(units)
     while waiting:
         under = {_id(fact) for fact in source.referring(UNIT_PARENT, waiting.pop())} - below
         below |= under
         waiting += under
-    people = {_id(fact) for fact in source.referring(SUPERVISOR, officer)}
-    for unit in below | {_id(fact) for fact in headed}:
-        people |= {_id(f) for facet in (UNIT, HOST) for f in source.referring(facet, unit)}
-    return sorted(people)
+    return below
+
+
+def placed_in(source: Index, units: Iterable[str]) -> set[str]:
+    """Everybody ever placed in these units, or seconded to them."""
+    facets = (UNIT, HOST)
+    return {_id(f) for unit in units for facet in facets for f in source.referring(facet, unit)}
 
 
 def _id(fact: Fact) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from domain.acts.dues import Due, declared
 from domain.acts.people import HOST, UNIT
 from domain.acts.units import UNIT_PARENT, UNIT_PLACE
-from domain.bitemporal import OPEN, AsOf
+from domain.bitemporal import OPEN, AsOf, on_record
 from domain.events import FACETS, REGISTRY, Entry
 from domain.law import NOWHERE, Law, Rules
 from domain.record import Chain, Content, Record, types_touching
@@ -104,7 +104,11 @@ class _Question(NamedTuple):
             fact = self.record.at(facet, f"person:{act.fields.get('person')}", at)
             if fact is not None and fact.value is not None:
                 return str(fact.value["unit"])
-        return None
+        for person in act.fields.get("persons") or ():  # under review, perhaps gone: the last unit
+            past = on_record(self.record.versions(UNIT, f"person:{person}"), at)
+            if held := [fact for fact in past if fact.value is not None]:
+                return str(held[-1].value["unit"])
+        return next(iter(act.fields.get("units") or ()), None)
 
     def rules(self, unit: str | None, on: date) -> Rules:
         at = AsOf(on, self.as_of.recorded)

@@ -5,20 +5,19 @@ first decided, so the findings of an entry never change while the code of its ch
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
 from typing import NamedTuple
-from uuid import UUID
 
 from eventsourcing.dcb.api import DCBQuery
 
-from domain.bitemporal import OPEN
-from domain.events import FACETS, Entry, Event, FactAnnulled, Mood, Proposal
+from domain.events import Entry, FactAnnulled, Mood
 from domain.law import Law
-from domain.ledger import SHANGHAI, Ledger
+from domain.ledger import Ledger
+from domain.ledger.impact import found_of, opened, premise_of, proposal_of
 from domain.ledger.reading import MERGING, Reading, item_of
-from domain.ledger.vault import Erased, is_sealed, sealed_owners
+from domain.ledger.vault import sealed_owners
 from domain.record import Case, Finding, Strand, Unread
 from domain.refusals import Refusal
+from domain.workdays import SHANGHAI
 from projections.journal import STANDS, standings
 from projections.questions.law import Published
 
@@ -61,7 +60,7 @@ class Again:
         self.entry = entry
         self._log = ledger.log
         self._reading = reading
-        self._event, self.erased = _opened(ledger, entry)
+        self._event, self.erased = opened(ledger.vault, entry)
 
     @property
     def legible(self) -> bool:
@@ -76,7 +75,7 @@ class Again:
         if event is None:
             raise ValueError(f"entry {entry.position} is not legible")
         today = entry.recorded_at.astimezone(SHANGHAI).date()
-        proposal = _proposal(entry, event)
+        proposal = proposal_of(entry, event)
         while True:
             record = reading.without(entry.root) if entry.corrects else reading.record
             case = Case(proposal, mood or entry.mood, record, reading.read, law, today)
@@ -85,7 +84,7 @@ class Again:
             except Unread as unread:  # it reads more than it did when it was entered
                 if reading.head != entry.position - 1:
                     reading = Reading(self._log, entry.position - 1)
-                reading.extend({*_premise(entry), *unread.strands})
+                reading.extend({*premise_of(entry), *unread.strands})
                 continue
             except Refusal as refusal:
                 case.findings.append(_as_finding(refusal))
@@ -104,7 +103,7 @@ def decided_again(
     reading = Reading(ledger.log, last)
     reading.read = {Strand(None, subject) for subject in whole}
     read_whole = set(whole)
-    reading.read |= {s for e in wanted for s in _premise(e) if s.subject not in read_whole}
+    reading.read |= {s for e in wanted for s in premise_of(e) if s.subject not in read_whole}
     ledger.vault.hold(owner for entry in wanted for owner in sealed_owners(entry.fields))
     items = [MERGING, *(item_of(strand) for strand in sorted(reading.read, key=str))]
     past = (Entry(*stored) for stored in ledger.log.entries(DCBQuery(items=items), until=last))
@@ -115,10 +114,18 @@ def decided_again(
             upcoming = next(past, None)
         if entry.corrects:  # to be decided without its chain: on a record of its own
             own = Reading(ledger.log, entry.position - 1)
-            own.extend(_premise(entry))
+            own.extend(premise_of(entry))
             yield Again(ledger, own, entry)
         else:
             yield Again(ledger, reading, entry)
+
+
+def undermined_by(ledger: Ledger, batch: Sequence[Entry]) -> list[tuple[int, Finding]]:
+    """What one attested request's entries undermine, with the place of the act."""
+    if not batch or batch[0].mood == "ordered":
+        return []
+    law = Published(ledger, batch[-1].position).at(batch[0].position - 1)
+    return found_of(ledger.vault, law, ledger.log, batch)
 
 
 def _asked_the_law(entry: Entry) -> bool:
@@ -126,40 +133,6 @@ def _asked_the_law(entry: Entry) -> bool:
     if entry.cls is FactAnnulled:
         return False
     return bool(entry.cls.merges or entry.envelope.get("premise", {}).get("law"))
-
-
-def _premise(entry: Entry) -> Iterator[Strand]:
-    for read in entry.envelope["premise"]["reads"]:
-        facet, _, subject = read.partition("@")
-        if facet in FACETS:
-            yield Strand(facet, subject)
-
-
-def _opened(ledger: Ledger, entry: Entry) -> tuple[Event | None, list[str]]:
-    """The typed act, its private fields open, and those that are erased; None where it needs one
-    of them.
-    """
-    fields, erased = {}, []
-    for name, value in entry.fields.items():
-        try:
-            fields[name] = ledger.vault.open(name, value) if is_sealed(value) else value
-        except Erased:
-            erased.append(name)
-    if any(entry.cls.model_fields[name].is_required() for name in erased):
-        return None, erased
-    return entry.cls.model_validate(fields), erased
-
-
-def _proposal(entry: Entry, event: Event) -> Proposal:
-    occurred = entry.envelope.get("occurred")
-    return Proposal(
-        event,
-        entry.effective,
-        until=None if entry.until == OPEN else entry.until,
-        seq=entry.seq,
-        occurred=date.fromisoformat(occurred) if occurred else None,
-        ends=UUID(entry.ended) if entry.ended else None,
-    )
 
 
 def _as_finding(refusal: Refusal) -> Finding:

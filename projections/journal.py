@@ -11,7 +11,8 @@ from uuid import UUID
 
 from domain.bitemporal import OPEN, last_day
 from domain.events import Entry
-from domain.ledger import SHANGHAI, Ledger
+from domain.ledger import Ledger
+from domain.workdays import SHANGHAI
 
 _PLAIN = (
     "reason", "document", "actor", "attested_by", "approved_by", "batch", "cause", "source",

@@ -27,7 +27,7 @@ from domain.acts.responsibility import (
 )
 from domain.acts.rewards import RewardGranted, RewardRevoked
 from domain.acts.units import UnitEstablished, UnitMoved
-from domain.events import Event, FactAnnulled, Proposal
+from domain.events import Event, FactAnnulled, Mood, Proposal
 from domain.ledger import Ledger, Receipt, Refused, Request
 from domain.refusals import Refusal
 
@@ -92,6 +92,7 @@ class History:
         self.requests: list[Request] = []
         self.answers: list[Receipt | Refused] = []
         self.first = ledger.log.head() + 1
+        self.mood: Mood = "attested"
         self._ledger = ledger
         self._chains: dict[UUID, _Chain] = {}
         self._ids = (
@@ -144,7 +145,7 @@ class History:
     def _enter(self, *proposals: Proposal) -> None:
         if not proposals:
             return
-        request = Request(proposals, mood="attested")
+        request = Request(proposals, mood=self.mood)
         self.requests.append(request)
         try:
             receipt = self._ledger.enter(request)

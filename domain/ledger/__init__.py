@@ -9,21 +9,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain import acts
-from domain.events import Entry
+from domain.events import Entry, Proposal
 from domain.forest import Forest
 from domain.law import Law, Pack, parse_calendar
 from domain.ledger import log as _log
 from domain.ledger.bulk import AHEAD, Bulk, entered_under, first_answer
 from domain.ledger.bulk import receipt as make_receipt
-from domain.ledger.deciding import LAW_TYPES, Decided, Decider, event_id_of, key_of
+from domain.ledger.deciding import LAW_TYPES, Decided, Decider
+from domain.ledger.impact import review_of
 from domain.ledger.log import EventLog
 from domain.ledger.reading import Reading, forest_at
-from domain.ledger.requests import Receipt, Refused, Request
+from domain.ledger.requests import Receipt, Refused, Request, event_id_of, key_of
 from domain.ledger.vault import Vault
 from domain.record import Finding
 from domain.refusals import (
@@ -36,14 +36,17 @@ from domain.refusals import (
     Superseded,
     Taken,
     TooLarge,
+    UnknownFact,
 )
+from domain.workdays import SHANGHAI
 
 __all__ = ["Ledger", "Moment", "Receipt", "Refused", "Request"]
 
 acts.load()
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 ATTEMPTS = 3
+UNDATED = date(1900, 1, 1)
+"""Of a proposal whose day the ledger gives."""
 
 
 class Moment(NamedTuple):
@@ -93,8 +96,10 @@ class Ledger:
         raise Conflict
 
     def preview(self, request: Request) -> Decided:
-        """Decide as `enter` would and store nothing. Raises Refusal."""
-        return self._decide(request)
+        """Decide as `enter` would and store nothing. What would be undermined is listed among the
+        impacts, not refused. Raises Refusal.
+        """
+        return self._decide(request, refuses=False)
 
     def preview_each(self, request: Request) -> Iterator[list[Finding] | Refusal]:
         """Decide every act, those that pass taken in before the next; store nothing.
@@ -118,16 +123,29 @@ class Ledger:
             after += 1
             yield [finding for _, finding in decided.findings]
 
-    def _decide(self, request: Request) -> Decided:
+    def acknowledge(self, position: int, reason: str) -> Proposal:
+        """The act that acknowledges what its batch undermines: it opens a review of that entry.
+
+        Its day is that on which it is entered. Raises UnknownFact.
+        """
+        head = self.log.head()
+        stored = self.log.entries(after=position - 1, until=min(position, head))
+        entry = next(stored, None) if 1 <= position <= head else None
+        if entry is None:
+            raise UnknownFact(position=position)
+        return Proposal(review_of(Entry(*entry), reason), UNDATED)
+
+    def _decide(self, request: Request, *, refuses: bool = True) -> Decided:
         head = self.log.head()
         law = self.law()
         seen = self._check_expected(request, head)
-        decided = self._decider.decide(request, Reading(self.log, head), law, head)
+        reading = Reading(self.log, head)
+        decided = self._decider.decide(request, reading, law, head, refuses=refuses)
         condition = decided.append.condition
-        if not seen or condition is None:
+        items = condition.fail_if_events_match.items if condition is not None else []
+        if not seen or condition is None or not items:  # no items: nothing at all may come between
             return decided
-        query = DCBQuery(items=[*condition.fail_if_events_match.items, *seen])
-        under = DCBAppendCondition(fail_if_events_match=query, after=condition.after)
+        under = DCBAppendCondition(DCBQuery(items=[*items, *seen]), after=condition.after)
         return decided._replace(append=decided.append._replace(condition=under))
 
     def _check_expected(self, request: Request, head: int) -> list[DCBQueryItem]:

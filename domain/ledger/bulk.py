@@ -225,7 +225,7 @@ def receipt(decided: Decided, appended: Appended) -> Receipt:
         Entered(appended.first + n, event_id, type_, appended.recorded_at)
         for n, (event_id, type_) in enumerate(zip(decided.ids, decided.types, strict=True))
     ]
-    return Receipt(entered, decided.findings, appended.replayed)
+    return Receipt(entered, decided.findings, appended.replayed, decided.undermined)
 
 
 def _ids(requests: Iterable[Request]) -> set[UUID]:

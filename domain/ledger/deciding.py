@@ -4,50 +4,71 @@ Owns the decision of a request and its premise. Invariant: an act is appended on
 that covers every strand its decision read.
 """
 
-import os
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import orjson
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain.acts import closed
+from domain.acts.reviews import ReviewOpened
 from domain.bitemporal import OPEN
 from domain.events import (
     Entry,
     Event,
     Facet,
-    FactAnnulled,
     Mood,
     Proposal,
     encode,
     fact_specs,
 )
 from domain.law import Law, Pack, parse_calendar
+from domain.ledger.impact import (
+    Change,
+    Impact,
+    Judge,
+    changes_of,
+    filed_under,
+    read_further,
+    weigh,
+)
 from domain.ledger.log import Append, Claim, NewEntry
 from domain.ledger.reading import MERGING, Reading, item_of, strands_of
-from domain.ledger.requests import Request
+from domain.ledger.requests import (
+    Request,
+    check_approver,
+    check_envelope,
+    event_id_of,
+    key_of,
+    shared_by,
+)
 from domain.ledger.vault import Erased, Owner, Vault, is_sealed
 from domain.record import Case, Content, Finding, Record, Strand, Unread
-from domain.refusals import BadInput, ImpossibleDate, Refusal, Superseded, WrongCorrection
+from domain.refusals import BadInput, Refusal, Superseded, WrongCorrection
 
-KEY_NAMESPACE = UUID("5be7a8c2-8a61-4c4e-9d2e-0f3a7c1b7d11")
-MOST_SEQ = 1_000
 UNSTAMPED = datetime.fromtimestamp(0, UTC)
 LAW_TYPES = ["CalendarPublished", "PackPublished"]
 
 
 class Decided(NamedTuple):
-    """A request that passed: the append, and what the law found without refusing."""
+    """A request that passed: the append, what was found without refusing, what changes, and
+    what becomes of earlier acts. `record` is what was read
+    up to `after`, with the request in it.
+    """
 
     append: Append
     ids: list[UUID]
     types: list[str]
     findings: list[tuple[int, Finding]]
+    undermined: list[tuple[int, Finding]]
+    changes: list[Change]
+    impacts: list[Impact]
+    record: Record
+    after: int
 
 
 class Decider:
@@ -59,8 +80,12 @@ class Decider:
         self._hints: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
 
     def predicted(self, event: Event) -> set[Strand]:
-        """The strands this act's decision will read, as far as its type has shown."""
-        strands = {
+        """The strands this act's decision will read, as far as its type has shown.
+
+        Whom it writes about is read whole, to see what it undermines; but a unit has too many acts.
+        """
+        strands = {Strand(None, subject) for subject in _whole(event)}
+        strands |= {
             Strand(w.facet.name, f"{w.facet.of}:{key}")
             for w in type(event).writes
             if isinstance(key := getattr(event, w.key), str)
@@ -72,9 +97,12 @@ class Decider:
         return strands
 
     def whole(self, event: Event) -> set[Strand]:
-        """The same, but every person's record whole: one reading for a run of many acts."""
+        """The same, but every person and what is written about whole: one reading for a run."""
+        written = filed_under(type(event), vars(event), units=True)
         return {
-            Strand(None, s.subject) if s.subject.startswith("person:") else s
+            Strand(None, s.subject)
+            if s.subject.startswith("person:") or s.subject in written
+            else s
             for s in self.predicted(event)
         }
 
@@ -97,72 +125,88 @@ class Decider:
             for mark in type(p.event).private.values()
         )
 
-    def decide(self, request: Request, reading: Reading, law: Law, after: int) -> Decided:
+    def decide(
+        self, request: Request, reading: Reading, law: Law, after: int, *, refuses: bool = True
+    ) -> Decided:
         """Decide every act in turn, each on the record with the earlier ones in it.
 
         `after` is the position the first act would follow. Accepted acts are folded into the
         reading; a refusal after the first of them leaves it `spoiled`. Read ahead, the append has
         no condition of its own: its caller sees to it that nothing came between. Raises Refusal
-        with the index of the act.
+        with the index of the act; ImpactRefused unless `refuses` is false.
         """
         if not request.proposals:
             raise BadInput("a request has at least one act", zh="请求中没有事项", field="events")
-        _check_approver(request)
+        check_approver(request)
         ids = [event_id_of(request, index) for index in range(len(request.proposals))]
-        shared = _shared(request, ids)
+        shared = shared_by(request, ids)
         self.prepare([request])
         entries: list[Entry] = []
-        findings: list[tuple[int, Finding]] = []
-        reads: set[Strand] = set()
-        roots: set[str] = set()
+        decided: list[_DecidedAct] = []
+        changes: list[Change] = []
         claims: dict[tuple[str, str], Claim] = {}
-        for index, proposal in enumerate(request.proposals):
-            try:
-                one = self._decide_one(proposal, request.mood, reading, law)
-                if law.closing and request.approved_by is None:
-                    self._refuse_closed(one, reading)
-            except Refusal as refusal:
-                if refusal.index is None:
-                    refusal.index = index
-                reading.spoiled = bool(entries)
-                raise
-            for _, _, subject, facets in _unique_values(one):
-                for alias in reading.record.forest.family(subject):
-                    strands = {Strand(f.name, f"{f.of}:{alias}") for f in facets}
-                    reading.extend(strands)
-                    one.case.reads |= strands
-            findings += [(index, finding) for finding in one.case.findings]
-            reads |= one.case.reads
-            roots |= {one.root or one.case.ended or ""} - {""}
-            data = encode(
-                one.proposal, ids[index], UUID(one.root) if one.root else None,
-                {**shared, "premise": _premise(one.case, after)}, self._vault.seal,
-            )  # fmt: skip
-            type_ = type(proposal.event).__name__
-            entry = Entry(after + len(entries) + 1, UNSTAMPED, type_, one.tags, data)
-            entries.append(entry)
-            reading.take(entry)
-            claims |= self._claims(one, reading.record)
-            law = _amended(law, entry)
+        try:
+            for index, proposal in enumerate(request.proposals):
+                with _at(index):
+                    one = self._decide_one(proposal, request.mood, reading, law)
+                    if law.closing and request.approved_by is None:
+                        self._refuse_closed(one, reading)
+                self._read_whole(one, reading)
+                premise = {"premise": _premise(one.case, after)}
+                data = encode(
+                    one.proposal, ids[index], UUID(one.root) if one.root else None,
+                    {**shared, **premise}, self._vault.seal,
+                )  # fmt: skip
+                type_ = type(proposal.event).__name__
+                entry = Entry(after + index + 1, UNSTAMPED, type_, one.tags, data)
+                entries.append(entry)
+                decided.append(one)
+                changes += changes_of(index, entry, reading.take(entry))
+                claims |= self._claims(one, reading.record)
+                law = _amended(law, entry)
+            today = self._today()
+            beyond = read_further(reading, changes, today)
+            impacts = Judge(self._vault, law, reading, after, today).impacts(changes)
+            weighed = weigh(request, impacts, refuses=refuses)
+        except Refusal:
+            reading.spoiled = bool(entries)
+            raise
         append = Append(
             entries=[
                 NewEntry(e.type, e.tags, e.data, i) for e, i in zip(entries, ids, strict=True)
             ],
-            condition=None if reading.ahead else _condition(reads, roots, after),
+            condition=None
+            if reading.ahead
+            else _condition(decided, changes, after, beyond, reading),
             key=key_of(request),
             request_hash=self.request_hash(request),
             claims=list(claims.values()),
         )
-        return Decided(append, ids, [e.type for e in entries], findings)
+        findings = [(n, finding) for n, one in enumerate(decided) for finding in one.case.findings]
+        types = [e.type for e in entries]
+        return Decided(
+            append, ids, types, findings, weighed, changes, impacts, reading.record, after
+        )
+
+    def _read_whole(self, one: "_DecidedAct", reading: Reading) -> None:
+        """Read what must be known before the act is taken in: whom it changes, unique values."""
+        reading.extend(Strand(None, subject) for subject in _whole(one.event))
+        for _, _, subject, facets in _unique_values(one):
+            for alias in reading.record.forest.family(subject):
+                strands = {Strand(f.name, f"{f.of}:{alias}") for f in facets}
+                reading.extend(strands)
+                one.case.reads |= strands
 
     def _decide_one(
         self, proposal: Proposal, mood: Mood, reading: Reading, law: Law
     ) -> "_DecidedAct":
-        _check_envelope(proposal)
+        check_envelope(proposal)
         corrected = proposal.supersedes or proposal.annuls
         if corrected is not None:
             return self._decide_correction(proposal, corrected, mood, reading, law)
         event = proposal.event
+        if isinstance(event, ReviewOpened):
+            proposal = proposal._replace(effective=self._today())
         if not reading.ahead:
             reading.extend(self.predicted(event))
         case = self._run(event, proposal, mood, reading, None, law)
@@ -300,11 +344,26 @@ class Decider:
         return self._vault.request_hash(orjson.dumps(shared))
 
 
-def _condition(reads: set[Strand], roots: set[str], after: int) -> DCBAppendCondition:
+def _condition(
+    decided: Sequence["_DecidedAct"],
+    changes: Iterable[Change],
+    after: int,
+    beyond: bool,
+    reading: Reading,
+) -> DCBAppendCondition:
     """Nothing that the decision rests on has changed: its strands, the chains it touches, the law,
-    who is whom.
+    who is whom; and nothing was entered about those it changes, nor at all where it was searched
+    `beyond` them.
     """
-    items = [item_of(strand) for strand in sorted(reads, key=str)]
+    if beyond:
+        return DCBAppendCondition(fail_if_events_match=DCBQuery(), after=after)
+    changed = {subject for one in decided for subject in _whole(one.event)}
+    changed |= {change.strand.subject for change in changes}
+    whole = {alias for subject in changed for alias in reading.family(subject)}
+    reads = {strand for one in decided for strand in one.case.reads if strand.subject not in whole}
+    roots = {root for one in decided if (root := one.root or one.case.ended)}
+    items = [DCBQueryItem(tags=[subject]) for subject in sorted(whole)]
+    items += [item_of(strand) for strand in sorted(reads, key=str)]
     items += [DCBQueryItem(tags=[f"fact:{root}"]) for root in sorted(roots)]
     items += [DCBQueryItem(types=LAW_TYPES), MERGING]
     return DCBAppendCondition(fail_if_events_match=DCBQuery(items=items), after=after)
@@ -319,16 +378,15 @@ def _amended(law: Law, entry: Entry) -> Law:
     return law
 
 
-def _check_approver(request: Request) -> None:
-    approver = request.approved_by
-    if approver is None:
-        return
-    if not approver.strip() or not approver.isprintable():
-        raise BadInput("the approver is named by an account", field="approved_by",
-                       zh="批准人应为账号")  # fmt: skip
-    if approver.strip().casefold() == request.actor.subject.strip().casefold():
-        raise BadInput("the approver is another person than the one who enters",
-                       field="approved_by", zh="批准人不得是经办人本人")  # fmt: skip
+@contextmanager
+def _at(index: int) -> Iterator[None]:
+    """A refusal says which act of the request it is about."""
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.index is None:
+            refusal.index = index
+        raise
 
 
 class _DecidedAct(NamedTuple):
@@ -347,23 +405,6 @@ def _unique_values(one: _DecidedAct) -> Iterator[tuple[str, str, str, list[Facet
             continue
         subject = getattr(one.event, mark.of)
         yield name, mark.unique, subject, [w.facet for w in cls.writes if name in w.value]
-
-
-def _check_envelope(proposal: Proposal) -> None:
-    if isinstance(proposal.event, FactAnnulled) != (proposal.annuls is not None):
-        raise BadInput("an annulment, and nothing else, names the entry it annuls",
-                       field="annuls", zh="撤销且仅撤销须指明被撤销的登记")  # fmt: skip
-    if proposal.supersedes is not None and proposal.annuls is not None:
-        raise BadInput("an act corrects or annuls, not both", field="annuls",
-                       zh="更正与撤销不能并用")  # fmt: skip
-    if proposal.ends is not None and not type(proposal.event).ends:
-        raise BadInput("an act of this type ends nothing", field="ends",
-                       zh="该事项不终止任何登记")  # fmt: skip
-    if proposal.until is not None and proposal.until <= proposal.effective:
-        raise ImpossibleDate("a period ends after it begins", field="until",
-                             zh="止日不得早于生效日")  # fmt: skip
-    if abs(proposal.seq or 0) > MOST_SEQ:
-        raise BadInput(f"seq lies within ±{MOST_SEQ}", field="seq", zh=f"seq 应在 ±{MOST_SEQ} 内")
 
 
 def _settled(proposal: Proposal, case: Case) -> Proposal:
@@ -387,41 +428,6 @@ def _check_same_key(event: Event, root: Entry, last: Content) -> None:
             raise WrongCorrection(position=root.position)
 
 
-def event_id_of(request: Request, index: int) -> UUID:
-    """The proposer's id, or one derived from the key, or a new one: UUIDv7, in order of time."""
-    given = request.proposals[index].event_id
-    if given is not None:
-        return given
-    if request.key is not None:
-        return uuid5(KEY_NAMESPACE, f"{key_of(request)}|{index}")
-    return new_id()
-
-
-def key_of(request: Request) -> str | None:
-    """The idempotency key in its actor's scope: two clerks may use the same one."""
-    if request.key is None:
-        return None
-    return f"{request.actor.issuer}|{request.actor.subject}|{request.key}"
-
-
-def new_id() -> UUID:
-    """RFC 9562 version 7."""
-    raw = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
-    return UUID(int=raw & ~(0xF << 76) & ~(0x3 << 62) | 7 << 76 | 2 << 62)
-
-
-def _shared(request: Request, ids: list[UUID]) -> dict[str, Any]:
-    shared: dict[str, Any] = {"mood": request.mood, "actor": request.actor.model_dump()}
-    for name in ("attested_by", "approved_by", "standing", "request_id"):
-        if value := getattr(request, name):
-            shared[name] = value
-    if len(ids) > 1:
-        shared["batch"] = str(ids[0])
-    if request.document is not None:
-        shared["document"] = request.document.model_dump(mode="json", exclude_none=True)
-    return shared
-
-
 def _premise(case: Case, after: int) -> dict[str, Any]:
     return {
         "at": after,
@@ -430,6 +436,10 @@ def _premise(case: Case, after: int) -> dict[str, Any]:
         "to": case.last,
         "law": sorted(case.digests),
     }
+
+
+def _whole(event: Event) -> set[str]:
+    return filed_under(type(event), vars(event))
 
 
 def _each(value: Any) -> list[str]:

@@ -4,6 +4,7 @@ Owns how strands become a query and how what they answer becomes a record. Invar
 `read` is complete up to `head`, and nothing beyond `head` has been folded.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from domain.refusals import UnknownFact
 
 MERGING = DCBQueryItem(tags=[MERGES])
 """Every merge and split: who is whom."""
+_NOTHING: dict[str, list[str]] = {"reads": []}
 
 
 class Reading:
@@ -35,6 +37,8 @@ class Reading:
         self._merges_read = False
         self._log = log
         self._entries: dict[int, Entry] = {}
+        self._tagged: defaultdict[str, list[Entry]] = defaultdict(list)
+        self._readers: defaultdict[str, list[Entry]] = defaultdict(list)
 
     @property
     def size(self) -> int:
@@ -45,6 +49,7 @@ class Reading:
         missing = {
             s for s in strands if s not in self.read and Strand(None, s.subject) not in self.read
         }
+        missing = {s for s in missing if s.facet is None or Strand(None, s.subject) not in missing}
         if not missing and self._merges_read:
             return
         items = [item_of(strand) for strand in sorted(missing, key=str)]
@@ -54,6 +59,16 @@ class Reading:
             for stored in self._log.entries(DCBQuery(items=items), until=self.head):
                 self.take(Entry(*stored))
         self.read |= missing
+        others = {Strand(s.facet, alias) for s in missing for alias in self.family(s.subject)}
+        if not others <= missing:
+            self.extend(others)
+
+    def family(self, subject: str) -> list[str]:
+        """Every subject that is this one, as far as merges were read."""
+        kind, _, id_ = subject.partition(":")
+        if kind != "person" or not self.record.forest:
+            return [subject]
+        return [f"person:{alias}" for alias in self.record.forest.family(id_)]
 
     def take(self, entry: Entry) -> list[Fact]:
         """Fold one entry and answer the versions it changed.
@@ -65,7 +80,32 @@ class Reading:
         if entry.corrects and entry.root not in self.record.chains:
             return []
         self._entries[entry.position] = entry
+        for tag in entry.tags:
+            self._tagged[tag].append(entry)
+        for strand in entry.envelope.get("premise", _NOTHING)["reads"]:
+            self._readers[strand].append(entry)
         return self.record.apply(entry)
+
+    def tagged(self, subject: str) -> list[Entry]:
+        """The entries about a subject, as far as they were read."""
+        return [e for alias in self.family(subject) for e in self._tagged.get(alias, ())]
+
+    def readers(self, strand: Strand) -> list[Entry]:
+        """The entries whose decision read this strand, as far as they were read themselves."""
+        of = (f"{strand.facet}@{alias}" for alias in self.family(strand.subject))
+        return [entry for name in of for entry in self._readers.get(name, ())]
+
+    def touching(self, strands: Iterable[Strand]) -> list[Entry]:
+        """The entries that touch these strands, which were read, in order of position; and every
+        merge.
+        """
+        found = {entry.position: entry for entry in self._tagged.get(MERGES, ())}
+        for facet, subject in strands:
+            types = None if facet is None else frozenset(types_touching(FACETS[facet]))
+            for entry in self.tagged(subject):
+                if types is None or entry.type in types:
+                    found[entry.position] = entry
+        return [found[position] for position in sorted(found)]
 
     def chain(self, event_id: UUID) -> list[Entry]:
         """The entries of the chain that this entry belongs to, the root first."""

@@ -151,6 +151,31 @@ def test_a_dry_run_tells_the_findings_and_stores_nothing(desk: Desk) -> None:
     assert desk.head() == head
 
 
+def test_what_an_order_undermines_is_listed_and_entered_once_acknowledged(desk: Desk) -> None:
+    later = [
+        act("PersonRegistered", "2022-01-04", person="P3"),
+        act("AuxiliaryHired", "2022-01-04", person="P3", unit="U01", category="field"),
+        act("PostAssigned", "2023-01-09", person="P3", post="patrol"),
+    ]
+    assert desk.enter(later, **ATTESTED).code == 0
+    head = desk.head()
+    left = [act("AuxiliaryResigned", "2022-06-01", person="P3")]
+
+    tried, refused = desk.enter(left, "--dry-run"), desk.enter(left)
+    assert desk.head() == head
+    reason = [{"position": head, "reason": "劳动仲裁裁决"}]
+    entered = desk.enter(left, acknowledge=reason)
+    record = desk.run("record", "P3")
+
+    assert (tried.code, refused.code, entered.code) == (0, 1, 0)
+    assert "此前登记将不成立" in tried.out
+    assert f"登记 {head} 定岗" in refused.err
+    assert "2023-01-09 不在职" in refused.err
+    assert "确认影响并启动复核" in entered.out
+    assert "劳动仲裁裁决" in record.out
+    assert "待复核" in record.out
+
+
 def test_an_unlawful_order_is_refused_with_its_article_and_leaves_nothing(desk: Desk) -> None:
     head = desk.head()
 

@@ -147,7 +147,7 @@ def test_the_second_act_of_a_request_is_named_by_its_index(office: Office) -> No
             b'{"events": [{}], "document": {"dated": "2022-02-30"}}',
             422, "impossible-date", "document/dated",
         ),
-        (b'{"events": [{}], "acknowledge": [3]}', 422, "bad-input", "acknowledge"),
+        (b'{"events": [{}], "acknowledge": [3]}', 422, "bad-input", "acknowledge/0"),
     ],
 )  # fmt: skip
 def test_an_incorrect_body_is_refused(

@@ -1,0 +1,82 @@
+"""What entering would do: findings, what changes, what it undermines, who would answer otherwise.
+
+Owns the answer to a preview. Invariant: nothing is stored, and `impacts` is the list with which
+entering would be refused.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from api.entries import finding_dict
+from api.settings import Bureau
+from api.shapes import plain
+from api.times import NOW, as_of
+from domain.bitemporal import last_day
+from domain.ledger.deciding import Decided
+from domain.ledger.impact import Impact, impact_dict, unacknowledged
+from domain.ledger.requests import Request
+from projections.questions.flips import MOST_PEOPLE, Flip, Tried, flips, people_of
+
+DAY = timedelta(days=1)
+
+Answer = dict[str, Any]
+
+
+def preview(bureau: Bureau, request: Request) -> Answer:
+    """What entering would find and undermine; nothing is stored.
+
+    Answers `types` and `findings` of the acts; `accepted`, False where `impacts` would refuse them;
+    `impacts` (entries that would be refused and are not acknowledged); `reconsidered` (entries of
+    which findings would be raised or cleared); `changes` (strand, first day, last day);
+    `responsibility` (officers who would answer, or no longer would), for at most MOST_PEOPLE
+    persons, `people_left_out` the others. Raises the Refusal that entering would for the acts
+    themselves.
+    """
+    _, stated = as_of(bureau, NOW)
+    decided = bureau.ledger.preview(request)
+    found = decided.findings + decided.undermined
+    left = unacknowledged(request, decided.impacts)
+    rows, left_out = _flips(bureau, decided)
+    data = {
+        "types": decided.types,
+        "findings": [{"index": n, **finding_dict(f)} for n, f in found],
+        "accepted": request.mood == "attested" or not left,
+        "impacts": [impact_dict(impact) for impact in left],
+        "reconsidered": [_reconsidered(i) for i in decided.impacts if i.refusal is None],
+        "changes": [
+            {
+                "by": change.by, "facet": change.strand.facet, "subject": change.strand.subject,
+                "first_day": change.first, "last_day": last_day(change.until),
+            }
+            for change in decided.changes
+        ],
+        "responsibility": plain(rows),
+        "people_left_out": left_out,
+    }  # fmt: skip
+    return {"as_of": stated, "data": data}
+
+
+def _reconsidered(impact: Impact) -> Answer:
+    return {
+        **impact_dict(impact),
+        "raised": [finding_dict(f) for f in impact.raised],
+        "cleared": [finding_dict(f) for f in impact.cleared],
+    }
+
+
+def _flips(bureau: Bureau, decided: Decided) -> tuple[list[Flip], int]:
+    if not decided.changes:
+        return [], 0
+    bureau.runner.reach(decided.after)
+    tried = Tried(bureau.records, decided.record, frozenset(c.strand for c in decided.changes))
+    start = min(change.first for change in decided.changes)
+    horizon = max(bureau.ledger.today(), start) + DAY
+    end = min(max(change.until for change in decided.changes), horizon)
+    people = people_of(bureau.records, tried.strands)
+    known = (decided.after, decided.after + len(decided.ids))
+    found = [
+        flip
+        for person in people[:MOST_PEOPLE]
+        for flip in flips(bureau.records, tried, person, (start, end), known)
+    ]
+    return found, len(people[MOST_PEOPLE:])

@@ -1,0 +1,159 @@
+"""Over HTTP: what a request undermines is refused or acknowledged, previewed, reviewed and due."""
+
+from typing import Any
+
+import pytest
+
+from domain.acts.packs import PackPublished
+from domain.events import Proposal
+from domain.law import Pack
+from domain.ledger import Request
+from tests.api.conftest import DAY, Office, hired, person, transferred, unit
+from tests.ledger.test_impact import PACK
+
+LEFT = "2019-05-01"
+
+
+def graded(id_: str, on: str, type_: str = "GradeRated", **fields: str) -> dict[str, Any]:
+    return {"type": type_, "effective": on, "person": id_, **fields}
+
+
+def resigned(id_: str, on: str = LEFT) -> dict[str, Any]:
+    return {"type": "AuxiliaryResigned", "effective": on, "person": id_}
+
+
+@pytest.fixture(scope="module")
+def station(office: Office) -> Office:
+    """The office with a station, `east`, whose law has a term for reviews."""
+    pack = PackPublished.of(Pack.parse(PACK))
+    office.bureau.ledger.enter(Request([Proposal(pack, DAY)]))
+    office.entered(
+        unit("province", division="990000"), unit("east", parent="province"),
+        person("o1"), {"type": "OfficerAppointed", "effective": "2015-01-01", "person": "o1",
+                       "unit": "east"},
+    )  # fmt: skip
+    return office
+
+
+def career(office: Office, id_: str) -> int:
+    """A person who was promoted in 2020; the position of the promotion."""
+    return office.entered(
+        person(id_), hired(id_, "2016-03-01", at="east"), graded(id_, "2016-07-01", grade="g1"),
+        {"type": "SupervisingOfficerAssigned", "effective": "2016-07-01", "person": id_,
+         "officer": "o1"},
+        graded(id_, "2020-07-01", "AuxiliaryPromoted", grade="g2", kind="natural"),
+    )  # fmt: skip
+
+
+def previewed(office: Office, *events: dict[str, Any], **body: Any) -> dict[str, Any]:
+    answer = office.http.post("/v1/preview", json={"events": events, **body})
+    assert answer.status_code == 200, answer.text
+    data: dict[str, Any] = answer.json()["data"]
+    return data
+
+
+def test_a_refusal_and_a_preview_list_the_same_and_store_nothing(station: Office) -> None:
+    promoted = career(station, "same")
+    head = station.head()
+
+    refused = station.post(resigned("same"))
+    data = previewed(station, resigned("same"))
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "impact-refused")
+    [impact] = refused.json()["impacts"]
+    assert (impact["position"], impact["type"]) == (promoted, "AuxiliaryPromoted")
+    assert impact["refusal"]["code"] == "not-in-service"
+    assert (data["impacts"], data["accepted"]) == ([impact], False)
+    assert station.head() == head
+
+
+def test_a_preview_names_the_days_that_change_and_who_answers_no_longer(station: Office) -> None:
+    career(station, "flips")
+
+    data = previewed(station, resigned("flips"))
+
+    [grade] = [c for c in data["changes"] if c["facet"] == "grade" and c["last_day"] is None]
+    assert (grade["subject"], grade["first_day"]) == ("person:flips", LEFT)
+    [flip] = data["responsibility"]
+    assert (flip["change"], flip["officer"], flip["capacity"], flip["start"]) == (
+        "removed", "o1", "supervisor", LEFT,
+    )  # fmt: skip
+
+
+def test_an_act_that_changes_nobodys_answer_flips_nothing(station: Office) -> None:
+    career(station, "still")
+
+    data = previewed(station, graded("still", "2021-01-01", "RewardGranted", kind="merit"))
+
+    assert (data["accepted"], data["impacts"], data["responsibility"]) == (True, [], [])
+
+
+def test_what_is_acknowledged_is_entered_once_reviewed_due_and_concluded(station: Office) -> None:
+    promoted = career(station, "known")
+    body = {"acknowledge": [{"position": promoted, "reason": "法院判决"}]}
+
+    entered = station.post(resigned("known"), key="known", **body)
+    again = station.post(resigned("known"), key="known", **body)
+
+    assert [e["type"] for e in entered.json()["entries"]] == ["AuxiliaryResigned", "ReviewOpened"]
+    assert again.json() == entered.json()
+    settled = {"Min-Position": str(entered.json()["position"])}
+    [open_] = station.http.get("/v1/auxiliaries/known", headers=settled).json()["data"]["reviews"]
+    assert (open_["position"], open_["reason"], open_["state"]) == (promoted, "法院判决", "open")
+    assert due(station, "known") == [("open", None)]
+    assert due(station, "known", effective="2199-01-01") == [("overdue", None)]
+
+    concluded = station.entered({
+        "type": "ReviewConcluded", "effective": open_["opened"], "review": open_["review"],
+        "outcome": "confirmed", "authority": "政治部",
+    })  # fmt: skip
+    shown = station.http.get(f"/v1/entries/{promoted}", headers={"Min-Position": str(concluded)})
+    [review] = shown.json()["data"]["reviews"]
+    assert (review["outcome"], review["authority"]) == ("confirmed", "政治部")
+    assert due(station, "known") == [("kept", concluded)]
+
+
+def due(office: Office, id_: str, **when: str) -> list[tuple[str, int | None]]:
+    """(state, entry that met it) of the reviews of a person's acts."""
+    data = office.get(f"/v1/auxiliaries/{id_}")["data"]
+    reviews = {f"review:{review['review']}" for review in data["reviews"]}
+    items = office.get("/v1/due", **when)["data"]["items"]
+    found = [item for item in items if item["subject"] in reviews]
+    assert all((i["rule"], i["unit"]) == ("review-term", "east") for i in found)
+    return [(item["state"], item["met_entry"]) for item in found]
+
+
+@pytest.mark.parametrize(
+    ("acknowledged", "code", "field"),
+    [
+        ({"position": 1 << 40, "reason": "r"}, "unknown-fact", "acknowledge/0/position"),
+        ({"position": 1, "reason": "r"}, "not-undermined", "acknowledge"),
+        ({"position": 1}, "missing-field", "acknowledge/0/reason"),
+    ],
+)
+def test_an_acknowledgement_of_what_is_not_undermined_is_refused(
+    station: Office, acknowledged: dict[str, Any], code: str, field: str
+) -> None:
+    name = f"needless-{code}"
+    station.entered(person(name), hired(name, "2016-03-01", at="east"))
+    head = station.head()
+
+    answer = station.post(
+        transferred(name, "2022-01-01", to="province"), acknowledge=[acknowledged]
+    )
+
+    assert answer.status_code == 422
+    assert (answer.json()["code"], answer.json()["field"]) == (code, field)
+    assert station.head() == head
+
+
+def test_what_is_attested_answers_with_a_finding_now_and_when_repeated(station: Office) -> None:
+    promoted = career(station, "attested")
+    body = {"mood": "attested", "attested_by": "政治部"}
+
+    first = station.post(resigned("attested"), key="attested", **body)
+    again = station.post(resigned("attested"), key="attested", **body)
+
+    [finding] = [f for f in first.json()["findings"] if f["rule"] == "not-in-service"]
+    assert f"第{promoted}号" in finding["zh"]
+    assert again.content == first.content
