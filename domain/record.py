@@ -351,6 +351,7 @@ class Case:
         today: date,
     ) -> None:  # fmt: skip
         self.proposal = proposal
+        self.said: Any = proposal.event  # as it was said, before its persons are renamed
         self.effective = proposal.effective
         self.until = proposal.until
         self.seq = proposal.seq or 0
@@ -368,7 +369,13 @@ class Case:
 
     def decide(self, event: Event) -> None:
         """Decide an act, about the persons under the ids that are kept. Raises Refusal, Unread."""
+        self.said = event
         event.of_kept(self._record.forest).decide(self)
+
+    def stated(self, facet: Facet, person: str) -> list[Fact]:
+        """What stands that was stated of a person under this very id, whichever id is kept."""
+        self._versions(facet, person)
+        return self._record.stated(facet, person)
 
     def kept(self, person: str) -> str:
         """The id under which this person's facts are filed."""
