@@ -352,6 +352,7 @@ class Case:
         today: date, root: int = FOREVER,
     ) -> None:  # fmt: skip
         self.proposal = proposal
+        self.said: Any = proposal.event  # as it was said, before its persons are renamed
         self.effective = proposal.effective
         self.until = proposal.until
         self.seq = proposal.seq or 0
@@ -370,7 +371,13 @@ class Case:
 
     def decide(self, event: Event) -> None:
         """Decide an act, about the persons under the ids that are kept. Raises Refusal, Unread."""
+        self.said = event
         event.of_kept(self._record.forest).decide(self)
+
+    def stated(self, facet: Facet, person: str) -> list[Fact]:
+        """What stands that was stated of a person under this very id, whichever id is kept."""
+        self._versions(facet, person)
+        return self._record.stated(facet, person)
 
     def kept(self, person: str) -> str:
         """The id under which this person's facts are filed."""

@@ -154,7 +154,7 @@ class PersonRegistered(Event):
     phone: Phone | None = None
 
     def decide(self, case: Case) -> None:
-        if case.ever(PERSON, self.person):
+        if case.stated(PERSON, case.said.person):
             raise AlreadyRecorded("this person is registered already", zh="该人员已登记",
                                   field="person")  # fmt: skip
         if self.id_number and self.birth_date:
