@@ -161,9 +161,7 @@ def included(one: bytes, index: int, size: int, path: Sequence[bytes], root: byt
     return last == 0 and top == root
 
 
-def consistent(
-    old: int, old_root: bytes, new: int, new_root: bytes, path: Sequence[bytes]
-) -> bool:
+def consistent(old: int, old_root: bytes, new: int, new_root: bytes, path: Sequence[bytes]) -> bool:
     """Whether the tree of `new` leaves extends that of `old` (RFC 9162, 2.1.4.2)."""
     if old in (0, new):
         return not path and old_root == (EMPTY if old == 0 else new_root)

@@ -64,3 +64,12 @@ class Statements:
             f" WHERE position = ANY(%b::bigint[])"
         )
         self.position_at = f"SELECT {log}position_at(%b)"
+        self.raw = (
+            f"COPY (SELECT position, recorded_at, type, tags, data FROM {log}entries"
+            f" WHERE position > %s AND position <= %s ORDER BY position)"
+            f" TO STDOUT (FORMAT BINARY)"
+        )
+        self.data_of_type = (
+            f"SELECT position, data FROM {log}entries"
+            f" WHERE type = %s AND position > %s ORDER BY position"
+        )

@@ -1,0 +1,194 @@
+"""The sealer: follows the log, extends the tree, signs each head at once.
+
+Owns when and under which key something is sealed. Invariant: what is signed was read in the same
+transaction that stores it; with nothing in memory but its key file, a sealer that is killed at any
+moment goes on, or another does, where the stored heads end.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from psycopg import Connection
+
+from domain.acts.seals import SealKeyChanged
+from domain.ledger.keyfile import KeyUnfit, key_in
+from domain.ledger.leaves import Leaf, leaves
+from domain.ledger.seals import Added, Broken, Connect, Sealed, Seals, origin_of
+from domain.ledger.statements import Statements
+from domain.merkle import Frontier
+from domain.notes import Head, Note, Signer, Verifier, public, signer
+
+MOST = 1 << 16
+"""Entries under one new head at most."""
+LOOK_SECONDS = 0.25
+AGAIN_SECONDS = 1.0
+ALARM_SECONDS = 5.0
+"""How long an entry may lie unsealed before the sealer says so."""
+
+Port = Callable[[str], Sequence[Signer]]
+"""Further signature lines for the heads of an origin: a device, a second algorithm."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_logger = structlog.get_logger(__name__)
+
+
+class KeyNotInForce(KeyUnfit):
+    """The log names another key for its heads than the key file holds; nothing is signed."""
+
+
+class Lag(NamedTuple):
+    """Entries not sealed yet, and for how many seconds the oldest of them has lain so."""
+
+    entries: int
+    seconds: float
+
+
+class Sealer:
+    """Seals one log with the key in a file, made if absent. `port` gives lines beside it."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        key_file: Path,
+        port: Port = lambda _: (),
+        *,
+        prefix: str = "ledger_",
+        create: bool = True,
+    ) -> None:
+        self.seals = Seals(connect, prefix, create=create)
+        self._connect = connect
+        self._log = Statements(prefix)
+        self._prefix = prefix
+        self._key_file = key_file
+        self._port = port
+        self.key()
+
+    def key(self) -> Ed25519PrivateKey:
+        """The ledger's own key, as its file holds it now. Raises KeyUnfit."""
+        return Ed25519PrivateKey.from_private_bytes(key_in(self._key_file))
+
+    def seal(self) -> Sealed | None:
+        """Seal what the log holds by now, at most 65,536 entries; None where nothing is new.
+
+        Raises Broken, KeyUnfit, psycopg.Error: nothing is sealed then.
+        """
+        with self._connect() as connection, connection.transaction():
+            seals = Seals(lambda: nullcontext(connection), self._prefix)
+            seals.lock(connection)
+            last = seals.last()
+            size = last.size if last else 0
+            head = self._head(connection)
+            if head <= size:
+                return None
+            origin = seals.origin() or self._origin(connection)
+            key = self.key()
+            until = self._reach(connection, last, head, public(origin, key))
+            tree = Frontier(size, seals.subtree())
+            found = [*leaves(connection, self._log, size, until)]
+            recorded_at = _checked(found, last, until)
+            rows = tree.extend([leaf.hash for leaf in found])
+            note = Note(Head(origin, until, tree.root()).text())
+            note = note.signed([signer(origin, key), *self._port(origin)])
+            return seals.add(connection, last, Added(rows, until, recorded_at, note))
+
+    def catch_up(self) -> Sealed | None:
+        """Seal all that the log holds; the last head made, if any."""
+        last = None
+        while (sealed := self.seal()) is not None:
+            last = sealed
+        return last
+
+    def follow(self, stop: threading.Event) -> None:
+        """Seal within a second of each entry until stopped; alarms when it falls behind."""
+        while not stop.is_set():
+            try:
+                self.catch_up()
+                wait = LOOK_SECONDS
+            except (Broken, KeyUnfit) as fault:  # these speak of positions and keys alone
+                _logger.critical("sealing-stopped", fault=type(fault).__name__, why=str(fault))
+                wait = ALARM_SECONDS
+            except Exception as fault:  # noqa: BLE001 - a sealer must outlive any fault of one step
+                _logger.warning("sealing-failed", fault=type(fault).__name__)
+                wait = AGAIN_SECONDS
+            stop.wait(wait)
+
+    def lag(self) -> Lag:
+        """How far the seals are behind the log."""
+        last = self.seals.last()
+        size = last.size if last else 0
+        with self._connect() as connection:
+            head = self._head(connection)
+            if head <= size:
+                return Lag(0, 0.0)
+            row = connection.execute(self._log.recorded_at.replace("%b", "%s"), (size + 1,))
+            since = row.fetchone()
+        return Lag(head - size, time.time() - since[0].timestamp() if since else 0.0)
+
+    def _head(self, connection: Connection[Any]) -> int:
+        row = connection.execute(self._log.head).fetchone()
+        return int(row[0]) if row else 0
+
+    def _origin(self, connection: Connection[Any]) -> str:
+        first = next(leaves(connection, self._log, 0, 1), None)
+        if first is None:
+            raise Broken("the log has entries, but not entry 1")
+        return origin_of(first.hash)
+
+    def _reach(
+        self, connection: Connection[Any], last: Sealed | None, head: int, key: Verifier
+    ) -> int:
+        """How far this key may seal. Raises KeyNotInForce."""
+        size = last.size if last else 0
+        until = min(head, size + MOST)
+        ours = last is None or last.note.signed_by(key)
+        for change in key_changes(connection, self._log, after=size):
+            if change.key == str(key):
+                ours = True
+                until = min(head, max(until, change.position))
+            elif change.position <= until:
+                until = change.position - 1
+                break
+        if not ours or until <= size:
+            raise KeyNotInForce("the key file does not hold the key that the log names")
+        return until
+
+
+class KeyChange(NamedTuple):
+    """Since which entry the heads are signed by another key (vkeys), and what both keys signed."""
+
+    position: int
+    ledger: str
+    previous: str
+    key: str
+    note: str
+
+
+def key_changes(connection: Connection[Any], log: Statements, after: int = 0) -> list[KeyChange]:
+    """The changes of the key entered after a position, in order."""
+    rows = connection.execute(log.data_of_type, (SealKeyChanged.__name__, after)).fetchall()
+    entered = [(position, orjson.loads(data)["fields"]) for position, data in rows]
+    return [KeyChange(p, f["ledger"], f["previous"], f["key"], f["note"]) for p, f in entered]
+
+
+def _checked(found: Sequence[Leaf], last: Sealed | None, until: int) -> datetime:
+    """When the last of these leaves was recorded. Raises Broken where one does not follow."""
+    position = last.size if last else 0
+    latest = (last.recorded_at - _EPOCH) // timedelta(microseconds=1) if last else 0
+    for leaf in found:
+        position += 1
+        if leaf.position != position:
+            raise Broken(f"entry {position} is missing")
+        if leaf.recorded_at < latest:
+            raise Broken(f"entry {position} was recorded before the one ahead of it")
+        latest = leaf.recorded_at
+    if position != until:
+        raise Broken(f"entry {position + 1} is missing")
+    return _EPOCH + timedelta(microseconds=latest)
