@@ -1,7 +1,8 @@
 """Signed notes (C2SP signed-note, tlog-checkpoint, tlog-cosignature): text and signature lines.
 
-Owns their form, and the heads and receipts written in it. Invariant: a signature counts only under
-the name and key it was made for; lines of unknown keys are carried along and prove nothing.
+Owns their form, and what is written in it: heads, receipts, changes of the key. Invariant: a
+signature counts only under the name and key it was made for; lines of unknown keys are carried
+along and prove nothing.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ ED25519, COSIGNATURE = 1, 4
 
 _NAME = re.compile(r"[^\s+\x00-\x1f]{1,200}")
 _LINE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/=]+)")
+_ENTRY = re.compile(r"([1-9][0-9]{0,18}) ([A-Za-z0-9+/]{43}=)")
 _SIZE = re.compile("0|[1-9][0-9]{0,18}")
 
 
@@ -144,6 +146,31 @@ class Head(NamedTuple):
         raise NoteInvalid("a head is an origin, a size and a root of 32 bytes")
 
 
+class Receipt(NamedTuple):
+    """What the ledger says to whoever entered: which entries lie in it, since when."""
+
+    origin: str
+    recorded_at: str
+    leaves: Sequence[tuple[int, bytes]]
+
+    def text(self) -> str:
+        said = [f"{position} {b64encode(leaf).decode()}\n" for position, leaf in self.leaves]
+        return f"{self.origin} receipt\n{self.recorded_at}\n" + "".join(said)
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Raises NoteInvalid."""
+        first, *rest = text.split("\n")
+        origin, _, word = first.partition(" ")
+        found = [_ENTRY.fullmatch(line) for line in rest[1:-1]]
+        if word != "receipt" or not found or rest[-1]:
+            raise NoteInvalid("a receipt is an origin, a time and entries")
+        leaves = [(int(m[1]), _decoded(m[2], "a leaf")) for m in found if m is not None]
+        if len(leaves) < len(found):
+            raise NoteInvalid("an entry of a receipt is a position and a leaf hash")
+        return cls(origin, rest[0], leaves)
+
+
 def lines_of(text: str) -> list[Line]:
     """Signature lines, one below the other. Raises NoteInvalid."""
     found = []
@@ -176,12 +203,6 @@ def cosigner(name: str, key: Ed25519PrivateKey, clock: Callable[[], float]) -> S
         return now.to_bytes(8) + key.sign(_timed(now, text))
 
     return Signer(name, public(name, key, COSIGNATURE).key_id, sign)
-
-
-def receipt_text(origin: str, recorded_at: str, leaves: Iterable[tuple[int, bytes]]) -> str:
-    """What a receipt says: the log, when, and each entry's position and leaf hash."""
-    said = [f"{position} {b64encode(leaf).decode()}\n" for position, leaf in leaves]
-    return f"{origin} receipt\n{recorded_at}\n" + "".join(said)
 
 
 def key_text(old: Verifier, new: Verifier) -> str:

@@ -24,7 +24,7 @@ from domain.ledger.leaves import Leaf, leaves
 from domain.ledger.seals import Added, Broken, Connect, Sealed, Seals, origin_of
 from domain.ledger.statements import Statements
 from domain.merkle import Frontier
-from domain.notes import Head, Note, Signer, Verifier, public, signer
+from domain.notes import Head, Note, Receipt, Signer, Verifier, public, signer
 
 MOST = 1 << 16
 """Entries under one new head at most."""
@@ -67,13 +67,12 @@ class Sealer:
         self._connect = connect
         self._log = Statements(prefix)
         self._prefix = prefix
-        self._key_file = key_file
+        self.key_file = key_file
         self._port = port
-        self.key()
 
     def key(self) -> Ed25519PrivateKey:
-        """The ledger's own key, as its file holds it now. Raises KeyUnfit."""
-        return Ed25519PrivateKey.from_private_bytes(key_in(self._key_file))
+        """The ledger's own key, as its file holds it now; made if absent. Raises KeyUnfit."""
+        return Ed25519PrivateKey.from_private_bytes(key_in(self.key_file))
 
     def seal(self) -> Sealed | None:
         """Seal what the log holds by now, at most 65,536 entries; None where nothing is new.
@@ -88,7 +87,7 @@ class Sealer:
             head = self._head(connection)
             if head <= size:
                 return None
-            origin = seals.origin() or self._origin(connection)
+            origin = self.origin(connection)
             key = self.key()
             until = self._reach(connection, last, head, public(origin, key))
             tree = Frontier(size, seals.subtree())
@@ -120,6 +119,15 @@ class Sealer:
                 wait = AGAIN_SECONDS
             stop.wait(wait)
 
+    def receipt(self, first: int, last: int) -> Note:
+        """The ledger's signed word that it holds the entries first..last. Raises KeyUnfit."""
+        with self._connect() as connection:
+            origin = self.origin(connection)
+            found = [*leaves(connection, self._log, first - 1, last)]
+        recorded_at = _EPOCH + timedelta(microseconds=found[-1].recorded_at)
+        said = Receipt(origin, recorded_at.isoformat(), [(x.position, x.hash) for x in found])
+        return Note(said.text()).signed([signer(origin, self.key())])
+
     def lag(self) -> Lag:
         """How far the seals are behind the log."""
         last = self.seals.last()
@@ -136,10 +144,13 @@ class Sealer:
         row = connection.execute(self._log.head).fetchone()
         return int(row[0]) if row else 0
 
-    def _origin(self, connection: Connection[Any]) -> str:
+    def origin(self, connection: Connection[Any]) -> str:
+        """The ledger's name, from its first leaf. Raises Broken where there is none."""
+        if (origin := Seals(lambda: nullcontext(connection), self._prefix).origin()) is not None:
+            return origin
         first = next(leaves(connection, self._log, 0, 1), None)
         if first is None:
-            raise Broken("the log has entries, but not entry 1")
+            raise Broken("the log has no entry 1")
         return origin_of(first.hash)
 
     def _reach(

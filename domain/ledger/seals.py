@@ -114,9 +114,13 @@ class Seals:
 
     def tile(self, level: int, index: int) -> list[bytes]:
         """The hashes at a level from 256·index on: 256, or what there is so far."""
-        first = index * WIDTH
-        joined = b"".join(h for (h,) in self._rows(TILE, level, first, first + WIDTH))
-        return [joined[n : n + 32] for n in range(0, len(joined), 32)]
+        return self.hashes(level, index * WIDTH, (index + 1) * WIDTH)
+
+    def hashes(self, level: int, low: int, high: int) -> list[bytes]:
+        """The hashes low..high (from 0) of a level, as many of them as there are."""
+        first = low - low % WIDTH
+        joined = b"".join(h for (h,) in self._rows(TILE, level, first, high))
+        return [joined[n : n + 32] for n in range(0, len(joined), 32)][low - first : high - first]
 
     def cosign(self, size: int, line: Line) -> None:
         """Keep a witness's line under the head of this size."""

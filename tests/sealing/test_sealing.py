@@ -166,6 +166,7 @@ def test_an_entry_is_sealed_within_a_second_and_the_lag_is_told(sealer, enter):
 
 def test_the_key_file_is_made_once_whole_and_closed_to_others(sealer, tmp_path):
     path = tmp_path / "seal.key"
+    assert sealer.key().sign(b"") == sealer.key().sign(b"")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [p.name for p in tmp_path.iterdir()] == ["seal.key"]
     path.write_bytes(b"short")
