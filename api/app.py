@@ -20,7 +20,7 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
-from api import answers, feed, mass, problems, queries, queries_axes
+from api import answers, feed, mass, problems, queries, queries_axes, sealing
 from api.documents import openapi
 from api.edge import Edge, Metrics
 from api.entries import request_of, to_bytes
@@ -45,10 +45,13 @@ def create_app(bureau: Bureau) -> FastAPI:
         stop = threading.Event()
         follower = threading.Thread(target=bureau.runner.follow, args=(stop,), daemon=True)
         app.state.follower = follower
+        sealer = threading.Thread(target=bureau.sealer.follow, args=(stop,), daemon=True)
         follower.start()
+        sealer.start()
         yield
         stop.set()
         follower.join(10)
+        sealer.join(10)
 
     app = FastAPI(
         title="personnel-ledger",
@@ -71,6 +74,7 @@ def create_app(bureau: Bureau) -> FastAPI:
     app.include_router(queries.router)
     app.include_router(queries_axes.router)
     app.include_router(feed.router)
+    app.include_router(sealing.router)
     _add_entering(app)
     _add_health(app)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
@@ -152,6 +156,9 @@ def _add_health(app: FastAPI) -> None:
     def metrics(bureau: TheBureau) -> Response:
         """Counts and times, in the Prometheus text format."""
         app.state.metrics.lag.set(bureau.runner.lag())
+        lag = bureau.sealer.lag()
+        app.state.metrics.unsealed.set(lag.entries)
+        app.state.metrics.unsealed_seconds.set(lag.seconds)
         return Response(generate_latest(app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/problems/{code}", tags=["health"])

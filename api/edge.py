@@ -48,6 +48,13 @@ class Metrics:
             name + "projection_lag_entries", "Entries the records have yet to take in",
             registry=self.registry,
         )  # fmt: skip
+        self.unsealed = Gauge(
+            name + "seal_lag_entries", "Entries not sealed yet", registry=self.registry
+        )
+        self.unsealed_seconds = Gauge(
+            name + "seal_lag_seconds", "Age of the oldest entry not sealed yet",
+            registry=self.registry,
+        )  # fmt: skip
 
 
 class Edge:

@@ -61,9 +61,8 @@ class Sealer:
         port: Port = lambda _: (),
         *,
         prefix: str = "ledger_",
-        create: bool = True,
     ) -> None:
-        self.seals = Seals(connect, prefix, create=create)
+        self.seals = Seals(connect, prefix)
         self._connect = connect
         self._log = Statements(prefix)
         self._prefix = prefix

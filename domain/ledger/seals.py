@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from domain.ledger.migrate import migrate
 from domain.merkle import HEIGHT, WIDTH, Subtree, complete, consistency, inclusion
-from domain.notes import Head, Line, Note
+from domain.notes import Head, Line, Note, lines_of
 
 Connect = Callable[[], AbstractContextManager[Connection[Any]]]
 
@@ -126,6 +126,11 @@ class Seals:
         """Keep a witness's line under the head of this size."""
         with self._connect() as connection:
             connection.execute(COSIGN.format(self._name), (size, str(line).rstrip("\n")))
+
+    def with_cosignatures(self, sealed: Sealed) -> Note:
+        """The head's note with the lines that witnesses added."""
+        lines = [line for (text,) in self._rows(COSIGNED, sealed.size) for line in lines_of(text)]
+        return sealed.note._replace(lines=[*sealed.note.lines, *lines])
 
     def cosigned(self) -> Sealed | None:
         """The newest head that carries a witness's line."""

@@ -8,6 +8,7 @@ import pytest
 
 from domain.ledger.log import Append, EventLog, NewEntry
 from domain.ledger.sealer import Sealer
+from domain.ledger.seals import Seals
 
 
 @pytest.fixture
@@ -18,6 +19,7 @@ def connect(database: str) -> Callable[[], psycopg.Connection]:
 @pytest.fixture
 def sealer(log: EventLog, connect, tmp_path: Path) -> Sealer:
     """Of the test's own log."""
+    Seals(connect, create=True)
     return Sealer(connect, tmp_path / "seal.key")
 
 

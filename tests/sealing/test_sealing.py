@@ -183,7 +183,7 @@ def test_another_key_than_the_last_heads_signs_nothing(sealer, enter, connect, t
     assert sealer.seal().size == 2
 
 
-def test_further_lines_come_through_the_port(log, enter, connect, tmp_path):
+def test_further_lines_come_through_the_port(sealer, enter, connect, tmp_path):
     device = Ed25519PrivateKey.generate()
     sealer = Sealer(connect, tmp_path / "seal.key", lambda _: [signer("bureau/device", device)])
     enter(1)
@@ -205,9 +205,7 @@ def test_a_sealer_needs_no_right_to_the_log_but_to_read_it(sealer, log, enter, d
         )
     try:
         as_role = make_conninfo(database, user="test_sealer")
-        own = Sealer(
-            lambda: psycopg.connect(as_role, autocommit=True), tmp_path / "seal.key", create=False
-        )
+        own = Sealer(lambda: psycopg.connect(as_role, autocommit=True), tmp_path / "seal.key")
         assert own.seal().size == 2
         assert own.lag().entries == 0
         with psycopg.connect(as_role, autocommit=True) as connection:
