@@ -26,8 +26,10 @@ from api.edge import Edge, Metrics
 from api.entries import request_of, to_bytes
 from api.queries import TheBody, TheBureau
 from api.settings import Bureau
+from api.witnessing import Cosigning
 from domain.events import Actor
 from domain.ledger.requests import Request as Entering
+from domain.notes import Verifier
 from domain.refusals import Refusal
 from projections.runner import Lagging
 
@@ -43,15 +45,17 @@ def create_app(bureau: Bureau) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         stop = threading.Event()
-        follower = threading.Thread(target=bureau.runner.follow, args=(stop,), daemon=True)
-        app.state.follower = follower
-        sealer = threading.Thread(target=bureau.sealer.follow, args=(stop,), daemon=True)
-        follower.start()
-        sealer.start()
+        work = [bureau.runner.follow, bureau.sealer.follow]
+        if app.state.cosigning is not None:
+            work.append(app.state.cosigning.follow)
+        threads = [threading.Thread(target=one, args=(stop,), daemon=True) for one in work]
+        app.state.follower = threads[0]
+        for thread in threads:
+            thread.start()
         yield
         stop.set()
-        follower.join(10)
-        sealer.join(10)
+        for thread in threads:
+            thread.join(10)
 
     app = FastAPI(
         title="personnel-ledger",
@@ -63,6 +67,7 @@ def create_app(bureau: Bureau) -> FastAPI:
     )
     app.state.bureau = bureau
     app.state.metrics = Metrics()
+    app.state.cosigning = _cosigning(bureau)
     app.state.actor = Actor(issuer="local", subject="api", role="clerk")
     app.add_middleware(Edge, metrics=app.state.metrics)
     app.exception_handler(Refusal)(problems.of_refusal)
@@ -83,6 +88,12 @@ def create_app(bureau: Bureau) -> FastAPI:
 
 def request_of_entries(bureau: Bureau, body: bytes, **envelope: Any) -> Entering:
     return request_of(bureau.ledger, body, **envelope)
+def _cosigning(bureau: Bureau) -> Cosigning | None:
+    """With the witness that the settings name. Raises NoteInvalid for a bad key of it."""
+    url, key = bureau.settings.witness, bureau.settings.witness_key
+    if url is None or key is None:
+        return None
+    return Cosigning(bureau.sealer.seals, url, Verifier.of(key))
 
 
 def _add_entering(app: FastAPI) -> None:
@@ -159,6 +170,8 @@ def _add_health(app: FastAPI) -> None:
         lag = bureau.sealer.lag()
         app.state.metrics.unsealed.set(lag.entries)
         app.state.metrics.unsealed_seconds.set(lag.seconds)
+        if app.state.cosigning is not None:
+            app.state.metrics.silence.set(app.state.cosigning.silence().seconds)
         return Response(generate_latest(app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/problems/{code}", tags=["health"])

@@ -55,6 +55,10 @@ class Metrics:
             name + "seal_lag_seconds", "Age of the oldest entry not sealed yet",
             registry=self.registry,
         )  # fmt: skip
+        self.silence = Gauge(
+            name + "witness_lag_seconds", "Age of the oldest head not cosigned yet",
+            registry=self.registry,
+        )  # fmt: skip
 
 
 class Edge:
