@@ -23,6 +23,7 @@ from domain.merkle import HEIGHT, Frontier
 from domain.notes import Head, Note, NoteInvalid, Receipt, Verifier
 
 STEP = 1 << 16
+LOWEST = -(1 << 63)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNSEALED_SECONDS = 60
 """How long an entry may lie unsealed before that is a finding."""
@@ -148,7 +149,7 @@ class _Reading:
                     f"the sealed hash of entry {low + len(hashes) + 1} is gone",
                 )  # fmt: skip
                 break
-            found = [*leaves(self._connection, self._log, low, stop)]
+            found = [*leaves(self._connection, self._log, low or LOWEST, stop)]
             latest = self._rows(found, hashes, low, latest)
             self._tiles(tree.extend(hashes), low)
             for one in heads:
@@ -181,6 +182,12 @@ class _Reading:
         same = len(found) == len(hashes) and [leaf.hash for leaf in found] == hashes
         if not same:
             rows = {leaf.position: leaf.hash for leaf in found}
+            if (lowest := min(rows, default=1)) < 1:
+                self._find(
+                    Kind.ENTRY, lowest,
+                    f"位置 {lowest} 上有登记,账本从第 1 条开始",
+                    f"an entry lies at {lowest}, before 1",
+                )  # fmt: skip
             for position, hashed in enumerate(hashes, low + 1):
                 if (row := rows.get(position)) is None:
                     self._missing(position)

@@ -31,7 +31,7 @@ MOST = 1 << 16
 LOOK_SECONDS = 0.25
 AGAIN_SECONDS = 1.0
 ALARM_SECONDS = 5.0
-"""How long an entry may lie unsealed before the sealer says so."""
+"""How long sealing may fail, for whatever reason, before that is critical."""
 
 Port = Callable[[str], Sequence[Signer]]
 """Further signature lines for the heads of an origin: a device, a second algorithm."""
@@ -105,18 +105,23 @@ class Sealer:
         return last
 
     def follow(self, stop: threading.Event) -> None:
-        """Seal within a second of each entry until stopped; alarms when it falls behind."""
+        """Seal within a second of each entry until stopped; alarms when it cannot."""
+        failing: float | None = None
         while not stop.is_set():
             try:
-                self.catch_up()
-                wait = LOOK_SECONDS
-            except (Broken, KeyUnfit) as fault:  # these speak of positions and keys alone
-                _logger.critical("sealing-stopped", fault=type(fault).__name__, why=str(fault))
-                wait = ALARM_SECONDS
+                while not stop.is_set() and self.seal() is not None:
+                    pass
             except Exception as fault:  # noqa: BLE001 - a sealer must outlive any fault of one step
-                _logger.warning("sealing-failed", fault=type(fault).__name__)
-                wait = AGAIN_SECONDS
-            stop.wait(wait)
+                failing = failing or time.monotonic()
+                known = isinstance(fault, Broken | KeyUnfit)  # they speak of positions and keys
+                lasting = time.monotonic() - failing > ALARM_SECONDS
+                tell = _logger.critical if known or lasting else _logger.warning
+                why = str(fault) if known else None
+                tell("sealing-stopped", fault=type(fault).__name__, why=why)
+                stop.wait(AGAIN_SECONDS)
+            else:
+                failing = None
+                stop.wait(LOOK_SECONDS)
 
     def receipt(self, first: int, last: int) -> Note:
         """The ledger's signed word that it holds the entries first..last. Raises KeyUnfit."""

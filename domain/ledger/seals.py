@@ -139,7 +139,7 @@ class Seals:
 
     def origin(self) -> str | None:
         """The ledger's name, which its first leaf gives; None while nothing is sealed."""
-        first = self.tile(0, 0)[:1]
+        first = self.hashes(0, 0, 1)
         return origin_of(first[0]) if first else None
 
     def add(self, connection: Connection[Any], last: Sealed | None, seal: "Added") -> Sealed:

@@ -64,6 +64,10 @@ class Statements:
             f" WHERE position = ANY(%b::bigint[])"
         )
         self.position_at = f"SELECT {log}position_at(%b)"
+        self._read_raw(log)
+
+    def _read_raw(self, log: str) -> None:
+        """For sealing and verifying: rows as they lie, the tag index against them, the guards."""
         self.raw = (
             f"COPY (SELECT position, recorded_at, type, tags, data FROM {log}entries"
             f" WHERE position > %s AND position <= %s ORDER BY position)"
@@ -84,7 +88,9 @@ class Statements:
             f" ('{log}entries', '{log}tags', '{log}event_ids', '{log}requests', '{log}seal_tiles',"
             f" '{log}seal_heads', '{log}seal_cosignatures')"
             f" OR c.relname ~ '^{log}entries_[0-9]+$') AND NOT EXISTS (SELECT FROM pg_trigger t"
-            f" WHERE t.tgrelid = c.oid AND t.tgname = 'deny_change' AND t.tgenabled = 'A')"
+            f" JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = c.oid"
+            f" AND t.tgname = 'deny_change' AND t.tgenabled = 'A'"
+            f" AND p.prosrc ~ '^\\s*BEGIN\\s+RAISE EXCEPTION')"
             f" ORDER BY 1"
         )
         self.detached = (

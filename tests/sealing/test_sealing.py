@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg.conninfo import make_conninfo
 
@@ -21,6 +22,7 @@ from domain.ledger.log import Append, NewEntry
 from domain.ledger.sealer import Broken, KeyNotInForce, Sealer
 from domain.merkle import consistent, included, leaf, root
 from domain.notes import Head, Note, NoteInvalid, Verifier, public, signer
+from tests.ledger.test_log_traps import eventually
 
 
 def every_leaf(log):
@@ -162,6 +164,30 @@ def test_an_entry_is_sealed_within_a_second_and_the_lag_is_told(sealer, enter):
         stop.set()
         thread.join()
     assert sealer.lag() == (0, 0.0)
+
+
+def test_a_sealer_that_cannot_seal_says_why_and_goes_on_once_it_can(
+    sealer, log, enter, database, tmp_path
+):
+    enter(2)
+    sealer.seal()
+    enter(1)
+    own, other = tmp_path / "seal.key", tmp_path / "aside"
+    own.rename(other)
+    stop = threading.Event()
+    with structlog.testing.capture_logs() as said:
+        thread = threading.Thread(target=sealer.follow, args=(stop,))
+        thread.start()
+        try:
+            assert eventually(lambda: len(said) > 0)
+            other.replace(own)
+            assert eventually(lambda: sealer.lag().entries == 0)
+        finally:
+            stop.set()
+            thread.join()
+    assert {(one["event"], one["log_level"], one["fault"]) for one in said} == {
+        ("sealing-stopped", "critical", "KeyNotInForce")
+    }
 
 
 def test_the_key_file_is_made_once_whole_and_closed_to_others(sealer, tmp_path):

@@ -175,6 +175,25 @@ def test_a_guard_taken_off_is_found(database, kept, key):
     assert "ledger_entries_000000" in finding.en
 
 
+def test_a_guard_that_guards_nothing_is_found(database, kept, key):
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION ledger_deny() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN RETURN NULL; END'"
+        )
+    assert found(database, key=key) == [(Kind.GUARD, 0)]
+
+
+def test_an_entry_put_ahead_of_the_first_is_found(database, kept, key):
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE ledger_entries_ahead PARTITION OF ledger_entries"
+            " FOR VALUES FROM (-10) TO (1);"
+            "INSERT INTO ledger_entries VALUES (-5, '2001-01-01', 'T', '{}', '')"
+        )
+    assert (Kind.ENTRY, -5) in found(database, key=key)
+
+
 def test_a_partition_taken_out_is_found(database, kept, key):
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("ALTER TABLE ledger_entries DETACH PARTITION ledger_entries_000000")
