@@ -89,11 +89,11 @@ def create_app(bureau: Bureau) -> FastAPI:
 def request_of_entries(bureau: Bureau, body: bytes, **envelope: Any) -> Entering:
     return request_of(bureau.ledger, body, **envelope)
 def _cosigning(bureau: Bureau) -> Cosigning | None:
-    """With the witness that the settings name. Raises NoteInvalid for a bad key of it."""
+    """With the witness that the settings name, if they do. Raises WitnessUnfit."""
     url, key = bureau.settings.witness, bureau.settings.witness_key
-    if url is None or key is None:
+    if url is None and key is None:
         return None
-    return Cosigning(bureau.sealer.seals, url, Verifier.of(key))
+    return Cosigning(bureau.sealer.seals, url or "", key or "")
 
 
 def _add_entering(app: FastAPI) -> None:

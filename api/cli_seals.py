@@ -49,15 +49,14 @@ def seal(
 
     with opened(context) as bureau:
         try:
-            bureau.sealer.catch_up()
             if rotate:
                 change_key(bureau.ledger, bureau.sealer, clerk())
+            else:
+                bureau.sealer.catch_up()
         except Broken as broken:
             raise Failure(f"账本有缺,不能封签:{broken}", f"not sealed: {broken}") from broken
         except KeyUnfit as unfit:
-            if not rotate:
-                raise Failure(f"密钥不符,不能封签:{unfit}", f"not sealed: {unfit}") from unfit
-            change_key(bureau.ledger, bureau.sealer, clerk())
+            raise Failure(f"密钥不符,不能封签:{unfit}", f"not sealed: {unfit}") from unfit
         last = bureau.sealer.seals.last()
         if last is None:
             tell(context, "账本为空,无可封签。", "The ledger is empty: nothing to seal.")

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import structlog
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from domain.ledger.seals import Sealed, Seals
-from domain.notes import Verifier, lines_of
+from domain.notes import NoteInvalid, Verifier, lines_of
 from replay.witness import MOST_BYTES, Asked, OtherSize, Witness, WitnessRefuses, ask, cosigned
 
 EVERY_SECONDS = 10.0
@@ -38,7 +39,7 @@ def create_witness(witness: Witness) -> FastAPI:
             if len(body) > MOST_BYTES:
                 return Response("too large\n", 413, media_type="text/plain")
         try:
-            note = witness.add(body.decode(errors="replace"))
+            note = await run_in_threadpool(witness.add, body.decode(errors="replace"))
         except OtherSize as other:
             return Response(f"{other.size}\n", other.status, media_type="text/x.tlog.size")
         except WitnessRefuses as refuses:
@@ -49,6 +50,10 @@ def create_witness(witness: Witness) -> FastAPI:
     return app
 
 
+class WitnessUnfit(ValueError):
+    """The settings do not name a witness; the message says what they lack."""
+
+
 class Silence(NamedTuple):
     """Entries under heads that no witness has cosigned, and for how many seconds."""
 
@@ -57,12 +62,20 @@ class Silence(NamedTuple):
 
 
 class Cosigning:
-    """Sends the newest head of a ledger to its witness, again and again."""
+    """Sends the newest head of a ledger to its witness, again and again.
 
-    def __init__(self, seals: Seals, url: str, key: Verifier) -> None:
+    `key` is the witness's (vkey). Raises WitnessUnfit.
+    """
+
+    def __init__(self, seals: Seals, url: str, key: str) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise WitnessUnfit("the witness's address begins with http:// or https://")
+        try:
+            self._verifier = Verifier.of(key)
+        except NoteInvalid as invalid:
+            raise WitnessUnfit(f"the witness's key: {invalid}") from None
         self._seals = seals
         self._url = url.rstrip("/") + "/add-checkpoint"
-        self._key = key
 
     def ask(self) -> Sealed | None:
         """Have the newest head cosigned, if it is not. Raises OSError, WitnessRefuses."""
@@ -77,7 +90,7 @@ class Cosigning:
                 raise
             asked = ask(self._seals, last, other.size)
             answer = self._send(asked)
-        self._seals.cosign(last.size, cosigned(asked, lines_of(answer), self._key))
+        self._seals.cosign(last.size, cosigned(asked, lines_of(answer), self._verifier))
         return last
 
     def follow(self, stop: threading.Event) -> None:

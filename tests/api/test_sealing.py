@@ -3,9 +3,16 @@
 import time
 from base64 import b64decode
 
+from api.app import create_app
+from api.settings import Bureau
+from api.witnessing import create_witness
+from domain.acts.people import PersonRegistered
+from domain.events import Proposal
+from domain.ledger import Request
 from domain.merkle import consistent, included
-from domain.notes import Head, Note, Receipt, Verifier
-from tests.api.conftest import person
+from domain.notes import Head, Note, Receipt, Verifier, public
+from replay.witness import Witness
+from tests.api.conftest import DAY, person, serving
 
 
 def eventually(office, path):
@@ -68,3 +75,20 @@ def test_the_lag_of_the_seals_is_measured(office):
     position = office.entered(person("seal-5"))
     eventually(office, f"/v1/proofs/{position}")
     assert "personnel_ledger_seal_lag_entries 0.0" in office.http.get("/metrics").text
+
+
+def test_a_served_ledger_has_its_heads_cosigned(settings, database, tmp_path):
+    own = settings._replace(database=database)
+    with Bureau(own) as bureau:
+        bureau.ledger.enter(Request([Proposal(PersonRegistered(person="w1"), DAY)]))
+        bureau.sealer.catch_up()
+        key = public(bureau.sealer.seals.origin(), bureau.sealer.key())
+    witness = Witness(tmp_path, "auditor/w", [key], time.time)
+    with serving(create_witness(witness)) as port:
+        named = own._replace(witness=f"http://127.0.0.1:{port}", witness_key=str(witness.verifier))
+        with Bureau(named) as bureau, serving(create_app(bureau)):
+            deadline = time.monotonic() + 5
+            while bureau.sealer.seals.cosigned() is None and time.monotonic() < deadline:
+                time.sleep(0.02)
+            head = bureau.sealer.seals.with_cosignatures(bureau.sealer.seals.last())
+    assert head.seen_at(witness.verifier) is not None
