@@ -5,7 +5,7 @@ computed from the rows, heads from the hashes, and keys followed from the one th
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -139,40 +139,42 @@ class _Reading:
     def _sealed_part(self, sealed: int, progress: Callable[[float], None]) -> int:
         """Row by row against the sealed leaves, head by head against their tree."""
         tree, latest, count = Frontier(), 0, 0
-        for stop, heads in self._stops(sealed):
-            low = tree.size
-            hashes = self._seals.hashes(0, low, stop)
-            if len(hashes) < stop - low:
+        for low in range(0, sealed, STEP):
+            high = min(low + STEP, sealed)
+            hashes = self._seals.hashes(0, low, high)
+            if (there := low + len(hashes)) < high:
                 self._find(
-                    Kind.TREE, low + len(hashes) + 1,
-                    f"第 {low + len(hashes) + 1} 条登记的封签散列缺失",
-                    f"the sealed hash of entry {low + len(hashes) + 1} is gone",
+                    Kind.TREE, there + 1,
+                    f"第 {there + 1} 条登记的封签散列缺失",
+                    f"the sealed hash of entry {there + 1} is gone",
                 )  # fmt: skip
                 break
-            found = [*leaves(self._connection, self._log, low or LOWEST, stop)]
+            found = [*leaves(self._connection, self._log, low or LOWEST, high)]
             latest = self._rows(found, hashes, low, latest)
-            self._tiles(tree.extend(hashes), low)
-            for one in heads:
-                count += 1
-                self._head(one, tree, found)
-            self._kept_root(tree)
-            progress(stop / sealed)
+            heads = self._seals.heads(low, high)
+            times = {leaf.position: leaf.recorded_at for leaf in found} if heads else {}
+            self._grow(tree, hashes, heads, times)
+            count += len(heads)
+            progress(high / sealed)
         return count
 
-    def _stops(self, sealed: int) -> Iterator[tuple[int, list[Sealed]]]:
-        """Sizes to stop at, rising, with the heads of that size: every head, what the witness
-        keeps, and so often that memory stays flat.
-        """
-        kept = set() if self._kept_head is None else {self._kept_head.size}
-        done = 0
-        while done < sealed:
-            page = self._seals.heads(after=done)
-            by_size = {one.size: one for one in page}
-            upto = page[-1].size
-            steps = {*range(done + STEP, upto, STEP), *by_size}
-            for stop in sorted(steps | {k for k in kept if done < k <= upto}):
-                yield stop, [by_size[stop]] if stop in by_size else []
-            done = upto
+    def _grow(
+        self, tree: Frontier, hashes: list[bytes], heads: Sequence[Sealed], times: Mapping[int, int]
+    ) -> None:
+        """Extend the tree, stopping at every head and at what the witness keeps."""
+        low, high = tree.size, tree.size + len(hashes)
+        by_size = {one.size: one for one in heads}
+        stops = {*by_size, high}
+        if self._kept_head is not None and low < self._kept_head.size <= high:
+            stops.add(self._kept_head.size)
+        completed: dict[int, list[bytes]] = {}
+        for stop in sorted(stops):
+            for level, row in enumerate(tree.extend(hashes[tree.size - low : stop - low])):
+                completed.setdefault(level, []).extend(row)
+            if stop in by_size:
+                self._head(by_size[stop], tree, times.get(stop))
+            self._kept_root(tree)
+        self._tiles(completed, low)
 
     def _rows(self, found: Sequence[Leaf], hashes: list[bytes], low: int, latest: int) -> int:
         """Compare the rows with the sealed leaves; answers when the last was recorded."""
@@ -216,8 +218,8 @@ class _Reading:
                 )  # fmt: skip
             latest = max(latest, leaf.recorded_at)
 
-    def _tiles(self, rows: list[list[bytes]], low: int) -> None:
-        for level, row in enumerate(rows[1:], 1):
+    def _tiles(self, completed: Mapping[int, list[bytes]], low: int) -> None:
+        for level, row in completed.items():
             first = low >> HEIGHT * level
             if self._seals.hashes(level, first, first + len(row)) != row:
                 position = (first << HEIGHT * level) + 1
@@ -227,7 +229,8 @@ class _Reading:
                     f"the sealed hashes from entry {position} on do not agree (level {level})",
                 )  # fmt: skip
 
-    def _head(self, one: Sealed, tree: Frontier, found: Sequence[Leaf]) -> None:
+    def _head(self, one: Sealed, tree: Frontier, lies: int | None) -> None:
+        """One head against the tree, its last entry's time, and the key in force."""
         size, below = one.size, self._good + 1
         if one.head == Head(self._origin or "", size, tree.root()):
             self._good = size
@@ -239,7 +242,7 @@ class _Reading:
                 "was altered together with its hash",
             )  # fmt: skip
         recorded_at = (one.recorded_at - _EPOCH) // timedelta(microseconds=1)
-        if found and found[-1].position == size and found[-1].recorded_at != recorded_at:
+        if lies is not None and lies != recorded_at:
             self._find(
                 Kind.TIME, size,
                 f"第 {size} 条登记的登记时间与封签所记不符",

@@ -34,7 +34,7 @@ RETURNING size, recorded_at, sealed_at, note
 HEAD = "SELECT size, recorded_at, sealed_at, note FROM {0}heads"
 LAST = HEAD + " ORDER BY size DESC LIMIT 1"
 COVERING = HEAD + " WHERE size >= %s ORDER BY size LIMIT 1"
-EVERY = HEAD + " WHERE size > %s ORDER BY size LIMIT %s"
+EVERY = HEAD + " WHERE size > %s AND size <= %s ORDER BY size"
 COSIGN = "INSERT INTO {0}cosignatures VALUES (%s, %s) ON CONFLICT DO NOTHING"
 COSIGNED = "SELECT line FROM {0}cosignatures WHERE size = %s ORDER BY line"
 LAST_COSIGNED = "SELECT max(size) FROM {0}cosignatures"
@@ -93,9 +93,9 @@ class Seals:
         """The first head over at least this many entries."""
         return next(iter(self._heads(COVERING, size)), None)
 
-    def heads(self, after: int = 0, limit: int = 1_000) -> list[Sealed]:
-        """Heads larger than a size, in order."""
-        return self._heads(EVERY, after, limit)
+    def heads(self, after: int, until: int) -> list[Sealed]:
+        """Heads larger than a size and up to another, in order."""
+        return self._heads(EVERY, after, until)
 
     def prove(self, position: int, size: int | None = None) -> Proof | None:
         """That an entry is under a head: the first one over `size` entries, or that covers it.
