@@ -12,8 +12,6 @@ from datetime import date
 from operator import itemgetter
 from typing import Any
 
-import structlog
-
 from api.entries import finding_dict, receipt_dict, to_bytes, type_dict
 from api.settings import Bureau
 from api.shapes import opened as _answer
@@ -21,9 +19,7 @@ from api.shapes import people_in, plain
 from api.times import NOW, When, as_of, moment, months, period
 from domain.bitemporal import AsOf
 from domain.events import FACETS, REGISTRY, Entry
-from domain.ledger.keyfile import KeyUnfit
 from domain.ledger.requests import Receipt, Request
-from domain.ledger.seals import Broken
 from domain.record import Finding
 from domain.refusals import (
     BadInput,
@@ -49,7 +45,6 @@ __all__ = ["NOW", "Answer", "When", "to_bytes"]
 Answer = dict[str, Any]
 MOST_ROWS = 1_000
 MOST_MONTHS = 1_200
-_logger = structlog.get_logger(__name__)
 
 
 def record(bureau: Bureau, person: str, when: When = NOW) -> Answer:
@@ -277,21 +272,10 @@ def preview(bureau: Bureau, request: Request) -> Answer:
     return {"as_of": stated, "data": data}
 
 
-def _signed_receipt(bureau: Bureau, receipt: Receipt) -> str | None:
-    """The ledger's signed word for what it stored (a C2SP note). None, with an alarm, where none
-    can be signed: what was entered is entered all the same.
-    """
-    try:
-        return str(bureau.sealer.receipt(receipt.entries[0].position, receipt.position))
-    except (KeyUnfit, Broken, OSError) as fault:
-        _logger.critical("no receipt", fault=type(fault).__name__, position=receipt.position)
-        return None
-
-
 def receipt(bureau: Bureau, receipt: Receipt) -> Answer:
     """The answer to an accepted request; a repetition's findings are derived anew."""
     answer = receipt_dict(receipt)
-    answer["receipt"] = _signed_receipt(bureau, receipt)
+    answer["receipt"] = bureau.sealer.vouch(receipt.entries[0].position, receipt.position)
     if receipt.replayed:
         index = {entered.position: n for n, entered in enumerate(receipt.entries)}
         first, last = min(index), max(index)

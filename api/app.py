@@ -29,7 +29,6 @@ from api.settings import Bureau
 from api.witnessing import Cosigning
 from domain.events import Actor
 from domain.ledger.requests import Request as Entering
-from domain.notes import Verifier
 from domain.refusals import Refusal
 from projections.runner import Lagging
 
@@ -88,6 +87,8 @@ def create_app(bureau: Bureau) -> FastAPI:
 
 def request_of_entries(bureau: Bureau, body: bytes, **envelope: Any) -> Entering:
     return request_of(bureau.ledger, body, **envelope)
+
+
 def _cosigning(bureau: Bureau) -> Cosigning | None:
     """With the witness that the settings name, if they do. Raises WitnessUnfit."""
     url, key = bureau.settings.witness, bureau.settings.witness_key

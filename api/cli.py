@@ -21,8 +21,8 @@ from api import (
     cli_person,
     cli_relaw,
     cli_retro,
-    cli_series,
     cli_seals,
+    cli_series,
 )
 from api.cli_frame import Frame, Lang, run
 

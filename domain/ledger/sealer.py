@@ -132,6 +132,16 @@ class Sealer:
         said = Receipt(origin, recorded_at.isoformat(), [(x.position, x.hash) for x in found])
         return Note(said.text()).signed([signer(origin, self.key())])
 
+    def vouch(self, first: int, last: int) -> str | None:
+        """The receipt as text. None, with an alarm, where none can be signed: what was entered is
+        entered all the same.
+        """
+        try:
+            return str(self.receipt(first, last))
+        except (KeyUnfit, Broken, OSError) as fault:
+            _logger.critical("no receipt", fault=type(fault).__name__, position=last)
+            return None
+
     def lag(self) -> Lag:
         """How far the seals are behind the log."""
         last = self.seals.last()
