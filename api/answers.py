@@ -270,6 +270,7 @@ def findings(
 def receipt(bureau: Bureau, receipt: Receipt) -> Answer:
     """The answer to an accepted request; a repetition's findings are derived anew."""
     answer = receipt_dict(receipt)
+    answer["receipt"] = bureau.sealer.vouch(receipt.entries[0].position, receipt.position)
     if receipt.replayed:
         index = {entered.position: n for n, entered in enumerate(receipt.entries)}
         first, last = min(index), max(index)

@@ -20,12 +20,13 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
-from api import answers, feed, mass, problems, queries, queries_axes
+from api import answers, feed, mass, problems, queries, queries_axes, sealing
 from api.documents import openapi
 from api.edge import Edge, Metrics
 from api.entries import request_of, to_bytes
 from api.queries import TheBody, TheBureau
 from api.settings import Bureau
+from api.witnessing import Cosigning
 from domain.events import Actor
 from domain.ledger.requests import Request as Entering
 from domain.refusals import Refusal
@@ -43,12 +44,17 @@ def create_app(bureau: Bureau) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         stop = threading.Event()
-        follower = threading.Thread(target=bureau.runner.follow, args=(stop,), daemon=True)
-        app.state.follower = follower
-        follower.start()
+        work = [bureau.runner.follow, bureau.sealer.follow]
+        if app.state.cosigning is not None:
+            work.append(app.state.cosigning.follow)
+        threads = [threading.Thread(target=one, args=(stop,), daemon=True) for one in work]
+        app.state.follower = threads[0]
+        for thread in threads:
+            thread.start()
         yield
         stop.set()
-        follower.join(10)
+        for thread in threads:
+            thread.join(10)
 
     app = FastAPI(
         title="personnel-ledger",
@@ -60,6 +66,7 @@ def create_app(bureau: Bureau) -> FastAPI:
     )
     app.state.bureau = bureau
     app.state.metrics = Metrics()
+    app.state.cosigning = _cosigning(bureau)
     app.state.actor = Actor(issuer="local", subject="api", role="clerk")
     app.add_middleware(Edge, metrics=app.state.metrics)
     app.exception_handler(Refusal)(problems.of_refusal)
@@ -71,6 +78,7 @@ def create_app(bureau: Bureau) -> FastAPI:
     app.include_router(queries.router)
     app.include_router(queries_axes.router)
     app.include_router(feed.router)
+    app.include_router(sealing.router)
     _add_entering(app)
     _add_health(app)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
@@ -79,6 +87,14 @@ def create_app(bureau: Bureau) -> FastAPI:
 
 def request_of_entries(bureau: Bureau, body: bytes, **envelope: Any) -> Entering:
     return request_of(bureau.ledger, body, **envelope)
+
+
+def _cosigning(bureau: Bureau) -> Cosigning | None:
+    """With the witness that the settings name, if they do. Raises WitnessUnfit."""
+    url, key = bureau.settings.witness, bureau.settings.witness_key
+    if url is None and key is None:
+        return None
+    return Cosigning(bureau.sealer.seals, url or "", key or "")
 
 
 def _add_entering(app: FastAPI) -> None:
@@ -152,6 +168,11 @@ def _add_health(app: FastAPI) -> None:
     def metrics(bureau: TheBureau) -> Response:
         """Counts and times, in the Prometheus text format."""
         app.state.metrics.lag.set(bureau.runner.lag())
+        lag = bureau.sealer.lag()
+        app.state.metrics.unsealed.set(lag.entries)
+        app.state.metrics.unsealed_seconds.set(lag.seconds)
+        if app.state.cosigning is not None:
+            app.state.metrics.silence.set(app.state.cosigning.silence().seconds)
         return Response(generate_latest(app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/problems/{code}", tags=["health"])

@@ -21,6 +21,7 @@ from api import (
     cli_person,
     cli_relaw,
     cli_retro,
+    cli_seals,
     cli_series,
 )
 from api.cli_frame import Frame, Lang, run
@@ -76,7 +77,7 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
         cli_axes.explain,
         cli_retro.retro,
     ],
-    "核验 / Proving": [cli_ledger.bench],
+    "核验 / Proving": [cli_seals.seal, cli_seals.verify, cli_ledger.bench],
 }
 for panel, commands in COMMANDS.items():
     for command in commands:
@@ -85,6 +86,7 @@ app.add_typer(cli_import.app, name="import", rich_help_panel="登记 / Entering"
 cli_ledger.replay.command()(cli_axes.compare)
 cli_ledger.replay.command()(cli_relaw.relaw)
 app.add_typer(cli_ledger.replay, name="replay", rich_help_panel="核验 / Proving")
+app.add_typer(cli_seals.witness, name="witness", rich_help_panel="核验 / Proving")
 
 
 def main() -> None:

@@ -123,6 +123,7 @@ def opened(context: typer.Context) -> Iterator["Bureau"]:
 
     from api.settings import Bureau, Settings
     from domain.ledger.appends import Malformed
+    from domain.ledger.keyfile import KeyUnfit
     from domain.ledger.server import ServerFailed
     from domain.ledger.vault import VaultUnfit
     from projections.runner import Lagging
@@ -132,7 +133,7 @@ def opened(context: typer.Context) -> Iterator["Bureau"]:
     try:
         with Bureau(Settings.of(frame(context).data)) as bureau:
             yield bureau
-    except (VaultUnfit, Malformed) as unfit:
+    except (VaultUnfit, KeyUnfit, Malformed) as unfit:
         raise Failure(f"账本与密钥库或数据库不相配:{unfit}", str(unfit)) from unfit
     except ServerFailed as failed:
         raise Failure(f"内置数据库不能启动:{failed}", str(failed)) from failed

@@ -85,6 +85,7 @@ def serve(
 ) -> None:
     """启动接口服务,只供本机 / Serve the API, to this machine only."""
     from api import app
+    from api.witnessing import WitnessUnfit
 
     with asking(context) as bureau:
         tell(
@@ -98,7 +99,10 @@ def serve(
                 "内置数据库为单用户使用,数据库角色不起作用。",
                 "The embedded server is for a single user: database roles are not enforced.",
             )
-        app.serve(bureau, LOOPBACK, port)
+        try:
+            app.serve(bureau, LOOPBACK, port)
+        except WitnessUnfit as unfit:
+            raise Failure(f"见证人的地址或公钥有误:{unfit}", str(unfit)) from unfit
 
 
 @replay.command()

@@ -72,6 +72,25 @@ _RECEIPT = {
         },
         "position": {"type": "integer"},
         "findings": {"type": "array", "items": {"type": "object"}},
+        "receipt": {
+            "type": ["string", "null"],
+            "description": "signed note: positions and leaf hashes; keep it as evidence",
+        },
+    },
+}
+_SEALED = {
+    "type": "object",
+    "required": ["size", "sealed_at", "head"],
+    "properties": {
+        "position": {"type": "integer"},
+        "leaf": {"type": "string", "description": "base64"},
+        "path": {"type": "array", "items": {"type": "string", "description": "base64"}},
+        "old": {"type": "integer"},
+        "size": {"type": "integer"},
+        "sealed_at": {"type": "string", "format": "date-time"},
+        "head": {"type": "string", "description": "C2SP signed note"},
+        "key": {"type": "string", "description": "C2SP vkey"},
+        "unsealed": {"type": "integer"},
     },
 }
 _BODIES = {
@@ -96,6 +115,7 @@ def _made(app: FastAPI) -> dict[str, Any]:
     )
     schemas: dict[str, Any] = {
         "Problem": _PROBLEM, "Answer": _ANSWER, "Receipt": _RECEIPT,
+        "Sealed": _SEALED,
         "Sought": Sought.model_json_schema(),
     }  # fmt: skip
     for name in sorted(REGISTRY):
@@ -129,6 +149,9 @@ def _describe(path: str, method: str, operation: dict[str, Any]) -> None:
     if path in ("/v1/entries", "/v1/mass"):
         receipt = {"application/json": {"schema": {"$ref": _REF + "Receipt"}}}
         operation["responses"]["201"] = {"description": "Entered", "content": receipt}
+    elif path.startswith(("/v1/seals", "/v1/proofs")):
+        sealed = {"application/json": {"schema": {"$ref": _REF + "Sealed"}}}
+        operation["responses"]["200"] = {"description": "The seal", "content": sealed}
     elif path.startswith("/v1/") and path not in ("/v1/types", "/v1/changes"):
         answer = {"application/json": {"schema": {"$ref": _REF + "Answer"}}}
         operation["responses"]["200"] = {"description": "The answer", "content": answer}

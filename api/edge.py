@@ -48,6 +48,17 @@ class Metrics:
             name + "projection_lag_entries", "Entries the records have yet to take in",
             registry=self.registry,
         )  # fmt: skip
+        self.unsealed = Gauge(
+            name + "seal_lag_entries", "Entries not sealed yet", registry=self.registry
+        )
+        self.unsealed_seconds = Gauge(
+            name + "seal_lag_seconds", "Age of the oldest entry not sealed yet",
+            registry=self.registry,
+        )  # fmt: skip
+        self.silence = Gauge(
+            name + "witness_lag_seconds", "Age of the oldest head not cosigned yet",
+            registry=self.registry,
+        )  # fmt: skip
 
 
 class Edge:

@@ -13,7 +13,10 @@ from typing import NamedTuple, Self
 from psycopg_pool import ConnectionPool
 
 from domain.ledger import Ledger
+from domain.ledger.keyfile import KeyUnfit
 from domain.ledger.log import EventLog
+from domain.ledger.sealer import Sealer
+from domain.ledger.seals import Seals
 from domain.ledger.server import EmbeddedServer
 from domain.ledger.vault import Vault, VaultUnfit, key_encryption_key
 from projections.runner import Runner
@@ -22,33 +25,44 @@ PREFIX = "PERSONNEL_LEDGER_"
 
 
 class Settings(NamedTuple):
-    """`data`: the folder of the embedded server and the key-encryption key. `database`, `vault`:
-    libpq connection strings; where absent the embedded server is used.
+    """`data`: the folder of the embedded server and of the keys. `database`, `vault`: libpq
+    connection strings; where absent the embedded server is used. `sealer`: that of the sealer's own
+    role. `witness`: where heads are sent to be cosigned, and under which key (vkey).
     """
 
     data: Path
     database: str | None = None
     vault: str | None = None
     kek_file: Path | None = None
+    sealer: str | None = None
+    seal_key_file: Path | None = None
+    witness: str | None = None
+    witness_key: str | None = None
 
     @classmethod
     def of(cls, data: Path | None = None) -> Self:
-        """From PERSONNEL_LEDGER_DATA, _DATABASE, _VAULT and _KEK_FILE."""
-        get = os.environ.get
-        kek = get(PREFIX + "KEK_FILE")
+        """From PERSONNEL_LEDGER_DATA, _DATABASE, _VAULT, _KEK_FILE, _SEALER, _SEAL_KEY_FILE,
+        _WITNESS and _WITNESS_KEY.
+        """
+
+        def get(name: str) -> str | None:
+            return os.environ.get(PREFIX + name)
+
+        def file(name: str) -> Path | None:
+            return Path(path) if (path := get(name)) else None
+
         return cls(
-            data or Path(get(PREFIX + "DATA") or "var/ledger"),
-            get(PREFIX + "DATABASE"),
-            get(PREFIX + "VAULT"),
-            Path(kek) if kek else None,
-        )
+            data or file("DATA") or Path("var/ledger"),
+            get("DATABASE"), get("VAULT"), file("KEK_FILE"),
+            get("SEALER"), file("SEAL_KEY_FILE"), get("WITNESS"), get("WITNESS_KEY"),
+        )  # fmt: skip
 
 
 class Bureau:
     """One bureau's ledger, opened: the door, the records and what keeps them.
 
     `embedded`: this is the single-user embedded server, where database roles bind nobody. Raises
-    VaultUnfit where the key or the vault of this ledger is missing.
+    VaultUnfit where the key or the vault of this ledger is missing, KeyUnfit where the sealer's is.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -85,6 +99,19 @@ class Bureau:
         self.pool = opening.enter_context(
             ConnectionPool(database, min_size=1, max_size=8, open=True)
         )
+        seals = Seals(self.pool.connection, create=True)
+        sealing = self.pool
+        if settings.sealer is not None:
+            sealing = opening.enter_context(
+                ConnectionPool(settings.sealer, min_size=1, max_size=2, open=True)
+            )
+        key_file = settings.seal_key_file or settings.data / "seal.key"
+        if not key_file.exists() and seals.last() is not None:
+            raise KeyUnfit(
+                f"{key_file} is missing: the ledger is sealed, and another key would not be "
+                "believed; bring it back from its backup"
+            )
+        self.sealer = Sealer(sealing.connection, key_file)
         self.runner = Runner(log, self.pool)
         self.records = self.runner.records
 

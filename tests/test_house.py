@@ -20,11 +20,11 @@ PACKAGES = ("domain", "projections", "replay", "api")
 ENTRANCES = {
     "api/cli.py": "the command personnel-ledger",
     "domain/ledger/persistence.py": "named in PERSISTENCE_MODULE",
-    "domain/merkle.py": "what the log's leaves are made for",
 }
 OWNERS = {
     "domain/ledger/statements.py": "the log's tables, with domain/ledger/schema",
     "domain/ledger/migrate.py": "meta",
+    "domain/ledger/seals.py": "seal_tiles, seal_heads, seal_cosignatures",
     "domain/ledger/vault.py": "data_keys, secrets",
     "projections/records.py": "records",
     "projections/runner.py": "bookmarks",

@@ -64,3 +64,37 @@ class Statements:
             f" WHERE position = ANY(%b::bigint[])"
         )
         self.position_at = f"SELECT {log}position_at(%b)"
+        self._read_raw(log)
+
+    def _read_raw(self, log: str) -> None:
+        """For sealing and verifying: rows as they lie, the tag index against them, the guards."""
+        self.raw = (
+            f"COPY (SELECT position, recorded_at, type, tags, data FROM {log}entries"
+            f" WHERE position > %s AND position <= %s ORDER BY position)"
+            f" TO STDOUT (FORMAT BINARY)"
+        )
+        self.data_of_type = (
+            f"SELECT position, data FROM {log}entries"
+            f" WHERE type = %s AND position > %s ORDER BY position"
+        )
+        own = f"SELECT position, unnest(tags) AS tag, type FROM {log}entries"
+        indexed = f"SELECT position, tag, type FROM {log}tags"
+        first = "SELECT position, tag, count(*) OVER () FROM ({} EXCEPT {}) d ORDER BY 1, 2 LIMIT 1"
+        self.tags_lacking = first.format(own, indexed)
+        self.tags_beyond = first.format(indexed, own)
+        self.unprotected = (
+            f"SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p')"
+            f" AND c.relnamespace = current_schema()::regnamespace AND (c.relname IN"
+            f" ('{log}entries', '{log}tags', '{log}event_ids', '{log}requests', '{log}seal_tiles',"
+            f" '{log}seal_heads', '{log}seal_cosignatures')"
+            f" OR c.relname ~ '^{log}entries_[0-9]+$') AND NOT EXISTS (SELECT FROM pg_trigger t"
+            f" JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = c.oid"
+            f" AND t.tgname = 'deny_change' AND t.tgenabled = 'A'"
+            f" AND p.prosrc ~ '^\\s*BEGIN\\s+RAISE EXCEPTION')"
+            f" ORDER BY 1"
+        )
+        self.detached = (
+            f"SELECT c.relname FROM pg_class c WHERE c.relkind = 'r' AND NOT c.relispartition"
+            f" AND c.relnamespace = current_schema()::regnamespace"
+            f" AND c.relname ~ '^{log}entries_[0-9]+$' ORDER BY 1"
+        )

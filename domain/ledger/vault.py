@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import sql
 from psycopg_pool import ConnectionPool
 
+from domain.ledger.keyfile import KeyUnfit, key_in
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS data_keys (
     subject text NOT NULL, class text NOT NULL, wrapped bytea NOT NULL,
@@ -67,18 +69,9 @@ def key_encryption_key(path: Path) -> bytes:
     Raises VaultUnfit where the file holds something else.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        key = path.read_bytes()
-        if len(key) != 32:
-            raise VaultUnfit(f"{path.name} does not hold a key of 32 bytes") from None
-        return key
-    key = os.urandom(32)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
-    return key
+        return key_in(path)
+    except KeyUnfit as unfit:
+        raise VaultUnfit(str(unfit)) from None
 
 
 class Vault:

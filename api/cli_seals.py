@@ -1,0 +1,227 @@
+"""Sealing, the witness, and proving that the log is what was sealed.
+
+Owns `seal`, `verify` and `witness`. Invariant: `verify` changes nothing, and its exit code is the
+kind of the first finding.
+"""
+
+# ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli_frame import Failure, clerk, console, opened, progress, said, tell
+
+if TYPE_CHECKING:
+    from domain.notes import Note, Verifier
+    from replay.seals import Verdict
+    from replay.witness import Witness
+
+LOOPBACK = "127.0.0.1"
+witness = typer.Typer(
+    help="见证人:会签账本的封签 / The witness of the seals.", no_args_is_help=True
+)
+
+Key = Annotated[
+    str | None, typer.Option("--key", help="账本公钥;不给则取密钥文件 / the ledger's public key")
+]
+Name = Annotated[str, typer.Option("--name", help="见证人名称 / the witness's name")]
+State = Annotated[Path, typer.Option("--state", help="见证人所存之处 / where it keeps heads")]
+Logs = Annotated[list[str], typer.Option("--log", help="账本公钥,可多次 / public key of a log")]
+File = Annotated[Path, typer.Argument(metavar="FILE")]
+
+
+def seal(
+    context: typer.Context,
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="换用新的封签密钥 / put a new key in force")
+    ] = False,
+) -> None:
+    """封签至最后一条登记 / Seal up to the last entry; print the head and its public key."""
+    from domain.ledger.keyfile import KeyUnfit
+    from domain.ledger.rotation import change_key
+    from domain.ledger.seals import Broken
+    from domain.notes import public
+
+    with opened(context) as bureau:
+        try:
+            if rotate:
+                change_key(bureau.ledger, bureau.sealer, clerk())
+            else:
+                bureau.sealer.catch_up()
+        except Broken as broken:
+            raise Failure(f"账本有缺,不能封签:{broken}", f"not sealed: {broken}") from broken
+        except KeyUnfit as unfit:
+            raise Failure(f"密钥不符,不能封签:{unfit}", f"not sealed: {unfit}") from unfit
+        last = bureau.sealer.seals.last()
+        if last is None:
+            tell(context, "账本为空,无可封签。", "The ledger is empty: nothing to seal.")
+            return
+        key = public(last.head.origin, bureau.sealer.key())
+        tell(context, f"已封签至第 {last.size} 条。公钥:", f"Sealed up to {last.size}. Public key:")
+        tell(context, str(key), str(key))
+        sys.stdout.write(str(last.note))
+
+
+def verify(
+    context: typer.Context,
+    key: Key = None,
+    kept: Annotated[
+        Path | None, typer.Option("--witness", help="见证人所存封签 / the head a witness keeps")
+    ] = None,
+    witness_key: Annotated[
+        str | None, typer.Option("--witness-key", help="见证人公钥 / its public key")
+    ] = None,
+    receipt: Annotated[
+        list[Path] | None, typer.Option("--receipt", help="回执文件,可多次 / a receipt")
+    ] = None,
+) -> None:
+    """核验账本未被改动:逐条重算 / Read every entry again and check it against the seals."""
+    from domain.notes import public
+    from replay.seals import Trust
+    from replay.seals import verify as run
+
+    with opened(context) as bureau:
+        chosen = None if key is None else _verifier(key)
+        origin = bureau.sealer.seals.origin()
+        if chosen is None and origin is not None:
+            chosen = public(origin, bureau.sealer.key())
+            tell(
+                context,
+                "未给公钥,用的是本机密钥文件:只能证明账本与它相符。",
+                "No public key was given: this machine's own key file is used.",
+            )
+        trust = Trust(
+            chosen,
+            None if kept is None else _note(kept),
+            None if witness_key is None else _verifier(witness_key),
+            [_note(file) for file in receipt or ()],
+        )
+        with progress(context, "核验", "Verifying", 1.0) as done:
+            verdict = run(bureau.database, trust, done)
+    _tell_verdict(context, verdict)
+    raise typer.Exit(verdict.exit_code)
+
+
+def _tell_verdict(context: typer.Context, verdict: "Verdict") -> None:
+    page = console()
+    if not verdict.findings:
+        entries, sealed, heads = verdict[:3]
+        zh = f"✓ 一致:共 {entries} 条登记,{sealed} 条在 {heads} 个封签之下。"
+        en = f"✓ Green: {entries} entries, {sealed} under {heads} heads."
+        page.print(said(context, zh, en))
+    for f in verdict.findings:
+        more = f"({f.total})" if f.total > 1 else ""
+        page.print(said(context, f"✗ {f.zh}。{more}", f"✗ {f.en}. {more}"), markup=False)
+
+
+@witness.command("serve")
+def serve_witness(
+    state: State,
+    name: Name,
+    log: Logs,
+    host: Annotated[str, typer.Option("--host")] = LOOPBACK,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 8010,
+) -> None:
+    """由审计方运行:接受封签并会签 / Run by the auditor: cosign heads over HTTP."""
+    import uvicorn
+
+    from api.app import QUIET
+    from api.witnessing import create_witness
+
+    one = _witness(state, name, log)
+    console(error=True).print(str(one.verifier), markup=False, soft_wrap=True)
+    uvicorn.run(create_witness(one), host=host, port=port, **QUIET)
+
+
+@witness.command("request")
+def request_cosignature(
+    context: typer.Context,
+    old: Annotated[
+        int | None, typer.Option("--old", min=0, help="见证人所存条数 / what the witness keeps")
+    ] = None,
+) -> None:
+    """生成会签请求,以介质送交见证人 / Write a request for a witness beyond an air gap."""
+    from replay.witness import ask
+
+    with opened(context) as bureau:
+        seals = bureau.sealer.seals
+        last, kept = seals.last(), seals.cosigned()
+        size = old if old is not None else kept.size if kept else 0
+        if last is None or size > last.size:
+            raise Failure("没有可会签的封签", "there is no head to cosign")
+        sys.stdout.write(str(ask(seals, last, size)))
+
+
+@witness.command("sign")
+def sign(file: File, state: State, name: Name, log: Logs) -> None:
+    """见证人会签请求文件 / Cosign a request from a file; print the cosigned head."""
+    from replay.witness import WitnessRefuses
+
+    try:
+        sys.stdout.write(str(_witness(state, name, log).add(file.read_text())))
+    except WitnessRefuses as refuses:
+        raise Failure(f"见证人拒绝会签:{refuses}", f"the witness refuses: {refuses}") from refuses
+
+
+@witness.command("accept")
+def accept(
+    context: typer.Context,
+    file: File,
+    witness_key: Annotated[str, typer.Option("--witness-key", help="见证人公钥 / its key")],
+) -> None:
+    """收存见证人会签的封签 / Keep the line of a head that came back cosigned."""
+    from domain.notes import Head
+
+    note, by = _note(file), _verifier(witness_key)
+    with opened(context) as bureau, _note_form(file):
+        head = Head.of(note.text)
+        ours = bureau.sealer.seals.covering(head.size)
+        lines = [line for line in note.lines if by.checks(note.text, line)]
+        if ours is None or ours.note.text != note.text or not lines:
+            raise Failure("不是本账本的会签", "this is no cosigned head of this ledger")
+        bureau.sealer.seals.cosign(head.size, lines[0])
+        tell(context, f"已收存至第 {head.size} 条的会签。", f"Kept: cosigned up to {head.size}.")
+
+
+def _witness(state: Path, name: str, logs: list[str]) -> "Witness":
+    import time
+
+    from domain.ledger.keyfile import KeyUnfit
+    from replay.witness import Witness
+
+    try:
+        return Witness(state, name, [_verifier(log) for log in logs], time.time)
+    except KeyUnfit as unfit:
+        raise Failure(f"见证人密钥不可用:{unfit}", str(unfit)) from unfit
+
+
+@contextmanager
+def _note_form(source: Path | str) -> Iterator[None]:
+    from domain.notes import NoteInvalid
+
+    try:
+        yield
+    except NoteInvalid as invalid:
+        raise Failure(f"{source}:格式有误", f"{source}: {invalid}") from invalid
+
+
+def _verifier(vkey: str) -> "Verifier":
+    from domain.notes import Verifier
+
+    with _note_form("--key"):
+        return Verifier.of(vkey)
+
+
+def _note(file: Path) -> "Note":
+    from domain.notes import Note
+
+    with _note_form(file):
+        try:
+            return Note.of(file.read_text())
+        except (OSError, UnicodeDecodeError) as unread:
+            raise Failure(f"{file} 不能读取", f"{file} cannot be read") from unread

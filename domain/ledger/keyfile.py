@@ -1,0 +1,36 @@
+"""A key in a file of its own.
+
+Owns the making and reading of key files. Invariant: a file appears whole, readable by its owner
+only, and is never written over.
+"""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+class KeyUnfit(ValueError):
+    """The file does not hold a key, or not the one that is needed."""
+
+
+def key_in(path: Path) -> bytes:
+    """The 32 bytes in this file; made at random where there is none. Raises KeyUnfit."""
+    if not path.exists():
+        _make(path)
+    key = path.read_bytes()
+    if len(key) != 32:
+        raise KeyUnfit(f"{path.name} does not hold a key of 32 bytes")
+    return key
+
+
+def _make(path: Path) -> None:
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(os.urandom(32))
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(FileExistsError):  # another process was first
+        os.link(fresh, path)
+    fresh.unlink()
