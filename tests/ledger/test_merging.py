@@ -19,7 +19,14 @@ from domain.events import FactAnnulled
 from domain.ledger import Receipt, Refused, Request
 from domain.ledger.log import ConditionFailed
 from domain.record import Record
-from domain.refusals import AlreadyRecorded, RecordForbids, Superseded, Taken, WrongCorrection
+from domain.refusals import (
+    AlreadyRecorded,
+    ImpactRefused,
+    RecordForbids,
+    Superseded,
+    Taken,
+    WrongCorrection,
+)
 from projections import findings
 from projections.filling import fill
 from projections.questions.lookup import by_id_number
@@ -225,9 +232,15 @@ def test_a_number_that_one_id_holds_may_be_entered_for_the_other_and_for_nobody_
 
 
 def test_contradictory_employment_is_found_when_entered_and_when_asked_later(ledger):
-    enter(ledger, act(AuxiliaryHired(person="b", unit="u2", category="field"), DAY))
-    request = Request([act(PersonsMerged(merged="b", kept="a"), LATER)])
-    entered = ledger.enter(request)
+    """The merge is true all the same; who orders it says so, and what it undermines is reviewed."""
+    hire = enter(ledger, act(AuxiliaryHired(person="b", unit="u2", category="field"), DAY))[0]
+    merge = act(PersonsMerged(merged="b", kept="a"), LATER)
+    with pytest.raises(ImpactRefused) as refused:
+        ledger.enter(Request([merge]))
+    [undermined] = refused.value.as_dict()["impacts"]
+    assert undermined["position"] == hire.position
+    review = ledger.acknowledge(hire.position, "entered twice by mistake")
+    entered = ledger.enter(Request([merge, review]))
     assert [finding.rule for _, finding in entered.findings] == ["employed-twice"]
     [found] = findings.of_subjects(ledger, ["person:a"], ledger.log.head())
     assert [finding.rule for finding in found.findings] == ["employed-twice"]

@@ -18,7 +18,7 @@ from domain.acts.units import UnitEstablished
 from domain.bitemporal import AsOf
 from domain.events import FactAnnulled
 from domain.ledger import Request
-from domain.refusals import NotInService, Refusal, Superseded, UnknownFact
+from domain.refusals import ImpactRefused, NotInService, Refusal, Superseded, UnknownFact
 from tests.given import act
 
 HIRED = "2020-01-01"
@@ -307,20 +307,21 @@ def test_of_a_correction_and_an_annulment_at_once_one_stands_and_the_other_is_to
     assert desk.at(POST, "2021-01-01") == ["desk" if first is corrected else "not recorded"]
 
 
-def test_of_two_endings_of_one_fact_at_once_the_second_is_decided_on_the_first(desk):
-    """The later day loses: by then nothing is left to end. The earlier day may still be added."""
+def test_of_two_endings_of_one_fact_at_once_one_stands_and_the_other_is_told_why(desk):
+    """After the earlier day nothing is left to end; before the later one, that would be undone."""
     desk.enter(act(SanctionImposed(person=desk.person, kind="w"), "2021-01-01", until="2022-01-01"))
     lifted = SanctionLifted(person=desk.person)
     early, late = both_at_once(
         lambda: desk.enter(act(lifted, "2021-03-01")), lambda: desk.enter(act(lifted, "2021-05-01"))
     )
-    assert not isinstance(early, Refusal)
     if isinstance(late, Refusal):
         assert isinstance(late, UnknownFact)
+        assert desk.at(SANCTIONS, "2021-02-28", "2021-03-01") == [["w"], []]
     else:
-        ledger = desk.bureau.ledger
-        assert ledger.entry(late).position < ledger.entry(early).position
-    assert desk.at(SANCTIONS, "2021-02-28", "2021-03-01") == [["w"], []]
+        assert isinstance(early, ImpactRefused)
+        [undone] = early.as_dict()["impacts"]
+        assert undone["position"] == desk.bureau.ledger.entry(late).position
+        assert desk.at(SANCTIONS, "2021-04-30", "2021-05-01") == [["w"], []]
 
 
 def test_a_transfer_that_races_with_the_leaving_is_never_accepted_after_it(desk):

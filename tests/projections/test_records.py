@@ -120,7 +120,7 @@ def assert_places(records, history, as_of, expected):
                 values.get((UNIT.name, p), {}).get("unit"),
                 values.get((HOST.name, p), {}).get("unit"),
             )
-            for p in history.people
+            for p in (s.removeprefix("person:") for s in history.subjects)
             if values.get((SERVICE.name, p), {}).get("state") == "in"
         }
         lines = roster(records, as_of, unit)
