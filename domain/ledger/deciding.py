@@ -175,9 +175,7 @@ class Decider:
             entries=[
                 NewEntry(e.type, e.tags, e.data, i) for e, i in zip(entries, ids, strict=True)
             ],
-            condition=None
-            if reading.ahead
-            else _condition(decided, changes, after, beyond, reading),
+            condition=_condition(decided, changes, after, beyond, reading),
             key=key_of(request),
             request_hash=self.request_hash(request),
             claims=list(claims.values()),
@@ -350,11 +348,13 @@ def _condition(
     after: int,
     beyond: bool,
     reading: Reading,
-) -> DCBAppendCondition:
+) -> DCBAppendCondition | None:
     """Nothing that the decision rests on has changed: its strands, the chains it touches, the law,
     who is whom; and nothing was entered about those it changes, nor at all where it was searched
-    `beyond` them.
+    `beyond` them. None where the caller sees to it.
     """
+    if reading.ahead:
+        return None
     if beyond:
         return DCBAppendCondition(fail_if_events_match=DCBQuery(), after=after)
     changed = {subject for one in decided for subject in _whole(one.event)}
