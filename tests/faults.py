@@ -66,7 +66,7 @@ FAULTS = [
     Fault("a none has no place of its own", "domain/record.py",
           "content.seq + spec.seq, chain.root", "content.seq, chain.root"),
     Fault("a decision sees the whole of its day", "domain/bitemporal.py",
-          "(fact.effective, fact.seq) <= before)", "fact.effective <= before[0])"),
+          "fact.place <= before)", "fact.effective <= before[0])"),
     Fault("the table forgets the order of a day", "projections/records.py",
           "effective DESC, seq DESC, root DESC", "effective DESC, root DESC"),
     Fault("the table counts the end as in force", "projections/records.py",
