@@ -15,7 +15,7 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli_frame import Failure, Json, Lang, asking, clerk, opened, show, tell
+from api.cli_frame import REFUSED, Failure, Json, Lang, asking, clerk, opened, show, tell
 from api.cli_impacts import draw_impacts
 from api.rendering import Column, footing, instant, pick, table, word
 
@@ -48,7 +48,10 @@ def enter(
     if dry_run:
         with asking(context) as bureau:
             proposed = request_of(bureau.ledger, body, actor=clerk(), approved_by=approved_by)
-            show(context, previews.preview(bureau, proposed), _draw_preview, as_json=json)
+            previewed = previews.preview(bureau, proposed)
+            show(context, previewed, _draw_preview, as_json=json)
+        if not previewed["data"]["accepted"]:
+            raise typer.Exit(REFUSED)
         return
     with opened(context) as bureau:
         key = key or f"content:{bureau.ledger.vault.request_hash(body).hex()}"
@@ -96,7 +99,9 @@ def _label(type_: str, lang: str) -> str:
 def _draw_preview(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     columns = [Column(("项", "act"), right=True), Column(("事项", "event"))]
     rows = [(n, _label(type_, lang)) for n, type_ in enumerate(answer["data"]["types"], 1)]
-    yield table(("将登记(未登记)", "Would be entered (nothing is)"), columns, rows, lang)
+    accepted, refused = ("将登记(未登记)", "Would be entered"), ("将被拒绝", "Would be refused")
+    title = accepted if answer["data"]["accepted"] else refused
+    yield table(title, columns, rows, lang)
     yield from _draw_findings(answer["data"]["findings"], lang)
     yield from draw_impacts(answer["data"], lang)
     yield footing(answer["as_of"], lang)

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from api.rendering import Column, pick, table, word
+from api.rendering import Column, period, pick, table, word
 
 ENTRY = Column(("登记", "entry"), right=True)
 EVENT = Column(("事项", "event"))
@@ -22,7 +22,9 @@ OUTCOMES = {
 
 
 def draw_impacts(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]:
-    """The impacts, reconsidered entries and changed responsibilities of a preview."""
+    """What a preview says changes: days, earlier entries, findings, who answers."""
+    if data["changes"]:
+        yield _changes(data["changes"], lang)
     if data["impacts"]:
         columns = [ENTRY, EVENT, Column(("生效日", "effective"), folds=False),
                    Column(("原因", "because")), ARTICLE]  # fmt: skip
@@ -30,7 +32,7 @@ def draw_impacts(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]
         impacts: list[Sequence[Any]] = [
             (
                 _which(i), pick((i["zh"], i["en"]), lang), i["effective"], i["refusal"][detail],
-                i["refusal"].get("article"),
+                i["refusal"].get("article") or "—",
             )
             for i in data["impacts"]
         ]  # fmt: skip
@@ -41,7 +43,7 @@ def draw_impacts(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]
         ("cleared", ("此前登记不再有的问题", "Findings cleared of earlier entries")),
     ):
         found: list[Sequence[Any]] = [
-            (_which(i), f["zh" if lang == "zh" else "en"], f["article"])
+            (_which(i), f["zh" if lang == "zh" else "en"], f["article"] or "—")
             for i in data["reconsidered"]
             for f in i[name]
         ]
@@ -49,6 +51,27 @@ def draw_impacts(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]
             yield table(title, [ENTRY, Column(("问题", "finding")), ARTICLE], found, lang)
     if data["responsibility"]:
         yield _responsibility(data["responsibility"], lang)
+
+
+def _changes(changes: Sequence[Mapping[str, Any]], lang: str) -> RenderableType:
+    """A row a subject and span, with the facets that say something else on it."""
+    from domain.events import FACETS  # noqa: PLC0415 - loaded when needed
+
+    spans: dict[tuple[str, str, str | None], list[str]] = {}
+    for change in changes:
+        facet = FACETS[change["facet"]]
+        span = (change["subject"].partition(":")[2], change["first_day"], change["last_day"])
+        spans.setdefault(span, []).append(pick((facet.zh, facet.en), lang))
+    columns = [
+        Column(("对象", "of")), Column(("期间", "days"), folds=False),
+        Column(("内容将变", "says something else")),
+    ]  # fmt: skip
+    comma = "、" if lang == "zh" else ", "
+    rows = [
+        (of, period(first, last, lang), comma.join(dict.fromkeys(facets)))
+        for (of, first, last), facets in spans.items()
+    ]
+    return table(("将改变的期间", "Days that change"), columns, rows, lang)
 
 
 def _which(impact: Mapping[str, Any]) -> str:

@@ -167,7 +167,9 @@ def test_what_an_order_undermines_is_listed_and_entered_once_acknowledged(desk: 
     entered = desk.enter(left, acknowledge=reason)
     record = desk.run("record", "P3")
 
-    assert (tried.code, refused.code, entered.code) == (0, 1, 0)
+    assert (tried.code, refused.code, entered.code) == (1, 1, 0)
+    assert "将被拒绝" in tried.out
+    assert "自 2022-06-01" in tried.out
     assert "此前登记将不成立" in tried.out
     assert f"登记 {head} 定岗" in refused.err
     assert "2023-01-09 不在职" in refused.err
