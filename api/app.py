@@ -158,9 +158,11 @@ def _add_health(app: FastAPI) -> None:
         head, position = bureau.ledger.log.head(), bureau.runner.position()
         following = app.state.follower.is_alive()
         ready = following and head - position <= MOST_LAG
+        backed_up, late = bureau.vault_backup()
         told = {
             "ready": ready, "following": following, "head": head, "position": position,
             "embedded": bureau.embedded,
+            "vault_backup": {"made_at": backed_up, "late": late},
         }  # fmt: skip
         return Response(to_bytes(told), 200 if ready else 503, media_type="application/json")
 

@@ -23,6 +23,7 @@ from api import (
     cli_retro,
     cli_seals,
     cli_series,
+    cli_vault,
 )
 from api.cli_frame import Frame, Lang, run
 
@@ -87,6 +88,7 @@ cli_ledger.replay.command()(cli_axes.compare)
 cli_ledger.replay.command()(cli_relaw.relaw)
 app.add_typer(cli_ledger.replay, name="replay", rich_help_panel="核验 / Proving")
 app.add_typer(cli_seals.witness, name="witness", rich_help_panel="核验 / Proving")
+app.add_typer(cli_vault.vault, name="vault", rich_help_panel="账本 / The ledger")
 
 
 def main() -> None:

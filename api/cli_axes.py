@@ -15,7 +15,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from api.cli_frame import WIDEST, Effective, Json, Lang, Recorded, ask
-from api.cli_words import NAMES, NONE, NOT_RECORDED, Words
+from api.cli_words import CLOSED, NAMES, NONE, NOT_RECORDED, Words
 from api.rendering import Column, coded, content, instant, period, pick, plain, table
 
 SubjectArg = Annotated[
@@ -248,7 +248,7 @@ def _cell(
 
 def _leading(value: Any, lang: str) -> str:
     """What a value says first: its leading field that is not empty."""
-    if isinstance(value, Mapping) and "erased" not in value:
+    if isinstance(value, Mapping) and not CLOSED & value.keys():
         for field, said in value.items():
             if said is not None and field != "person":
                 return coded(field, said, lang)

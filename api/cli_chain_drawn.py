@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli_words import ERASED, NOT_RECORDED
+from api.cli_words import ERASED, NOT_RECORDED, RESTRICTED
 from api.rendering import Column, period, pick, plain, table
 from projections.accountability import CAPACITIES, CAUSES
 
@@ -124,7 +124,7 @@ def _holder(holder: Mapping[str, Any], people: Mapping[str, Any], lang: str) -> 
 def _name(person: str, people: Mapping[str, Any]) -> str:
     name = people.get(person, {}).get("name")
     if isinstance(name, Mapping):
-        name = ERASED[0]
+        name = (ERASED if "erased" in name else RESTRICTED)[0]
     return plain(f"{name}({person})") if name else person
 
 

@@ -121,7 +121,7 @@ def opened(context: typer.Context) -> Iterator["Bureau"]:
     import psycopg
     from psycopg_pool import PoolTimeout
 
-    from api.settings import Bureau, Settings
+    from api.settings import BadSetting, Bureau, Settings
     from domain.ledger.appends import Malformed
     from domain.ledger.keyfile import KeyUnfit
     from domain.ledger.server import ServerFailed
@@ -135,6 +135,8 @@ def opened(context: typer.Context) -> Iterator["Bureau"]:
             yield bureau
     except (VaultUnfit, KeyUnfit, Malformed) as unfit:
         raise Failure(f"账本与密钥库或数据库不相配:{unfit}", str(unfit)) from unfit
+    except BadSetting as bad:
+        raise Failure(f"设置 {bad} 取值不合格式", f"{bad} has a value it cannot have") from bad
     except ServerFailed as failed:
         raise Failure(f"内置数据库不能启动:{failed}", str(failed)) from failed
     except (psycopg.OperationalError, PoolTimeout) as lost:
@@ -152,6 +154,25 @@ def asking(context: typer.Context) -> Iterator["Bureau"]:
     with opened(context) as bureau:
         bring_up(context, bureau)
         yield bureau
+
+
+def warn_of_backup(context: typer.Context, bureau: "Bureau") -> None:
+    """A remark where the vault's newest backup is older than it may be."""
+    made_at, late = bureau.vault_backup()
+    if not late:
+        return
+    days = bureau.settings.backup_days
+    zh = (
+        "密钥库从未备份"
+        if made_at is None
+        else f"密钥库上次备份于 {made_at:%Y-%m-%d},已超过 {days} 天"
+    )
+    en = (
+        "the vault was never backed up"
+        if made_at is None
+        else f"the vault's last backup, of {made_at:%Y-%m-%d}, is older than {days} days"
+    )
+    tell(context, f"注意:{zh}(vault backup)。", f"Note: {en} (vault backup).")
 
 
 def bring_up(context: typer.Context, bureau: "Bureau") -> None:

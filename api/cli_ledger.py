@@ -22,7 +22,9 @@ from api.cli_frame import (
     progress,
     said,
     tell,
+    warn_of_backup,
 )
+from api.cli_vault import print_parts
 
 LOOPBACK = "127.0.0.1"
 LAW = ("PackPublished", "CalendarPublished")
@@ -59,6 +61,8 @@ def init(
             said(context, f"账本 {where},位置 {head}。", f"Ledger {where}, position {head}."),
             markup=False, soft_wrap=True,
         )  # fmt: skip
+        if bureau.kek_made:
+            print_parts(context, bureau.kek)
 
 
 def demo(context: typer.Context) -> None:
@@ -99,6 +103,7 @@ def serve(
                 "内置数据库为单用户使用,数据库角色不起作用。",
                 "The embedded server is for a single user: database roles are not enforced.",
             )
+        warn_of_backup(context, bureau)
         try:
             app.serve(bureau, LOOPBACK, port)
         except WitnessUnfit as unfit:

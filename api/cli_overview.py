@@ -8,17 +8,20 @@ how many rows it has, and where it was cut it says how to go on.
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli_frame import Effective, Json, Lang, Recorded, UnitArg, ask
+from api.cli_frame import Effective, Json, Lang, Recorded, UnitArg, ask, warn_of_backup
 from api.cli_impacts import draw_reviews
 from api.cli_person import STANDING, draw_entries, draw_facets
 from api.cli_words import NAMES, NOT_RECORDED, Words
 from api.rendering import Column, coded, instant, pick, table, word
+
+if TYPE_CHECKING:
+    from api.settings import Bureau
 
 Below = Annotated[bool, typer.Option("--below/--alone", help="含下级单位 / with units below")]
 
@@ -177,7 +180,12 @@ def due(
 
     when = answers.When(effective, recorded)
     wanted = [state.value for state in states or ()]
-    ask(context, lambda bureau: answers.due(bureau, when, wanted), _draw_due, as_json=json)
+
+    def question(bureau: "Bureau") -> Mapping[str, Any]:
+        warn_of_backup(context, bureau)
+        return answers.due(bureau, when, wanted)
+
+    ask(context, question, _draw_due, as_json=json)
 
 
 def findings(

@@ -13,6 +13,9 @@ Words = tuple[str, str]
 NOT_RECORDED = ("未登记", "not recorded")
 NONE = ("无", "none")
 ERASED = ("已销毁", "erased")
+RESTRICTED = ("限制处理", "restricted")
+CLOSED = {"erased", "restricted"}
+"""The one property of a private value that cannot be read."""
 YES = ("是", "yes")
 NO = ("否", "no")
 

@@ -15,12 +15,14 @@ from rich.table import Table
 from rich.text import Text
 
 from api.cli_words import (
+    CLOSED,
     CODES,
     ERASED,
     NAMES,
     NO,
     NONE,
     NOT_RECORDED,
+    RESTRICTED,
     VALUES,
     YES,
     Words,
@@ -58,6 +60,8 @@ def word(value: Any, lang: str) -> str:
     if isinstance(value, Mapping):
         if value.get("erased") is True:
             return pick(ERASED, lang)
+        if value.get("restricted") is True:
+            return pick(RESTRICTED, lang)
         held = {k: v for k, v in value.items() if v is not None}
         return " ".join(f"{named(k, lang)}={coded(k, v, lang)}" for k, v in held.items())
     if isinstance(value, list | tuple):
@@ -77,7 +81,7 @@ def coded(field: str, value: Any, lang: str) -> str:
 
 def content(value: Any, lang: str) -> str:
     """What a fact says: a lone field needs no name."""
-    if isinstance(value, Mapping) and len(value) == 1 and "erased" not in value:
+    if isinstance(value, Mapping) and len(value) == 1 and not CLOSED & value.keys():
         field, alone = next(iter(value.items()))
         return coded(field, alone, lang)
     return word(value, lang)

@@ -6,6 +6,7 @@ nothing listens beyond this machine.
 
 import os
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -24,10 +25,15 @@ from projections.runner import Runner
 PREFIX = "PERSONNEL_LEDGER_"
 
 
+class BadSetting(ValueError):
+    """A setting has a value it cannot have; its name."""
+
+
 class Settings(NamedTuple):
     """`data`: the folder of the embedded server and of the keys. `database`, `vault`: libpq
     connection strings; where absent the embedded server is used. `sealer`: that of the sealer's own
-    role. `witness`: where heads are sent to be cosigned, and under which key (vkey).
+    role. `witness`: where heads are sent to be cosigned, and under which key (vkey). `backup_days`:
+    how old the newest backup of the vault may be.
     """
 
     data: Path
@@ -38,11 +44,16 @@ class Settings(NamedTuple):
     seal_key_file: Path | None = None
     witness: str | None = None
     witness_key: str | None = None
+    backup_days: int = 7
+
+    @property
+    def kek_path(self) -> Path:
+        return self.kek_file or self.data / "kek"
 
     @classmethod
     def of(cls, data: Path | None = None) -> Self:
         """From PERSONNEL_LEDGER_DATA, _DATABASE, _VAULT, _KEK_FILE, _SEALER, _SEAL_KEY_FILE,
-        _WITNESS and _WITNESS_KEY.
+        _WITNESS, _WITNESS_KEY and _BACKUP_DAYS. Raises BadSetting.
         """
 
         def get(name: str) -> str | None:
@@ -51,10 +62,14 @@ class Settings(NamedTuple):
         def file(name: str) -> Path | None:
             return Path(path) if (path := get(name)) else None
 
+        days = get("BACKUP_DAYS") or "7"
+        if not days.isascii() or not days.isdigit() or not 1 <= int(days) <= 3650:
+            raise BadSetting(PREFIX + "BACKUP_DAYS")
         return cls(
             data or file("DATA") or Path("var/ledger"),
             get("DATABASE"), get("VAULT"), file("KEK_FILE"),
             get("SEALER"), file("SEAL_KEY_FILE"), get("WITNESS"), get("WITNESS_KEY"),
+            int(days),
         )  # fmt: skip
 
 
@@ -83,19 +98,17 @@ class Bureau:
             vault_database = vault_database or server.conninfo("vault")
         self.database = database
         log = opening.enter_context(closing(EventLog(database)))
-        kek_file = settings.kek_file or settings.data / "kek"
+        kek_file = settings.kek_path
         if log.head() and not kek_file.exists():
             raise VaultUnfit(
                 f"{kek_file} is missing: without it no private field of this ledger can be read; "
-                "bring it back from its backup"
+                "bring it back from its backup, or with two recovery parts: vault recover"
             )
-        vault = opening.enter_context(closing(Vault(vault_database, key_encryption_key(kek_file))))
-        if vault.fresh and log.head():
-            raise VaultUnfit(
-                "the vault is empty, the ledger is not: this is not its vault; restore the vault's "
-                "backup before anything is entered"
-            )
-        self.ledger = Ledger(log, vault)
+        self.kek_made = not kek_file.exists()
+        self.kek = kek = key_encryption_key(kek_file)
+        vault = Vault(vault_database, kek, may_be_new=not log.head())
+        self.ledger = Ledger(log, opening.enter_context(closing(vault)))
+        self.ledger.settle()
         self.pool = opening.enter_context(
             ConnectionPool(database, min_size=1, max_size=8, open=True)
         )
@@ -114,6 +127,12 @@ class Bureau:
         self.sealer = Sealer(sealing.connection, key_file)
         self.runner = Runner(log, self.pool)
         self.records = self.runner.records
+
+    def vault_backup(self) -> tuple[datetime | None, bool]:
+        """When the newest backup of the vault was made, and whether that is too long ago."""
+        made_at = self.ledger.vault.backed_up()
+        longest = timedelta(days=self.settings.backup_days)
+        return made_at, made_at is None or datetime.now(UTC) - made_at > longest
 
     def __enter__(self) -> Self:
         return self

@@ -18,7 +18,7 @@ _REPEATING = {"who", "named"}
 
 def opened(bureau: Bureau, stated: dict[str, Any], data: Any) -> dict[str, Any]:
     """The answer with its pair, its private values open."""
-    bureau.ledger.vault.hold(sealed_owners(data))
+    bureau.ledger.hold(sealed_owners(data))
     return {"as_of": stated, "data": bureau.ledger.vault.reveal(data)}
 
 

@@ -147,6 +147,7 @@ class Event(BaseModel):
     `writes`: its facts. `ends`: facets of which it ends the fact that it names.
     `leaves`: the field with the person whose open facts all end (离职).
     `merges`: the fields with the id that goes into another, and that other (归并).
+    `final`: it is carried out on entering, so it is neither corrected nor annulled.
     `upcasts`: for each earlier schema version, the step to the next.
     """
 
@@ -161,6 +162,7 @@ class Event(BaseModel):
     ends: ClassVar[tuple[Facet, ...]] = ()
     leaves: ClassVar[str | None] = None
     merges: ClassVar[tuple[str, str] | None] = None
+    final: ClassVar[bool] = False
     schema_version: ClassVar[int] = 1
     upcasts: ClassVar[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
 

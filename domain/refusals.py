@@ -173,6 +173,27 @@ class ClosedPeriod(Refusal):
     zh = "该期间已封账,更改须经另一人批准"
 
 
+class HeldBack(Refusal):
+    """A retention or a legal hold forbids destroying these data."""
+
+    code = "held-back"
+    zh = "留存期或法律保全期间不得销毁"
+
+
+class DataErased(Refusal):
+    """These private data were destroyed: they are neither brought back nor entered again."""
+
+    code = "data-erased"
+    zh = "该类个人信息已销毁,不能恢复或再登记"
+
+
+class DataRestricted(Refusal):
+    """These private data are restricted: nothing is read or entered until that is lifted."""
+
+    code = "data-restricted"
+    zh = "该类个人信息已限制处理,解除前不能读取或登记"
+
+
 class WrongCorrection(Refusal):
     """A correction keeps the type and the subject; a wrong one is annulled and entered anew."""
 

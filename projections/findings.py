@@ -104,7 +104,7 @@ def decided_again(
     reading.read = {Strand(None, subject) for subject in whole}
     read_whole = set(whole)
     reading.read |= {s for e in wanted for s in premise_of(e) if s.subject not in read_whole}
-    ledger.vault.hold(owner for entry in wanted for owner in sealed_owners(entry.fields))
+    ledger.hold(owner for entry in wanted for owner in sealed_owners(entry.fields))
     items = [MERGING, *(item_of(strand) for strand in sorted(reading.read, key=str))]
     past = (Entry(*stored) for stored in ledger.log.entries(DCBQuery(items=items), until=last))
     upcoming = next(past, None) if last else None

@@ -117,7 +117,7 @@ class Matcher:
             if fact.value is not None:
                 said = {k: v for k, v in fact.value.items() if k in ("name", "birth_date")}
                 sealed[fact.subject.partition(":")[2]] |= said
-        self._ledger.vault.hold(sealed_owners(list(sealed.values())))
+        self._ledger.hold(sealed_owners(list(sealed.values())))
         found: defaultdict[tuple[str, date], set[str]] = defaultdict(set)
         for person, told in self._ledger.vault.reveal(dict(sealed)).items():
             name, born = told.get("name"), told.get("birth_date")

@@ -114,7 +114,7 @@ class Comparison:
             if fact.value is not None:
                 extra = {"last_day": last_day(fact.until)} if fact.facet == CONTRACT.name else {}
                 found[fact.subject.partition(":")[2]][fact.facet] = {**fact.value, **extra}
-        self._ledger.vault.hold(sealed_owners(list(found.values())))
+        self._ledger.hold(sealed_owners(list(found.values())))
         opened = self._ledger.vault.reveal(dict(found))
         return {person: opened.get(person, {}) for person in people}
 

@@ -13,18 +13,20 @@ from uuid import UUID
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain import acts
-from domain.events import Entry, Proposal
+from domain.acts.privacy import PrivateDataRestricted, PrivateDataRestrictionLifted
+from domain.events import Actor, Entry, Proposal
 from domain.forest import Forest
 from domain.law import Law, Pack, parse_calendar
 from domain.ledger import log as _log
 from domain.ledger.bulk import AHEAD, Bulk, entered_under, first_answer
 from domain.ledger.bulk import receipt as make_receipt
 from domain.ledger.deciding import LAW_TYPES, Decided, Decider
+from domain.ledger.disposal import Disposal, orders
 from domain.ledger.impact import review_of
 from domain.ledger.log import EventLog
 from domain.ledger.reading import Reading, forest_at
 from domain.ledger.requests import Receipt, Refused, Request, event_id_of, key_of
-from domain.ledger.vault import Vault
+from domain.ledger.vault import Owner, Vault
 from domain.record import Finding
 from domain.refusals import (
     BadInput,
@@ -37,6 +39,7 @@ from domain.refusals import (
     Taken,
     TooLarge,
     UnknownFact,
+    UnknownSubject,
 )
 from domain.workdays import SHANGHAI
 
@@ -69,6 +72,7 @@ class Ledger:
         self.vault = vault
         self._clock = clock
         self._decider = Decider(vault, self.today)
+        self._disposal = Disposal(log, vault)
         self._law = Law([], [])
         self._law_at = -1
         self._law_lock = threading.Lock()
@@ -77,7 +81,50 @@ class Ledger:
         return self._clock().astimezone(SHANGHAI).date()
 
     def enter(self, request: Request) -> Receipt:
-        """Enter acts: all or nothing. Raises Refusal; a repetition gives the first answer."""
+        """Enter acts: all or nothing. Raises Refusal; a repetition gives the first answer.
+
+        What they order about keys is carried out before it is answered.
+        """
+        receipt = self._enter(request)
+        if orders(entered.type for entered in receipt.entries):
+            self.settle()
+        return receipt
+
+    def settle(self) -> None:
+        """Carry out in the vault what the log orders about keys and the vault has not done yet."""
+        self._disposal.run()
+
+    def hold(self, owners: Iterable[Owner]) -> None:
+        """Make ready to open private values of these owners: `settle`, then fetch their keys."""
+        if owners := set(owners):
+            self.settle()
+            self.vault.hold(owners)
+
+    def lift(self, person: str, codes: Sequence[str], ground: str, actor: Actor) -> list[str]:
+        """Lift a person's restrictions with two holders' codes; the classes that are open again.
+
+        The codes are tried first, then the lifting is entered, then the keys come back: where that
+        breaks off, it is done again. Raises BadPart, Refusal; UnknownSubject where nothing of the
+        person is restricted.
+        """
+        self.settle()
+        entered = list(self.entries([f"person:{person}"], [PrivateDataRestricted.__name__]))
+        ended = {entry.ended for entry in self.entries([f"person:{person}"])}
+        keys = {owner for entry in entered for owner in self._disposal.owners(entry)}
+        restricted = [o for o in sorted(keys) if self.vault.lift(o, codes, store=False)]
+        if not restricted:
+            raise UnknownSubject(f"nothing of {person} is restricted",
+                                 zh=f"{person} 没有受限制的信息", field="person")  # fmt: skip
+        event = PrivateDataRestrictionLifted(person=person, ground=ground)
+        open_ = [entry for entry in entered if entry.id not in ended]
+        if open_:
+            acts_ = [Proposal(event, self.today(), seq=1, ends=UUID(e.id)) for e in open_]
+            self.enter(Request(acts_, actor=actor))
+        for owner in restricted:
+            self.vault.lift(owner, codes, store=True)
+        return [owner.cls for owner in restricted]
+
+    def _enter(self, request: Request) -> Receipt:
         if (receipt := self._replayed(request)) is not None:
             return receipt
         for _ in range(ATTEMPTS):

@@ -18,6 +18,7 @@ from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery
 
 from domain.law import Law
 from domain.ledger.deciding import LAW_TYPES, Decided, Decider
+from domain.ledger.disposal import TYPES as ORDERS
 from domain.ledger.log import Append, Appended, EventLog, LogError
 from domain.ledger.reading import Reading
 from domain.ledger.requests import Entered, Receipt, Refused, Request
@@ -232,8 +233,10 @@ def _ids(requests: Iterable[Request]) -> set[UUID]:
     return {p.event_id for r in requests for p in r.proposals if p.event_id is not None}
 
 
-def _alone(request: Request, types: Container[str] = frozenset(LAW_TYPES)) -> bool:
-    """Corrections read the log, a key is asked of it first, new law holds for what follows."""
+def _alone(request: Request, types: Container[str] = frozenset({*LAW_TYPES, *ORDERS})) -> bool:
+    """Corrections read the log, a key is asked of it first, new law holds for what follows; what is
+    ordered about keys is carried out at once.
+    """
     return (
         request.key is not None
         or len(request.proposals) > MOST_TOGETHER

@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
-from domain.acts import closed
+from domain.acts import closed, privacy
 from domain.acts.reviews import ReviewOpened
 from domain.bitemporal import OPEN
 from domain.events import (
@@ -46,9 +46,16 @@ from domain.ledger.requests import (
     key_of,
     shared_by,
 )
-from domain.ledger.vault import Erased, Owner, Vault, is_sealed
+from domain.ledger.sealing import (
+    as_refusal,
+    in_words,
+    private_of,
+    require_sealable,
+    unique_kinds,
+)
+from domain.ledger.vault import Erased, Restricted, Unreadable, Vault, is_sealed
 from domain.record import Case, Content, Finding, Record, Strand, Unread
-from domain.refusals import BadInput, Refusal, Superseded, WrongCorrection
+from domain.refusals import BadInput, DataRestricted, Refusal, Superseded, WrongCorrection
 
 UNSTAMPED = datetime.fromtimestamp(0, UTC)
 LAW_TYPES = ["CalendarPublished", "PackPublished"]
@@ -90,6 +97,8 @@ class Decider:
             for w in type(event).writes
             if isinstance(key := getattr(event, w.key), str)
         }
+        for _, owner in private_of(event):
+            strands |= privacy.strands(owner.subject)
         for facet, field in self._hints[type(event).__name__]:
             kind = dict(type(event).subjects)[field]
             value = getattr(event, field)
@@ -119,10 +128,10 @@ class Decider:
     def prepare(self, requests: Iterable[Request]) -> None:
         """Make the keys that these requests' private fields need, all at once."""
         self._vault.prepare(
-            Owner(getattr(p.event, mark.of), mark.cls)
+            owner
             for request in requests
             for p in request.proposals
-            for mark in type(p.event).private.values()
+            for _, owner in private_of(p.event)
         )
 
     def decide(
@@ -149,14 +158,16 @@ class Decider:
             for index, proposal in enumerate(request.proposals):
                 with _at(index):
                     one = self._decide_one(proposal, request.mood, reading, law)
+                    one.case.reads |= require_sealable(one.proposal.event, reading)
                     if law.closing and request.approved_by is None:
                         self._refuse_closed(one, reading)
                 self._read_whole(one, reading)
                 premise = {"premise": _premise(one.case, after)}
-                data = encode(
-                    one.proposal, ids[index], UUID(one.root) if one.root else None,
-                    {**shared, **premise}, self._vault.seal,
-                )  # fmt: skip
+                with in_words(index):  # the vault is ahead of the record that was read
+                    data = encode(
+                        one.proposal, ids[index], UUID(one.root) if one.root else None,
+                        {**shared, **premise}, self._vault.seal,
+                    )  # fmt: skip
                 type_ = type(proposal.event).__name__
                 entry = Entry(after + index + 1, UNSTAMPED, type_, one.tags, data)
                 entries.append(entry)
@@ -233,6 +244,10 @@ class Decider:
     ) -> "_DecidedAct":
         entries = reading.chain(corrected)
         root = entries[0]
+        if root.cls.final:
+            raise WrongCorrection("it was carried out on entering: it is neither corrected nor"
+                                  " annulled", zh="该事项登记时即已执行,不得更正或撤销",
+                                  position=root.position)  # fmt: skip
         reading.extend(strands_of([root]))
         for entry in entries:
             reading.take(entry)
@@ -243,7 +258,7 @@ class Decider:
         annuls = proposal.annuls is not None
         if annuls:
             last = next(e for e in reversed(entries) if "annuls" not in e.envelope)
-            event = self.event_of(last)
+            event = self._event_of(last, reinstated=chain.content is None)
             proposal = proposal._replace(
                 effective=last.effective, until=None, seq=last.seq, ends=None
             )
@@ -293,20 +308,37 @@ class Decider:
             one.case.digests |= case.digests
             return
 
-    def event_of(self, entry: Entry) -> Event:
-        """The typed event of an entry, its private fields opened. Raises Erased."""
-        opened = {
-            name: self._vault.open(name, value) if is_sealed(value) else value
-            for name, value in entry.fields.items()
-        }
-        return entry.cls.model_validate(opened)
+    def _event_of(self, entry: Entry, *, reinstated: bool) -> Event:
+        """The typed event of an entry, its private fields opened.
+
+        One that cannot be opened is left out, unless the entry is to be reinstated: then raises
+        DataErased, DataRestricted.
+        """
+        opened: dict[str, Any] = {}
+        complete = True
+        for name, value in entry.fields.items():
+            try:
+                opened[name] = self._vault.open(name, value) if is_sealed(value) else value
+            except Unreadable as unreadable:
+                if reinstated:
+                    raise as_refusal(unreadable, name) from unreadable
+                complete = False
+        if complete:
+            return entry.cls.model_validate(opened)
+        return entry.cls.model_construct(**opened)
 
     def _claims(self, one: "_DecidedAct", record: Record) -> dict[tuple[str, str], Claim]:
         """What the subjects of this act hold of its unique values, now that it is in the record.
 
         Each id of one person may hold a value of its own; one that several state, one id holds.
+        What is destroyed is held no more.
         """
         claims = {}
+        if isinstance(one.event, privacy.PrivateDataDestroyed):
+            for kind, cls in unique_kinds():
+                if cls in one.event.classes:
+                    for alias in record.forest.family(one.event.person):
+                        claims[kind, alias] = Claim(kind, alias, None)
         for name, kind, subject, facets in _unique_values(one):
             held: set[bytes | None] = set()
             for alias in record.forest.family(subject):
@@ -326,6 +358,8 @@ class Decider:
             value = self._vault.open(name, max(standing, key=lambda fact: fact.place).value[name])
         except Erased:
             return None
+        except Restricted as restricted:
+            raise DataRestricted(field=name) from restricted
         return self._vault.blind(kind, str(value))
 
     def request_hash(self, request: Request) -> bytes | None:

@@ -25,7 +25,7 @@ from domain.law import Law
 from domain.ledger.log import EventLog
 from domain.ledger.reading import Reading
 from domain.ledger.requests import Request
-from domain.ledger.vault import Erased, Vault, is_sealed
+from domain.ledger.vault import Unreadable, Vault, is_sealed
 from domain.record import Case, Finding, Record, Strand, Unread
 from domain.refusals import ImpactRefused, NotUndermined, Refusal
 from domain.workdays import SHANGHAI
@@ -351,7 +351,7 @@ def opened(vault: Vault, entry: Entry) -> tuple[Event | None, list[str]]:
     for name, value in entry.fields.items():
         try:
             fields[name] = vault.open(name, value) if is_sealed(value) else value
-        except Erased:
+        except Unreadable:
             erased.append(name)
     if any(entry.cls.model_fields[name].is_required() for name in erased):
         return None, erased

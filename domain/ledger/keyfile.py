@@ -16,21 +16,24 @@ class KeyUnfit(ValueError):
 def key_in(path: Path) -> bytes:
     """The 32 bytes in this file; made at random where there is none. Raises KeyUnfit."""
     if not path.exists():
-        _make(path)
+        with suppress(FileExistsError):  # another process was first
+            keep_key(path, os.urandom(32))
     key = path.read_bytes()
     if len(key) != 32:
         raise KeyUnfit(f"{path.name} does not hold a key of 32 bytes")
     return key
 
 
-def _make(path: Path) -> None:
+def keep_key(path: Path, key: bytes) -> None:
+    """Write a key to a file of its own. Raises FileExistsError."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(os.urandom(32))
+        file.write(key)
         file.flush()
         os.fsync(file.fileno())
-    with suppress(FileExistsError):  # another process was first
+    try:
         os.link(fresh, path)
-    fresh.unlink()
+    finally:
+        fresh.unlink()

@@ -34,7 +34,7 @@ def by_name(ledger: Ledger, records: Records, name: str, as_of: AsOf) -> list[st
         for fact in records.everyone([NAME], as_of)
         if fact.value is not None
     }
-    ledger.vault.hold(sealed_owners(list(sealed.values())))
+    ledger.hold(sealed_owners(list(sealed.values())))
     names = ledger.vault.reveal(sealed)
     return sorted(person for person, told in names.items() if told["name"] == name.strip())
 
