@@ -5,7 +5,7 @@ that covers every strand its decision read.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
@@ -162,12 +162,8 @@ class Decider:
                     if law.closing and request.approved_by is None:
                         self._refuse_closed(one, reading)
                 self._read_whole(one, reading)
-                premise = {"premise": _premise(one.case, after)}
-                with in_words(index):  # the vault is ahead of the record that was read
-                    data = encode(
-                        one.proposal, ids[index], UUID(one.root) if one.root else None,
-                        {**shared, **premise}, self._vault.seal,
-                    )  # fmt: skip
+                shared["premise"] = _premise(one.case, after)
+                data = self._sealed(one, ids[index], shared, index)
                 type_ = type(proposal.event).__name__
                 entry = Entry(after + index + 1, UNSTAMPED, type_, one.tags, data)
                 entries.append(entry)
@@ -196,6 +192,16 @@ class Decider:
         return Decided(
             append, ids, types, findings, weighed, changes, impacts, reading.record, after
         )
+
+    def _sealed(
+        self, one: "_DecidedAct", event_id: UUID, shared: Mapping[str, Any], index: int
+    ) -> bytes:
+        """The act's bytes. Raises DataErased, DataRestricted where the vault is ahead of what was
+        read.
+        """
+        root = UUID(one.root) if one.root else None
+        with in_words(index):
+            return encode(one.proposal, event_id, root, shared, self._vault.seal)
 
     def _read_whole(self, one: "_DecidedAct", reading: Reading) -> None:
         """Read what must be known before the act is taken in: whom it changes, unique values."""
