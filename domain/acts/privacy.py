@@ -7,7 +7,7 @@ not destroyed, and what was destroyed is never entered again under the same pers
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from domain.acts.people import require_person
 from domain.bitemporal import FOREVER, Fact
@@ -15,6 +15,7 @@ from domain.events import Code, Event, Facet, Id, PersonId, Subject, Writes
 from domain.record import Case, Record, Strand
 from domain.refusals import (
     AlreadyRecorded,
+    BadInput,
     DataErased,
     DataRestricted,
     HeldBack,
@@ -34,13 +35,9 @@ HOLDER = Facet("escrow-holder", of="holder", zh="密钥分管人", en="escrow ho
 Class = Literal["complainant", "family", "finance", "health", "identity", "political"]
 
 
-def _distinct(items: list[str]) -> list[str]:
-    return sorted(set(items))
-
-
-Classes = Annotated[list[Class], Field(min_length=1), AfterValidator(_distinct)]
+Classes = Annotated[list[Class], Field(min_length=1, max_length=6)]
 HolderId = Annotated[Id, Subject("holder")]
-Holders = Annotated[list[HolderId], Field(min_length=2, max_length=9), AfterValidator(_distinct)]
+Holders = Annotated[list[HolderId], Field(min_length=2, max_length=9)]
 
 
 def strands(person: str) -> set[Strand]:
@@ -168,6 +165,8 @@ class PrivateDataRestricted(Event):
         if case.proposal.until is not None:
             raise ImpossibleDate("a restriction ends by being lifted", field="until",
                                  zh="限制须经解除而终止,不设止日")  # fmt: skip
+        if len(set(self.holders)) < len(self.holders):
+            raise BadInput("a holder is named once", field="holders", zh="分管人不得重复")
         for holder in self.holders:
             if not case.ever(HOLDER, holder):
                 raise UnknownSubject(f"no escrow holder {holder}", field="holders",

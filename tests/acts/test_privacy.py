@@ -19,6 +19,7 @@ from domain.acts.privacy import (
 )
 from domain.refusals import (
     AlreadyRecorded,
+    BadInput,
     HeldBack,
     ImpossibleDate,
     MissingField,
@@ -54,7 +55,7 @@ def holder(name):
 
 
 def test_destroyed_classes_are_on_record_with_ground_and_approval():
-    story = given(REGISTERED).when(destroyed("identity", "health", "identity"))
+    story = given(REGISTERED).when(destroyed("health", "identity"))
     assert story.every(DESTROYED, "p1", DAY) == [
         {"classes": ["health", "identity"], "ground": P["ground"], "approval": "销〔2024〕1号"}
     ]
@@ -104,7 +105,8 @@ def test_a_restriction_names_two_known_holders():
     story.refused(restricted("identity"), UnknownSubject, field="holders")
     with pytest.raises(ValueError, match="at least 2"):
         restricted("identity", holders=["h1"])
-    story.given(holder("h2")).when(restricted("identity"))
+    story.given(holder("h2")).refused(restricted("identity", holders=["h1", "h1"]), BadInput)
+    story.when(restricted("identity"))
     story.refused(restricted("identity", "health"), AlreadyRecorded)
     assert len(story.every(RESTRICTED, "p1", DAY)) == 1
 
