@@ -11,9 +11,11 @@ from typing import Annotated
 import typer
 
 from api import (
+    cli_archive,
     cli_axes,
     cli_chain,
     cli_entering,
+    cli_guess,
     cli_import,
     cli_ledger,
     cli_mass,
@@ -83,12 +85,14 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+cli_import.app.command("guess")(cli_guess.guess)
 app.add_typer(cli_import.app, name="import", rich_help_panel="登记 / Entering")
 cli_ledger.replay.command()(cli_axes.compare)
 cli_ledger.replay.command()(cli_relaw.relaw)
 app.add_typer(cli_ledger.replay, name="replay", rich_help_panel="核验 / Proving")
 app.add_typer(cli_seals.witness, name="witness", rich_help_panel="核验 / Proving")
 app.add_typer(cli_vault.vault, name="vault", rich_help_panel="账本 / The ledger")
+app.add_typer(cli_archive.app, name="archive", rich_help_panel="账本 / The ledger")
 
 
 def main() -> None:

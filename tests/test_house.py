@@ -25,7 +25,7 @@ OWNERS = {
     "domain/ledger/statements.py": "the log's tables, with domain/ledger/schema",
     "domain/ledger/migrate.py": "meta",
     "domain/ledger/seals.py": "seal_tiles, seal_heads, seal_cosignatures",
-    "domain/ledger/vault.py": "the vault's tables",
+    "domain/ledger/vault_statements.py": "the vault's tables",
     "projections/records.py": "records",
     "projections/runner.py": "bookmarks",
 }

@@ -5,13 +5,16 @@ Owns nothing itself: this is the door. Invariant: nothing is entered that a plan
 
 from api.intake.batches import Batch, Dependent, Undoing, all_batches, plan_undo, undo
 from api.intake.checking import Fault, Reason
+from api.intake.guessing import Guess, Proposal, propose
 from api.intake.importer import Importer, Progress, Report
 from api.intake.mapping import Mapping, load_mapping, names, parse_mapping
 from api.intake.matching import STANDINGS, Line
 from api.intake.monthly import Ways
 from api.intake.planning import FileCount, Plan
+from api.intake.readback import reading_back
 from api.intake.rejects import write_rejected
 from api.intake.template import mapping_of, template_type, write_template
+from api.intake.toml import to_toml
 
 __all__ = [
     "STANDINGS",
@@ -19,11 +22,13 @@ __all__ = [
     "Dependent",
     "Fault",
     "FileCount",
+    "Guess",
     "Importer",
     "Line",
     "Mapping",
     "Plan",
     "Progress",
+    "Proposal",
     "Reason",
     "Report",
     "Undoing",
@@ -34,7 +39,10 @@ __all__ = [
     "names",
     "parse_mapping",
     "plan_undo",
+    "propose",
+    "reading_back",
     "template_type",
+    "to_toml",
     "undo",
     "write_rejected",
     "write_template",

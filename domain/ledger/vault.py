@@ -14,6 +14,7 @@ import hmac
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -29,71 +30,48 @@ from psycopg_pool import ConnectionPool
 from domain.ledger.escrow import open_with, seal_to
 from domain.ledger.keyfile import KeyUnfit, key_in
 from domain.ledger.splitting import BadPart, Part, join, split
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS data_keys (
-    subject text NOT NULL, class text NOT NULL, wrapped bytea NOT NULL,
-    PRIMARY KEY (subject, class));
-CREATE TABLE IF NOT EXISTS secrets (name text PRIMARY KEY, wrapped bytea NOT NULL);
-CREATE TABLE IF NOT EXISTS escrowed_keys (
-    subject text NOT NULL, class text NOT NULL, place smallint NOT NULL, mark bytea NOT NULL,
-    sealed bytea NOT NULL, PRIMARY KEY (subject, class, place));
-CREATE TABLE IF NOT EXISTS destroyed_keys (
-    subject text NOT NULL, class text NOT NULL, PRIMARY KEY (subject, class));
-CREATE TABLE IF NOT EXISTS settled (position bigint NOT NULL, entry text NOT NULL);
-CREATE TABLE IF NOT EXISTS backups (made_at timestamptz PRIMARY KEY);
-"""
-MAKE_KEYS = """
-INSERT INTO data_keys (subject, class, wrapped)
-SELECT w.* FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS w (subject, class, wrapped)
-WHERE NOT EXISTS (SELECT FROM destroyed_keys d WHERE (d.subject, d.class) = (w.subject, w.class))
-  AND NOT EXISTS (SELECT FROM escrowed_keys e WHERE (e.subject, e.class) = (w.subject, w.class))
-ON CONFLICT DO NOTHING
-"""
-FIND_KEYS = """
-WITH wanted AS (SELECT * FROM unnest(%s::text[], %s::text[]) AS w (subject, class))
-SELECT subject, class, wrapped, 'active' FROM data_keys JOIN wanted USING (subject, class)
-UNION ALL
-SELECT subject, class, NULL, 'destroyed' FROM destroyed_keys JOIN wanted USING (subject, class)
-UNION ALL
-SELECT subject, class, NULL, 'restricted' FROM escrowed_keys JOIN wanted USING (subject, class)
-WHERE place = 1
-"""
-TAKE_KEY = "DELETE FROM data_keys WHERE subject = %s AND class = %s RETURNING wrapped"
-PUT_KEY = "INSERT INTO data_keys VALUES (%s, %s, %s)"
-PUT_ESCROW = "INSERT INTO escrowed_keys VALUES (%s, %s, %s, %s, %s)"
-FIND_ESCROW = (
-    "SELECT place, mark, sealed FROM escrowed_keys WHERE subject = %s AND class = %s ORDER BY place"
+from domain.ledger.vault_statements import (
+    BINARY,
+    DESTROY,
+    DROP_ESCROW,
+    EVERY_ESCROW,
+    EVERY_KEY,
+    EVERY_SECRET,
+    FIND_ESCROW,
+    FIND_KEYS,
+    FIND_SECRET,
+    FIND_SETTLED,
+    FORGET_SETTLED,
+    IS_NEW,
+    LOCK,
+    LOCK_SHARED,
+    MAKE_KEYS,
+    MAKE_SECRET,
+    NEWEST_BACKUP,
+    NOTE_BACKUP,
+    PUT_ESCROW,
+    PUT_KEY,
+    PUT_SETTLED,
+    REWRITE,
+    SCHEMA,
+    TABLES,
+    TAKE_KEY,
+    TAKE_SECRET,
 )
-DROP_ESCROW = "DELETE FROM escrowed_keys WHERE subject = %s AND class = %s"
-DESTROY = "INSERT INTO destroyed_keys VALUES (%s, %s) ON CONFLICT DO NOTHING"
-# a deleted row's bytes lie in the table's file until it is written anew
-REWRITE = ("SET lock_timeout = '5s'", "VACUUM FULL data_keys", "VACUUM FULL escrowed_keys")
-FIND_SETTLED = "SELECT position, entry FROM settled"
-FORGET_SETTLED = "DELETE FROM settled"
-PUT_SETTLED = "INSERT INTO settled VALUES (%s, %s)"
-NEWEST_BACKUP = "SELECT max(made_at) FROM backups"
-NOTE_BACKUP = "INSERT INTO backups VALUES (%s) ON CONFLICT DO NOTHING"
-TABLES = {
-    "data_keys": ("SELECT * FROM data_keys", PUT_KEY),
-    "escrowed_keys": ("SELECT * FROM escrowed_keys", PUT_ESCROW),
-    "destroyed_keys": ("SELECT * FROM destroyed_keys", DESTROY),
-    "secrets": ("SELECT * FROM secrets", "INSERT INTO secrets VALUES (%s, %s)"),
-    "settled": (FIND_SETTLED, PUT_SETTLED),
-}
-BINARY = {"data_keys": (2,), "escrowed_keys": (3, 4), "secrets": (1,)}
-"""The columns of bytes, by table."""
-IS_NEW = "SELECT NOT EXISTS (SELECT FROM secrets)"
-MAKE_SECRET = "INSERT INTO secrets VALUES (%s, %s) ON CONFLICT DO NOTHING"  # noqa: S105
-FIND_SECRET = "SELECT wrapped FROM secrets WHERE name = %s"  # noqa: S105
-LOCK = "SELECT pg_advisory_xact_lock(7305805)"
-LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared(7305805)"
+
 NEEDED = 2
 """How many holders open a restricted key together."""
 
 CACHED_KEYS = 100_000
 
 Randomness = Callable[[int], bytes]
+
+
+class Taking(NamedTuple):
+    """Puts wrapped keys, and rows of escrow, of another vault into this one."""
+
+    keys: Callable[[Iterable[tuple["Owner", bytes]]], None]
+    escrowed: Callable[[Iterable[Sequence[Any]]], None]
 
 
 class VaultUnfit(ValueError):
@@ -366,6 +344,56 @@ class Vault:
     def request_hash(self, body: bytes) -> bytes:
         """What tells whether an idempotency key came back with the same request."""
         return hmac.digest(self._request, body, "sha256")
+
+    def secrets(self) -> list[tuple[str, bytes]]:
+        """The vault's own secrets, wrapped."""
+        with self._pool.connection() as connection:
+            return [(str(name), bytes(w)) for name, w in connection.execute(EVERY_SECRET)]
+
+    def wrapped_keys(self) -> Iterator[tuple[Owner, bytes]]:
+        """Every data key as it lies, wrapped by the key-encryption key."""
+        with self._pool.connection() as connection, connection.cursor("every_key") as cursor:
+            for subject, cls, wrapped in cursor.execute(EVERY_KEY):
+                yield Owner(subject, cls), bytes(wrapped)
+
+    def escrowed(self) -> list[tuple[Any, ...]]:
+        """Every part of a key in escrow: whose, of which class, its place, mark and sealed body."""
+        with self._pool.connection() as connection:
+            return connection.execute(EVERY_ESCROW).fetchall()
+
+    @contextmanager
+    def taking_over(self, secrets: Iterable[tuple[str, bytes]]) -> Iterator[Taking]:
+        """Take another vault's secrets over, and the keys put meanwhile: all, or on an error none.
+
+        Raises VaultUnfit where another key-encryption key wrapped them, or where this vault holds
+        keys of another ledger.
+        """
+        with self._pool.connection() as connection:
+            connection.execute(LOCK)
+            for name, wrapped in secrets:
+                self._unwrapped(wrapped, f"secret|{name}")
+                connection.execute(TAKE_SECRET, (name, wrapped))
+                held = connection.execute(FIND_SECRET, (name,)).fetchone()
+                if held is None or bytes(held[0]) != wrapped:
+                    raise VaultUnfit("the vault holds keys of another ledger")
+
+            def put(keys: Iterable[tuple[Owner, bytes]]) -> None:
+                keys = list(keys)
+                subjects, classes = [o.subject for o, _ in keys], [o.cls for o, _ in keys]
+                for owner, wrapped in keys:
+                    self._unwrapped(wrapped, f"{owner.subject}|{owner.cls}")
+                connection.execute(MAKE_KEYS, (subjects, classes, [w for _, w in keys]))
+                held = connection.execute(FIND_KEYS, (subjects, classes)).fetchall()
+                if {(Owner(s, c), w and bytes(w)) for s, c, w, _ in held} != set(keys):
+                    raise VaultUnfit("the vault holds keys of another ledger")
+
+            def put_escrowed(rows: Iterable[Sequence[Any]]) -> None:
+                with connection.cursor() as cursor:
+                    cursor.executemany(PUT_ESCROW, rows)
+
+            yield Taking(put, put_escrowed)
+        self._keys.clear()
+        self._blind, self._request = self._secret("lookup"), self._secret("request")
 
     def _secret(self, name: str) -> bytes:
         with self._pool.connection() as connection:

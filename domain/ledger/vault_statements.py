@@ -1,0 +1,70 @@
+"""Owns how the vault's tables and questions are spelt for PostgreSQL.
+
+Invariant: every value travels as a parameter, and a key is only ever wrapped.
+"""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS data_keys (
+    subject text NOT NULL, class text NOT NULL, wrapped bytea NOT NULL,
+    PRIMARY KEY (subject, class));
+CREATE TABLE IF NOT EXISTS secrets (name text PRIMARY KEY, wrapped bytea NOT NULL);
+CREATE TABLE IF NOT EXISTS escrowed_keys (
+    subject text NOT NULL, class text NOT NULL, place smallint NOT NULL, mark bytea NOT NULL,
+    sealed bytea NOT NULL, PRIMARY KEY (subject, class, place));
+CREATE TABLE IF NOT EXISTS destroyed_keys (
+    subject text NOT NULL, class text NOT NULL, PRIMARY KEY (subject, class));
+CREATE TABLE IF NOT EXISTS settled (position bigint NOT NULL, entry text NOT NULL);
+CREATE TABLE IF NOT EXISTS backups (made_at timestamptz PRIMARY KEY);
+"""
+MAKE_KEYS = """
+INSERT INTO data_keys (subject, class, wrapped)
+SELECT w.* FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS w (subject, class, wrapped)
+WHERE NOT EXISTS (SELECT FROM destroyed_keys d WHERE (d.subject, d.class) = (w.subject, w.class))
+  AND NOT EXISTS (SELECT FROM escrowed_keys e WHERE (e.subject, e.class) = (w.subject, w.class))
+ON CONFLICT DO NOTHING
+"""
+FIND_KEYS = """
+WITH wanted AS (SELECT * FROM unnest(%s::text[], %s::text[]) AS w (subject, class))
+SELECT subject, class, wrapped, 'active' FROM data_keys JOIN wanted USING (subject, class)
+UNION ALL
+SELECT subject, class, NULL, 'destroyed' FROM destroyed_keys JOIN wanted USING (subject, class)
+UNION ALL
+SELECT subject, class, NULL, 'restricted' FROM escrowed_keys JOIN wanted USING (subject, class)
+WHERE place = 1
+"""
+TAKE_KEY = "DELETE FROM data_keys WHERE subject = %s AND class = %s RETURNING wrapped"
+PUT_KEY = "INSERT INTO data_keys VALUES (%s, %s, %s)"
+PUT_ESCROW = "INSERT INTO escrowed_keys VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+EVERY_ESCROW = "SELECT * FROM escrowed_keys ORDER BY subject, class, place"
+FIND_ESCROW = (
+    "SELECT place, mark, sealed FROM escrowed_keys WHERE subject = %s AND class = %s ORDER BY place"
+)
+DROP_ESCROW = "DELETE FROM escrowed_keys WHERE subject = %s AND class = %s"
+DESTROY = "INSERT INTO destroyed_keys VALUES (%s, %s) ON CONFLICT DO NOTHING"
+# a deleted row's bytes lie in the table's file until it is written anew
+REWRITE = ("SET lock_timeout = '5s'", "VACUUM FULL data_keys", "VACUUM FULL escrowed_keys")
+FIND_SETTLED = "SELECT position, entry FROM settled"
+FORGET_SETTLED = "DELETE FROM settled"
+PUT_SETTLED = "INSERT INTO settled VALUES (%s, %s)"
+NEWEST_BACKUP = "SELECT max(made_at) FROM backups"
+NOTE_BACKUP = "INSERT INTO backups VALUES (%s) ON CONFLICT DO NOTHING"
+TABLES = {
+    "data_keys": ("SELECT * FROM data_keys", PUT_KEY),
+    "escrowed_keys": (EVERY_ESCROW, PUT_ESCROW),
+    "destroyed_keys": ("SELECT * FROM destroyed_keys", DESTROY),
+    "secrets": ("SELECT * FROM secrets", "INSERT INTO secrets VALUES (%s, %s)"),
+    "settled": (FIND_SETTLED, PUT_SETTLED),
+}
+BINARY = {"data_keys": (2,), "escrowed_keys": (3, 4), "secrets": (1,)}
+"""The columns of bytes, by table."""
+IS_NEW = "SELECT NOT EXISTS (SELECT FROM secrets)"
+MAKE_SECRET = "INSERT INTO secrets VALUES (%s, %s) ON CONFLICT DO NOTHING"  # noqa: S105
+FIND_SECRET = "SELECT wrapped FROM secrets WHERE name = %s"  # noqa: S105
+EVERY_KEY = "SELECT subject, class, wrapped FROM data_keys ORDER BY subject, class"
+EVERY_SECRET = "SELECT name, wrapped FROM secrets ORDER BY name"  # noqa: S105
+TAKE_SECRET = """
+INSERT INTO secrets VALUES (%s, %s) ON CONFLICT (name) DO UPDATE
+SET wrapped = excluded.wrapped WHERE NOT EXISTS (SELECT FROM data_keys)
+"""  # noqa: S105
+LOCK = "SELECT pg_advisory_xact_lock(7305805)"
+LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared(7305805)"
