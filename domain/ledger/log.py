@@ -130,8 +130,9 @@ class EventLog(DCBRecorder):
                 migrate(connection, "log", prefix, partition_size=partition_size)
             row = connection.execute("SELECT quote_ident(current_schema())").fetchone()
         schema = row[0] if row else "public"
-        self._sql = Statements(f"{schema}.{prefix}")
-        self.channel = f"{schema}.{prefix}news"
+        self.name = f"{schema}.{prefix}"
+        self._sql = Statements(self.name)
+        self.channel = f"{self.name}news"
         self._pool = ConnectionPool(
             conninfo,
             min_size=1,

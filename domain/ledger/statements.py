@@ -65,6 +65,7 @@ class Statements:
         )
         self.position_at = f"SELECT {log}position_at(%b)"
         self._read_raw(log)
+        self._copy(log)
 
     def _read_raw(self, log: str) -> None:
         """For sealing and verifying: rows as they lie, the tag index against them, the guards."""
@@ -97,4 +98,24 @@ class Statements:
             f"SELECT c.relname FROM pg_class c WHERE c.relkind = 'r' AND NOT c.relispartition"
             f" AND c.relnamespace = current_schema()::regnamespace"
             f" AND c.relname ~ '^{log}entries_[0-9]+$' ORDER BY 1"
+        )
+
+    def _copy(self, log: str) -> None:
+        """For taking a whole log over: what stands beside the entries, and putting it all."""
+        self.load = (
+            f"SELECT {log}load(%b, %b::timestamptz[], %b::text[], %b::text[], %b::bytea[],"
+            f" %b::uuid[])"
+        )
+        self.claims = f"SELECT kind, subject, blind FROM {log}claims ORDER BY kind, subject"
+        self.claim = (
+            f"INSERT INTO {log}claims (kind, subject, blind)"
+            f" SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[])"
+        )
+        self.requests = (
+            f"SELECT key, hash, first, last FROM {log}requests WHERE key > %b AND last <= %b"
+            f" ORDER BY key LIMIT %b"
+        )
+        self.remember = (
+            f"INSERT INTO {log}requests (key, hash, first, last)"
+            f" SELECT * FROM unnest(%b::text[], %b::bytea[], %b::bigint[], %b::bigint[])"
         )

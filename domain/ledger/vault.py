@@ -14,6 +14,7 @@ import hmac
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -86,6 +87,10 @@ BINARY = {"data_keys": (2,), "escrowed_keys": (3, 4), "secrets": (1,)}
 IS_NEW = "SELECT NOT EXISTS (SELECT FROM secrets)"
 MAKE_SECRET = "INSERT INTO secrets VALUES (%s, %s) ON CONFLICT DO NOTHING"  # noqa: S105
 FIND_SECRET = "SELECT wrapped FROM secrets WHERE name = %s"  # noqa: S105
+TAKE_SECRET = """
+INSERT INTO secrets VALUES (%s, %s) ON CONFLICT (name) DO UPDATE
+SET wrapped = excluded.wrapped WHERE NOT EXISTS (SELECT FROM data_keys)
+"""  # noqa: S105
 LOCK = "SELECT pg_advisory_xact_lock(7305805)"
 LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared(7305805)"
 NEEDED = 2
@@ -94,6 +99,10 @@ NEEDED = 2
 CACHED_KEYS = 100_000
 
 Randomness = Callable[[int], bytes]
+
+
+Taken = Callable[[Sequence[tuple["Owner", bytes]]], None]
+"""Puts wrapped keys of another vault into this one."""
 
 
 class VaultUnfit(ValueError):
@@ -366,6 +375,35 @@ class Vault:
     def request_hash(self, body: bytes) -> bytes:
         """What tells whether an idempotency key came back with the same request."""
         return hmac.digest(self._request, body, "sha256")
+
+    @contextmanager
+    def taking_over(self, secrets: Iterable[tuple[str, bytes]]) -> Iterator[Taken]:
+        """Take another vault's secrets over, and the keys put meanwhile: all, or on an error none.
+
+        Raises VaultUnfit where another key-encryption key wrapped them, or where this vault holds
+        keys of another ledger.
+        """
+        with self._pool.connection() as connection:
+            connection.execute(LOCK)
+            for name, wrapped in secrets:
+                self._unwrapped(wrapped, f"secret|{name}")
+                connection.execute(TAKE_SECRET, (name, wrapped))
+                held = connection.execute(FIND_SECRET, (name,)).fetchone()
+                if held is None or bytes(held[0]) != wrapped:
+                    raise VaultUnfit("the vault holds keys of another ledger")
+
+            def put(keys: Sequence[tuple[Owner, bytes]]) -> None:
+                subjects, classes = [o.subject for o, _ in keys], [o.cls for o, _ in keys]
+                for owner, wrapped in keys:
+                    self._unwrapped(wrapped, f"{owner.subject}|{owner.cls}")
+                connection.execute(MAKE_KEYS, (subjects, classes, [w for _, w in keys]))
+                held = connection.execute(FIND_KEYS, (subjects, classes)).fetchall()
+                if {(Owner(s, c), w and bytes(w)) for s, c, w, _ in held} != set(keys):
+                    raise VaultUnfit("the vault holds keys of another ledger")
+
+            yield put
+        self._keys.clear()
+        self._blind, self._request = self._secret("lookup"), self._secret("request")
 
     def _secret(self, name: str) -> bytes:
         with self._pool.connection() as connection:

@@ -1,0 +1,116 @@
+"""A whole log, out and in: what stands beside its entries, and taking another log over.
+
+Owns the copy. Invariant: a log is taken over into an empty one, whole or not at all; what is stored
+then was read back and is what was given, byte for byte.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+import psycopg
+from psycopg.types.numeric import Int8
+
+from domain.ledger.appends import SEPARATOR, Claim, LogError
+from domain.ledger.log import EventLog, StoredEntry
+from domain.ledger.statements import Statements
+
+_PAGE = 2_000
+
+
+class Remembered(NamedTuple):
+    """A request that was answered under an idempotency key, and where its entries lie."""
+
+    key: str
+    hash: bytes | None
+    first: int
+    last: int
+
+
+class NotEmpty(LogError):
+    """Only an empty log takes another over."""
+
+
+class NotTheSame(LogError):
+    """What was stored at this position does not read as it was given."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"what was stored at position {position} is not what was given")
+        self.position = position
+
+
+@contextmanager
+def snapshot(log: EventLog) -> Iterator[tuple[int, Iterator[Claim]]]:
+    """The head, and the claims as they stand with it."""
+    sql = Statements(log.name)
+    with psycopg.connect(log.conninfo) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        row = connection.execute(sql.head).fetchone()
+        with connection.cursor("claims") as cursor:
+            claims = (Claim(k, s, bytes(b)) for k, s, b in cursor.execute(sql.claims))
+            yield row[0] if row else 0, claims
+
+
+def remembered(log: EventLog, until: int) -> Iterator[Remembered]:
+    """The requests whose entries lie at or before a position, in order of key."""
+    sql = Statements(log.name)
+    last = ""
+    with psycopg.connect(log.conninfo, autocommit=True) as connection:
+        while True:
+            rows = connection.execute(sql.requests, [last, Int8(until), Int8(_PAGE)]).fetchall()
+            yield from (Remembered(k, h and bytes(h), f, u) for k, h, f, u in rows)
+            if len(rows) < _PAGE:
+                return
+            last = rows[-1][0]
+
+
+class Taking:
+    """Puts the parts of another log into an empty one; nothing is seen before the end."""
+
+    def __init__(self, connection: psycopg.Connection[Any], sql: Statements) -> None:
+        self._cursor = connection.cursor(binary=True)
+        self._sql = sql
+
+    def entries(self, batch: Sequence[StoredEntry]) -> None:
+        """The next entries, in order. Raises NotEmpty, NotTheSame."""
+        first, last = batch[0].position, batch[-1].position
+        values = [
+            Int8(first),
+            [e.recorded_at for e in batch],
+            [e.type for e in batch],
+            [SEPARATOR.join(e.tags) for e in batch],
+            [e.data for e in batch],
+            [UUID(orjson.loads(e.data)["id"]) for e in batch],
+        ]
+        try:
+            self._cursor.execute(self._sql.load, values)
+        except psycopg.errors.ObjectInUse as error:
+            raise NotEmpty("only an empty log takes another over") from error
+        self._cursor.execute(self._sql.range, [Int8(first - 1), Int8(last), Int8(len(batch))])
+        for given, (position, recorded_at, type_, joined, data) in zip(
+            batch, self._cursor, strict=True
+        ):
+            tags = joined.split(SEPARATOR) if joined else []
+            if given != (position, recorded_at, type_, tags, data):
+                raise NotTheSame(given.position)
+
+    def claims(self, batch: Sequence[Claim]) -> None:
+        self._cursor.execute(self._sql.claim, _columns(batch, 3))
+
+    def requests(self, batch: Sequence[Remembered]) -> None:
+        self._cursor.execute(self._sql.remember, _columns(batch, 4))
+
+
+@contextmanager
+def taking_over(log: EventLog) -> Iterator[Taking]:
+    """One transaction, stored when the block ends and not at all where it raises."""
+    with psycopg.connect(log.conninfo) as connection:
+        connection.execute("SET LOCAL lock_timeout = '15s'")
+        yield Taking(connection, Statements(log.name))
+
+
+def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    return [[row[n] for row in rows] for n in range(width)]

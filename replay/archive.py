@@ -1,0 +1,307 @@
+"""The whole ledger as one file: dumped, checked without a database, loaded into an empty ledger.
+
+Owns the archive's form. Invariant: a load stores the entries that were dumped, byte for byte, at
+their positions and instants, or stores nothing; what is cut or altered is named by its first entry.
+
+An archive is gzip over JSON lines, in this order: what it is; with private values the vault's
+secrets, its data keys (all wrapped) and the claims; every entry with its leaf; the answered
+requests; last how many lines there are of each kind, the SHA-256 of all leaves and that of all
+lines before.
+"""
+
+import gzip
+import hashlib
+import os
+import zlib
+from base64 import b64decode, b64encode
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from domain.ledger import Ledger
+from domain.ledger.appends import MOST_ENTRY_BYTES, Claim
+from domain.ledger.copying import NotEmpty, Remembered, Taking, remembered, snapshot, taking_over
+from domain.ledger.log import StoredEntry
+from domain.ledger.vault import Owner, Taken
+from domain.merkle import leaf
+from domain.refusals import BadInput, RecordForbids
+
+KIND, FORMAT = "personnel-ledger", 1
+_LONGEST = MOST_ENTRY_BYTES * 8  # JSON may write a byte as \u00XX
+_TOGETHER = 2_000
+_LEVEL = 4
+
+Progress = Callable[[float], None]
+
+
+class Summary(NamedTuple):
+    """What an archive holds. `leaves`: SHA-256 of every entry's leaf hash (32 bytes), in order."""
+
+    head: int
+    private: bool
+    leaves: str
+    sha256: str
+
+
+class Loaded(NamedTuple):
+    """`already`: the ledger held every entry of the archive, and nothing was stored."""
+
+    summary: Summary
+    already: bool
+
+
+def dump(
+    ledger: Ledger, out: Path, *, private: bool, progress: Progress = lambda _: None
+) -> Summary:
+    """Write the ledger as it stands now; people go on entering meanwhile.
+
+    `private`: with the wrapped keys, without which nobody reads a private value of the copy again.
+    `progress` is told the position. The same ledger gives the same bytes. Raises OSError.
+    """
+    unfinished = out.with_name(f".{out.name}.unfinished")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with (
+        os.fdopen(descriptor, "wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0) as packed,
+    ):
+        lines, leaves, counts = hashlib.sha256(), hashlib.sha256(), Counter[str]()
+
+        def put(line: dict[str, Any]) -> None:
+            text = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+            lines.update(text)
+            packed.write(text)
+            counts[next(iter(line))] += 1
+
+        with snapshot(ledger.log) as (head, claims):
+            put({"archive": KIND, "format": FORMAT, "head": head, "private": private})
+            # a key is durable before anything sealed with it: after the head, no key is missing
+            for line in _private_lines(ledger, claims) if private else ():
+                put(line)
+        for stored in ledger.log.entries(until=head):
+            hashed = leaf(*stored)
+            leaves.update(hashed)
+            put(_entry_line(stored, hashed))
+            progress(stored.position)
+        for request in remembered(ledger.log, head):
+            hashed_request = request.hash and request.hash.hex()
+            put({"request": request.key, "hash": hashed_request, "first": request.first,
+                 "last": request.last})  # fmt: skip
+        digest = lines.hexdigest()
+        put({"end": dict(counts), "leaves": leaves.hexdigest(), "sha256": digest})
+    unfinished.replace(out)
+    return Summary(head, private, leaves.hexdigest(), digest)
+
+
+def _private_lines(ledger: Ledger, claims: Iterator[Claim]) -> Iterator[dict[str, Any]]:
+    for name, wrapped in ledger.vault.secrets():
+        yield {"secret": name, "wrapped": b64encode(wrapped).decode()}
+    for owner, wrapped in ledger.vault.wrapped_keys():
+        yield {"key": owner.subject, "class": owner.cls, "wrapped": b64encode(wrapped).decode()}
+    for kind, subject, blind in claims:
+        yield {"claim": kind, "subject": subject, "blind": (blind or b"").hex()}
+
+
+def _entry_line(stored: StoredEntry, hashed: bytes) -> dict[str, Any]:
+    return {
+        "entry": stored.position,
+        "recorded_at": stored.recorded_at.isoformat(),
+        "type": stored.type,
+        "tags": stored.tags,
+        "data": stored.data.decode(),
+        "leaf": hashed.hex(),
+    }
+
+
+def check(path: Path, progress: Progress = lambda _: None) -> Summary:
+    """Read an archive from end to end, with no database. Raises BadInput, field "file"."""
+    reader = Reader(path)
+    for kind, part in reader.parts():
+        if kind == "entry":
+            progress(part.position)
+    return reader.summary()
+
+
+def secrets_of(path: Path) -> list[tuple[str, bytes]]:
+    """The wrapped secrets of an archive, [] where private values were left out. Raises BadInput."""
+    found = []
+    for kind, part in Reader(path).parts():
+        if kind == "secret":
+            found.append(part)
+        elif kind != "archive":
+            break
+    return found
+
+
+def load(ledger: Ledger, path: Path, progress: Progress = lambda _: None) -> Loaded:
+    """Take an archive over into an empty ledger and vault; a repetition changes nothing.
+
+    Raises BadInput (`position`: the first entry that is cut or altered), RecordForbids where the
+    ledger holds other entries, VaultUnfit where the key-encryption key is another's.
+    """
+    if ledger.log.head():
+        return Loaded(_compare(ledger, path, progress), already=True)
+    reader = Reader(path)
+    with ExitStack() as stack:
+        try:
+            # left last to first: the keys are durable before the entries are
+            taking = stack.enter_context(taking_over(ledger.log))
+            _take(reader, taking, ledger, stack, progress)
+            summary = reader.summary()
+        except NotEmpty as other:
+            raise _holds_others(1) from other
+    return Loaded(summary, already=False)
+
+
+def _take(
+    reader: "Reader", taking: Taking, ledger: Ledger, stack: ExitStack, progress: Progress
+) -> None:
+    """Put every part where it belongs, many of a kind together."""
+    waiting: list[Any] = []
+    secrets: list[tuple[str, bytes]] = []
+    put_keys: Taken | None = None
+    before = ""
+
+    def flush() -> None:
+        nonlocal put_keys
+        if before == "secret":
+            put_keys = stack.enter_context(ledger.vault.taking_over(secrets))
+        elif before == "key" and waiting and put_keys is not None:
+            put_keys(waiting)
+        elif before == "claim" and waiting:
+            taking.claims(waiting)
+        elif before == "entry" and waiting:
+            taking.entries(waiting)
+            progress(waiting[-1].position)
+        elif before == "request" and waiting:
+            taking.requests(waiting)
+        waiting.clear()
+
+    for kind, part in reader.parts():
+        if kind != before or len(waiting) == _TOGETHER:
+            flush()
+            before = kind
+        if kind == "secret":
+            secrets.append(part)
+        else:
+            waiting.append(part)
+    flush()
+
+
+def _compare(ledger: Ledger, path: Path, progress: Progress) -> Summary:
+    """The archive's entries are the ledger's first ones. Raises RecordForbids."""
+    reader = Reader(path)
+    held = ledger.log.entries()
+    for kind, part in reader.parts():
+        if kind == "entry":
+            if next(held, None) != part:
+                raise _holds_others(part.position)
+            progress(part.position)
+    return reader.summary()
+
+
+def _holds_others(position: int) -> RecordForbids:
+    return RecordForbids(
+        "this ledger has other entries from here on; an archive is loaded into an empty one",
+        zh="该账本自此处起另有登记,备份只能装入空账本", position=position,
+    )  # fmt: skip
+
+
+class Reader:
+    """An archive read once, each part checked before it is given."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._head = 0
+        self._private = False
+        self._read = 0  # entries so far
+        self._lines, self._leaves = hashlib.sha256(), hashlib.sha256()
+        self._counts: Counter[str] = Counter()
+        self._summary: Summary | None = None
+
+    def summary(self) -> Summary:
+        """Of an archive that was read to its end."""
+        if self._summary is None:
+            raise self._bad("the archive is cut off here", "备份在此处中断")
+        return self._summary
+
+    def parts(self) -> Iterator[tuple[str, Any]]:
+        """(kind, part) of each line but the last: archive head, secret (name, wrapped), key (owner,
+        wrapped), claim, entry, request. Raises BadInput.
+        """
+        try:
+            with gzip.open(self._path) as packed:
+                while line := packed.readline(_LONGEST):
+                    kind, part = self._part(line)
+                    if kind == "end":
+                        if packed.read(1):
+                            raise self._bad("something follows the end", "结尾之后另有内容")
+                        return
+                    yield kind, part
+        except (OSError, EOFError, zlib.error) as fault:
+            raise self._bad("the file cannot be read on from here", "文件自此处不能读取") from fault
+        raise self._bad("the archive is cut off here", "备份在此处中断")
+
+    def _part(self, line: bytes) -> tuple[str, Any]:
+        with suppress(ValueError, KeyError, TypeError, AttributeError, StopIteration):
+            said = orjson.loads(line)
+            kind = next(iter(said))
+            if (kind == "archive") == bool(self._counts):
+                raise self._bad("not an archive of a ledger", "不是账本备份")
+            if kind == "end":
+                self._end(said)
+                return kind, None
+            self._lines.update(line)
+            self._counts[kind] += 1
+            return kind, _PARTS[kind](self, said)
+        raise self._bad("this is not what was dumped", "与备份时不符")
+
+    def _archive(self, said: dict[str, Any]) -> int:
+        if (said["archive"], said["format"]) != (KIND, FORMAT):
+            raise self._bad("an archive of another format", "备份格式不同")
+        self._head, self._private = said["head"], said["private"]
+        return self._head
+
+    def _entry(self, said: dict[str, Any]) -> StoredEntry:
+        position, recorded_at = said["entry"], datetime.fromisoformat(said["recorded_at"])
+        data = said["data"].encode()
+        if position != self._read + 1:
+            raise self._bad("this entry is missing", "缺少该条登记")
+        hashed = leaf(position, recorded_at, said["type"], said["tags"], data)
+        if hashed.hex() != said["leaf"]:
+            raise self._bad("this entry is not what was dumped", "该条登记与备份时不符")
+        self._leaves.update(hashed)
+        self._read = position
+        return StoredEntry(position, recorded_at, said["type"], said["tags"], data)
+
+    def _end(self, said: dict[str, Any]) -> None:
+        if self._read != self._head:
+            raise self._bad("this entry is missing", "缺少该条登记")
+        found = (dict(self._counts), self._leaves.hexdigest(), self._lines.hexdigest())
+        if found != (said["end"], said["leaves"], said["sha256"]):
+            raise self._bad("the archive is not what was dumped", "备份内容被改动", entry=False)
+        self._summary = Summary(self._head, self._private, *found[1:])
+
+    def _bad(self, en: str, zh: str, *, entry: bool = True) -> BadInput:
+        """A refusal that names the next entry, where entries were still to come."""
+        position = self._read + 1 if entry and self._read < self._head else None
+        at, there = ("", "") if position is None else (f"entry {position}: ", f"登记 {position}:")
+        name = self._path.name
+        return BadInput(f"{name}: {at}{en}", zh=f"{name}:{there}{zh}", field="file",
+                        position=position)  # fmt: skip
+
+
+_PARTS: dict[str, Callable[[Reader, dict[str, Any]], Any]] = {
+    "archive": Reader._archive,  # noqa: SLF001 - its own table
+    "secret": lambda _, said: (str(said["secret"]), b64decode(said["wrapped"])),
+    "key": lambda _, said: (Owner(said["key"], said["class"]), b64decode(said["wrapped"])),
+    "claim": lambda _, said: Claim(said["claim"], said["subject"], bytes.fromhex(said["blind"])),
+    "entry": Reader._entry,  # noqa: SLF001
+    "request": lambda _, said: Remembered(
+        said["request"], said["hash"] and bytes.fromhex(said["hash"]), said["first"], said["last"]
+    ),
+}
