@@ -95,5 +95,5 @@ def _tell(context: typer.Context, zh: str, en: str, summary: "Summary") -> None:
     zh = f"{zh}:位置 1 至 {summary.head},{zh_keys}。"
     en = f"{en}: entries 1 to {summary.head}, {en_keys}."
     page.print(said(context, zh, en), markup=False)
-    page.print(said(context, f"各条登记的摘要 {summary.leaves}", f"leaves {summary.leaves}"))
-    page.print(said(context, f"文件内容的摘要 {summary.sha256}", f"lines  {summary.sha256}"))
+    page.print(said(context, f"树根(RFC 9162){summary.root}", f"root (RFC 9162) {summary.root}"))
+    page.print(said(context, f"文件内容的摘要 {summary.sha256}", f"lines {summary.sha256}"))

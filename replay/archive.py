@@ -5,8 +5,8 @@ their positions and instants, or stores nothing; what is cut or altered is named
 
 An archive is gzip over JSON lines, in this order: what it is; with private values the vault's
 secrets, its data keys (all wrapped) and the claims; every entry with its leaf; the answered
-requests; last how many lines there are of each kind, the SHA-256 of all leaves and that of all
-lines before.
+requests; last how many lines there are of each kind, the root over the leaves (RFC 9162: the one
+that a seal of the same head signs) and the SHA-256 of all lines before.
 """
 
 import gzip
@@ -28,7 +28,7 @@ from domain.ledger.appends import MOST_ENTRY_BYTES, Claim
 from domain.ledger.copying import NotEmpty, Remembered, Taking, remembered, snapshot, taking_over
 from domain.ledger.log import StoredEntry
 from domain.ledger.vault import Owner, Taken
-from domain.merkle import leaf
+from domain.merkle import Frontier, leaf
 from domain.refusals import BadInput, RecordForbids
 
 KIND, FORMAT = "personnel-ledger", 1
@@ -40,11 +40,11 @@ Progress = Callable[[float], None]
 
 
 class Summary(NamedTuple):
-    """What an archive holds. `leaves`: SHA-256 of every entry's leaf hash (32 bytes), in order."""
+    """What an archive holds. `root`: over every entry's leaf (RFC 9162), in hexadecimal."""
 
     head: int
     private: bool
-    leaves: str
+    root: str
     sha256: str
 
 
@@ -69,7 +69,7 @@ def dump(
         os.fdopen(descriptor, "wb") as raw,
         gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0) as packed,
     ):
-        lines, leaves, counts = hashlib.sha256(), hashlib.sha256(), Counter[str]()
+        lines, tree, counts = hashlib.sha256(), Frontier(), Counter[str]()
 
         def put(line: dict[str, Any]) -> None:
             text = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
@@ -84,17 +84,17 @@ def dump(
                 put(line)
         for stored in ledger.log.entries(until=head):
             hashed = leaf(*stored)
-            leaves.update(hashed)
+            tree.extend([hashed])
             put(_entry_line(stored, hashed))
             progress(stored.position)
         for request in remembered(ledger.log, head):
             hashed_request = request.hash and request.hash.hex()
             put({"request": request.key, "hash": hashed_request, "first": request.first,
                  "last": request.last})  # fmt: skip
-        digest = lines.hexdigest()
-        put({"end": dict(counts), "leaves": leaves.hexdigest(), "sha256": digest})
+        root, digest = tree.root().hex(), lines.hexdigest()
+        put({"end": dict(counts), "root": root, "sha256": digest})
     unfinished.replace(out)
-    return Summary(head, private, leaves.hexdigest(), digest)
+    return Summary(head, private, root, digest)
 
 
 def _private_lines(ledger: Ledger, claims: Iterator[Claim]) -> Iterator[dict[str, Any]]:
@@ -219,7 +219,7 @@ class Reader:
         self._head = 0
         self._private = False
         self._read = 0  # entries so far
-        self._lines, self._leaves = hashlib.sha256(), hashlib.sha256()
+        self._lines, self._tree = hashlib.sha256(), Frontier()
         self._counts: Counter[str] = Counter()
         self._summary: Summary | None = None
 
@@ -274,15 +274,15 @@ class Reader:
         hashed = leaf(position, recorded_at, said["type"], said["tags"], data)
         if hashed.hex() != said["leaf"]:
             raise self._bad("this entry is not what was dumped", "该条登记与备份时不符")
-        self._leaves.update(hashed)
+        self._tree.extend([hashed])
         self._read = position
         return StoredEntry(position, recorded_at, said["type"], said["tags"], data)
 
     def _end(self, said: dict[str, Any]) -> None:
         if self._read != self._head:
             raise self._bad("this entry is missing", "缺少该条登记")
-        found = (dict(self._counts), self._leaves.hexdigest(), self._lines.hexdigest())
-        if found != (said["end"], said["leaves"], said["sha256"]):
+        found = (dict(self._counts), self._tree.root().hex(), self._lines.hexdigest())
+        if found != (said["end"], said["root"], said["sha256"]):
             raise self._bad("the archive is not what was dumped", "备份内容被改动", entry=False)
         self._summary = Summary(self._head, self._private, *found[1:])
 

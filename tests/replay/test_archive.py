@@ -13,7 +13,7 @@ from domain.acts.people import PersonRegistered
 from domain.ledger import Request
 from domain.ledger.copying import NotTheSame, taking_over
 from domain.ledger.vault import VaultUnfit
-from domain.merkle import leaf
+from domain.merkle import leaf, root
 from domain.refusals import BadInput, KeyReused, RecordForbids, Taken
 from replay import archive
 from replay.verify import verify
@@ -83,6 +83,7 @@ def test_a_loaded_ledger_is_the_ledger_and_answers_the_same(source, dumped, copy
     assert seen[-1] == summary.head == source.ledger.log.head()
     assert everything(copy) == everything(source)
     assert leaves(copy) == leaves(source)
+    assert root(leaves(copy)).hex() == summary.root
     list(copy.runner.catch_up())
     assert verify(copy.runner, copy.database).green
     people = sorted({t[7:] for e in everything(source) for t in e.tags if t.startswith("person:")})
