@@ -16,6 +16,7 @@ from rich.text import Text
 
 from api.cli_frame import Effective, Json, Lang, Recorded, UnitArg, ask, warn_of_backup
 from api.cli_impacts import draw_reviews
+from api.cli_out import Columns, Gb18030, Out, PrivateToo, ReadBack, ToFile, ask_or_save
 from api.cli_person import STANDING, draw_entries, draw_facets
 from api.cli_words import NAMES, NOT_RECORDED, Words
 from api.rendering import Column, coded, instant, pick, table, word
@@ -49,18 +50,25 @@ def roster(
     ] = None,
     effective: Effective = None,
     recorded: Recorded = None,
+    out: Out = None,
+    columns: Columns = None,
+    private: PrivateToo = False,
+    gb18030: Gb18030 = False,
+    mapping_out: ReadBack = None,
     json: Json = False,
 ) -> None:
     """在职辅警花名册 / The auxiliaries in service."""
     from api import answers
 
     when = answers.When(effective, recorded)
-    ask(
+    ask_or_save(
         context,
+        "roster",
         lambda bureau: answers.roster(
             bureau, when, unit, below=below, grade=grade, post=post, category=category
         ),
         _draw_roster,
+        ToFile(out, columns, private, gb18030, mapping_out),
         as_json=json,
     )
 
@@ -73,16 +81,21 @@ def headcount(
     below: Below = True,
     effective: Effective = None,
     recorded: Recorded = None,
+    out: Out = None,
+    columns: Columns = None,
+    gb18030: Gb18030 = False,
     json: Json = False,
 ) -> None:
     """在职人数 / How many serve, by unit, grade, post or category."""
     from api import answers
 
     when = answers.When(effective, recorded)
-    ask(
+    ask_or_save(
         context,
+        "headcount",
         lambda bureau: answers.headcounts(bureau, when, by.value, unit, below=below),
         _draw_headcount,
+        ToFile(out, columns, gb18030=gb18030),
         as_json=json,
     )
 
@@ -173,6 +186,9 @@ def due(
     ] = None,
     effective: Effective = None,
     recorded: Recorded = None,
+    out: Out = None,
+    columns: Columns = None,
+    gb18030: Gb18030 = False,
     json: Json = False,
 ) -> None:
     """法定期限:到期、逾期、已办 / Promises with a term: open, overdue, kept."""
@@ -185,7 +201,8 @@ def due(
         warn_of_backup(context, bureau)
         return answers.due(bureau, when, wanted)
 
-    ask(context, question, _draw_due, as_json=json)
+    to_file = ToFile(out, columns, gb18030=gb18030)
+    ask_or_save(context, "due", question, _draw_due, to_file, as_json=json)
 
 
 def findings(
@@ -195,6 +212,9 @@ def findings(
     unit: Annotated[str | None, typer.Option("--unit", help="单位标识 / unit")] = None,
     effective: Effective = None,
     recorded: Recorded = None,
+    out: Out = None,
+    columns: Columns = None,
+    gb18030: Gb18030 = False,
     json: Json = False,
 ) -> None:
     """不合规定之处及其条款 / Rules not met, with their articles."""
@@ -203,10 +223,12 @@ def findings(
     if (person is None) == (unit is None):
         raise typer.BadParameter("给出 --person 或 --unit 之一 / give --person or --unit")
     when = answers.When(effective, recorded)
-    ask(
+    ask_or_save(
         context,
+        "findings",
         lambda bureau: answers.findings(bureau, when, person=person, unit=unit),
         _draw_findings,
+        ToFile(out, columns, gb18030=gb18030),
         as_json=json,
     )
 

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from api.cli_frame import Effective, Json, Lang, PersonArg, Recorded, ask
 from api.cli_impacts import draw_reviews
+from api.cli_out import Columns, Gb18030, Out, ToFile, ask_or_save
 from api.cli_words import NONE, NOT_RECORDED
 from api.rendering import Column, coded, content, instant, money, period, pick, table, word
 
@@ -105,18 +106,23 @@ def pay(
     ] = None,
     effective: Effective = None,
     recorded: Recorded = None,
+    out: Out = None,
+    columns: Columns = None,
+    gb18030: Gb18030 = False,
     json: Json = False,
 ) -> None:
     """薪酬:逐月,以及因更正应补发的 / Pay by month, and what a late change makes owed."""
     from api import answers
 
     when = answers.When(effective, recorded)
-    ask(
+    ask_or_save(
         context,
+        "pay",
         lambda bureau: answers.pay(
             bureau, person, when, first_month=first, last_month=last, before=before
         ),
         _draw_pay,
+        ToFile(out, columns, gb18030=gb18030),
         as_json=json,
     )
 

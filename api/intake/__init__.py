@@ -10,8 +10,10 @@ from api.intake.mapping import Mapping, load_mapping, names, parse_mapping
 from api.intake.matching import STANDINGS, Line
 from api.intake.monthly import Ways
 from api.intake.planning import FileCount, Plan
+from api.intake.readback import reading_back
 from api.intake.rejects import write_rejected
 from api.intake.template import mapping_of, template_type, write_template
+from api.intake.toml import to_toml
 
 __all__ = [
     "STANDINGS",
@@ -34,7 +36,9 @@ __all__ = [
     "names",
     "parse_mapping",
     "plan_undo",
+    "reading_back",
     "template_type",
+    "to_toml",
     "undo",
     "write_rejected",
     "write_template",
