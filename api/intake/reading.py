@@ -9,6 +9,7 @@ import csv
 import gzip
 import hashlib
 import io
+import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
@@ -34,6 +35,10 @@ TEXTS = (".csv", ".csv.gz")
 _TITLE_ROWS = 20
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_BEGINNINGS = (bytes.fromhex("0908100000060500"), bytes.fromhex("0908080000050500"))  # BIFF 8, 5
+_FILEPASS = bytes.fromhex("2f00")
+_FIRST_RECORDS = 8
+_MANIFEST = "META-INF/manifest.xml"
 _FOOTERS = (
     "合计", "总计", "小计", "共计", "填表人", "制表人", "审核人", "负责人", "填报", "注:", "说明:",
     "示例",
@@ -155,7 +160,7 @@ def _text_rows(path: Path, content: bytes) -> Iterator[Row]:
 
 
 def _sheets(path: Path, content: bytes, tab: str | None) -> list[tuple[str, Iterator[Row]]]:
-    if content.startswith(_OLE) and _ENCRYPTED in content:
+    if _is_protected(content):
         raise _protected(path)
     try:
         book = load_workbook(io.BytesIO(content))
@@ -172,6 +177,29 @@ def _sheets(path: Path, content: bytes, tab: str | None) -> list[tuple[str, Iter
     if tab and not names:
         raise _refused(path, f"there is no sheet {tab}", f"没有工作表“{tab}”")
     return [(name, _sheet_rows(book, name)) for name in names]
+
+
+def _is_protected(content: bytes) -> bool:
+    """An encrypted package (.xlsx), a FILEPASS record (.xls, .et) or an encrypted part (.ods)."""
+    if content.startswith(_OLE):
+        return _ENCRYPTED in content or _has_filepass(content)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            return b"encryption-data" in parts.read(_MANIFEST)
+    except (zipfile.BadZipFile, KeyError, OSError, EOFError, zlib.error):
+        return False
+
+
+def _has_filepass(content: bytes) -> bool:
+    """[MS-XLS] 2.4.117: the record stands among the first of the workbook."""
+    starts = [at for bof in _BEGINNINGS if (at := content.find(bof)) >= 0]
+    at = min(starts, default=len(content))
+    for _ in range(_FIRST_RECORDS):
+        kind, size = content[at : at + 2], content[at + 2 : at + 4]
+        if kind == _FILEPASS:
+            return True
+        at += 4 + int.from_bytes(size, "little")
+    return False
 
 
 def _sheet_rows(book: CalamineWorkbook, name: str) -> Iterator[Row]:

@@ -16,8 +16,13 @@ _SERIAL_EPOCH = date(1899, 12, 30)
 _FIRST_SERIAL, _LAST_SERIAL = 10_000, 73_050  # 1927-05-18 … 2099-12-31
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _DAY = re.compile(
-    r"(\d{4})\s?[-./年]\s?(\d{1,2})\s?[-./月]\s?(\d{1,2})\s?日?(?:[ T]0?0:00(?::00)?)?"
+    r"(\d{4})\s?[-./\\、年]\s?(\d{1,2})\s?[-./\\、月]\s?(\d{1,2})\s?[日号]?"
+    r"(?:[ T]0?0:00(?::00)?)?"
 )
+_DIGITS = {d: str(n) for n, row in enumerate(("〇○零", "一", "二", "三", "四", "五", "六", "七",
+                                              "八", "九")) for d in row}  # fmt: skip
+_IN_WORDS = re.compile(rf"([{''.join(_DIGITS)}]{{4}})年(?:([一二三四五六七八九十]{{1,2}})月)?"
+                       r"(?:([一二三四五六七八九十]{1,3})[日号])?")  # fmt: skip
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _MONTH = re.compile(r"(\d{4})\s?[-./年]\s?(\d{1,2})\s?月?")
 _COMPACT_MONTH = re.compile(r"(\d{4})(\d{2})")
@@ -89,8 +94,9 @@ def code_of(cell: Cell) -> str:
 def day_of(cell: Cell, *, last: bool = False) -> Day | None:
     """A date, None where the cell is blank. Raises UnreadableError.
 
-    Reads 2021-08-03, 2021.8.3, 2021/8/3, 2021年8月3日, 20210803, a spreadsheet's serial number,
-    and months (2021.8, 2021年8月, 202108): their first day, or the last one where `last` is set.
+    Reads 2021-08-03, 2021.8.3, 2021/8/3, 2021年8月3日, 二〇二一年八月三日, 20210803, a
+    spreadsheet's serial number, and months (2021.8, 2021年8月, 202108): their first day, or the
+    last one where `last` is set.
     """
     if isinstance(cell, datetime):
         return Day(_in_range(cell.date()))
@@ -106,6 +112,9 @@ def day_of(cell: Cell, *, last: bool = False) -> Day | None:
 
 @lru_cache(maxsize=100_000)
 def _day_in(text: str, last: bool) -> Day:
+    if (words := _IN_WORDS.fullmatch(text)) and words[2]:
+        year = "".join(_DIGITS[digit] for digit in words[1])
+        text = "-".join([year, *(_below_hundred(part) for part in words.groups()[1:] if part)])
     if match := _DAY.fullmatch(text) or _COMPACT.fullmatch(text):
         year, month, day = map(int, match.groups())
         return Day(_date(year, month, day))
@@ -116,6 +125,14 @@ def _day_in(text: str, last: bool) -> Day:
         days = monthrange(first.year, first.month)[1]
         return Day(first.replace(day=days) if last else first, exact=False)
     raise UnreadableError("impossible-date")
+
+
+def _below_hundred(words: str) -> str:
+    """十一 is 11, 二十 is 20; what is no such number is left as it is, and refused."""
+    tens, ten, units = words.rpartition("十")
+    if not ten:
+        return _DIGITS.get(words, words)
+    return f"{_DIGITS.get(tens, tens) if tens else 1}{_DIGITS.get(units, units) if units else 0}"
 
 
 def year_of(cell: Cell) -> Day | None:

@@ -1,4 +1,5 @@
 import gzip
+import zipfile
 
 import pytest
 import xlsxwriter
@@ -104,3 +105,67 @@ def test_a_sheet_is_chosen_by_name_or_by_its_headings(tmp_path):
     assert read(path, WANTED).sheet == read(path, WANTED, "名册").sheet == "名册"
     with pytest.raises(BadInput, match="there is no sheet 别的"):
         read(path, WANTED, "别的")
+
+
+def test_a_protected_workbook_of_the_older_format_is_refused_too(tmp_path):
+    content = bytearray((ROSTERS / "roster_county.xls").read_bytes())
+    at = content.find(bytes.fromhex("5c007000"))  # WRITEACCESS, one of the first records
+    content[at : at + 2] = bytes.fromhex("2f00")  # FILEPASS
+    for name in ("a.xls", "a.et"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(BadInput, match="protected by a password"):
+            read(tmp_path / name, WANTED)
+
+
+def test_a_protected_open_document_is_refused(tmp_path):
+    path = open_document(
+        tmp_path / "a.ods", [WANTED], manifest="<x><manifest:encryption-data/></x>"
+    )
+
+    with pytest.raises(BadInput, match="protected by a password"):
+        read(path, WANTED)
+
+
+def open_document(path, rows, manifest="<x/>"):
+    """A spreadsheet as LibreOffice packs it, with what a reader needs and no more."""
+    namespaces = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "table", "text")
+    )
+    cells = [
+        "".join(
+            f'<table:table-cell office:value-type="string"><text:p>{cell}</text:p></table:table-cell>'
+            for cell in row
+        )
+        for row in rows
+    ]
+    body = "".join(f"<table:table-row>{row}</table:table-row>" for row in cells)
+    with zipfile.ZipFile(path, "w") as parts:
+        parts.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        parts.writestr("META-INF/manifest.xml", manifest)
+        parts.writestr(
+            "content.xml",
+            f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {namespaces}>'
+            f'<office:body><office:spreadsheet><table:table table:name="名册">{body}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    return path
+
+
+def test_an_open_document_is_read_like_any_workbook(tmp_path):
+    path = open_document(
+        tmp_path / "a.ods", [["某局花名册"], WANTED, ["甲", "F1", "一所"], ["合计", "1"]]
+    )
+
+    assert rows_of(path) == (WANTED, [(3, ["甲", "F1", "一所"])])
+    assert read(path, WANTED).title == "某局花名册"
+
+
+def test_a_sheet_of_the_national_office_program_is_read(tmp_path):
+    path = tmp_path / "a.et"
+    path.write_bytes((ROSTERS / "roster_county.xls").read_bytes())
+
+    headings, rows = rows_of(path, ["姓名", "工号", "用人单位"])
+
+    assert headings[:2] == ["姓名", "工号"]
+    assert len(rows) == 63

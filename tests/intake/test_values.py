@@ -18,7 +18,8 @@ from api.intake.values import (
     "cell",
     [
         "2021-08-03", "2021.8.3", "2021/8/3", "2021年8月3日", "20210803", " 2021-8-3 ",
-        "２０２１年８月３日", "2021-08-03 00:00:00", 20210803.0, 44411.0, "44411",
+        "２０２１年８月３日", "2021-08-03 00:00:00", "2021年8月3号", "2021、8、3",
+        "二〇二一年八月三日", "二○二一年八月三号", 20210803.0, 44411.0, "44411",
         date(2021, 8, 3), datetime(2021, 8, 3),  # noqa: DTZ001
     ],
 )  # fmt: skip
@@ -26,13 +27,40 @@ def test_a_date_reads_the_same_in_every_style(cell):
     assert day_of(cell) == Day(date(2021, 8, 3))
 
 
-@pytest.mark.parametrize("cell", ["2024.2", "2024年2月", "2024-02", "202402", 2024.02])
+@pytest.mark.parametrize(
+    ("words", "day"),
+    [
+        ("二零一九年十月十日", date(2019, 10, 10)), ("一九九九年十二月三十一日", date(1999, 12, 31)),
+        ("二〇二〇年二月二十九日", date(2020, 2, 29)), ("二〇二〇年十一月二十日", date(2020, 11, 20)),
+    ],
+)  # fmt: skip
+def test_a_date_may_be_written_in_words(words, day):
+    assert day_of(words) == Day(day)
+
+
+@pytest.mark.parametrize(
+    "cell", ["2024.2", "二〇二四年二月", "2024年2月", "2024-02", "202402", 2024.02]
+)
 def test_a_month_is_its_first_day_and_a_term_its_last(cell):
     assert day_of(cell) == Day(date(2024, 2, 1), exact=False)
     assert day_of(cell, last=True) == Day(date(2024, 2, 29), exact=False)
 
 
-@pytest.mark.parametrize("cell", ["2019.2.30", "21.8.3", "2021-13-01", "很早", "1066-10-14", 7.0])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "2019.2.30",
+        "二〇一九年二月三十日",
+        "二〇一九年三三月一日",
+        "二〇一九年",
+        "一九年二月一日",
+        "21.8.3",
+        "2021-13-01",
+        "很早",
+        "1066-10-14",
+        7.0,
+    ],
+)
 def test_what_is_no_date_is_refused(cell):
     with pytest.raises(UnreadableError) as caught:
         day_of(cell)
