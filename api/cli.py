@@ -15,6 +15,7 @@ from api import (
     cli_axes,
     cli_chain,
     cli_entering,
+    cli_guess,
     cli_import,
     cli_ledger,
     cli_mass,
@@ -84,6 +85,7 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+cli_import.app.command("guess")(cli_guess.guess)
 app.add_typer(cli_import.app, name="import", rich_help_panel="登记 / Entering")
 cli_ledger.replay.command()(cli_axes.compare)
 cli_ledger.replay.command()(cli_relaw.relaw)

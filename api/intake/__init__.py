@@ -5,6 +5,7 @@ Owns nothing itself: this is the door. Invariant: nothing is entered that a plan
 
 from api.intake.batches import Batch, Dependent, Undoing, all_batches, plan_undo, undo
 from api.intake.checking import Fault, Reason
+from api.intake.guessing import Guess, Proposal, propose
 from api.intake.importer import Importer, Progress, Report
 from api.intake.mapping import Mapping, load_mapping, names, parse_mapping
 from api.intake.matching import STANDINGS, Line
@@ -21,11 +22,13 @@ __all__ = [
     "Dependent",
     "Fault",
     "FileCount",
+    "Guess",
     "Importer",
     "Line",
     "Mapping",
     "Plan",
     "Progress",
+    "Proposal",
     "Reason",
     "Report",
     "Undoing",
@@ -36,6 +39,7 @@ __all__ = [
     "names",
     "parse_mapping",
     "plan_undo",
+    "propose",
     "reading_back",
     "template_type",
     "to_toml",

@@ -74,7 +74,7 @@ class Importer:
             mapping = load_mapping(mapping)
         found = sources(files, mapping)
         people = People(self._ledger, self._records).find
-        plan = Planner(mapping, found, self._unit_names(), people, dated).run()
+        plan = Planner(mapping, found, self.known_units(), people, dated).run()
         undone = self._renew(plan)
         self._note_already(plan)
         if self._records is not None and opens_records(plan):
@@ -124,7 +124,7 @@ class Importer:
                 draft.renew(undone)
         return undone
 
-    def _unit_names(self) -> dict[str, str]:
+    def known_units(self) -> dict[str, str]:
         """Folded name → unit, for names that one unit alone has had."""
         names: dict[str, str] = {}
         shared: set[str] = set()

@@ -46,7 +46,8 @@ class _Part(BaseModel):
 class Column(_Part):
     """A column of the sheet, found by any of its headings.
 
-    `kind`: how a cell is read; `last-day` takes a bare month as its last day. `values`: the words
+    `kind`: how a cell is read; `last-day` (合同至) takes a bare month as its last day, `day-after`
+    gives the day before the one that stands there (until, not included). `values`: the words
     that may stand there and what each means ("" is none), or the name of one of the mapping's
     lists. `known`: words that mean a code where other text stands for itself. `parted`: several
     values, parted by 、. `blank`: what an empty cell does. `private`: its cells are shown to the
@@ -62,6 +63,7 @@ class Column(_Part):
         "id-number",
         "date",
         "last-day",
+        "day-after",
         "year",
         "unit",
         "person",

@@ -225,30 +225,13 @@ class RowReader:
         self._dated = dated
         self._places = _places(sheet, table)
         self._columns = [
-            (name, at, column, self._reader(column, units, people))
+            (name, at, column, read_as(column, mapping.words(column), units, people))
             for name, column in sheet.columns.items()
             if (at := self._places.get(name)) is not None
         ]
         self._unnamed = [at for at, heading in enumerate(table.headings) if not heading]
         self._person = Template(sheet.person)
         self._key = Template(sheet.key) if sheet.key else None
-
-    def _reader(
-        self, column: Column, units: UnitNames, people: Callable[[Cell], str | None]
-    ) -> Callable[[Cell], Any]:
-        if column.parted:
-            alone = self._reader(column.model_copy(update={"parted": False}), units, people)
-            return partial(_parts, alone)
-        words = self._mapping.words(column)
-        if words is not None:
-            return partial(_meaning, {folded(word): code for word, code in words.items()})
-        if column.known:
-            return lambda cell: column.known.get(folded(cell), folded(cell))
-        if column.kind in ("unit", "person"):
-            return units.find if column.kind == "unit" else people
-        if column.kind in ("date", "last-day"):
-            return partial(day_of, last=column.kind == "last-day")
-        return _READERS[column.kind]
 
     def fault(
         self, row: Row, column: str | None, reason: Reason, other: int | None = None
@@ -332,9 +315,35 @@ def _id_number(cell: Cell) -> str:
     return number
 
 
+def read_as(
+    column: Column,
+    words: dict[str, str] | None,
+    units: UnitNames,
+    people: Callable[[Cell], str | None],
+) -> Callable[[Cell], Any]:
+    """What reads a cell of this column or raises UnreadableError; `words`: what may stand there."""
+    if column.parted:
+        alone = column.model_copy(update={"parted": False})
+        return partial(_parts, read_as(alone, words, units, people))
+    if words is not None:
+        return partial(_meaning, {folded(word): code for word, code in words.items()})
+    if column.known:
+        return lambda cell: column.known.get(folded(cell), folded(cell))
+    if column.kind in ("unit", "person"):
+        return units.find if column.kind == "unit" else people
+    if column.kind in ("date", "last-day"):
+        return partial(day_of, last=column.kind == "last-day")
+    return _READERS[column.kind]
+
+
+def _day_before(cell: Cell) -> Day | None:
+    day = day_of(cell)
+    return day and day._replace(day=day.day - timedelta(days=1))
+
+
 _READERS: dict[str, Callable[[Cell], Any]] = {
     "text": folded, "name": name_of, "code": code_of, "identifier": identifier_of,
-    "id-number": _id_number, "year": year_of,
+    "id-number": _id_number, "year": year_of, "day-after": _day_before,
 }  # fmt: skip
 
 

@@ -113,8 +113,8 @@ def day_of(cell: Cell, *, last: bool = False) -> Day | None:
 @lru_cache(maxsize=100_000)
 def _day_in(text: str, last: bool) -> Day:
     if (words := _IN_WORDS.fullmatch(text)) and words[2]:
-        year = "".join(_DIGITS[digit] for digit in words[1])
-        text = "-".join([year, *(_below_hundred(part) for part in words.groups()[1:] if part)])
+        digits = "".join(_DIGITS[digit] for digit in words[1])
+        text = "-".join([digits, *(_below_hundred(part) for part in words.groups()[1:] if part)])
     if match := _DAY.fullmatch(text) or _COMPACT.fullmatch(text):
         year, month, day = map(int, match.groups())
         return Day(_date(year, month, day))

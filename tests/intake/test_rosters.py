@@ -234,3 +234,20 @@ def test_an_id_number_kept_as_a_number_has_lost_digits_and_is_rejected(bureau, t
     plan = Importer(bureau.ledger).plan([sheet], "roster-county")
 
     assert [f.reason.rule for f in plan.rejected] == ["id-malformed"]
+
+
+@pytest.mark.parametrize(("kind", "cell", "until"), [
+    ("last-day", "2023-12-31", date(2024, 1, 1)), ("last-day", "2023.12", date(2024, 1, 1)),
+    ("day-after", "2024-01-01", date(2024, 1, 1)), ("day-after", "2024.1", date(2024, 1, 1)),
+])  # fmt: skip
+def test_a_mapping_says_whether_an_end_is_the_last_day_or_the_day_after(
+    bureau, tmp_path, kind, cell, until
+):
+    mapping = tmp_path / "own.toml"
+    mapping.write_text(COUNTY.read_text().replace('kind = "last-day"', f'kind = "{kind}"'))
+    sheet = tmp_path / "one.csv"
+    sheet.write_text(f"姓名,工号,用人单位,合同到期日,用工形式\n甲,F1,指挥中心,{cell},劳动合同\n")
+
+    Importer(bureau.ledger).enter(Importer(bureau.ledger).plan([sheet], mapping))
+
+    assert facts_of(bureau, "F1")[CONTRACT].until == until

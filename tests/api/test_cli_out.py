@@ -1,0 +1,71 @@
+"""Files in and out by the command: exports, the archive."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from api.cli import app
+from tests.api.test_cli import desk, run
+
+__all__ = ["desk"]
+
+
+def test_a_roster_goes_to_a_file_and_its_screen_says_only_where(desk, tmp_path: Path) -> None:
+    out = tmp_path / "a.csv"
+    said = desk.run("roster", "-e", "2022-06-30", "--out", str(out))
+    assert (said.code, said.out) == (0, "")
+    title, headings, row = out.read_text("utf-8-sig").splitlines()
+    assert "截至2022-06-30" in title
+    assert headings.startswith("人员,编号,类别")
+    assert row.startswith("P1,F0001,勤务")
+    assert "张三" not in row
+
+    assert desk.run("roster", "--out", str(out), "--private", "--gb18030").code == 0
+    assert "张三" in out.read_bytes().decode("gb18030")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--private",), ("--gb18030",), ("--out", "a.pdf"), ("--out", "a.csv", "--json"),
+        ("--out", "a.xlsx", "--gb18030"), ("--out", "a.jsonl", "--mapping-out", "m.toml"),
+    ],
+)  # fmt: skip
+def test_options_of_a_file_that_make_no_sense_are_bad_use(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    said = CliRunner().invoke(app, ["--data", str(tmp_path / "none"), "roster", *arguments])
+    assert said.exit_code == 2
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_place_that_cannot_be_written_to_is_said(desk, tmp_path: Path) -> None:
+    said = desk.run("pay", "P1", "-e", "2022-06-30", "--out", str(tmp_path / "none" / "a.xlsx"))
+    assert said.code == 1
+    assert "cannot write to" in said.err
+
+
+def test_an_archive_is_dumped_checked_and_loaded_into_another_folder(desk, tmp_path: Path) -> None:
+    file, other = tmp_path / "ledger.gz", tmp_path / "other"
+    dumped = desk.run("archive", "dump", str(file))
+    assert dumped.code == 0, dumped
+    checked = run(tmp_path / "nothing", "archive", "check", str(file))
+    assert checked.code == 0, checked
+    assert checked.out.splitlines()[1:] == dumped.out.splitlines()[1:]
+    assert not (tmp_path / "nothing").exists()
+
+    keyless = run(other, "archive", "load", str(file))
+    assert keyless.code == 1
+    assert "first put the key file" in keyless.err.replace("\n", " ")
+    other.mkdir(exist_ok=True)
+    shutil.copy(desk.folder / "kek", other / "kek")
+    loaded = run(other, "archive", "load", str(file))
+    assert loaded.code == 0, loaded
+    assert loaded.out.splitlines()[1:] == dumped.out.splitlines()[1:]
+
+    file.write_bytes(file.read_bytes()[:-400])
+    broken = run(tmp_path / "nothing", "archive", "check", str(file))
+    assert broken.code == 1
+    assert "登记" in broken.err
