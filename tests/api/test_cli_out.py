@@ -1,6 +1,8 @@
 """Files in and out by the command: exports, the archive."""
 
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,8 +49,19 @@ def test_a_place_that_cannot_be_written_to_is_said(desk, tmp_path: Path) -> None
     assert "cannot write to" in said.err
 
 
-def test_an_archive_is_dumped_checked_and_loaded_into_another_folder(desk, tmp_path: Path) -> None:
-    file, other = tmp_path / "ledger.gz", tmp_path / "other"
+@pytest.fixture
+def other() -> Iterator[Path]:
+    """A folder that a server without root's rights can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="ledger-other-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_an_archive_is_dumped_checked_and_loaded_into_another_folder(
+    desk, tmp_path: Path, other: Path
+) -> None:
+    file = tmp_path / "ledger.gz"
     dumped = desk.run("archive", "dump", str(file))
     assert dumped.code == 0, dumped
     checked = run(tmp_path / "nothing", "archive", "check", str(file))
@@ -59,7 +72,6 @@ def test_an_archive_is_dumped_checked_and_loaded_into_another_folder(desk, tmp_p
     keyless = run(other, "archive", "load", str(file))
     assert keyless.code == 1
     assert "first put the key file" in keyless.err.replace("\n", " ")
-    other.mkdir(exist_ok=True)
     shutil.copy(desk.folder / "kek", other / "kek")
     loaded = run(other, "archive", "load", str(file))
     assert loaded.code == 0, loaded
