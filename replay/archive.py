@@ -25,7 +25,16 @@ import orjson
 
 from domain.ledger import Ledger
 from domain.ledger.appends import MOST_ENTRY_BYTES, Claim
-from domain.ledger.copying import NotEmpty, Remembered, Taking, remembered, snapshot, taking_over
+from domain.ledger.copying import (
+    NotEmpty,
+    NotTheSame,
+    Remembered,
+    Taking,
+    Unstorable,
+    remembered,
+    snapshot,
+    taking_over,
+)
 from domain.ledger.log import StoredEntry
 from domain.ledger.vault import Owner, Taken
 from domain.merkle import Frontier, leaf
@@ -154,6 +163,9 @@ def load(ledger: Ledger, path: Path, progress: Progress = lambda _: None) -> Loa
             summary = reader.summary()
         except NotEmpty as other:
             raise _holds_others(1) from other
+        except (Unstorable, NotTheSame) as bad:
+            raise BadInput(f"{path.name}: a part of it cannot be stored", field="file",
+                           zh=f"{path.name}:有内容不能存入账本") from bad  # fmt: skip
     return Loaded(summary, already=False)
 
 
@@ -263,7 +275,7 @@ class Reader:
     def _archive(self, said: dict[str, Any]) -> int:
         if (said["archive"], said["format"]) != (KIND, FORMAT):
             raise self._bad("an archive of another format", "备份格式不同")
-        self._head, self._private = said["head"], said["private"]
+        self._head, self._private = int(said["head"]), bool(said["private"])
         return self._head
 
     def _entry(self, said: dict[str, Any]) -> StoredEntry:

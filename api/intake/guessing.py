@@ -20,8 +20,10 @@ from api.intake.values import Cell, UnreadableError, folded, heading_of
 from domain.refusals import BadInput, MissingField
 
 SAMPLES = 200
-EXACT, KNOWN, ALIKE, BY_VALUE = 1.0, 0.9, 0.6, 0.5
-"""Confidence in a heading of the mapping itself, one of a list, one that resembles it, none."""
+DECIDED, EXACT, KNOWN, ALIKE, BY_VALUE = 2.0, 1.0, 0.9, 0.6, 0.5
+"""Confidence in a heading: the clerk's word (before whatever else claims the column; told as 1),
+a heading of the mapping itself, one of a list, one that resembles it, none.
+"""
 _ENOUGH = 0.8  # of the cells are to be read so, where only they speak for a column
 _TELLING = ("id-number",)  # kinds that a cell shows by itself
 _SET_ASIDE = "not recognised; say what it is, or why it is left out"
@@ -155,7 +157,7 @@ def _ways(
             continue
         if heading in decided:
             if decided[heading]:
-                yield 2.0, at, together[decided[heading]]  # before whatever else claims the column
+                yield DECIDED, at, together[decided[heading]]
             continue
         if heading in own:
             yield EXACT, at, own[heading]
@@ -253,7 +255,7 @@ def _proposal(
     acts = [act for one in best.sheet.act if (act := _act(one, columns, best.sheet)) is not None]
     sheet = best.sheet.model_copy(
         update={
-            "files": ["*"], "columns": columns, "unused": unused, "act": acts,
+            "files": ["*"], "dated": None, "columns": columns, "unused": unused, "act": acts,
             "unique": [c for c in best.sheet.unique if c in columns],
             "otherwise": [o for o in best.sheet.otherwise if o.when.keys() <= columns.keys()],
         }
@@ -295,7 +297,8 @@ def _made_after(
     """The model's rules for one sheet of another bureau. Raises BadInput."""
     data = model.model_dump(mode="python", exclude_defaults=True)
     data |= {
-        "name": name, "version": "1", "system": f"{name}-{division}" if division else name,
+        "name": name, "version": "1", "zh": name, "en": name, "dated": None,
+        "system": f"{name}-{division}" if division else name,
         "sheet": [sheet.model_dump(mode="python", exclude_defaults=True)],
     }  # fmt: skip
     if model.unit_codes is None:
@@ -351,7 +354,7 @@ def _guess(
 
 
 _WHY = {
-    2.0: ("由您指定", "as you said"),
+    DECIDED: ("由您指定", "as you said"),
     EXACT: ("同类表用此列名", "a heading of that mapping"),
     KNOWN: ("常用列名", "a usual heading"),
     ALIKE: ("列名相近", "a heading alike"),

@@ -33,6 +33,10 @@ class NotEmpty(LogError):
     """Only an empty log takes another over."""
 
 
+class Unstorable(LogError):
+    """What is given cannot lie in a log: an id or a key twice, a text that none can be."""
+
+
 class NotTheSame(LogError):
     """What was stored at this position does not read as it was given."""
 
@@ -75,7 +79,7 @@ class Taking:
         self._sql = sql
 
     def entries(self, batch: Sequence[StoredEntry]) -> None:
-        """The next entries, in order. Raises NotEmpty, NotTheSame."""
+        """The next entries, in order. Raises NotEmpty, Unstorable, NotTheSame."""
         first, last = batch[0].position, batch[-1].position
         values = [
             Int8(first),
@@ -83,12 +87,9 @@ class Taking:
             [e.type for e in batch],
             [SEPARATOR.join(e.tags) for e in batch],
             [e.data for e in batch],
-            [UUID(orjson.loads(e.data)["id"]) for e in batch],
+            [_event_id(e) for e in batch],
         ]
-        try:
-            self._cursor.execute(self._sql.load, values)
-        except psycopg.errors.ObjectInUse as error:
-            raise NotEmpty("only an empty log takes another over") from error
+        self._put(self._sql.load, values)
         self._cursor.execute(self._sql.range, [Int8(first - 1), Int8(last), Int8(len(batch))])
         for given, (position, recorded_at, type_, joined, data) in zip(
             batch, self._cursor, strict=True
@@ -98,10 +99,20 @@ class Taking:
                 raise NotTheSame(given.position)
 
     def claims(self, batch: Sequence[Claim]) -> None:
-        self._cursor.execute(self._sql.claim, _columns(batch, 3))
+        """Raises Unstorable."""
+        self._put(self._sql.claim, _columns(batch, 3))
 
     def requests(self, batch: Sequence[Remembered]) -> None:
-        self._cursor.execute(self._sql.remember, _columns(batch, 4))
+        """Raises Unstorable."""
+        self._put(self._sql.remember, _columns(batch, 4))
+
+    def _put(self, statement: str, values: list[Any]) -> None:
+        try:
+            self._cursor.execute(statement, values)
+        except psycopg.errors.ObjectInUse as error:
+            raise NotEmpty("only an empty log takes another over") from error
+        except (psycopg.IntegrityError, psycopg.DataError) as error:
+            raise Unstorable("a part of the log cannot be stored") from error
 
 
 @contextmanager
@@ -110,6 +121,13 @@ def taking_over(log: EventLog) -> Iterator[Taking]:
     with psycopg.connect(log.conninfo) as connection:
         connection.execute("SET LOCAL lock_timeout = '15s'")
         yield Taking(connection, Statements(log.name))
+
+
+def _event_id(entry: StoredEntry) -> UUID:
+    try:
+        return UUID(orjson.loads(entry.data)["id"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unstorable(f"the entry at position {entry.position} has no event id") from error
 
 
 def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:

@@ -129,6 +129,13 @@ def test_a_guessed_mapping_imports_the_roster(bureau, tmp_path):
     }
 
 
+def test_the_date_of_another_sheet_is_not_taken_over(tmp_path):
+    undated = sheet(tmp_path, OWN[1:])
+    for path in (undated, ROSTERS / "roster_county.xls"):
+        mapping = proposed(path).mapping
+        assert (mapping.dated, mapping.sheet[0].dated) == (None, None)
+
+
 def test_units_that_the_ledger_has_are_not_proposed_again(tmp_path):
     known = {"330203": "330203", "城关派出所": "cg"}
     units = proposed(sheet(tmp_path), known_units=known).mapping.unit

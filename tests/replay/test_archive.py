@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from datetime import date
+from datetime import date, datetime
 
 import psycopg
 import pytest
@@ -12,6 +12,7 @@ from api.settings import Bureau, Settings
 from domain.acts.people import PersonRegistered
 from domain.ledger import Request
 from domain.ledger.copying import NotTheSame, taking_over
+from domain.ledger.log import StoredEntry
 from domain.ledger.vault import VaultUnfit
 from domain.merkle import leaf, root
 from domain.refusals import BadInput, KeyReused, RecordForbids, Taken
@@ -218,6 +219,24 @@ def test_an_altered_archive_is_refused_by_its_first_bad_entry(
         with pytest.raises(BadInput) as caught:
             refuse(altered)
         assert caught.value.position == position
+    assert copy.ledger.log.head() == 0
+
+
+def test_what_no_log_can_hold_is_refused(dumped, copy, tmp_path):
+    def unspeakable(line):
+        return line | {"subject": "a\0b"} if "claim" in line else line
+
+    def without_id(line):
+        if line.get("entry") == 3:
+            data = {**json.loads(line["data"]), "id": "none"}
+            stored = StoredEntry(3, datetime.fromisoformat(line["recorded_at"]), line["type"],
+                                 line["tags"], json.dumps(data).encode())  # fmt: skip
+            line |= {"data": stored.data.decode(), "leaf": leaf(*stored).hex()}
+        return line
+
+    for change in (unspeakable, without_id):
+        with pytest.raises(BadInput, match="cannot be stored"):
+            archive.load(copy.ledger, rewritten(dumped[0], tmp_path, change))
     assert copy.ledger.log.head() == 0
 
 
