@@ -13,7 +13,6 @@ import gzip
 import hashlib
 import os
 import zlib
-from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -36,7 +35,7 @@ from domain.ledger.copying import (
     taking_over,
 )
 from domain.ledger.log import StoredEntry
-from domain.ledger.vault import Owner, Taken
+from domain.ledger.vault import Owner, Taken, decoded
 from domain.merkle import Frontier, leaf
 from domain.refusals import BadInput, RecordForbids
 
@@ -70,7 +69,8 @@ def dump(
     """Write the ledger as it stands now; people go on entering meanwhile.
 
     `private`: with the wrapped keys, without which nobody reads a private value of the copy again.
-    `progress` is told the position. The same ledger gives the same bytes. Raises OSError.
+    `progress` is told the position. The same ledger gives the same bytes. Raises OSError, and
+    where keys are restricted (`private`) RecordForbids.
     """
     unfinished = out.with_name(f".{out.name}.unfinished")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -107,10 +107,16 @@ def dump(
 
 
 def _private_lines(ledger: Ledger, claims: Iterator[Claim]) -> Iterator[dict[str, Any]]:
-    for name, wrapped in ledger.vault.secrets():
-        yield {"secret": name, "wrapped": b64encode(wrapped).decode()}
-    for owner, wrapped in ledger.vault.wrapped_keys():
-        yield {"key": owner.subject, "class": owner.cls, "wrapped": b64encode(wrapped).decode()}
+    tables = ledger.vault.contents()
+    if tables["escrowed_keys"]:
+        raise RecordForbids(
+            "restricted keys go into no archive: leave the keys out, and back the vault up",
+            zh="有受限的密钥,不能写入备份;请不含密钥导出,密钥库另行备份", field="keys",
+        )  # fmt: skip
+    for name, wrapped in sorted(tables["secrets"]):
+        yield {"secret": name, "wrapped": wrapped}
+    for subject, cls, wrapped in sorted(tables["data_keys"]):
+        yield {"key": subject, "class": cls, "wrapped": wrapped}
     for kind, subject, blind in claims:
         yield {"claim": kind, "subject": subject, "blind": (blind or b"").hex()}
 
@@ -309,8 +315,8 @@ class Reader:
 
 _PARTS: dict[str, Callable[[Reader, dict[str, Any]], Any]] = {
     "archive": Reader._archive,  # noqa: SLF001 - its own table
-    "secret": lambda _, said: (str(said["secret"]), b64decode(said["wrapped"])),
-    "key": lambda _, said: (Owner(said["key"], said["class"]), b64decode(said["wrapped"])),
+    "secret": lambda _, said: (str(said["secret"]), decoded(said["wrapped"])),
+    "key": lambda _, said: (Owner(said["key"], said["class"]), decoded(said["wrapped"])),
     "claim": lambda _, said: Claim(said["claim"], said["subject"], bytes.fromhex(said["blind"])),
     "entry": Reader._entry,  # noqa: SLF001
     "request": lambda _, said: Remembered(

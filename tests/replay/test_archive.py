@@ -240,6 +240,15 @@ def test_what_no_log_can_hold_is_refused(dumped, copy, tmp_path):
     assert copy.ledger.log.head() == 0
 
 
+def test_restricted_keys_go_into_no_archive(copy, other_database, tmp_path):
+    with psycopg.connect(other_database) as vault:
+        vault.execute("INSERT INTO escrowed_keys VALUES ('p', 'identity', 1, 'm', 's')")
+    with pytest.raises(RecordForbids, match="restricted keys"):
+        archive.dump(copy.ledger, tmp_path / "a.gz", private=True)
+    assert not (tmp_path / "a.gz").exists()
+    archive.dump(copy.ledger, tmp_path / "a.gz", private=False)
+
+
 def test_a_file_that_is_no_archive_is_refused(tmp_path):
     for name, content in (
         ("a.gz", gzip.compress(b'{"a":1}\n')),
