@@ -201,14 +201,8 @@ def due(
         warn_of_backup(context, bureau)
         return answers.due(bureau, when, wanted)
 
-    ask_or_save(
-        context,
-        "due",
-        question,
-        _draw_due,
-        ToFile(out, columns, gb18030=gb18030),
-        as_json=json,
-    )
+    to_file = ToFile(out, columns, gb18030=gb18030)
+    ask_or_save(context, "due", question, _draw_due, to_file, as_json=json)
 
 
 def findings(
