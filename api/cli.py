@@ -14,6 +14,7 @@ from api import (
     cli_axes,
     cli_chain,
     cli_entering,
+    cli_evidence,
     cli_import,
     cli_ledger,
     cli_mass,
@@ -86,6 +87,7 @@ app.add_typer(cli_import.app, name="import", rich_help_panel="登记 / Entering"
 cli_ledger.replay.command()(cli_axes.compare)
 cli_ledger.replay.command()(cli_relaw.relaw)
 app.add_typer(cli_ledger.replay, name="replay", rich_help_panel="核验 / Proving")
+app.add_typer(cli_evidence.app, name="evidence", rich_help_panel="核验 / Proving")
 app.add_typer(cli_seals.witness, name="witness", rich_help_panel="核验 / Proving")
 
 

@@ -138,6 +138,14 @@ class Vault:
 
     def open(self, field: str, sealed: Mapping[str, str]) -> Any:
         """The value of a sealed field (any JSON). Raises Erased where its key is no more."""
+        _, plaintext = self.disclose(field, sealed)
+        return orjson.loads(plaintext)
+
+    def disclose(self, field: str, sealed: Mapping[str, str]) -> tuple[bytes, bytes]:
+        """Salt and plaintext of a sealed field: what opens its commitment to a third party.
+
+        Raises Erased where its key is no more.
+        """
         owner = Owner(sealed["o"], sealed["k"])
         if owner not in self._keys:
             self.hold([owner])
@@ -151,7 +159,7 @@ class Vault:
             raise ValueError(f"a sealed {field} does not open with its owner's key") from None
         if encoded(commit(opened[:32], opened[32:])) != sealed["c"]:
             raise ValueError(f"a sealed {field} does not match its commitment")
-        return orjson.loads(opened[32:])
+        return opened[:32], opened[32:]
 
     def reveal(self, value: Any) -> Any:
         """A value with every sealed field in it opened; an erased one reads {"erased": true}."""
