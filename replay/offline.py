@@ -2,7 +2,7 @@
 
 Owns the reading of the formats that `domain.merkle` and `domain.notes` write; it travels inside the
 checker of an evidence bundle and needs Python and `cryptography` alone. Invariant: each function
-says what bytes give, and raises ValueError or answers no for any others.
+says what the bytes themselves give; nothing is taken from a field that could be computed.
 """
 
 import hashlib
@@ -82,7 +82,7 @@ def extends(old: int, before: bytes, new: int, after: bytes, path: Sequence[byte
 
 
 def signed(note: str, vkey: str) -> bool:
-    """Whether a note bears a valid line of this key (`name+id+base64`); False for any nonsense."""
+    """Whether a note bears a valid line of this key (`name+id+base64`). Raises ValueError."""
     name, _, rest = vkey.strip().partition("+")
     key = b64decode(rest.partition("+")[2])
     key_id = hashlib.sha256(f"{name}\n".encode() + key).digest()[:4]
