@@ -13,6 +13,7 @@ import sys
 import zipfile
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,7 +73,7 @@ class Asked(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """`said`: what was shown (zh, en); `replayed`: the record that was asked for."""
+    """`said`: what is shown where nothing is wrong (zh, en); `replayed`: the record asked for."""
 
     findings: list[Finding]
     said: list[tuple[str, str]]
@@ -87,10 +88,10 @@ class Verdict(NamedTuple):
         for finding in self.findings:
             yield f"✗ {finding.zh}。"
             yield f"  {finding.en}. [{int(finding.kind)}]"
-        for zh, en in self.said:
-            yield f"· {zh}。"
-            yield f"  {en}."
         if not self.findings:
+            for zh, en in self.said:
+                yield f"· {zh}。"
+                yield f"  {en}."
             yield "✓ 证据包核验一致。 / The bundle is what the ledger sealed."
 
 
@@ -109,6 +110,7 @@ class _Check:
         self.note = self.bundle.text("head.note")
         self.origin, self.size, self.root = head_of(self.note)
         self.leaves: dict[int, bytes] = {}
+        self.times: dict[int, int] = {}  # microseconds since 1970
         self.changes: list[tuple[int, dict[str, str]]] = []
         self._open: dict[str, Any] = {}
 
@@ -165,6 +167,7 @@ class _Check:
         for entry in self.bundle.entries():
             position, count = entry.position, count + 1
             self.leaves[position] = entry.leaf
+            self.times[position] = entry.recorded_at
             if self.complete and expected <= self.recorded and position > expected:
                 self._missing(expected)
             if position < expected:
@@ -182,7 +185,7 @@ class _Check:
             if self.complete and position <= self.recorded:
                 good = sealed[position - 1 : position] == [entry.leaf]
             else:
-                path = [b64decode(step) for step in proofs["entries"][str(position)]]
+                path = [b64decode(step) for step in proofs["entries"].get(str(position), ())]
                 good = included(entry.leaf, position - 1, self.size, path) == self.root
             if not good:
                 self.find(
@@ -428,6 +431,9 @@ class _Check:
         withheld: list[str] = []
         told = {name: data[name] for name in replayed}
         place = differing(told, replayed, "", withheld)
+        since = datetime.fromisoformat(stated["recorded_at"]) - datetime(1970, 1, 1, tzinfo=UTC)
+        if self.times.get(recorded) not in (None, since // timedelta(microseconds=1)):
+            place = "/as_of/recorded_at"
         if place is not None:
             self.find(
                 Kind.REPORT, f"{zh}与登记重放所得不符:{place}",

@@ -123,14 +123,25 @@ class _Export:
         report = None if wanted.person is None else self._report(opened)
         head = self._seals.with_cosignatures(self._sealed)
         fresh = path.with_name(path.name + ".part")
-        with ZipFile(fresh, "w") as bundle:
+        try:
+            self._pack(fresh, own, disclosed, report, head)
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
+        return self._count
+
+    def _pack(
+        self, path: Path, own: Iterable[Entry] | None, disclosed: list[dict[str, Any]],
+        report: dict[str, Any] | None, head: Note,
+    ) -> None:  # fmt: skip
+        with ZipFile(path, "w") as bundle:
             self._add(bundle, "README.txt", [README.encode()])
             self._add(bundle, "check.py", [checker()])
             self._add(bundle, "head.note", [str(head).encode()])
             self._add(bundle, "key.txt", [f"{self._key}\n".encode()])
             proved: list[int] = []
             self._add(bundle, "entries.bin", self._entries(own, proved))
-            if wanted.complete:
+            if self._wanted.complete:
                 self._add(bundle, "leaves.bin", self._leaves())
             self._add(bundle, "proofs.json", [_json(self._proofs(proved))])
             self._add(bundle, "codebook.json", [_json(codebook())])
@@ -141,8 +152,6 @@ class _Export:
             said = f"{self._origin} evidence\n{hashlib.sha256(manifest).hexdigest()}\n"
             self._add(bundle, "manifest.json", [manifest])
             self._add(bundle, "manifest.note", [str(Note(said).signed([self._signer])).encode()])
-        fresh.replace(path)
-        return self._count
 
     def _add(self, bundle: ZipFile, name: str, blocks: Iterable[bytes]) -> None:
         """A file, neither compressed nor dated, and what the manifest says of it."""

@@ -185,6 +185,11 @@ def test_an_answer_of_the_ledger_is_compared_with_the_entries(bureau, tmp_path):
     kept = tmp_path / "answer.json"
     kept.write_bytes(orjson.dumps(answer))
     green(path, report=kept)
+    stated = answer["as_of"]["recorded_at"]
+    answer["as_of"]["recorded_at"] = "2022-03-01T08:00:00+08:00"
+    kept.write_bytes(orjson.dumps(answer))
+    assert "/as_of/recorded_at" in str(check(path, Asked(report=kept)).findings)
+    answer["as_of"]["recorded_at"] = stated
     answer["data"]["spells"][0]["since"] = "2022-02-28"
     kept.write_bytes(orjson.dumps(answer))
     [finding] = check(path, Asked(report=kept)).findings
@@ -350,6 +355,7 @@ def test_each_alteration_is_named_first_also_under_a_new_manifest(whole):
         verdict = check(packed(whole.with_name("altered.zip"), held), Asked())
         assert verdict.exit_code == int(kind), (alter.__name__, verdict.findings)
         assert sentence in str(verdict.findings), alter.__name__
+        assert "is left out" not in str(list(verdict.lines())), alter.__name__
         manifest = json.loads(held["manifest.json"])
         named = held.keys() - {"manifest.json", "manifest.note"}
         manifest["files"] = {name: {"sha256": digest(held[name])} for name in named}
