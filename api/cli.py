@@ -15,6 +15,7 @@ from api import (
     cli_axes,
     cli_chain,
     cli_entering,
+    cli_evidence,
     cli_guess,
     cli_import,
     cli_ledger,
@@ -90,6 +91,7 @@ app.add_typer(cli_import.app, name="import", rich_help_panel="登记 / Entering"
 cli_ledger.replay.command()(cli_axes.compare)
 cli_ledger.replay.command()(cli_relaw.relaw)
 app.add_typer(cli_ledger.replay, name="replay", rich_help_panel="核验 / Proving")
+app.add_typer(cli_evidence.app, name="evidence", rich_help_panel="核验 / Proving")
 app.add_typer(cli_seals.witness, name="witness", rich_help_panel="核验 / Proving")
 app.add_typer(cli_vault.vault, name="vault", rich_help_panel="账本 / The ledger")
 app.add_typer(cli_archive.app, name="archive", rich_help_panel="账本 / The ledger")

@@ -26,9 +26,16 @@ _sha256 = hashlib.sha256
 def leaf(
     position: int, recorded_at: datetime, type_: str, tags: Sequence[str], data: bytes
 ) -> bytes:
-    """The leaf hash of an entry: SHA-256 of 0x00, "PRL1", position and recorded_at (microseconds
-    since 1970, both 8 bytes, big-endian), type, the number of tags (4 bytes) and each tag, data;
-    texts in UTF-8, texts and data each after their length in 4 bytes.
+    """The leaf hash of an entry: SHA-256 of its `leaf_bytes`."""
+    return _sha256(leaf_bytes(position, recorded_at, type_, tags, data)).digest()
+
+
+def leaf_bytes(
+    position: int, recorded_at: datetime, type_: str, tags: Sequence[str], data: bytes
+) -> bytes:
+    """What is hashed of an entry: 0x00, "PRL1", position and recorded_at (microseconds since 1970,
+    both 8 bytes, big-endian), type, the number of tags (4 bytes) and each tag, data; texts in
+    UTF-8, texts and data each after their length in 4 bytes.
     """
     microseconds = (recorded_at - _EPOCH) // timedelta(microseconds=1)
     parts = [
@@ -36,7 +43,7 @@ def leaf(
         _sized(type_.encode()), len(tags).to_bytes(4), *(_sized(t.encode()) for t in tags),
         _sized(data),
     ]  # fmt: skip
-    return _sha256(b"".join(parts)).digest()
+    return b"".join(parts)
 
 
 def _sized(part: bytes) -> bytes:

@@ -192,6 +192,14 @@ class Vault:
 
     def open(self, field: str, sealed: Mapping[str, str]) -> Any:
         """The value of a sealed field (any JSON). Raises Erased, Restricted."""
+        _, plaintext = self.disclose(field, sealed)
+        return orjson.loads(plaintext)
+
+    def disclose(self, field: str, sealed: Mapping[str, str]) -> tuple[bytes, bytes]:
+        """Salt and plaintext of a sealed field: what opens its commitment to a third party.
+
+        Raises Erased, Restricted.
+        """
         owner = Owner(sealed["o"], sealed["k"])
         key = self._key(owner)
         blob = decoded(sealed["x"])
@@ -201,7 +209,7 @@ class Vault:
             raise ValueError(f"a sealed {field} does not open with its owner's key") from None
         if encoded(commit(opened[:32], opened[32:])) != sealed["c"]:
             raise ValueError(f"a sealed {field} does not match its commitment")
-        return orjson.loads(opened[32:])
+        return opened[:32], opened[32:]
 
     def _key(self, owner: Owner) -> AESGCM:
         if (key := self._keys.get(owner)) is not None:

@@ -90,6 +90,26 @@ def test_a_witness_beyond_an_air_gap(chosen, tmp_path):
         assert bureau.sealer.seals.cosigned().size == 1
 
 
+def test_a_bundle_is_exported_and_checked(chosen, tmp_path):
+    with Bureau(chosen) as bureau:
+        enter(bureau, "p1", "p2")
+    bundle = tmp_path / "b.zip"
+    export = ("evidence", "export", "-o", bundle, "--person", "p1")
+    assert "seal first" in str(CliRunner().invoke(app, list(map(str, export))).exception)
+    run("seal")
+    run(*export)
+    with Bureau(chosen) as bureau:
+        key = str(public(bureau.sealer.seals.origin(), bureau.sealer.key()))
+    done = run("evidence", "check", bundle, "--key", key, "--replay", "p1")
+    assert '"person": "p1"' in done.stdout
+    run("evidence", "check", bundle, "--replay", "p2", code=24)
+    run(*export, "--all", "--disclose", "identity")
+    run("evidence", "check", bundle, "--replay", "p2")
+    assert "--disclose nothing" in run(*export, "--disclose", "nothing", code=2).output
+    bundle.write_bytes(bundle.read_bytes()[:-40])
+    assert "no bundle of evidence" in run("evidence", "check", bundle, code=25).output
+
+
 # the key
 
 

@@ -1,0 +1,108 @@
+"""Bundles of evidence: made here, checked anywhere.
+
+Owns `evidence export` and `evidence check`. Invariant: `check` opens no ledger; it runs the very
+code that every bundle carries.
+"""
+
+# ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli_frame import Effective, Failure, Recorded, asking, console, patience, tell
+
+app = typer.Typer(help="证据包:导出与核验 / Bundles of evidence.", no_args_is_help=True)
+
+
+@app.command("export")
+def export(
+    context: typer.Context,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="写入此文件 / written here")
+    ],
+    person: Annotated[
+        str | None, typer.Option("--person", help="此人的档案与登记 / this person's record")
+    ] = None,
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="全部登记 / every entry; with --person: complete")
+    ] = False,
+    effective: Effective = None,
+    recorded: Recorded = None,
+    disclose: Annotated[
+        list[str] | None,
+        typer.Option("--disclose", metavar="CLASS", help="公开此类私密字段 / open this class"),
+    ] = None,
+    head: Annotated[
+        int | None, typer.Option("--head", min=1, help="所用封签的条数 / size of the head")
+    ] = None,
+    old: Annotated[
+        list[int] | None,
+        typer.Option("--old", min=1, help="所存封签的条数,可多次 / size of a head kept"),
+    ] = None,
+) -> None:
+    """导出证据包 / Write a bundle that can be checked without this software or a network."""
+    from api.times import When, as_of
+    from domain.acts import load
+    from domain.events import REGISTRY
+    from replay.evidence import Unprovable, Wanted
+    from replay.evidence import export as run
+
+    load()
+    if person is None and not everything:
+        raise typer.BadParameter("给出 --person 或 --all / give --person, --all or both")
+    classes = {mark.cls for cls in REGISTRY.values() for mark in cls.private.values()}
+    if unknown := sorted(set(disclose or ()) - classes):
+        known = ", ".join(sorted(classes))
+        raise typer.BadParameter(f"--disclose {unknown[0]}: {known}")
+    with asking(context) as bureau:
+        pair, _ = as_of(bureau, When(effective, recorded))
+        wanted = Wanted(pair, person, everything, frozenset(disclose or ()), head, old or ())
+        try:
+            with patience(context):
+                count = run(bureau.ledger, bureau.records, bureau.sealer, wanted, output)
+        except Unprovable as unprovable:
+            raise Failure(unprovable.zh, str(unprovable)) from unprovable
+    tell(context, f"已导出 {count} 条登记。", f"{count} entries written.")
+
+
+@app.command("check")
+def check(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", exists=True, dir_okay=False)],
+    key: Annotated[
+        str | None, typer.Option("--key", help="账本公钥 / the ledger's public key")
+    ] = None,
+    witness_key: Annotated[
+        str | None, typer.Option("--witness-key", help="见证人公钥 / a witness's key")
+    ] = None,
+    kept: Annotated[
+        Path | None, typer.Option("--kept", exists=True, help="先前所存封签 / a head kept earlier")
+    ] = None,
+    receipt: Annotated[
+        list[Path] | None, typer.Option("--receipt", exists=True, help="回执,可多次 / a receipt")
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", exists=True, help="record --json 的输出 / an answer to compare"),
+    ] = None,
+    replay: Annotated[
+        str | None, typer.Option("--replay", metavar="PERSON", help="重放此人档案 / replay")
+    ] = None,
+    effective: Annotated[str | None, typer.Option("--effective", metavar="DATE")] = None,
+    recorded: Annotated[int | None, typer.Option("--recorded", metavar="POS")] = None,
+) -> None:
+    """核验证据包,不需账本与网络 / Check a bundle; the exit code is the kind of what is wrong."""
+    from replay.check import Asked
+    from replay.check import check as run
+
+    asked = Asked(key, witness_key, kept, receipt or (), report, replay, effective, recorded)
+    verdict = run(bundle, asked)
+    if verdict.replayed is not None:
+        sys.stdout.write(json.dumps(verdict.replayed, ensure_ascii=False, indent=1) + "\n")
+    for line in verdict.lines():
+        console(error=True).print(line, markup=False, soft_wrap=True)
+    raise typer.Exit(verdict.exit_code)

@@ -1,0 +1,487 @@
+"""Checks an evidence bundle offline. One file: it travels in the bundle and runs there alone.
+
+Owns the verdict on a bundle. Needs Python 3.11 and `cryptography`,
+nothing of this product. Invariant: nothing in the bundle is believed that does not follow from a
+signed head; what a bundle cannot prove is said, never passed over.
+
+    python check.py BUNDLE.zip --key KEY
+"""
+
+import argparse
+import json
+import sys
+import zipfile
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from replay.offline import (
+    Bundle,
+    Entry,
+    commitment,
+    extends,
+    head_of,
+    included,
+    root_of,
+    signed,
+)
+from replay.refold import FOLD, Refold, differing, sealed_in
+
+MERGES, KEY_CHANGED = "merges:person", "SealKeyChanged"
+
+
+class Kind(IntEnum):
+    """What is wrong; the number is the exit code. 10 to 20 are those of `verify`."""
+
+    ENTRY = 10
+    MISSING = 11
+    TIME = 12
+    TREE = 14
+    HEAD = 15
+    SIGNATURE = 16
+    WITNESS = 17
+    RECEIPT = 20
+    DISCLOSED = 21
+    REPORT = 22
+    FILE = 23
+    UNPROVED = 24
+    UNREADABLE = 25
+
+
+class Finding(NamedTuple):
+    kind: Kind
+    zh: str
+    en: str
+
+
+class Asked(NamedTuple):
+    """What the one who checks brings along: a public key of the ledger, a witness's key, a head
+    kept from an earlier visit, receipts, an answer to compare; whom to replay, as of when.
+    """
+
+    key: str | None = None
+    witness_key: str | None = None
+    kept: Path | None = None
+    receipts: Sequence[Path] = ()
+    report: Path | None = None
+    replay: str | None = None
+    effective: str | None = None
+    recorded: int | None = None
+
+
+class Verdict(NamedTuple):
+    """`said`: what is shown where nothing is wrong (zh, en); `replayed`: the record asked for."""
+
+    findings: list[Finding]
+    said: list[tuple[str, str]]
+    replayed: Any = None
+
+    @property
+    def exit_code(self) -> int:
+        """0, or the smallest kind of what is wrong."""
+        return min((int(f.kind) for f in self.findings), default=0)
+
+    def lines(self) -> Iterator[str]:
+        for finding in self.findings:
+            yield f"✗ {finding.zh}。"
+            yield f"  {finding.en}. [{int(finding.kind)}]"
+        if not self.findings:
+            for zh, en in self.said:
+                yield f"· {zh}。"
+                yield f"  {en}."
+            yield "✓ 证据包核验一致。 / The bundle is what the ledger sealed."
+
+
+class _Check:
+    """One check of one bundle."""
+
+    def __init__(self, path: Path, asked: Asked) -> None:
+        self.bundle = Bundle(path)
+        self.asked = asked
+        self.findings: list[Finding] = []
+        self.said: list[tuple[str, str]] = []
+        self.replayed: Any = None
+        manifest = self.bundle.manifest
+        self.recorded: int = int(manifest["recorded"])
+        self.complete: bool = manifest["complete"] is True
+        self.note = self.bundle.text("head.note")
+        self.origin, self.size, self.root = head_of(self.note)
+        self.leaves: dict[int, bytes] = {}
+        self.times: dict[int, int] = {}  # microseconds since 1970
+        self.changes: list[tuple[int, dict[str, str]]] = []
+        self._open: dict[str, Any] = {}
+
+    def find(self, kind: Kind, zh: str, en: str) -> None:
+        if all(f.kind is not kind or f.en != en for f in self.findings):
+            self.findings.append(Finding(kind, zh, en))
+
+    def say(self, zh: str, en: str) -> None:
+        self.said.append((zh, en))
+
+    def verdict(self) -> Verdict:
+        stages: list[tuple[str, str, Callable[[], None]]] = [
+            ("文件", "files", self.files),
+            ("登记", "entries", self.entries),
+            ("封签", "head", self.head),
+            ("先前所存封签", "head kept", self.kept),
+            ("回执", "receipts", self.receipts),
+            ("披露", "disclosed fields", self.disclosed),
+            ("档案", "record", self.records),
+        ]
+        for zh, en, stage in stages:
+            try:
+                stage()
+            except Exception:  # noqa: BLE001 - whatever a hostile file does to a parser is a finding
+                self.find(Kind.UNREADABLE, f"{zh}部分不能读取", f"the part {en} cannot be read")
+        order = sorted(self.findings, key=lambda f: f.kind)
+        return Verdict(order, self.said, self.replayed)
+
+    def files(self) -> None:
+        """Every file is the one the manifest names, once."""
+        named: dict[str, dict[str, str]] = self.bundle.manifest["files"]
+        own = {"manifest.json", "manifest.note"}
+        if len(set(self.bundle.names)) != len(self.bundle.names):
+            self.find(Kind.FILE, "包内有同名文件", "a file is in the bundle twice")
+        for name in sorted(named.keys() ^ (set(self.bundle.names) - own)):
+            self.find(Kind.FILE, f"文件 {name} 缺失或多出", f"the file {name} is missing or extra")
+        for name in sorted(named.keys() & set(self.bundle.names)):
+            try:
+                same = self.bundle.digest(name) == named[name]["sha256"]
+            except zipfile.BadZipFile:
+                same = False
+            if not same:
+                self.find(
+                    Kind.FILE, f"文件 {name} 与清单不符",
+                    f"the file {name} is not what the manifest names",
+                )  # fmt: skip
+
+    def entries(self) -> None:
+        """Every entry is under the head: by all leaves before it, or by its own path."""
+        held = self.bundle.read("leaves.bin") if self.complete else b""
+        sealed = [held[n : n + 32] for n in range(0, len(held), 32)]
+        proofs = self.bundle.json("proofs.json")
+        expected, last, count = 1, 0, 0
+        for entry in self.bundle.entries():
+            position, count = entry.position, count + 1
+            self.leaves[position] = entry.leaf
+            self.times[position] = entry.recorded_at
+            if self.complete and expected <= self.recorded and position > expected:
+                self._missing(expected)
+            if position < expected:
+                self.find(
+                    Kind.ENTRY, f"第 {position} 条登记重复或次序颠倒",
+                    f"entry {position} is there twice or out of order",
+                )  # fmt: skip
+            expected = position + 1
+            if entry.recorded_at < last:
+                self.find(
+                    Kind.TIME, f"第 {position} 条登记的时间早于前一条",
+                    f"entry {position} was recorded before the one ahead of it",
+                )  # fmt: skip
+            last = entry.recorded_at
+            if self.complete and position <= self.recorded:
+                good = sealed[position - 1 : position] == [entry.leaf]
+            else:
+                path = [b64decode(step) for step in proofs["entries"].get(str(position), ())]
+                good = included(entry.leaf, position - 1, self.size, path) == self.root
+            if not good:
+                self.find(
+                    Kind.ENTRY, f"第 {position} 条登记不是封签时的原样",
+                    f"entry {position} is not what was sealed",
+                )  # fmt: skip
+            if entry.type == KEY_CHANGED:
+                self.changes.append((position, json.loads(entry.data)["fields"]))
+        if self.complete:
+            self._all_leaves(sealed, expected, proofs)
+        self._say_entries(count)
+
+    def _missing(self, position: int) -> None:
+        self.find(Kind.MISSING, f"缺第 {position} 条登记", f"entry {position} is missing")
+
+    def _all_leaves(self, sealed: list[bytes], expected: int, proofs: Any) -> None:
+        if expected <= self.recorded:
+            self._missing(expected)
+        path = [b64decode(step) for step in proofs["extensions"][str(self.recorded)]]
+        grown = extends(self.recorded, root_of(sealed), self.size, self.root, path)
+        if len(sealed) != self.recorded or not grown:
+            self.find(
+                Kind.HEAD, "全部登记算得的树根不是封签的树根:登记连同摘要被改动,或封签属另一账本",
+                "the root over all entries is not that of the head: an entry was altered together "
+                "with its hash, or the head is another log's",
+            )  # fmt: skip
+
+    def _say_entries(self, count: int) -> None:
+        size, recorded = self.size, self.recorded
+        if self.complete:
+            self.say(
+                f"第 1 至 {recorded} 条登记全部在包内,封签下共 {size} 条:任何人的登记无一遗漏",
+                f"entries 1 to {recorded} are all here, under a head over {size}: "
+                "no entry about anyone is left out",
+            )  # fmt: skip
+        else:
+            self.say(
+                f"包内 {count} 条登记各自在 {size} 条之封签下;是否另有涉及此人的登记,本包不能证明",
+                f"each of the {count} entries lies under a head over {size}; that there are no "
+                "others about this person, this bundle cannot prove",
+            )  # fmt: skip
+
+    def head(self) -> None:
+        """The key given, followed through its changes, signed the head and the manifest."""
+        chain = self._chain()
+        given = self.asked.key
+        if given is None:
+            self.say(
+                "未给出公钥,用的是包内所附:只能证明本包前后一致,不能证明出自哪个账本",
+                "no public key was given and the bundle's own was used: it agrees with itself, "
+                "which ledger made it is not proved",
+            )  # fmt: skip
+        elif given.strip() not in chain:
+            self._unsigned("所给公钥不是本账本用过的密钥", "the key given never signed here")
+        name = chain[-1].partition("+")[0]
+        if name != self.origin or not signed(self.note, chain[-1]):
+            self._unsigned("封签没有有效签名", "the head bears no valid signature")
+        over = self.bundle.text("manifest.note")
+        said = f"{self.origin} evidence\n{self.bundle.digest('manifest.json')}\n"
+        if over.rpartition("\n\n")[0] + "\n" != said or not signed(over, chain[-1]):
+            self._unsigned("清单没有有效签名", "the manifest bears no valid signature")
+        witness = self.asked.witness_key
+        if witness is not None and not signed(self.note, witness):
+            self.find(
+                Kind.WITNESS, "封签没有该见证人的有效会签",
+                "the head bears no valid line of this witness",
+            )  # fmt: skip
+
+    def _unsigned(self, zh: str, en: str) -> None:
+        self.find(Kind.SIGNATURE, zh, en)
+
+    def _chain(self) -> list[str]:
+        """The keys of this ledger in order, each put in force by an entry that it and the one
+        before it signed; the first is the one that the bundle names where there is no change.
+        """
+        chain: list[str] = []
+        for position, change in self.changes:
+            old, new = change["previous"], change["key"]
+            said = f"{old.partition('+')[0]} key\n{old}\n{new}\n"
+            note = change["note"]
+            good = note.rpartition("\n\n")[0] + "\n" == said and signed(note, old)
+            if not (good and signed(note, new)) or (chain and chain[-1] != old):
+                self._unsigned(
+                    f"第 {position} 条登记更换密钥,但未经新旧密钥共同签署",
+                    f"entry {position} changes the key without the old key's signature",
+                )
+            chain = [*(chain or [old]), new]
+        return chain or [self.bundle.text("key.txt").strip()]
+
+    def kept(self) -> None:
+        """The head extends the one that was kept from an earlier visit."""
+        if self.asked.kept is None:
+            return
+        origin, size, root = head_of(self.asked.kept.read_text())
+        proofs = self.bundle.json("proofs.json")["extensions"]
+        if origin != self.origin or size > self.size:
+            good = False
+        elif str(size) in proofs or size == self.size:
+            path = [b64decode(step) for step in proofs.get(str(size), ())]
+            good = extends(size, root, self.size, self.root, path)
+        elif self.complete and size <= self.recorded:
+            good = root_of([self.leaves[n] for n in range(1, size + 1)]) == root
+        else:
+            self.find(
+                Kind.UNPROVED, f"本包不能证明账本是所存 {size} 条封签的延续,请以 --old {size} 导出",
+                f"that the log extends the head kept over {size} entries cannot be proved with "
+                f"this bundle; have it exported with --old {size}",
+            )  # fmt: skip
+            return
+        if good:
+            zh, en = (
+                f"账本是所存 {size} 条之封签的延续",
+                f"the log extends the head kept over {size}",
+            )
+            self.say(zh, en)
+        else:
+            self.find(
+                Kind.WITNESS, f"账本不是所存 {size} 条之封签的延续:历史被改写",
+                f"the log does not extend the head kept over {size} entries: it was rewritten",
+            )  # fmt: skip
+
+    def receipts(self) -> None:
+        """What a receipt acknowledged lies in the log as it was acknowledged."""
+        for path in self.asked.receipts:
+            note = path.read_text()
+            first, _, *rows = note.rpartition("\n\n")[0].split("\n")
+            known = any(signed(note, key) for key in self._chain())
+            if first != f"{self.origin} receipt" or not known or not rows:
+                self.find(
+                    Kind.RECEIPT, "回执不是本账本所签", "a receipt was not signed by this ledger"
+                )
+                continue
+            for row in rows:
+                position, _, leaf = row.partition(" ")
+                self._acknowledged(int(position), b64decode(leaf))
+
+    def _acknowledged(self, position: int, leaf: bytes) -> None:
+        lies = self.leaves.get(position)
+        if lies is None and not (self.complete and position <= self.recorded):
+            self.find(
+                Kind.UNPROVED, f"回执所载第 {position} 条登记不在本包内",
+                f"entry {position}, which a receipt names, is not in this bundle",
+            )  # fmt: skip
+        elif lies != leaf:
+            self.find(
+                Kind.RECEIPT, f"账本签发过第 {position} 条登记的回执,包内登记与之不符",
+                f"the ledger gave a receipt for entry {position}, which is another now",
+            )  # fmt: skip
+
+    # disclosed fields and the record
+
+    def disclosed(self) -> None:
+        """Each salt and value gives the commitment that stands in the entry it is said to be of."""
+        fields: list[dict[str, Any]] = self.bundle.json("disclosed.json")
+        wanted: dict[int, list[dict[str, Any]]] = {}
+        for one in fields:
+            wanted.setdefault(one["position"], []).append(one)
+        for entry in self.bundle.entries() if wanted else ():
+            for one in wanted.pop(entry.position, ()):
+                stands = any(
+                    (name, held["c"], held["o"]) == (one["field"], one["commitment"], one["owner"])
+                    for name, held in sealed_in(json.loads(entry.data)["fields"])
+                )
+                if stands and commitment(one["salt"], one["value"]) == one["commitment"]:
+                    self._open[one["commitment"]] = json.loads(one["value"])
+                else:
+                    self._false(one)
+        for one in (one for rest in wanted.values() for one in rest):
+            self._false(one)
+        if fields:
+            zh, en = (
+                f"披露字段 {len(self._open)} 项",
+                f"{len(self._open)} private fields are disclosed",
+            )
+            self.say(zh + "与登记中的承诺值相符", en + " and match their commitments")
+
+    def _false(self, one: Mapping[str, Any]) -> None:
+        position, name = int(one["position"]), one["field"]
+        self.find(
+            Kind.DISCLOSED, f"第 {position} 条登记的披露字段 {name} 与承诺值不符",
+            f"the field {name} disclosed of entry {position} is not what was committed to",
+        )  # fmt: skip
+
+    def _opening(self, held: Mapping[str, str]) -> Any:
+        known = held["c"] in self._open
+        return self._open[held["c"]] if known else {"withheld": held["c"]}
+
+    def records(self) -> None:
+        """The report in the bundle, and the one brought along, are what the entries give."""
+        if "report.json" in self.bundle.names:
+            self._compare(self.bundle.json("report.json"), "包内档案", "the report in the bundle")
+        if self.asked.report is not None:
+            answer = json.loads(self.asked.report.read_bytes())
+            self._compare(answer, "所给档案", "the report given")
+        if self.asked.replay is not None:
+            recorded = self.recorded if self.asked.recorded is None else self.asked.recorded
+            effective = self.asked.effective or self.bundle.manifest["effective"]
+            self.replayed = self._replay(self.asked.replay, effective, recorded)
+
+    def _replay(self, person: str, effective: str, recorded: int) -> Any:
+        """The record of a person; None where this bundle cannot tell or nothing is known."""
+        scope = self.bundle.manifest["person"]
+        if recorded > self.recorded or not (self.complete or person in scope):
+            self.find(
+                Kind.UNPROVED, f"本包不能重放人员 {person} 于位置 {recorded} 的档案",
+                f"the record of {person} at {recorded} cannot be replayed from this bundle",
+            )  # fmt: skip
+            return None
+        codebook = self.bundle.json("codebook.json")
+        everyone = Refold(codebook)
+        for entry in self._until(recorded):
+            if MERGES in entry.tags:
+                everyone.apply(entry.position, entry.type, entry.data)
+        family = everyone.family(person)
+        about = {MERGES, *(f"person:{one}" for one in family)}
+        fold = Refold(codebook)
+        for entry in self._until(recorded):
+            if not about.isdisjoint(entry.tags):
+                fold.apply(entry.position, entry.type, entry.data)
+        return fold.record(person, effective, self._opening)
+
+    def _until(self, recorded: int) -> Iterator[Entry]:
+        for entry in self.bundle.entries():
+            if entry.position > recorded:
+                return
+            yield entry
+
+    def _compare(self, answer: Any, zh: str, en: str) -> None:
+        stated, data = answer["as_of"], answer["data"]
+        person, effective, recorded = data["person"], stated["effective"], stated["recorded"]
+        if stated["fold"] != FOLD:
+            self.find(
+                Kind.UNPROVED, f"{zh}由另一版本的折算规则得出",
+                f"{en} was made under another version of the fold",
+            )  # fmt: skip
+            return
+        replayed = self._replay(person, effective, recorded)
+        if replayed is None:
+            self.find(
+                Kind.REPORT, f"{zh}所载人员无登记", f"of whom {en} speaks nothing is recorded"
+            )
+            return
+        withheld: list[str] = []
+        told = {name: data[name] for name in replayed}
+        place = differing(told, replayed, "", withheld)
+        since = datetime.fromisoformat(stated["recorded_at"]) - datetime(1970, 1, 1, tzinfo=UTC)
+        if self.times.get(recorded) not in (None, since // timedelta(microseconds=1)):
+            place = "/as_of/recorded_at"
+        if place is not None:
+            self.find(
+                Kind.REPORT, f"{zh}与登记重放所得不符:{place}",
+                f"{en} is not what the entries give, at {place}",
+            )  # fmt: skip
+            return
+        rest = (f",未披露的 {len(withheld)} 项未能比对", f", but for {len(withheld)} not disclosed")
+        more = rest if withheld else ("", "")
+        self.say(
+            f"{zh}(人员 {person},生效 {effective},位置 {recorded})与登记重放所得一致{more[0]}",
+            f"{en} ({person}, effective {effective}, position {recorded}) is what the entries give"
+            + more[1],
+        )  # fmt: skip
+
+
+def check(path: Path, asked: Asked) -> Verdict:
+    """The verdict on a bundle; raises nothing for whatever the bundle holds."""
+    try:
+        one = _Check(path, asked)
+    except Exception:  # noqa: BLE001 - whatever a hostile file does to a parser is a finding
+        said = "不是可读取的证据包", "this is no bundle of evidence that can be read"
+        return Verdict([Finding(Kind.UNREADABLE, *said)], [])
+    return one.verdict()
+
+
+def main() -> int:
+    """The command line: prints the verdict, answers the exit code."""
+    parser = argparse.ArgumentParser(description="核验证据包 / Check an evidence bundle.")
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--key", help="账本公钥 / public key of the ledger")
+    parser.add_argument("--witness-key", help="见证人公钥 / public key of a witness")
+    parser.add_argument("--kept", type=Path, help="先前所存封签 / a head kept earlier")
+    parser.add_argument("--receipt", type=Path, action="append", help="回执 / a receipt")
+    parser.add_argument("--report", type=Path, help="record --json 的输出 / an answer to compare")
+    parser.add_argument("--replay", metavar="PERSON", help="重放此人档案 / replay a record")
+    parser.add_argument("--effective", help="YYYY-MM-DD")
+    parser.add_argument("--recorded", type=int, help="位置 / position")
+    given = parser.parse_args()
+    asked = Asked(
+        given.key, given.witness_key, given.kept, given.receipt or (), given.report,
+        given.replay, given.effective, given.recorded,
+    )  # fmt: skip
+    verdict = check(given.bundle, asked)
+    if verdict.replayed is not None:
+        print(json.dumps(verdict.replayed, ensure_ascii=False, indent=1))
+    print("\n".join(verdict.lines()), file=sys.stderr)
+    return verdict.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""Trees, signed notes and bundles read by hand: what a checker without this product needs of them.
+
+Owns the reading of the formats that `domain.merkle` and `domain.notes` write; it travels inside the
+checker of an evidence bundle and needs Python and `cryptography` alone. Invariant: each function
+says what the bytes themselves give; nothing is taken from a field that could be computed.
+"""
+
+import hashlib
+import json
+import zipfile
+from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+FORMAT = "personnel-ledger-evidence/1"
+EMPTY = hashlib.sha256().digest()
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def root_of(leaves: Sequence[bytes]) -> bytes:
+    """The root over leaf hashes."""
+    peaks: list[bytes] = []
+    for count, leaf in enumerate(leaves, 1):
+        top = leaf
+        while not count & 1:
+            top = node(peaks.pop(), top)
+            count >>= 1  # noqa: PLW2901
+        peaks.append(top)
+    if not peaks:
+        return EMPTY
+    top = peaks.pop()
+    while peaks:
+        top = node(peaks.pop(), top)
+    return top
+
+
+def included(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
+    """The root that a leaf and its path give; None where the path does not fit."""
+    here, last, top = index, size - 1, leaf
+    for beside in path:
+        if last <= 0:
+            return None
+        if here & 1 or here == last:
+            top = node(beside, top)
+            while not here & 1 and here:
+                here, last = here >> 1, last >> 1
+        else:
+            top = node(top, beside)
+        here, last = here >> 1, last >> 1
+    return top if last == 0 else None
+
+
+def extends(old: int, before: bytes, new: int, after: bytes, path: Sequence[bytes]) -> bool:
+    """Whether the tree of `new` leaves extends that of `old`."""
+    if old in (0, new):
+        return not path and before == (EMPTY if old == 0 else after)
+    if not 0 < old < new or not path:
+        return False
+    steps = [before, *path] if old & (old - 1) == 0 else list(path)
+    here, last = old - 1, new - 1
+    while here & 1:
+        here, last = here >> 1, last >> 1
+    was = now = steps[0]
+    for beside in steps[1:]:
+        if last == 0:
+            return False
+        if here & 1 or here == last:
+            was, now = node(beside, was), node(beside, now)
+            while not here & 1 and here:
+                here, last = here >> 1, last >> 1
+        else:
+            now = node(now, beside)
+        here, last = here >> 1, last >> 1
+    return last == 0 and was == before and now == after
+
+
+def signed(note: str, vkey: str) -> bool:
+    """Whether a note bears a valid line of this key (`name+id+base64`). Raises ValueError."""
+    name, _, rest = vkey.strip().partition("+")
+    key = b64decode(rest.partition("+")[2])
+    key_id = hashlib.sha256(f"{name}\n".encode() + key).digest()[:4]
+    text, _, below = note.rpartition("\n\n")
+    for line in below.splitlines():
+        dash, whose, written = [*line.split(" "), "", ""][:3]
+        if (dash, whose) != ("—", name) or (raw := b64decode(written))[:4] != key_id:
+            continue
+        message, signature = (text + "\n").encode(), raw[4:]
+        if key[0] == 4:  # a cosignature says when it was made
+            seen = int.from_bytes(signature[:8])
+            message, signature = b"cosignature/v1\ntime %d\n" % seen + message, signature[8:]
+        try:
+            Ed25519PublicKey.from_public_bytes(key[1:]).verify(signature, message)
+        except InvalidSignature:
+            continue
+        return True
+    return False
+
+
+def head_of(note: str) -> tuple[str, int, bytes]:
+    """Origin, size and root of a head."""
+    origin, size, root = note.split("\n")[:3]
+    return origin, int(size), b64decode(root, validate=True)
+
+
+class Entry(NamedTuple):
+    """An entry as it was hashed: `leaf` is the hash of its very bytes."""
+
+    position: int
+    recorded_at: int
+    type: str
+    tags: list[str]
+    data: bytes
+    leaf: bytes
+
+
+def entry_of(raw: bytes) -> Entry:
+    """0x00, "PRL1", position, microseconds (8 bytes each), type, tags and data after lengths."""
+    if raw[:5] != b"\x00PRL1":
+        raise ValueError("no entry")
+    at = 21
+
+    def sized() -> bytes:
+        nonlocal at
+        start = at + 4
+        at = start + int.from_bytes(raw[at:start])
+        if at > len(raw):
+            raise ValueError("an entry ends early")
+        return raw[start:at]
+
+    type_ = sized().decode()
+    count = int.from_bytes(raw[at : at + 4])
+    at += 4
+    tags = [sized().decode() for _ in range(count)]
+    data = sized()
+    if at != len(raw):
+        raise ValueError("an entry goes on")
+    recorded_at = int.from_bytes(raw[13:21], signed=True)
+    leaf = hashlib.sha256(raw).digest()
+    return Entry(int.from_bytes(raw[5:13]), recorded_at, type_, tags, data, leaf)
+
+
+def commitment(salt: str, value: str) -> str:
+    """What a disclosed value and its salt (base64) commit to."""
+    raw = hashlib.sha256(b"PRL-C1" + b64decode(salt) + value.encode()).digest()
+    return urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+class Bundle:
+    """The files of a bundle."""
+
+    def __init__(self, path: Path) -> None:
+        self._zip = zipfile.ZipFile(path)
+        self.names = self._zip.namelist()
+        self.manifest: dict[str, Any] = self.json("manifest.json")
+        if self.manifest["format"] != FORMAT:
+            raise ValueError("another format")
+
+    def read(self, name: str) -> bytes:
+        return self._zip.read(name)
+
+    def json(self, name: str) -> Any:
+        return json.loads(self.read(name))
+
+    def text(self, name: str) -> str:
+        return self.read(name).decode()
+
+    def digest(self, name: str) -> str:
+        with self._zip.open(name) as file:
+            hashed = hashlib.sha256()
+            while block := file.read(1 << 20):
+                hashed.update(block)
+            return hashed.hexdigest()
+
+    def entries(self) -> Iterator[Entry]:
+        with self._zip.open("entries.bin") as file:
+            while length := file.read(4):
+                size = int.from_bytes(length)
+                raw = file.read(size)
+                if len(raw) != size or len(length) != 4:
+                    raise ValueError("the entries end early")
+                yield entry_of(raw)

@@ -1,0 +1,430 @@
+"""A bundle is checked without us: whatever was altered in it is named, whoever altered it."""
+
+import json
+import random
+import subprocess
+import venv
+import zipfile
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+
+import cryptography
+import orjson
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from api.answers import When, record
+from domain.acts.people import PersonDetailsChanged, PersonRegistered
+from domain.acts.recruitment import AuxiliaryHired
+from domain.acts.rewards import RewardGranted
+from domain.acts.units import UnitEstablished
+from domain.bitemporal import AsOf
+from domain.events import Actor, FactAnnulled
+from domain.ledger import Request
+from domain.ledger.rotation import change_key
+from domain.merkle import leaf_bytes
+from domain.notes import Note, public, signer
+from replay.check import Asked, Kind, check
+from replay.evidence import Unprovable, Wanted, checker, export
+from replay.offline import entry_of
+from tests.given import act
+
+DAY, LATER = date(2022, 3, 1), date(2023, 3, 1)
+NAME = "王小明"
+
+
+@pytest.fixture
+def bureau(bureau, tmp_path):
+    """Two hired persons and what befell one of them; sealed once midway and once at the end."""
+    bureau.sealer.key_file = tmp_path / "seal.key"
+    enter(
+        bureau,
+        act(UnitEstablished(unit="u1", name="所"), DAY),
+        act(PersonRegistered(person="a", name=NAME, id_number="11010519491231002X"), DAY),
+        act(PersonRegistered(person="b", name="李四"), DAY),
+        *(act(AuxiliaryHired(person=p, unit="u1", category="field"), DAY) for p in "ab"),
+    )
+    bureau.sealer.catch_up()
+    one, _ = enter(bureau, *(act(RewardGranted(person="a", kind="merit"), DAY) for _ in range(2)))
+    enter(bureau, act(FactAnnulled(), annuls=one.event_id))
+    enter(bureau, act(PersonDetailsChanged(person="a", name="王明"), LATER))
+    enter(bureau, act(RewardGranted(person="b", kind="merit"), LATER))
+    bureau.sealer.catch_up()
+    list(bureau.runner.catch_up())
+    return bureau
+
+
+def enter(bureau, *proposals):
+    return bureau.ledger.enter(Request(proposals, mood="attested")).entries
+
+
+def exported(bureau, path, *, recorded=None, **wanted):
+    pair = AsOf(LATER, recorded or bureau.ledger.log.head())
+    wanted = {"person": "a", "complete": False, "disclose": frozenset({"identity"})} | wanted
+    export(bureau.ledger, bureau.records, bureau.sealer, Wanted(pair, **wanted), path)
+    return path
+
+
+def key_of(bureau):
+    return str(public(bureau.sealer.seals.origin(), bureau.sealer.key()))
+
+
+def files(path):
+    with zipfile.ZipFile(path) as bundle:
+        return {name: bundle.read(name) for name in bundle.namelist()}
+
+
+def packed(path, held):
+    with zipfile.ZipFile(path, "w") as bundle:
+        for name, content in held.items():
+            bundle.writestr(name, content)
+    return path
+
+
+def entries(held):
+    raws, rest = [], held["entries.bin"]
+    while rest:
+        size = 4 + int.from_bytes(rest[:4])
+        raws.append(rest[:size])
+        rest = rest[size:]
+    return raws
+
+
+def green(path, **asked):
+    verdict = check(path, Asked(**asked))
+    assert verdict.findings == []
+    return verdict
+
+
+def kinds(path, **asked):
+    return [finding.kind for finding in check(path, Asked(**asked)).findings]
+
+
+BOTH = pytest.mark.parametrize("complete", [True, False])
+
+
+# what is whole
+
+
+@BOTH
+def test_a_bundle_is_green_and_says_what_it_proves(bureau, tmp_path, complete):
+    path = exported(bureau, tmp_path / "b.zip", complete=complete)
+    said = str(green(path, key=key_of(bureau)).said)
+    assert ("no entry about anyone is left out" in said) is complete
+    assert ("this bundle cannot prove" in said) is not complete
+    assert "is what the entries give" in said
+    assert "the bundle's own was used" in str(green(path).said)
+
+
+def test_the_same_pair_and_head_give_the_same_bytes(bureau, tmp_path):
+    size = bureau.ledger.log.head()
+    before = exported(bureau, tmp_path / "one.zip").read_bytes()
+    enter(bureau, act(RewardGranted(person="a", kind="merit"), LATER))
+    bureau.sealer.catch_up()
+    list(bureau.runner.catch_up())
+    again = exported(bureau, tmp_path / "two.zip", recorded=size, head=size).read_bytes()
+    assert again == before
+    later = exported(bureau, tmp_path / "three.zip", recorded=size)
+    assert later.read_bytes() != before
+    green(later, key=key_of(bureau))
+
+
+@BOTH
+def test_a_bundle_of_an_earlier_position_holds_nothing_of_later_ones(bureau, tmp_path, complete):
+    path = exported(bureau, tmp_path / "b.zip", recorded=6, complete=complete)
+    positions = [int.from_bytes(raw[9:17]) for raw in entries(files(path))]
+    assert max(positions) <= 6
+    green(path, key=key_of(bureau))
+
+
+def test_it_runs_where_there_is_python_and_cryptography_alone(bureau, tmp_path):
+    path = exported(bureau, tmp_path / "b.zip", complete=True)
+    venv.create(tmp_path / "bare", symlinks=True)
+    [site] = (tmp_path / "bare").glob("lib/python*/site-packages")
+    installed = Path(cryptography.__file__).parents[1]
+    for name in ("cryptography", "cffi", "pycparser"):
+        if (installed / name).exists():
+            (site / name).symlink_to(installed / name)
+    for backend in installed.glob("_cffi_backend*"):
+        (site / backend.name).symlink_to(backend)
+    (tmp_path / "check.py").write_bytes(files(path)["check.py"])
+
+    def run(*arguments):
+        python = tmp_path / "bare" / "bin" / "python"
+        command = [python, "-I", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert "No module named 'replay'" in run("-c", "import replay").stderr
+    done = run("check.py", "b.zip", "--key", key_of(bureau), "--replay", "b")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["person"] == "b"
+    held = files(path)
+    held["leaves.bin"] = held["leaves.bin"][:-1] + b"?"
+    packed(path, held)
+    red = run("check.py", "b.zip")
+    assert red.returncode == int(Kind.ENTRY)
+    assert f"entry {bureau.ledger.log.head()} is not what was sealed" in red.stderr
+    assert held["check.py"] == checker()
+
+
+def test_any_record_is_replayed_at_any_pair(bureau, tmp_path):
+    path = exported(bureau, tmp_path / "b.zip", person=None, complete=True)
+    for person in "ab":
+        for recorded in (5, 7, 9, None):
+            when = When(DAY, recorded)
+            expected = orjson.loads(orjson.dumps(record(bureau, person, when)["data"]))
+            at = {"effective": DAY.isoformat(), "recorded": recorded}
+            told = green(path, replay=person, **at).replayed
+            assert told == {name: expected[name] for name in told}
+
+
+def test_an_answer_of_the_ledger_is_compared_with_the_entries(bureau, tmp_path):
+    path = exported(bureau, tmp_path / "b.zip")
+    answer = orjson.loads(orjson.dumps(record(bureau, "a", When(DAY, 7))))
+    kept = tmp_path / "answer.json"
+    kept.write_bytes(orjson.dumps(answer))
+    green(path, report=kept)
+    stated = answer["as_of"]["recorded_at"]
+    answer["as_of"]["recorded_at"] = "2022-03-01T08:00:00+08:00"
+    kept.write_bytes(orjson.dumps(answer))
+    assert "/as_of/recorded_at" in str(check(path, Asked(report=kept)).findings)
+    answer["as_of"]["recorded_at"] = stated
+    answer["data"]["spells"][0]["since"] = "2022-02-28"
+    kept.write_bytes(orjson.dumps(answer))
+    [finding] = check(path, Asked(report=kept)).findings
+    assert finding.kind == Kind.REPORT
+    assert "the report given is not what the entries give, at /spells/0/since" in finding.en
+
+
+def test_what_is_not_disclosed_stays_sealed_and_is_counted(bureau, tmp_path):
+    path = exported(bureau, tmp_path / "b.zip", disclose=frozenset(), complete=True)
+    held = files(path)
+    assert not any(NAME.encode() in content for content in held.values())
+    assert json.loads(held["disclosed.json"]) == []
+    assert "but for 2 not disclosed" in str(green(path).said)
+    shown = files(exported(bureau, tmp_path / "c.zip", complete=True))
+    assert {one["owner"] for one in json.loads(shown["disclosed.json"])} == {"a"}
+
+
+@BOTH
+def test_the_log_extends_a_head_that_was_kept(bureau, tmp_path, complete):
+    kept = tmp_path / "kept"
+    first = bureau.sealer.seals.covering(1)
+    kept.write_text(str(first.note))
+    path = exported(bureau, tmp_path / "b.zip", complete=complete)
+    assert kinds(path, kept=kept) == ([] if complete else [Kind.UNPROVED])
+    green(exported(bureau, path, complete=complete, old=[first.size]), kept=kept)
+    other = first.head._replace(root=bytes(32))
+    kept.write_text(str(Note(other.text())))
+    assert kinds(path, kept=kept) == [Kind.WITNESS]
+
+
+def test_a_receipt_is_held_against_the_entries(bureau, tmp_path):
+    kept = tmp_path / "receipt"
+    kept.write_text(str(bureau.sealer.receipt(6, 7)))
+    path = exported(bureau, tmp_path / "b.zip")
+    green(path, key=key_of(bureau), receipts=[kept])
+    kept.write_text(str(bureau.sealer.receipt(10, 10)))
+    assert kinds(path, receipts=[kept]) == [Kind.UNPROVED]
+    kept.write_text(kept.read_text().replace("\n10 ", "\n7 "))
+    assert kinds(path, receipts=[kept]) == [Kind.RECEIPT]
+
+
+@BOTH
+def test_a_changed_key_is_followed(bureau, tmp_path, complete):
+    first, size = key_of(bureau), bureau.ledger.log.head()
+    change_key(bureau.ledger, bureau.sealer, Actor())
+    list(bureau.runner.catch_up())
+    path = exported(bureau, tmp_path / "b.zip", recorded=size, complete=complete)
+    green(path, key=first)
+    green(path, key=key_of(bureau))
+    with pytest.raises(Unprovable, match="the key was changed"):
+        exported(bureau, path, recorded=size, head=size)
+
+
+def test_what_is_not_sealed_is_not_exported(bureau, tmp_path):
+    enter(bureau, act(RewardGranted(person="a", kind="merit"), LATER))
+    with pytest.raises(Unprovable, match="seal first"):
+        exported(bureau, tmp_path / "b.zip")
+    assert list(tmp_path.glob("b.zip*")) == []
+
+
+# what was altered
+
+
+def altered_entry(held):
+    raws = entries(held)
+    raws[2] = raws[2][:-3] + bytes([raws[2][-3] ^ 1]) + raws[2][-2:]
+    held["entries.bin"] = b"".join(raws)
+
+
+def altered_time(held):
+    raws = entries(held)
+    raws[2] = raws[2][:17] + bytes(8) + raws[2][25:]
+    held["entries.bin"] = b"".join(raws)
+
+
+def missing_entry(held):
+    raws = entries(held)
+    held["entries.bin"] = b"".join([*raws[:2], *raws[3:]])
+
+
+def repeated_entry(held):
+    held["entries.bin"] += entries(held)[2]
+
+
+def missing_last(held):
+    held["entries.bin"] = b"".join(entries(held)[:-1])
+
+
+def altered_leaf_too(held):
+    altered_entry(held)
+    leaf = entry_of(entries(held)[2][4:]).leaf
+    held["leaves.bin"] = held["leaves.bin"][:64] + leaf + held["leaves.bin"][96:]
+
+
+def another_head(held):
+    lines = held["head.note"].decode().split("\n")
+    lines[1] = str(int(lines[1]) + 1)
+    held["head.note"] = "\n".join(lines).encode()
+
+
+def swapped_salt(held):
+    one, two = (json.loads(held["disclosed.json"]))[:2]
+    one["salt"], two["salt"] = two["salt"], one["salt"]
+    held["disclosed.json"] = orjson.dumps([one, two])
+
+
+def altered_value(held):
+    shown = json.loads(held["disclosed.json"])
+    shown[0]["value"] = '"某人"'
+    held["disclosed.json"] = orjson.dumps(shown)
+
+
+def altered_report(held):
+    report = json.loads(held["report.json"])
+    report["data"]["facets"][0]["state"] = "none"
+    held["report.json"] = orjson.dumps(report)
+
+
+def altered_codebook(held):
+    held["codebook.json"] = held["codebook.json"].replace(b'"zh":"', b'"zh":"X', 1)
+
+
+def removed_file(held):
+    del held["disclosed.json"]
+
+
+def extra_file(held):
+    held["more.txt"] = b""
+
+
+def nonsense(held):
+    held["proofs.json"] = b"[1"
+
+
+ALTERED = [
+    (altered_entry, Kind.ENTRY, "entry 3 is not what was sealed"),
+    (altered_time, Kind.ENTRY, "entry 3 is not what was sealed"),
+    (missing_entry, Kind.MISSING, "entry 3 is missing"),
+    (missing_last, Kind.MISSING, "entry 10 is missing"),
+    (repeated_entry, Kind.ENTRY, "entry 3 is there twice or out of order"),
+    (altered_leaf_too, Kind.HEAD, "altered together with its hash"),
+    (another_head, Kind.HEAD, "not that of the head"),
+    (swapped_salt, Kind.DISCLOSED, "is not what was committed to"),
+    (altered_value, Kind.DISCLOSED, "is not what was committed to"),
+    (altered_report, Kind.REPORT, "the report in the bundle is not what the entries give"),
+    (altered_codebook, Kind.FILE, "codebook.json is not what the manifest names"),
+    (removed_file, Kind.FILE, "the file disclosed.json is missing or extra"),
+    (extra_file, Kind.FILE, "the file more.txt is missing or extra"),
+    (nonsense, Kind.FILE, "the file proofs.json is not what the manifest names"),
+]
+
+
+@pytest.fixture
+def whole(bureau, tmp_path):
+    return exported(bureau, tmp_path / "b.zip", complete=True)
+
+
+def test_each_alteration_is_named_first_also_under_a_new_manifest(whole):
+    """A manifest made anew to fit lacks the ledger's signature, whatever was altered."""
+    for alter, kind, sentence in ALTERED:
+        held = files(whole)
+        alter(held)
+        verdict = check(packed(whole.with_name("altered.zip"), held), Asked())
+        assert verdict.exit_code == int(kind), (alter.__name__, verdict.findings)
+        assert sentence in str(verdict.findings), alter.__name__
+        assert "is left out" not in str(list(verdict.lines())), alter.__name__
+        manifest = json.loads(held["manifest.json"])
+        named = held.keys() - {"manifest.json", "manifest.note"}
+        manifest["files"] = {name: {"sha256": digest(held[name])} for name in named}
+        held["manifest.json"] = orjson.dumps(manifest)
+        again = kinds(packed(whole.with_name("again.zip"), held))
+        assert Kind.SIGNATURE in again, alter.__name__
+        assert Kind.FILE not in again, alter.__name__
+
+
+def digest(content):
+    return sha256(content).hexdigest()
+
+
+def test_without_every_entry_each_stands_by_its_own_path(bureau, tmp_path):
+    path = exported(bureau, tmp_path / "b.zip")
+    held = files(path)
+    altered_entry(held)
+    position = int.from_bytes(entries(held)[2][9:17])
+    verdict = check(packed(path, held), Asked())
+    assert verdict.exit_code == int(Kind.ENTRY)
+    assert f"entry {position} is not what was sealed" in str(verdict.findings)
+
+
+def test_another_key_that_signs_everything_anew_is_not_the_one_given(bureau, whole):
+    held = files(whole)
+    origin, forger = bureau.sealer.seals.origin(), Ed25519PrivateKey.generate()
+    held["key.txt"] = str(public(origin, forger)).encode()
+    manifest = json.loads(held["manifest.json"])
+    for name in ("head.note", "manifest.note"):
+        if name == "manifest.note":
+            manifest["files"]["key.txt"]["sha256"] = digest(held["key.txt"])
+            manifest["files"]["head.note"]["sha256"] = digest(held["head.note"])
+            held["manifest.json"] = orjson.dumps(manifest)
+            note = Note(f"{origin} evidence\n{digest(held['manifest.json'])}\n")
+        else:
+            note = Note(Note.of(held[name].decode()).text)
+        held[name] = str(note.signed([signer(origin, forger)])).encode()
+    packed(whole, held)
+    assert kinds(whole) == []
+    assert kinds(whole, key=key_of(bureau)) == [Kind.SIGNATURE]
+    assert kinds(whole, witness_key=key_of(bureau)) == [Kind.WITNESS]
+
+
+def test_a_byte_changed_in_place_is_found(whole):
+    raw = bytearray(whole.read_bytes())
+    place = raw.index(b"RewardGranted")
+    raw[place] ^= 1
+    whole.write_bytes(raw)
+    assert kinds(whole)[0] == Kind.ENTRY
+
+
+def test_whatever_byte_is_changed_it_is_found_or_changes_nothing(whole):
+    original, held = whole.read_bytes(), files(whole)
+    drawn = random.Random(7)
+    for _ in range(150):
+        raw = bytearray(original)
+        raw[drawn.randrange(len(raw))] ^= 1 << drawn.randrange(8)
+        whole.write_bytes(raw)
+        assert kinds(whole) or files(whole) == held
+
+
+def test_what_is_no_bundle_is_said_to_be_none(tmp_path):
+    path = tmp_path / "b.zip"
+    path.write_bytes(b"PK")
+    assert kinds(path) == [Kind.UNREADABLE]
+    assert kinds(packed(path, {"manifest.json": b"{}"})) == [Kind.UNREADABLE]
+
+
+def test_entries_lie_in_the_bundle_as_they_were_hashed(bureau, whole):
+    first = next(bureau.ledger.entries())
+    raw = leaf_bytes(first.position, first.recorded_at, first.type, first.tags, first.data)
+    assert entries(files(whole))[0][4:] == raw
