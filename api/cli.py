@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from api import (
+    cli_access,
     cli_axes,
     cli_chain,
     cli_entering,
@@ -87,6 +88,7 @@ app.add_typer(cli_import.app, name="import", rich_help_panel="登记 / Entering"
 cli_ledger.replay.command()(cli_axes.compare)
 cli_ledger.replay.command()(cli_relaw.relaw)
 app.add_typer(cli_ledger.replay, name="replay", rich_help_panel="核验 / Proving")
+app.add_typer(cli_access.access, name="access", rich_help_panel="账本 / The ledger")
 app.add_typer(cli_seals.witness, name="witness", rich_help_panel="核验 / Proving")
 app.add_typer(cli_vault.vault, name="vault", rich_help_panel="账本 / The ledger")
 
