@@ -234,6 +234,11 @@ def test_rights_are_of_now_and_the_tree_is_of_the_answers_date(desk: Desk) -> No
     after = desk.ask("GET", f"{url}?effective=2023-01-01", "inspector-north")
 
     assert (then.status_code, after.status_code) == (200, 403)
+    acts = [
+        {"type": "RewardGranted", "effective": day, "person": "p-moved", "kind": "excellent"}
+        for day in ("2022-12-31", "2023-01-01")
+    ]
+    assert [desk.post("clerk-north", act).status_code for act in acts] == [201, 403]
     granted = desk.grant("passing", "inspector")
     assert desk.ask("GET", url, "passing").status_code == 200
     root = next(desk.bureau.ledger.entries(after=granted - 1)).id
