@@ -90,8 +90,10 @@ ROUTES: dict[str, Rule] = {
 }
 
 ADMINISTERED = frozenset(
-    ("ApiKeyIssued", "ApiKeyRevoked", "CalendarPublished", "PackPublished", "RoleGranted",
-     "RoleWithdrawn", "SealKeyChanged")
+    ("ApiKeyIssued", "ApiKeyRevoked", "CalendarPublished", "EscrowHolderNamed", "LegalHoldLifted",
+     "LegalHoldPlaced", "PackPublished", "PrivateDataDestroyed", "PrivateDataRestricted",
+     "PrivateDataRestrictionLifted", "RetentionHeld", "RoleGranted", "RoleWithdrawn",
+     "SealKeyChanged")
 )  # fmt: skip
 
 

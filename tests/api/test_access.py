@@ -13,12 +13,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api.access import ROUTES
+from api.access import ADMINISTERED, ROUTES
 from api.app import create_app
 from api.settings import Bureau
 from api.slowing import MOST, Slowing
 from domain.acts.rights import ApiKeyIssued, ApiKeyRevoked, RoleGranted, RoleWithdrawn, account_of
-from domain.events import Event, Proposal
+from domain.events import REGISTRY, Event, Proposal
 from domain.ledger.requests import Request
 from tests.api.conftest import hired, person, serving, transferred, unit
 from tests.api.identities import AUDIENCE, ISSUER, Provider
@@ -209,6 +209,11 @@ def test_a_route_that_is_not_in_the_table_is_refused(desk: Desk) -> None:
         assert (answer.status_code, answer.json()["code"]) == (403, "not-allowed")
     finally:
         desk.app.router.routes.pop()
+
+
+def test_rights_packs_keys_and_the_fate_of_private_data_are_the_administrators() -> None:
+    chapters = {f"domain.acts.{name}" for name in ("rights", "packs", "seals", "privacy")}
+    assert {cls.__name__ for cls in REGISTRY.values() if cls.__module__ in chapters} == ADMINISTERED
 
 
 def test_a_further_parameter_does_not_widen_a_question(desk: Desk) -> None:
