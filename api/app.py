@@ -1,7 +1,7 @@
 """The HTTP application: entering, health, metrics, the interface document; questions beside it.
 
-Owns how a bureau is served. Invariant: it listens on this machine only, because whoever reaches it
-may read and enter everything.
+Owns how a bureau is served. Invariant: every route passes the guard; without an identity provider
+the server listens on this machine only, because whoever reaches it may read and enter everything.
 """
 
 import ipaddress
@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import structlog
 import uvicorn
-from fastapi import FastAPI, Header, Request, Response
+from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from psycopg import OperationalError
@@ -24,10 +24,10 @@ from api import answers, feed, mass, problems, queries, queries_axes, sealing
 from api.documents import openapi
 from api.edge import Edge, Metrics
 from api.entries import request_of, to_bytes
+from api.guard import Guard
 from api.queries import TheBody, TheBureau
 from api.settings import Bureau
 from api.witnessing import Cosigning
-from domain.events import Actor
 from domain.ledger.requests import Request as Entering
 from domain.refusals import Refusal
 from projections.runner import Lagging
@@ -39,7 +39,10 @@ _KEY = re.compile("[\x21-\x7e]{1,255}")
 
 
 def create_app(bureau: Bureau) -> FastAPI:
-    """The application over an opened bureau; it keeps the records while it runs."""
+    """The application over an opened bureau; it keeps the records while it runs.
+
+    Raises WitnessUnfit, AccessUnfit.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -56,19 +59,21 @@ def create_app(bureau: Bureau) -> FastAPI:
         for thread in threads:
             thread.join(10)
 
+    guard = Guard(bureau)
     app = FastAPI(
+        dependencies=[Depends(guard)],
         title="personnel-ledger",
         version="1",
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
-        openapi_url="/v1/openapi.json",
+        openapi_url=None,  # the framework's own route would pass by the guard
         lifespan=lifespan,
     )
     app.state.bureau = bureau
     app.state.metrics = Metrics()
     app.state.cosigning = _cosigning(bureau)
-    app.state.actor = Actor(issuer="local", subject="api", role="clerk")
-    app.add_middleware(Edge, metrics=app.state.metrics)
+    app.state.guard = guard
+    app.add_middleware(Edge, metrics=app.state.metrics, here=not bureau.settings.guarded)
     app.exception_handler(Refusal)(problems.of_refusal)
     app.exception_handler(Lagging)(problems.of_lag)
     app.exception_handler(OperationalError)(problems.of_no_database)
@@ -126,10 +131,11 @@ def _add_entering(app: FastAPI) -> None:
         try:
             if key is None or not _KEY.fullmatch(key):
                 raise problems.KeyRequired
+            asking = request.state.asking
             proposed = made(
-                bureau, body, actor=app.state.actor, key=key, request_id=request.state.request_id
+                bureau, body, actor=asking.actor, key=key, request_id=request.state.request_id
             )
-            receipt = bureau.ledger.enter(proposed)
+            receipt = bureau.ledger.enter(app.state.guard.entering(asking, proposed))
         except Refusal as refusal:
             metrics.refusals.labels(refusal.code).inc()
             if refusal.category == "conflict":
@@ -177,6 +183,11 @@ def _add_health(app: FastAPI) -> None:
             app.state.metrics.silence.set(app.state.cosigning.silence().seconds)
         return Response(generate_latest(app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
+    @app.get("/v1/openapi.json", include_in_schema=False)
+    def interface() -> Response:
+        """The interface document."""
+        return Response(to_bytes(app.openapi()), media_type="application/json")
+
     @app.get("/problems/{code}", tags=["health"])
     def explained(code: str) -> Response:
         """What a problem's `type` means."""
@@ -186,12 +197,15 @@ def _add_health(app: FastAPI) -> None:
 
 
 class NotLoopbackError(ValueError):
-    """The server was asked to listen beyond this machine, which it does not do."""
+    """The server was asked to listen beyond this machine without an identity provider."""
 
 
 def serve(bureau: Bureau, host: str = "127.0.0.1", port: int = 8000) -> None:
-    """Serve until stopped. Raises NotLoopbackError for an address beyond this machine."""
-    require_loopback(host)
+    """Serve until stopped. Raises NotLoopbackError for an address beyond this machine where
+    nobody is asked who they are.
+    """
+    if not bureau.settings.guarded:
+        require_loopback(host)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -202,8 +216,12 @@ def serve(bureau: Bureau, host: str = "127.0.0.1", port: int = 8000) -> None:
     uvicorn.run(create_app(bureau), host=host, port=port, **QUIET)
 
 
-QUIET: dict[str, Any] = {"access_log": False, "log_config": None, "server_header": False}
-"""The server's own request log would hold whole addresses; ours holds routes."""
+QUIET: dict[str, Any] = {
+    "access_log": False, "log_config": None, "server_header": False, "proxy_headers": False,
+}  # fmt: skip
+"""The server's own request log would hold whole addresses; ours holds routes. A forwarding header
+is anybody's word for where he comes from.
+"""
 
 
 def require_loopback(host: str) -> None:
@@ -212,4 +230,6 @@ def require_loopback(host: str) -> None:
     except ValueError:
         local = False
     if not local:
-        raise NotLoopbackError("the server listens on this machine only: 127.0.0.1 or ::1")
+        raise NotLoopbackError(
+            "without an identity provider the server listens on this machine only: 127.0.0.1, ::1"
+        )

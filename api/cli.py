@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from api import (
+    cli_access,
     cli_archive,
     cli_axes,
     cli_chain,
@@ -92,6 +93,7 @@ cli_ledger.replay.command()(cli_axes.compare)
 cli_ledger.replay.command()(cli_relaw.relaw)
 app.add_typer(cli_ledger.replay, name="replay", rich_help_panel="核验 / Proving")
 app.add_typer(cli_evidence.app, name="evidence", rich_help_panel="核验 / Proving")
+app.add_typer(cli_access.access, name="access", rich_help_panel="账本 / The ledger")
 app.add_typer(cli_seals.witness, name="witness", rich_help_panel="核验 / Proving")
 app.add_typer(cli_vault.vault, name="vault", rich_help_panel="账本 / The ledger")
 app.add_typer(cli_archive.app, name="archive", rich_help_panel="账本 / The ledger")

@@ -86,17 +86,29 @@ def demo(context: typer.Context) -> None:
 def serve(
     context: typer.Context,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="端口 / port")] = 8000,
+    host: Annotated[
+        str, typer.Option("--host", help="监听地址;须先设身份提供方 / needs an identity provider")
+    ] = LOOPBACK,
 ) -> None:
-    """启动接口服务,只供本机 / Serve the API, to this machine only."""
+    """启动接口服务 / Serve the API; by default to this machine."""
     from api import app
+    from api.tokens import AccessUnfit
     from api.witnessing import WitnessUnfit
 
     with asking(context) as bureau:
-        tell(
-            context,
-            f"只监听本机 http://{LOOPBACK}:{port};尚无访问控制,其他机器不能连接。",
-            f"Listening on http://{LOOPBACK}:{port} only; there is no access control yet.",
-        )
+        if bureau.settings.guarded:
+            tell(
+                context,
+                f"监听 http://{host}:{port};每个请求均须出示令牌或密钥。",
+                f"Listening on http://{host}:{port}; every request needs a token or a key.",
+            )
+        else:
+            tell(
+                context,
+                f"只监听本机 http://{host}:{port};未设身份提供方,本机用户可做一切。",
+                f"Listening on http://{host}:{port} only; without an identity provider whoever "
+                "uses this machine may do everything.",
+            )
         if bureau.embedded:
             tell(
                 context,
@@ -105,7 +117,11 @@ def serve(
             )
         warn_of_backup(context, bureau)
         try:
-            app.serve(bureau, LOOPBACK, port)
+            app.serve(bureau, host, port)
+        except app.NotLoopbackError as beyond:
+            raise Failure("未设身份提供方,只能监听本机", str(beyond)) from beyond
+        except AccessUnfit as unfit:
+            raise Failure(f"身份提供方的设置不全或有误:{unfit}", str(unfit)) from unfit
         except WitnessUnfit as unfit:
             raise Failure(f"见证人的地址或公钥有误:{unfit}", str(unfit)) from unfit
 

@@ -62,10 +62,11 @@ class Metrics:
 
 
 class Edge:
-    """The outermost layer of the application."""
+    """The outermost layer of the application. `here`: it answers to this machine's names only."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, here: bool) -> None:
         self._app = app
+        self._here = here
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +89,7 @@ class Edge:
             await send(message)
 
         try:
-            if not _is_local(request):
+            if self._here and not _is_local(request):
                 await problem(NotLocal(), request)(scope, receive, told)
             else:
                 await self._app(scope, receive, told)

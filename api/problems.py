@@ -29,6 +29,7 @@ MEDIA_TYPE = "application/problem+json"
 _BY_CATEGORY = {"incorrect": 422, "refused": 409, "conflict": 409, "unavailable": 503}
 _BY_TYPE: dict[type[Refusal], int] = {BadJson: 400, TooLarge: 413}
 _RETRY_SECONDS = "2"
+_SLOWED_SECONDS = "6"
 
 
 class KeyRequired(Refusal):
@@ -79,6 +80,36 @@ class Fault(Refusal):
     zh = "服务器内部错误,可凭请求号查日志"
 
 
+class NotIdentified(Refusal):
+    """The request does not say who asks, in a way that is believed."""
+
+    code = "not-identified"
+    category = "incorrect"
+    zh = "未能确认请求者身份"
+
+
+class NotAllowed(Refusal):
+    """Whoever asks has no right to this."""
+
+    code = "not-allowed"
+    zh = "请求者无此权限"
+
+
+class TooOften(Refusal):
+    """Too many attempts failed; try again later."""
+
+    code = "too-often"
+    zh = "失败次数过多,请稍后再试"
+
+
+class KeysUnavailable(Refusal):
+    """The identity provider's keys are out of reach, so no token can be checked."""
+
+    code = "keys-unavailable"
+    category = "unavailable"
+    zh = "身份提供方的公钥不可用,无法核验令牌"
+
+
 class NoSuchPage(Refusal):
     """There is nothing at this address."""
 
@@ -96,7 +127,8 @@ class WrongMethod(Refusal):
 
 
 _BY_TYPE |= {
-    KeyRequired: 400, NotJson: 415, NotLocal: 421, Fault: 500, NoSuchPage: 404, WrongMethod: 405,
+    KeyRequired: 400, NotIdentified: 401, NotAllowed: 403, NotJson: 415, TooOften: 429,
+    NotLocal: 421, Fault: 500, NoSuchPage: 404, WrongMethod: 405,
 }  # fmt: skip
 
 
@@ -130,6 +162,10 @@ def problem(refusal: Refusal, request: Request, status: int | None = None) -> Re
     elif refusal.field is not None and request.method == "POST":
         body["pointer"] = "/".join(["", *_steps(refusal)])
     headers = {"Retry-After": _RETRY_SECONDS} if status == 503 else {}
+    if status == 429:
+        headers["Retry-After"] = _SLOWED_SECONDS
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
 
 

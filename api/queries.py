@@ -31,8 +31,9 @@ Subject = Annotated[str, Field(pattern=r"^[a-z-]+:[0-9A-Za-z][0-9A-Za-z._-]{0,63
 
 
 def bureau_of(request: Request) -> Bureau:
+    """The bureau, as far as whoever asks may read its private fields."""
     bureau: Bureau = request.app.state.bureau
-    return bureau
+    return bureau.seen_with(request.state.asking.classes)
 
 
 def when(
@@ -280,14 +281,15 @@ def entry(
 @router.post("/preview", tags=["entries"])
 def preview(request: Request, bureau: TheBureau, body: TheBody) -> Response:
     """What entering these acts would find; nothing is stored 预览."""
-    proposed = request_of(bureau.ledger, body, actor=request.app.state.actor)
-    return answered(request, previews.preview(bureau, proposed))
+    proposed = request_of(bureau.ledger, body)
+    allowed = request.app.state.guard.entering(request.state.asking, proposed)
+    return answered(request, previews.preview(bureau, allowed))
 
 
 @router.post("/mass/preview", tags=["entries"])
 def mass_preview(request: Request, bureau: TheBureau, body: TheBody) -> Response:
     """Whom one act for many would refuse, and what it would find; nothing is stored 多人预览."""
-    return answered(request, mass.preview(bureau, body, request.app.state.actor))
+    return answered(request, mass.preview(bureau, body, request.state.asking.actor))
 
 
 class Sought(BaseModel):

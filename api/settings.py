@@ -6,6 +6,7 @@ nothing listens beyond this machine.
 
 import os
 from contextlib import ExitStack, closing
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +34,8 @@ class Settings(NamedTuple):
     """`data`: the folder of the embedded server and of the keys. `database`, `vault`: libpq
     connection strings; where absent the embedded server is used. `sealer`: that of the sealer's own
     role. `witness`: where heads are sent to be cosigned, and under which key (vkey). `backup_days`:
-    how old the newest backup of the vault may be.
+    how old the newest backup of the vault may be. `issuer`, `audience`, `jwks` (file or address):
+    the identity provider whose tokens are believed.
     """
 
     data: Path
@@ -45,15 +47,23 @@ class Settings(NamedTuple):
     witness: str | None = None
     witness_key: str | None = None
     backup_days: int = 7
+    issuer: str | None = None
+    audience: str | None = None
+    jwks: str | None = None
 
     @property
     def kek_path(self) -> Path:
         return self.kek_file or self.data / "kek"
 
+    @property
+    def guarded(self) -> bool:
+        """Whether an identity provider is named, if only in part: then everybody is asked."""
+        return any((self.issuer, self.audience, self.jwks))
+
     @classmethod
     def of(cls, data: Path | None = None) -> Self:
         """From PERSONNEL_LEDGER_DATA, _DATABASE, _VAULT, _KEK_FILE, _SEALER, _SEAL_KEY_FILE,
-        _WITNESS, _WITNESS_KEY and _BACKUP_DAYS. Raises BadSetting.
+        _WITNESS, _WITNESS_KEY, _BACKUP_DAYS, _ISSUER, _AUDIENCE and _JWKS. Raises BadSetting.
         """
 
         def get(name: str) -> str | None:
@@ -69,7 +79,7 @@ class Settings(NamedTuple):
             data or file("DATA") or Path("var/ledger"),
             get("DATABASE"), get("VAULT"), file("KEK_FILE"),
             get("SEALER"), file("SEAL_KEY_FILE"), get("WITNESS"), get("WITNESS_KEY"),
-            int(days),
+            int(days), get("ISSUER"), get("AUDIENCE"), get("JWKS"),
         )  # fmt: skip
 
 
@@ -79,6 +89,9 @@ class Bureau:
     `embedded`: this is the single-user embedded server, where database roles bind nobody. Raises
     VaultUnfit where the key or the vault of this ledger is missing, KeyUnfit where the sealer's is.
     """
+
+    classes: frozenset[str] | None = None
+    """The private fields that answers may open; None is all of them."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -133,6 +146,12 @@ class Bureau:
         made_at = self.ledger.vault.backed_up()
         longest = timedelta(days=self.settings.backup_days)
         return made_at, made_at is None or datetime.now(UTC) - made_at > longest
+
+    def seen_with(self, classes: frozenset[str] | None) -> Self:
+        """The same bureau for one who may read these private fields."""
+        seen = copy(self)
+        seen.classes = classes
+        return seen
 
     def __enter__(self) -> Self:
         return self

@@ -10,16 +10,28 @@ from typing import Any
 
 from api.settings import Bureau
 from domain.bitemporal import OPEN, last_day
-from domain.ledger.vault import sealed_owners
+from domain.ledger.vault import is_sealed, sealed_owners
 
 _REPEATING = {"who", "named"}
 """Properties that only say again what the fields say."""
 
 
 def opened(bureau: Bureau, stated: dict[str, Any], data: Any) -> dict[str, Any]:
-    """The answer with its pair, its private values open."""
+    """The answer with its pair, its private values open, but for those of other classes than the
+    bureau is seen with: they read {"withheld": true}.
+    """
+    if bureau.classes is not None:
+        data = _veiled(data, bureau.classes)
     bureau.ledger.hold(sealed_owners(data))
     return {"as_of": stated, "data": bureau.ledger.vault.reveal(data)}
+
+
+def _veiled(value: Any, classes: frozenset[str]) -> Any:
+    if is_sealed(value):
+        return value if value["k"] in classes else {"withheld": True}
+    if isinstance(value, dict):
+        return {name: _veiled(inner, classes) for name, inner in value.items()}
+    return [_veiled(inner, classes) for inner in value] if isinstance(value, list) else value
 
 
 def plain(value: Any) -> Any:

@@ -24,7 +24,7 @@ from domain.ledger import Ledger
 from domain.ledger.reading import ever_joined
 from domain.ledger.sealer import Sealer
 from domain.ledger.seals import Sealed
-from domain.ledger.vault import Unreadable, Vault, sealed_owners
+from domain.ledger.vault import Erased, Restricted, Unreadable, Vault, sealed_owners
 from domain.merkle import inclusion, leaf_bytes
 from domain.notes import Note, public, signer
 from domain.record import FOLD
@@ -288,8 +288,10 @@ def _shown(vault: Vault, disclosed: set[str], value: Any, name: str = "") -> Any
     if isinstance(value, dict) and value.keys() == {"o", "k", "c", "x"}:
         try:
             opened = vault.open(name, value)
-        except Unreadable:
+        except Erased:
             return {"erased": True}
+        except Restricted:
+            return {"restricted": True}
         return opened if value["c"] in disclosed else {"withheld": value["c"]}
     if isinstance(value, dict):
         return {inner: _shown(vault, disclosed, v, inner) for inner, v in value.items()}

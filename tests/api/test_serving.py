@@ -8,6 +8,7 @@ import psycopg
 import pytest
 import structlog
 
+from api.access import ROUTES, Rule
 from api.app import NotLoopbackError, create_app, require_loopback
 from domain.events import REGISTRY
 from tests.api.conftest import Office, hired, person, serving, transferred
@@ -76,8 +77,10 @@ def test_private_values_are_in_no_log_problem_metric_or_stored_entry(
 
 
 def test_a_fault_tells_its_place_and_not_its_text(
-    office: Office, logged: Callable[[], str]
+    office: Office, logged: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for route in ("GET /fault", "GET /lost"):
+        monkeypatch.setitem(ROUTES, route, Rule("open", "none"))
     app = create_app(office.bureau)
 
     @app.get("/fault")

@@ -1,0 +1,265 @@
+"""Every request passes here: who asks, what they may, which rows, which private fields.
+
+Owns the turn from a request to the rights held now, at the log's head. Invariant: a route that is
+not in the table, and an account without a right, get nothing; where no identity provider is named
+this machine's user is the one account, and the server listens nowhere else.
+"""
+
+import hmac
+from hashlib import sha256
+from typing import NamedTuple
+
+from fastapi import Request
+
+from api import access
+from api.access import Account, Action, Asked, Grant, Rows, Rule
+from api.problems import NotAllowed, NotIdentified, TooOften
+from api.settings import Bureau
+from api.slowing import Slowing
+from api.times import When, as_of
+from api.tokens import Tokens
+from domain.acts.officers import OFFICER
+from domain.acts.people import HOST, SERVICE, UNIT
+from domain.acts.rights import API_KEY, ROLE, account_of
+from domain.bitemporal import AsOf, in_force
+from domain.events import Actor, FactAnnulled, Proposal
+from domain.ledger.requests import Request as Entering
+from domain.refusals import UnknownFact
+from projections import roster
+
+LOCAL = Actor(issuer="local", subject="api", role="clerk")
+SECONDS = 6.0
+"""One failure of a key from a source is forgotten after this long, one of a source in a tenth."""
+_BELONGING = (UNIT, HOST, OFFICER)
+
+
+class Asking(NamedTuple):
+    """Who asks and what for. `grants` None: this machine's own user, who may everything."""
+
+    actor: Actor
+    account: Account
+    grants: tuple[Grant, ...] | None
+    classes: frozenset[str] | None
+
+
+_OWN = Asking(LOCAL, Account(LOCAL.issuer, LOCAL.subject), None, None)
+_ANYBODY = Asking(LOCAL, Account("", ""), (), frozenset())
+
+
+class Guard:
+    """The dependency of every route. Raises AccessUnfit where the provider's settings are not
+    whole.
+    """
+
+    def __init__(self, bureau: Bureau) -> None:
+        told = bureau.settings
+        self._bureau = bureau
+        self._tokens = Tokens(told.issuer, told.audience, told.jwks) if told.guarded else None
+        self._by_source = Slowing(100, SECONDS / 10)
+        self._by_claim = Slowing(10, SECONDS)
+
+    def __call__(self, request: Request) -> None:
+        """Raises NotIdentified, NotAllowed, TooOften, KeysUnavailable."""
+        route = getattr(request.scope.get("route"), "path", "")
+        rule = access.ROUTES.get(f"{request.method} {route}")
+        if rule is None:
+            raise NotAllowed
+        if self._tokens is None:
+            request.state.asking = _OWN
+        elif rule.action == "open":
+            request.state.asking = _ANYBODY
+        else:
+            request.state.asking = self._allowed(request, rule)
+
+    def _allowed(self, request: Request, rule: Rule) -> Asking:
+        account = self._identified(request)
+        held = self._held(account.id)
+        grants = access.permitting(held, rule.action)
+        if rule.rows != "acts" and any(grant.unit is not None for grant in grants):
+            whole = [grant for grant in grants if grant.unit is None]
+            when = When(*(request.query_params.get(n) for n in ("effective", "recorded")))
+            if rule.rows == "none":
+                pass
+            elif (asked := self._named(request, rule.rows, when)) is not None:
+                pair, _ = as_of(self._bureau, when)
+                grants = self._covering(grants, asked, pair)
+            else:
+                grants = whole
+        classes = access.classes_of(grants) if rule.rows != "acts" else frozenset[str]()
+        if not grants or (rule.cls is not None and rule.cls not in classes):
+            raise NotAllowed
+        return Asking(access.actor_of(account, grants[0].role), account, tuple(held), classes)
+
+    # who
+
+    def _identified(self, request: Request) -> Account:
+        scheme, _, said = request.headers.get("authorization", "").partition(" ")
+        kind = scheme.lower()
+        source = request.client.host if request.client else ""
+        key, _, secret = said.partition(".")
+        claim = key if kind == "apikey" else said  # guesses of one key; one bad token, repeated
+        claim = sha256(f"{source}|{claim}".encode()).hexdigest()
+        if self._by_source.waits(source) or self._by_claim.waits(claim):
+            raise TooOften
+        try:
+            if kind == "bearer" and self._tokens is not None:
+                return self._tokens.account(said.strip())
+            if kind == "apikey":
+                return self._of_key(key, secret.strip())
+        except NotIdentified:
+            self._by_source.failed(source)
+            self._by_claim.failed(claim)
+            raise
+        raise NotIdentified
+
+    def _of_key(self, key: str, secret: str) -> Account:
+        """Whose key it is. Raises NotIdentified: there is none, it is not in force, it is wrong."""
+        facts = self._bureau.records.at([API_KEY], [f"key:{key}"], self._now()) if key else []
+        value = facts[0].value if facts else None
+        given = sha256(secret.encode()).hexdigest()
+        if not hmac.compare_digest(given, value["hash"] if value else "") or value is None:
+            raise NotIdentified
+        return Account(value["issuer"], value["subject"])
+
+    # what
+
+    def _now(self) -> AsOf:
+        """Today, at the head: the records have taken in whatever gave or took a right."""
+        head = self._bureau.ledger.log.head()
+        self._bureau.runner.reach(head)
+        return AsOf(self._bureau.ledger.today(), head)
+
+    def _held(self, account: str) -> list[Grant]:
+        now = self._now()
+        facts = self._bureau.records.strands([ROLE], [f"account:{account}"])
+        grants = [
+            Grant(
+                fact.value["role"], fact.value.get("unit"), frozenset(fact.value["classes"]),
+                fact.value["attest"], fact.value.get("person"),
+            )
+            for fact in in_force(facts, now)
+        ]  # fmt: skip
+        return [g for g in grants if g.role != "approver" or not self._auxiliary(g.person, now)]
+
+    def _auxiliary(self, person: str | None, now: AsOf) -> bool:
+        """Whether the holder serves as an auxiliary, or nobody knows who it is."""
+        if person is None:
+            return True
+        kept = self._bureau.ledger.forest(now.recorded).kept(person)
+        facts = self._bureau.records.at([SERVICE], [f"person:{kept}"], now)
+        return any(fact.value and fact.value["state"] == "in" for fact in facts)
+
+    # which rows
+
+    def _named(self, request: Request, rows: Rows, when: When) -> Asked | None:
+        """The rows that a request names by its address; None where it names none."""
+        names = {**request.query_params, **request.path_params}
+        said = {
+            "person": names.get("person") if rows in ("person", "either") else None,
+            "unit": names.get("unit") if rows in ("unit", "either") else None,
+        }
+        subjects = [f"{kind}:{one}" for kind, one in said.items() if one]
+        if rows == "subject":
+            subjects = [names.get("subject", "")]
+        if not subjects:
+            return None
+        pair, _ = as_of(self._bureau, when)
+        return Asked(tuple(self._units_of(subject, pair) for subject in subjects))
+
+    def _units_of(self, subject: str, pair: AsOf) -> frozenset[str]:
+        """The units that a unit or a person belongs to as of a pair: none for anything else."""
+        kind, _, one = subject.partition(":")
+        if kind == "unit":
+            return frozenset((one,))
+        if kind != "person" or "\0" in one:
+            return frozenset()
+        kept = self._bureau.ledger.forest(pair.recorded).kept(one)
+        facts = self._bureau.records.at(_BELONGING, [f"person:{kept}"], pair)
+        return frozenset(fact.value["unit"] for fact in facts if fact.value)
+
+    def _covering(self, grants: list[Grant], asked: Asked, pair: AsOf) -> list[Grant]:
+        tree = roster.tree(self._bureau.records, pair)
+        return [
+            grant
+            for grant in grants
+            if access.covers(grant, asked, tree.below(grant.unit) if grant.unit else ())
+        ]
+
+    # entering
+
+    def entering(self, asking: Asking, request: Entering) -> Entering:
+        """The request in the name and role of whoever asks, once every act is allowed.
+
+        One role must reach every act; attesting is a right of its own; nobody changes their own
+        rights; the approver named is another account, which may approve all of it. Raises
+        NotAllowed with the `index` of the act or the field.
+        """
+        if asking.grants is None:
+            return request._replace(actor=asking.actor)
+        roles = sorted({grant.role for grant in asking.grants})
+        refused = NotAllowed()
+        for role in roles:
+            try:
+                self._allow(asking, role, request)
+            except NotAllowed as not_this:
+                refused = not_this
+                continue
+            self._approved(asking, request)
+            return request._replace(actor=access.actor_of(asking.account, role))
+        raise refused
+
+    def _allow(self, asking: Asking, role: str, request: Entering) -> None:
+        mine = [grant for grant in asking.grants or () if grant.role == role]
+        for index, proposal in enumerate(request.proposals):
+            type_, tags = self._about(proposal)
+            administered = type_ in access.ADMINISTERED
+            action: Action = "administer" if administered else "enter"
+            grants = self._reaching(access.permitting(mine, action), proposal, tags)
+            if not grants or (administered and f"account:{asking.account.id}" in tags):
+                raise NotAllowed(index=index)
+            if request.mood == "attested" and not any(grant.attest for grant in grants):
+                raise NotAllowed(index=index, field="mood")
+
+    def _approved(self, asking: Asking, request: Entering) -> None:
+        """The second person: `issuer|subject` of an account that may approve."""
+        if request.approved_by is None:
+            return
+        issuer, _, subject = request.approved_by.rpartition("|")
+        account = account_of(issuer, subject)
+        held = access.permitting(self._held(account), "approve")
+        people = {grant.person for grant in asking.grants or () if grant.person}
+        held = [grant for grant in held if grant.person not in people]
+        if account == asking.account.id or not held:
+            raise NotAllowed(field="approved_by")
+        for proposal in request.proposals:
+            if not self._reaching(held, proposal, self._about(proposal)[1]):
+                raise NotAllowed(field="approved_by")
+
+    def _about(self, proposal: Proposal) -> tuple[str, list[str]]:
+        """Type and tags of an act; an annulment has those of what it annuls."""
+        if isinstance(proposal.event, FactAnnulled) and proposal.annuls is not None:
+            try:
+                entry = self._bureau.ledger.entry(proposal.annuls)
+            except UnknownFact:
+                return "", []
+            return entry.type, entry.tags
+        return type(proposal.event).__name__, proposal.event.tags()
+
+    def _reaching(self, grants: list[Grant], proposal: Proposal, tags: list[str]) -> list[Grant]:
+        """The rights that reach every unit and person of an act, on its day, as known now.
+
+        A person of whom no unit was ever recorded is anybody's; an act about neither a unit nor a
+        person is the whole bureau's.
+        """
+        if all(grant.unit is None for grant in grants):
+            return grants
+        pair = AsOf(proposal.effective, self._now().recorded)
+        about = [tag for tag in tags if not tag.startswith("number:")]
+        if not about or any(not tag.startswith(("unit:", "person:")) for tag in about):
+            return [grant for grant in grants if grant.unit is None]
+        subjects = [s for s in about if s.startswith("unit:") or self._placed(s)]
+        asked = Asked(tuple(self._units_of(subject, pair) for subject in subjects))
+        return self._covering(grants, asked, pair)
+
+    def _placed(self, subject: str) -> bool:
+        return bool(self._bureau.records.strands(list(_BELONGING), [subject]))
