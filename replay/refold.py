@@ -287,7 +287,11 @@ def differing(told: Any, replayed: Any, place: str, withheld: list[str]) -> str 
     """Where two answers differ; None where they do not. What is not disclosed is only noted."""
     if isinstance(replayed, dict) and replayed.keys() == {"withheld"}:
         withheld.append(replayed["withheld"])
-        same = not isinstance(told, dict) or told in ({"erased": True}, {"restricted": True}, replayed)
+        same = not isinstance(told, dict) or told in (
+            {"erased": True},
+            {"restricted": True},
+            replayed,
+        )
         return None if same else place
     if isinstance(replayed, dict) and isinstance(told, dict) and replayed.keys() == told.keys():
         pairs = [(told[name], replayed[name], f"{place}/{name}") for name in replayed]
