@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from hypothesis import Phase
 from hypothesis import settings as budgets
 from psycopg.conninfo import make_conninfo
@@ -34,6 +35,14 @@ if profile := os.environ.get("HYPOTHESIS_PROFILE"):
 _numbers = itertools.count(1)
 # no test pulls the plug, so nothing needs to reach the disk
 _SETTINGS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "256MB"}
+
+
+@pytest.fixture(autouse=True)
+def logging() -> Iterator[None]:
+    """A command says where it logs to; what comes after it logs as before."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from datetime import date
 
 import psycopg
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from api.cli import app
@@ -32,14 +31,6 @@ def chosen(tmp_path, settings, database, monkeypatch):
         monkeypatch.setenv(f"PERSONNEL_LEDGER_{name.upper()}", str(getattr(own, name)))
     monkeypatch.setenv("PERSONNEL_LEDGER_LANG", "en")
     return own
-
-
-@pytest.fixture(autouse=True)
-def logging():
-    """A command says where it logs to; what comes after it logs as before."""
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
 
 
 def enter(bureau, *persons):
