@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.acts.officers import OFFICER
-from domain.acts.people import HOST, UNIT
+from domain.acts.people import HOST, PERSON, UNIT
+from domain.acts.privacy import HOLDER
 from domain.acts.responsibility import ACTING_DEPUTY, ACTING_HEAD, DEPUTY, UNIT_HEAD
 from domain.acts.reviews import ReviewOpened
 from domain.acts.units import UNIT_PARENT, UNIT_PLACE
@@ -31,6 +32,8 @@ from domain.refusals import ImpactRefused, NotUndermined, Refusal
 from domain.workdays import SHANGHAI
 
 CLIMBED = frozenset({UNIT_PLACE.name, UNIT_PARENT.name})
+TIMELESS = frozenset({PERSON.name, HOLDER.name})
+"""Facets of which an act needs a fact of whatever day: that somebody is registered."""
 SEATED = (UNIT_HEAD, ACTING_HEAD, DEPUTY, ACTING_DEPUTY)
 Found = tuple[int, Finding]
 """A finding and the place, in the request, of the act it is about."""
@@ -202,14 +205,15 @@ class Judge:
     def _rests_on(self, entry: Entry, change: Change) -> bool:
         """Whether the act is in force, was entered before the change, and read days it changes."""
         last = entry.envelope["premise"]["to"]
-        if last < change.first.isoformat() or entry.cls is FactAnnulled:
+        timeless = change.strand.facet in TIMELESS
+        if entry.cls is FactAnnulled or (not timeless and last < change.first.isoformat()):
             return False
         if entry.position > self._after + change.by:
             return False
         chain = self._reading.record.chains[entry.root]
         if chain.content is None or chain.content.entry != entry.position:
             return False
-        return change.place < chain.place or last > entry.envelope["effective"]
+        return timeless or change.place < chain.place or last > entry.envelope["effective"]
 
     def _impact(self, entry: Entry, by: int) -> Impact | None:
         event, _ = opened(self._vault, entry)

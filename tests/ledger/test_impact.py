@@ -10,7 +10,7 @@ from domain.acts.discipline import SanctionImposed
 from domain.acts.exit import AuxiliaryResigned
 from domain.acts.grades import AuxiliaryPromoted, GradeRated
 from domain.acts.movement import AuxiliaryTransferred
-from domain.acts.officers import OFFICER
+from domain.acts.officers import OFFICER, OfficerAppointed
 from domain.acts.packs import PackPublished
 from domain.acts.people import PersonRegistered
 from domain.acts.posts import PostAssigned
@@ -373,6 +373,19 @@ def refusals(ledger, first):
         except Refusal as refusal:
             found[entry.position] = refusal
     return found
+
+
+def test_an_act_rests_on_a_registration_of_whatever_day(ledger):
+    """Re-dated after the act it still carries it; annulled, it does not."""
+    registered = act(PersonRegistered(person="timeless"), "2021-01-01")
+    [first] = ledger.enter(Request([registered], mood="attested")).entries
+    appointed = act(OfficerAppointed(person="timeless", unit="u1"), "2021-02-01")
+    [resting] = ledger.enter(Request([appointed])).entries
+    later = act(PersonRegistered(person="timeless"), "2021-07-30", supersedes=first.event_id)
+    [newest] = ledger.enter(Request([later])).entries
+    with pytest.raises(ImpactRefused) as refused:
+        ledger.enter(Request([act(FactAnnulled(), annuls=newest.event_id)]))
+    assert [i["position"] for i in refused.value.as_dict()["impacts"]] == [resting.position]
 
 
 @given(steps=STEPS)
