@@ -183,7 +183,7 @@ def _table_2016(bureau: Bureau, console: Console, recorded: int) -> None:
 
 
 def _history(bureau: Bureau, console: Console, recorded: int) -> None:
-    told = history(bureau.ledger, f"person:{invented.HERO}", AsOf(invented.REPORT, recorded))
+    told = history(bureau.ledger, [f"person:{invented.HERO}"], AsOf(invented.REPORT, recorded))
     table = Table(title=f"履历 History of {invented.HERO}")
     for heading in ("位置 Pos.", "生效 Effective", "事项 Act", "迟录 Lag", "状态 Standing"):
         table.add_column(heading)
