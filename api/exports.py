@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from api.cli_words import NAMES, Words
 from api.rendering import coded, instant, pick, word
 from api.settings import Bureau
+from api.words import NAMES, Words
 from api.workbook import Cell, Sheet, write, write_csv, write_lines
 from domain.acts.grades import GRADE
 from domain.acts.people import ID_NUMBER, SERVICE

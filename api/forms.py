@@ -9,9 +9,9 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from api.cli_words import NAMES
 from api.entries import type_schema
 from api.rendering import coded
+from api.words import NAMES
 from domain.events import REGISTRY, Event
 from domain.refusals import BadInput, UnknownField, UnknownType
 

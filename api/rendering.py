@@ -14,7 +14,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from api.cli_words import (
+from api.words import (
     CLOSED,
     CODES,
     ERASED,

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import xlsxwriter
 from python_calamine import CalamineError, load_workbook
 
-from api.cli_words import words_of_ladders, words_of_list
 from api.forms import NO, YES, FormField, event_named, fields_of
 from api.intake.mapping import Act, Column, Mapping, Sheet
 from api.intake.reading import WORKBOOKS
+from api.words import words_of_ladders, words_of_list
 from domain.acts.people import PersonRegistered
 from domain.acts.units import UnitEstablished
 from domain.events import REGISTRY, Event, FactAnnulled

@@ -17,7 +17,7 @@ import xlsxwriter
 from python_calamine import load_workbook
 
 from api.app import create_app
-from api.cli_frame import clerk
+from api.cli.frame import clerk
 from api.settings import Bureau, Settings
 from domain.acts.packs import PackPublished
 from domain.law import Pack, load_packs
@@ -81,7 +81,7 @@ class Desk(NamedTuple):
 
 
 def run(folder: Path, *arguments: str, stdin: bytes = b"") -> Said:
-    command = [sys.executable, "-m", "api.cli", "--data", str(folder), *arguments]
+    command = [sys.executable, "-m", "api.cli.main", "--data", str(folder), *arguments]
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PERSONNEL_LEDGER")}
     done = subprocess.run(
         command, input=stdin, capture_output=True, check=False, env={**clean, "COLUMNS": "100"}
@@ -111,7 +111,7 @@ def desk() -> Iterator[Desk]:
 
 def test_help_loads_nothing_heavy() -> None:
     heavy = "{'pydantic', 'psycopg', 'fastapi', 'cryptography', 'domain.ledger'}"
-    code = f"import sys, api.cli; sys.exit(len({heavy} & set(sys.modules)))"
+    code = f"import sys, api.cli.main; sys.exit(len({heavy} & set(sys.modules)))"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -445,7 +445,16 @@ def test_an_import_enters_only_when_told_and_only_once(desk: Desk) -> None:
 
 
 def test_serving_says_that_it_listens_to_this_machine_only(desk: Desk) -> None:
-    command = [sys.executable, "-m", "api.cli", "--data", str(desk.folder), "serve", "--port", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "api.cli.main",
+        "--data",
+        str(desk.folder),
+        "serve",
+        "--port",
+        "0",
+    ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as server:
         assert server.stderr is not None
         first, second = (server.stderr.readline().decode() for _ in range(2))

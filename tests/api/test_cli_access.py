@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from api.app import create_app
-from api.cli import app
+from api.cli.main import app
 from api.settings import Bureau, Settings
 from domain.acts.units import UnitEstablished
 from domain.events import Proposal

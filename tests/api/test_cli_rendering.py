@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from api.cli_axes import picture
-from api.cli_chain_drawn import words_of
-from api.cli_entering import example
-from api.cli_series import bar, sparkline
+from api.cli.axes import picture
+from api.cli.chain_drawn import words_of
+from api.cli.entering import example
+from api.cli.series import bar, sparkline
 from api.entries import request_of, type_dict
 from api.rendering import (
     Column,
@@ -51,7 +51,7 @@ def test_a_value_cannot_drive_the_terminal() -> None:
 QUESTION = """
 import time
 from types import SimpleNamespace
-from api.cli_frame import Frame, Lang, patience
+from api.cli.frame import Frame, Lang, patience
 
 context = SimpleNamespace(find_object=lambda kind: Frame(None, Lang.ZH))
 with patience(context):

@@ -63,7 +63,7 @@ def test_a_database_in_another_encoding_is_refused(server, database):
 
 def test_a_server_that_is_terminated_stops_its_database_too(tmp_path):
     folder = tmp_path / "data"
-    command = [sys.executable, "-m", "api.cli", "--data", str(folder), "serve", "--port", "0"]
+    command = [sys.executable, "-m", "api.cli.main", "--data", str(folder), "serve", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
         running.stdout.readline()
         running.send_signal(signal.SIGTERM)

@@ -52,7 +52,7 @@ def house() -> Iterator[House]:
     folder.chmod(0o755)
     log = Path(tempfile.mkstemp()[1])
     talkative = {"log_statement": "all", "log_min_error_statement": "error"}
-    command = [sys.executable, "-m", "api.cli", "--data", str(folder), "serve", "--port", "0"]
+    command = [sys.executable, "-m", "api.cli.main", "--data", str(folder), "serve", "--port", "0"]
     try:
         with (
             EmbeddedServer(folder / "postgres", settings=talkative),

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from api.cli import app
+from api.cli.main import app
 from api.settings import Bureau, Settings
 from domain.acts.people import PersonRegistered
 from domain.acts.seals import SealKeyChanged

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli_frame import Failure, bring_up, console, frame, opened, progress, said, tell
+from api.cli.frame import Failure, bring_up, console, frame, opened, progress, said, tell
 
 if TYPE_CHECKING:
     from replay.archive import Summary

@@ -15,8 +15,8 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli_frame import REFUSED, Failure, Json, Lang, asking, clerk, opened, show, tell
-from api.cli_impacts import draw_impacts
+from api.cli.frame import REFUSED, Failure, Json, Lang, asking, clerk, opened, show, tell
+from api.cli.impacts import draw_impacts
 from api.rendering import Column, footing, instant, pick, table, word
 
 FILE = Annotated[str, typer.Argument(metavar="FILE|-", help="JSON 文件,- 为标准输入 / JSON file")]

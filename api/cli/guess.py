@@ -14,7 +14,7 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli_frame import Failure, console, frame, opened, tell
+from api.cli.frame import Failure, console, frame, opened, tell
 from api.rendering import Column, pick, table
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli_words import ERASED, NOT_RECORDED, RESTRICTED
 from api.rendering import Column, period, pick, plain, table
+from api.words import ERASED, NOT_RECORDED, RESTRICTED
 from projections.accountability import CAPACITIES, CAUSES
 
 STATES = {

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli_frame import (
+from api.cli.frame import (
     RED,
     Failure,
     asking,
@@ -24,7 +24,7 @@ from api.cli_frame import (
     tell,
     warn_of_backup,
 )
-from api.cli_vault import print_parts
+from api.cli.vault import print_parts
 
 LOOPBACK = "127.0.0.1"
 LAW = ("PackPublished", "CalendarPublished")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from api.cli_frame import Draw, Failure, ask, asking, frame, patience, tell
+from api.cli.frame import Draw, Failure, ask, asking, frame, patience, tell
 
 if TYPE_CHECKING:
     from api.settings import Bureau

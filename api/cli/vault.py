@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli_frame import Failure, PersonArg, clerk, console, frame, opened, said, tell
+from api.cli.frame import Failure, PersonArg, clerk, console, frame, opened, said, tell
 
 PARTS, NEEDED = 3, 2
 """Recovery parts of the key-encryption key: how many are made, how many are needed."""

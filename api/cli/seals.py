@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli_frame import Failure, clerk, console, opened, progress, said, tell
+from api.cli.frame import Failure, clerk, console, opened, progress, said, tell
 
 if TYPE_CHECKING:
     from domain.notes import Note, Verifier

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import RenderableType
 
-from api.cli_frame import Failure, Json, Lang, ask, clerk, console, opened, said
+from api.cli.frame import Failure, Json, Lang, ask, clerk, console, opened, said
 from api.rendering import Column, table
 
 if TYPE_CHECKING:

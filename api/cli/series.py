@@ -15,9 +15,9 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli_frame import Effective, Failure, Json, Lang, Recorded, ask, tell
-from api.cli_words import NOT_RECORDED, Words
+from api.cli.frame import Effective, Failure, Json, Lang, Recorded, ask, tell
 from api.rendering import Column, coded, pick, table
+from api.words import NOT_RECORDED, Words
 
 _MOST = 36
 """Months shown one a row."""

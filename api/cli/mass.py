@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import RenderableType
 
-from api.cli_entering import APPROVED
-from api.cli_frame import REFUSED, Json, Lang, asking, bring_up, clerk, show, tell
+from api.cli.entering import APPROVED
+from api.cli.frame import REFUSED, Json, Lang, asking, bring_up, clerk, show, tell
 from api.rendering import Column, footing, instant, pick, table, word
 
 if TYPE_CHECKING:

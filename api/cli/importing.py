@@ -18,8 +18,8 @@ from rich.console import RenderableType
 from rich.text import Text
 from typer.core import TyperGroup
 
-from api.cli_entering import APPROVED
-from api.cli_frame import (
+from api.cli.entering import APPROVED
+from api.cli.frame import (
     REFUSED,
     Failure,
     Json,

@@ -13,11 +13,11 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli_frame import Effective, Json, Lang, PersonArg, Recorded, ask
-from api.cli_impacts import draw_reviews
-from api.cli_out import Columns, Gb18030, Out, ToFile, ask_or_save
-from api.cli_words import NONE, NOT_RECORDED
+from api.cli.frame import Effective, Json, Lang, PersonArg, Recorded, ask
+from api.cli.impacts import draw_reviews
+from api.cli.out import Columns, Gb18030, Out, ToFile, ask_or_save
 from api.rendering import Column, coded, content, instant, money, period, pick, table, word
+from api.words import NONE, NOT_RECORDED
 
 STANDING = {
     "stands": ("有效", "stands"),

@@ -14,12 +14,12 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli_frame import Effective, Json, Lang, Recorded, UnitArg, ask, warn_of_backup
-from api.cli_impacts import draw_reviews
-from api.cli_out import Columns, Gb18030, Out, PrivateToo, ReadBack, ToFile, ask_or_save
-from api.cli_person import STANDING, draw_entries, draw_facets
-from api.cli_words import NAMES, NOT_RECORDED, Words
+from api.cli.frame import Effective, Json, Lang, Recorded, UnitArg, ask, warn_of_backup
+from api.cli.impacts import draw_reviews
+from api.cli.out import Columns, Gb18030, Out, PrivateToo, ReadBack, ToFile, ask_or_save
+from api.cli.person import STANDING, draw_entries, draw_facets
 from api.rendering import Column, coded, instant, pick, table, word
+from api.words import NAMES, NOT_RECORDED, Words
 
 if TYPE_CHECKING:
     from api.settings import Bureau

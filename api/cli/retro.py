@@ -14,8 +14,8 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli_axes import draw_facts
-from api.cli_frame import Effective, Failure, Json, Lang, ask, tell
+from api.cli.axes import draw_facts
+from api.cli.frame import Effective, Failure, Json, Lang, ask, tell
 from api.rendering import Column, money, pick, plain, table, word
 
 _MOST = 200

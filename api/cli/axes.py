@@ -14,9 +14,9 @@ from rich.cells import set_cell_size
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli_frame import WIDEST, Effective, Json, Lang, Recorded, ask
-from api.cli_words import CLOSED, NAMES, NONE, NOT_RECORDED, Words
+from api.cli.frame import WIDEST, Effective, Json, Lang, Recorded, ask
 from api.rendering import Column, coded, content, instant, period, pick, plain, table
+from api.words import CLOSED, NAMES, NONE, NOT_RECORDED, Words
 
 SubjectArg = Annotated[
     str, typer.Argument(metavar="SUBJECT", help="人员标识,或 unit:单位标识 / person's id, unit:…")

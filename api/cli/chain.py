@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli_frame import Effective, Json, ask, asking, console, progress, said, tell
+from api.cli.frame import Effective, Json, ask, asking, console, progress, said, tell
 from api.rendering import pick
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def chain(
     json: Json = False,
 ) -> None:
     """某日谁负责:主要领导、分管领导、带辅民警 / Who answered for a person on a day."""
-    from api import answers, cli_chain_drawn
+    from api import answers
+    from api.cli import chain_drawn
 
     if officer is not None and day is None:
         person, day = None, person
@@ -76,21 +77,21 @@ def chain(
         ask(
             context,
             lambda bureau: answers.responsibilities(bureau, officer, when, day if to else None, to),
-            cli_chain_drawn.draw_officer,
+            chain_drawn.draw_officer,
             as_json=json,
         )
     elif to is not None:
         ask(
             context,
             lambda bureau: answers.accountability_over(bureau, person or "", day, to, when),
-            cli_chain_drawn.draw_period,
+            chain_drawn.draw_period,
             as_json=json,
         )
     else:
         ask(
             context,
             lambda bureau: answers.accountability(bureau, person or "", when, then),
-            cli_chain_drawn.draw_day,
+            chain_drawn.draw_day,
             as_json=json,
         )
 
@@ -163,7 +164,7 @@ def _listed(
 ) -> list[str]:
     """One row of the answer: as asked, unit, three tiers, whether then and now agree, why not."""
     from api import answers
-    from api.cli_chain_drawn import place_of, words_of
+    from api.cli.chain_drawn import place_of, words_of
     from api.intake.values import text_of
     from domain.refusals import Refusal
 

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli_frame import Effective, Failure, Recorded, asking, console, patience, tell
+from api.cli.frame import Effective, Failure, Recorded, asking, console, patience, tell
 
 app = typer.Typer(help="证据包:导出与核验 / Bundles of evidence.", no_args_is_help=True)
 

@@ -16,7 +16,7 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli_frame import Failure, Json, Lang, asking, progress, show, tell
+from api.cli.frame import Failure, Json, Lang, asking, progress, show, tell
 from api.rendering import Column, footing, pick, table
 
 if TYPE_CHECKING:
