@@ -68,9 +68,8 @@ def chain(
     if sum(x is not None for x in (person, officer, listed)) != 1:
         raise typer.BadParameter("给出 PERSON、--officer、--list 之一 / give exactly one of them")
     if listed is not None:
-        answer_list(
-            context, listed, out or listed.with_name(f"{listed.stem}-chain.xlsx"), then, now
-        )
+        out = out or listed.with_name(f"{listed.stem}-chain.xlsx")
+        answer_list(context, listed, out, then, now)
         return
     when = answers.When(day or effective, now)
     if officer is not None:
