@@ -5,15 +5,50 @@ request gets its own answer. A thread that finds nobody leading sends for all th
 """
 
 import itertools
+import signal
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from domain.ledger.appends import Appended, Prepared
 
 MOST_REQUESTS = 256
 MOST_BYTES = 4 << 20
 LINGER_SECONDS = 0.0005  # at most; a flush to disk takes about as long
+PATIENCE_SECONDS = 5.0
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold a Ctrl-C back until what is under way is over: cut off anywhere, a thread could leave
+    the others waiting for ever. One that comes after PATIENCE_SECONDS more is not held back.
+
+    Only the main thread is ever interrupted, and only where Python's own handler is in place.
+    """
+    ours = signal.default_int_handler
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGINT) is not ours
+    ):
+        yield
+        return
+    came: list[float] = []
+
+    def note(number: int, frame: Any) -> None:
+        came.append(time.monotonic())
+        if came[-1] - came[0] > PATIENCE_SECONDS:
+            ours(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, ours)
+        if came:
+            raise KeyboardInterrupt
 
 
 class _Waiting:
@@ -46,6 +81,10 @@ class Groups:
 
     def enter(self, prepared: Prepared) -> Appended:
         """Wait for this request's answer. Raises the exception that answered it."""
+        with undisturbed():
+            return self._enter(prepared)
+
+    def _enter(self, prepared: Prepared) -> Appended:
         waiting = _Waiting(prepared)
         try:
             leads = self._join(waiting)

@@ -148,6 +148,10 @@ def test_positions_stay_contiguous_where_partitions_begin(database):
     log.close()
 
 
+class Number(int):
+    size = 1
+
+
 @pytest.mark.parametrize("callers", [2, 5, 40])
 def test_every_caller_gets_its_own_answer(callers):
     """Callers that stay, callers that pause and callers that leave early."""
@@ -157,9 +161,6 @@ def test_every_caller_gets_its_own_answer(callers):
         sizes.append(len(group))
         time.sleep(0.0002)
         return [prepared * 2 for prepared in group]
-
-    class Number(int):
-        size = 1
 
     groups, wrong = Groups(send), []
 
@@ -184,7 +185,6 @@ def test_every_caller_gets_its_own_answer(callers):
 
 INTERRUPTED = """
 import threading, time
-from contextlib import suppress
 from domain.ledger.groups import Groups
 
 class Number(int):
@@ -194,26 +194,28 @@ def send(group):
     time.sleep(0.0003)
     return list(group)
 
-groups, done = Groups(send), []
+groups, over, done = Groups(send), threading.Event(), []
 
-def call(caller):
-    for turn in range(600):
-        with suppress(InterruptedError):  # who sent for this one too was interrupted
-            groups.enter(Number(turn))
+def call():
+    while not over.is_set():
+        groups.enter(Number(1))
         time.sleep(0.001)  # late: who leads lingers for it
-    done.append(caller)
+    done.append(1)
 
-threads = [threading.Thread(target=call, args=[n], daemon=True) for n in range(3)]
+threads = [threading.Thread(target=call, daemon=True) for _ in range(3)]
 for thread in threads:
     thread.start()
-print("started", flush=True)
-interrupted = 0
-while any(thread.is_alive() for thread in threads):
+for _ in range(200):
     try:
-        groups.enter(Number(1))
+        print("entering", flush=True)
+        while True:
+            groups.enter(Number(1))
     except KeyboardInterrupt:
-        interrupted += 1
-print(interrupted, len(done))
+        pass
+over.set()
+for thread in threads:
+    thread.join(30)
+print(len(done))
 """
 
 
@@ -221,13 +223,27 @@ def test_an_interrupted_caller_stops_no_other():
     with subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout.readline() == "started\n"
-        for _ in range(200):
-            time.sleep(0.004)
-            os.kill(process.pid, signal.SIGINT)
         try:
-            interrupted, done = process.communicate(timeout=60)[0].split()
+            for turn in range(200):
+                assert process.stdout.readline() == "entering\n"
+                time.sleep(turn % 10 * 0.0003)
+                os.kill(process.pid, signal.SIGINT)
+            assert process.communicate(timeout=60)[0] == "3\n"
         finally:
             process.kill()
-    assert int(interrupted) > 0
-    assert int(done) == 3
+
+
+def test_a_ctrl_c_is_held_back_until_the_append_is_answered():
+    steps = []
+
+    def send(group):
+        steps.append("sent")
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        steps.append("answered")
+        return list(group)
+
+    with pytest.raises(KeyboardInterrupt):
+        Groups(send).enter(Number(1))
+    assert steps == ["sent", "answered"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
