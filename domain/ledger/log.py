@@ -6,9 +6,9 @@ every append, so a reader that asks for `position > last` misses nothing, ever.
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Self
 from uuid import UUID
 
 import psycopg
@@ -19,7 +19,6 @@ from eventsourcing.dcb.api import (
     DCBQuery,
     DCBReadResponse,
     DCBRecorder,
-    DCBSequencedEvent,
 )
 from eventsourcing.persistence import ProgrammingError
 from psycopg.types.numeric import Int8
@@ -27,7 +26,6 @@ from psycopg_pool import ConnectionPool
 
 from domain.ledger.appends import (
     MOST_ENTRIES,
-    SEPARATOR,
     Append,
     Appended,
     Busy,
@@ -50,8 +48,9 @@ from domain.ledger.appends import (
 )
 from domain.ledger.groups import Groups
 from domain.ledger.migrate import migrate
+from domain.ledger.news import Bell, follow
 from domain.ledger.statements import Statements
-from domain.ledger.subscription import Bell, Subscription, follow
+from domain.ledger.stored import ReadResponse, Row, StoredEntry, Subscription, stored_entry
 
 __all__ = [
     "Append",
@@ -67,13 +66,13 @@ __all__ = [
     "LogError",
     "Malformed",
     "NewEntry",
-    "StoredEntry",
     "TooLarge",
 ]
 
 GROUPED_ENTRIES = 500  # a larger append goes by itself
 PAGE_BYTES = 4 << 20
 FIRST_PAGE, LAST_PAGE = 100, 2_000
+MOST_FOLLOWED = 1_000
 CHUNK_BYTES = 64 << 20
 LATEST = (1 << 63) - 1
 IDLE_SECONDS = 1.0  # after which the writing connection is tried before it is trusted
@@ -90,19 +89,6 @@ _SETTINGS = {
     "enable_mergejoin": "off",
 }
 _logger = structlog.get_logger(__name__)
-
-
-class StoredEntry(NamedTuple):
-    """An entry as it lies in the log; `recorded_at` is in UTC."""
-
-    position: int
-    recorded_at: datetime
-    type: str
-    tags: list[str]
-    data: bytes
-
-
-_Row = tuple[int, datetime, str, str, bytes]  # of a StoredEntry, its tags joined
 
 
 class EventLog(DCBRecorder):
@@ -264,7 +250,7 @@ class EventLog(DCBRecorder):
         """
         until = self.head() if until is None else until
         for rows in self._pages(query, after, until, limit, LAST_PAGE):
-            yield from map(_stored, rows)
+            yield from map(stored_entry, rows)
 
     def pages(
         self,
@@ -277,11 +263,11 @@ class EventLog(DCBRecorder):
     ) -> Iterator[list[StoredEntry]]:
         """As `entries`, in lists of at most `most` and some 4 MiB."""
         for rows in self._pages(query, after, until, limit, most):
-            yield list(map(_stored, rows))
+            yield list(map(stored_entry, rows))
 
     def _pages(
         self, query: DCBQuery | None, after: int, until: int, limit: int | None, most: int
-    ) -> Iterator[list[_Row]]:
+    ) -> Iterator[list[Row]]:
         conditions = Conditions.of(query)
         left = LATEST if limit is None else limit
         size = min(FIRST_PAGE, most)
@@ -297,7 +283,7 @@ class EventLog(DCBRecorder):
             held = sum([len(row[4]) for row in page]) // len(page) + 200
             size = min(most, size * 4, max(FIRST_PAGE, PAGE_BYTES // held))
 
-    def _page(self, conditions: Conditions, after: int, until: int, wanted: int) -> list[_Row]:
+    def _page(self, conditions: Conditions, after: int, until: int, wanted: int) -> list[Row]:
         span: list[Any] = [Int8(after), Int8(until), Int8(wanted)]
         if ("", None) in conditions.probes:
             statement, values = self._sql.range, span
@@ -368,12 +354,26 @@ class EventLog(DCBRecorder):
 
     def follow(
         self, *, after: int = 0, stop: threading.Event, query: DCBQuery | None = None
-    ) -> Iterator[list[StoredEntry]]:
+    ) -> Generator[list[StoredEntry]]:
         """Batches of at most 1,000 entries as they come, from `after` on, until `stop` is set.
 
         Waits for news and survives lost connections; ends within half a second of `stop`.
         """
-        return follow(self, query, after=after, stop=stop)
+
+        def ended() -> bool:
+            return stop.is_set() or self.closed.is_set()
+
+        def look() -> Iterator[list[StoredEntry]]:
+            nonlocal after
+            head = self.head()
+            for page in self.pages(query, after=after, until=head, most=MOST_FOLLOWED):
+                after = page[-1].position
+                yield page
+                if ended():
+                    return
+            after = max(after, head)
+
+        return follow(self.conninfo, self.channel, look, ended)
 
     # DCBRecorder
 
@@ -387,7 +387,7 @@ class EventLog(DCBRecorder):
         """Stream the matching events. `head` is the log's, or with a limit the last event read."""
         head = self.head()
         pages = self._pages(query, after or 0, head, limit, LAST_PAGE)
-        return _ReadResponse(pages, head or None, limit)
+        return ReadResponse(pages, head or None, limit)
 
     def append(
         self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
@@ -398,8 +398,12 @@ class EventLog(DCBRecorder):
         entries = [NewEntry(event.type, event.tags, event.data) for event in events]
         return self.enter(Append(entries, condition)).last
 
-    def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> Subscription:
-        return Subscription(self, query, after)
+    def subscribe(
+        self, query: DCBQuery | None = None, *, after: int | None = None
+    ) -> Subscription[Self]:
+        stop = threading.Event()
+        batches = self.follow(query=query, after=after or 0, stop=stop)
+        return Subscription(self, query, after, batches, stop)
 
     def close(self) -> None:
         """Close every connection; followers end."""
@@ -408,37 +412,6 @@ class EventLog(DCBRecorder):
         self._pool.close()
         if self._writer is not None:
             self._writer.connection.close()
-
-
-def _stored(row: _Row) -> StoredEntry:
-    position, recorded_at, type_, joined, data = row
-    tags = joined.split(SEPARATOR) if joined else []
-    # as StoredEntry(...), without one more Python frame for each of a million rows
-    return tuple.__new__(StoredEntry, (position, recorded_at, type_, tags, data))
-
-
-class _ReadResponse(DCBReadResponse):
-    def __init__(self, pages: Iterator[list[_Row]], head: int | None, limit: int | None) -> None:
-        self._head = None if limit is not None else head
-        self._events = self._stream(pages, limited=limit is not None)
-
-    @property
-    def head(self) -> int | None:
-        return self._head
-
-    def __iter__(self) -> Iterator[DCBSequencedEvent]:
-        return self._events
-
-    def __next__(self) -> DCBSequencedEvent:
-        return next(self._events)
-
-    def _stream(self, pages: Iterator[list[_Row]], *, limited: bool) -> Iterator[DCBSequencedEvent]:
-        for page in pages:
-            for position, _, type_, joined, data in page:
-                if limited:
-                    self._head = position
-                tags = joined.split(SEPARATOR) if joined else []
-                yield DCBSequencedEvent(DCBEvent(type_, data, tags), position)
 
 
 def _configure(connection: psycopg.Connection[Any]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain.ledger import log as log_module
-from domain.ledger import subscription
+from domain.ledger import news
 from domain.ledger.log import Append, Busy, Claim, ConditionFailed, EventLog, NewEntry
 
 APPEND_IN_FLIGHT = """
@@ -257,7 +257,7 @@ def test_b15_followers_survive_the_loss_of_every_connection(log, database):
 
 
 def test_b16_a_follower_listens_before_it_first_looks(log, monkeypatch):
-    monkeypatch.setattr(subscription, "LOOK_SECONDS", 60)  # only a ring can wake it
+    monkeypatch.setattr(news, "LOOK_SECONDS", 60)  # only a ring can wake it
     for number in range(1, 11):
         with log.subscribe(after=number - 1) as subscribed:
             appended = threading.Timer(0.005 * number, log.enter, [Append([entry("a")])])
