@@ -24,6 +24,7 @@ from eventsourcing.persistence import ProgrammingError
 from psycopg.types.numeric import Int8
 from psycopg_pool import ConnectionPool
 
+from domain.ledger import wire
 from domain.ledger.appends import (
     MOST_ENTRIES,
     Append,
@@ -124,12 +125,12 @@ class EventLog(DCBRecorder):
             min_size=1,
             max_size=pool_size,
             kwargs={"autocommit": True},
-            configure=_configure,
+            configure=self._configure,
             check=ConnectionPool.check_connection,
             open=True,
         )
         self._groups = Groups(self._send_group)
-        self._writer: psycopg.Cursor[Any] | None = None
+        self._writer: psycopg.Connection[Any] | None = None
         self._writer_used = 0.0
         self._bell = Bell(conninfo, self.channel)
 
@@ -173,7 +174,7 @@ class EventLog(DCBRecorder):
 
     def _send(self, group: Sequence[Prepared], *, halt: bool = False) -> list[Appended | LogError]:
         with self._pool.connection() as connection:
-            return self._execute(connection.cursor(binary=True), group, halt=halt)
+            return self._execute(connection, group, halt=halt)
 
     def _send_group(self, group: Sequence[Prepared]) -> Sequence[Appended | Exception]:
         """Send a group on the writing connection, which only the leading thread uses."""
@@ -197,27 +198,33 @@ class EventLog(DCBRecorder):
         except (LogError, psycopg.Error) as error:
             return error
 
-    def _writing(self) -> psycopg.Cursor[Any]:
+    def _writing(self) -> psycopg.Connection[Any]:
         writer = self._writer
         if writer is not None and time.monotonic() - self._writer_used > IDLE_SECONDS:
             try:
                 writer.execute("")
             except psycopg.OperationalError:
-                writer.connection.close()
-        if writer is None or writer.connection.closed:
-            connection = psycopg.connect(self.conninfo, autocommit=True)
-            _configure(connection)
-            writer = self._writer = connection.cursor(binary=True)
+                writer.close()
+        if writer is None or writer.closed:
+            writer = psycopg.connect(self.conninfo, autocommit=True)
+            self._configure(writer)
+            self._writer = writer
         return writer
 
+    def _configure(self, connection: psycopg.Connection[Any]) -> None:
+        pairs = [f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items()]
+        connection.execute("SELECT " + ", ".join(pairs))
+        wire.prepare(connection, self._sql.append_straight)
+
     def _execute(
-        self, cursor: psycopg.Cursor[Any], group: Sequence[Prepared], *, halt: bool = False
+        self, connection: psycopg.Connection[Any], group: Sequence[Prepared], *, halt: bool = False
     ) -> list[Appended | LogError]:
         try:
-            outcomes = self._execute_straight(cursor, group)
+            outcomes = self._execute_straight(connection, group)
             if outcomes is None:
-                cursor.execute(self._sql.append, parameters(group, halt=halt), prepare=True)
-                outcomes = [answer(row) for row in cursor]
+                values = parameters(group, halt=halt)
+                rows = connection.execute(self._sql.append, values, prepare=True, binary=True)
+                outcomes = [answer(row) for row in rows]
         except psycopg.errors.LockNotAvailable as error:
             raise Busy("the log is being appended to by someone who does not finish") from error
         if any(isinstance(o, Appended) and not o.replayed for o in outcomes):
@@ -227,12 +234,12 @@ class EventLog(DCBRecorder):
         return outcomes
 
     def _execute_straight(
-        self, cursor: psycopg.Cursor[Any], group: Sequence[Prepared]
+        self, connection: psycopg.Connection[Any], group: Sequence[Prepared]
     ) -> list[Appended | LogError] | None:
         if (values := straight(group)) is None:
             return None
-        [(first, recorded_at)] = cursor.execute(self._sql.append_straight, values, prepare=True)
-        return None if first is None else [*stored(group, first, recorded_at)]
+        answered = wire.ask(connection, values)
+        return answered and [*stored(group, *answered)]
 
     # Reading
 
@@ -411,12 +418,7 @@ class EventLog(DCBRecorder):
         self._bell.close()
         self._pool.close()
         if self._writer is not None:
-            self._writer.connection.close()
-
-
-def _configure(connection: psycopg.Connection[Any]) -> None:
-    pairs = [f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items()]
-    connection.execute("SELECT " + ", ".join(pairs))
+            self._writer.close()
 
 
 def _pairs(probes: Sequence[tuple[str, str | None]]) -> list[Any]:
