@@ -108,9 +108,17 @@ def test_a_large_condition_over_few_entries_reads_those_entries(hot):
 
 @pytest.mark.parametrize(
     ("types", "tags"),
-    [([], ["hot"]), (["Common"], ["hot"]), (["Common"], []), ([], ["hot", "warm"])],
+    [
+        ([], ["hot"]),
+        (["Common"], ["hot"]),
+        (["Common"], []),
+        (["Rare"], []),
+        (["Rare"], ["hot"]),
+        ([], ["hot", "warm"]),
+        ([], ["hot", "rare:7"]),
+    ],
 )
-def test_a_page_of_a_hot_query_reads_that_page(hot, types, tags):
+def test_b8_b9_b10_a_page_of_a_hot_query_reads_that_page(hot, types, tags):
     conditions = Prepared.of(Append([NewEntry("T", [], b"")], condition((types, tags)))).conditions
     span = [Int8(HOT // 2), Int8(HOT), Int8(100)]
     pairs = log_module._pairs

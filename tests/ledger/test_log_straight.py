@@ -140,6 +140,26 @@ def test_each_append_of_a_group_has_a_moment_of_its_own(log):
     assert len({a.recorded_at for a in answers}) == 5
 
 
+def test_a_lone_append_with_all_it_can_carry_goes_the_straight_line(log):
+    log.enter(Append([NewEntry("First", ["a"], b"")]))
+    items = [DCBQueryItem(types=["T"], tags=["a"]), DCBQueryItem(tags=["b"])]
+    entries = [
+        NewEntry("T", ["a", "b"], b"\x00\xff", UUID(int=1)),
+        NewEntry("T", [], b"", UUID(int=2)),
+    ]
+    full = Append(entries, DCBAppendCondition(DCBQuery(items)), "k", b"\x00h")
+    plain = Append([NewEntry("T", [], b"")])
+    group = [Prepared.of(full), Prepared.of(plain), Prepared.of(plain._replace(key="n"))]
+    [one, two, three] = log._execute_straight(log._writing(), group)
+    assert [(a.first, a.last) for a in (one, two, three)] == [(2, 3), (4, 4), (5, 5)]
+    assert [tuple(e)[2:] for e in log.entries(after=1, until=3)] == [
+        ("T", ["a", "b"], b"\x00\xff"), ("T", [], b""),
+    ]  # fmt: skip
+    assert log.by_event_id([UUID(int=2), UUID(int=1)]) == {UUID(int=1): 2, UUID(int=2): 3}
+    assert log.answered("k", b"\x00h") == one._replace(replayed=True)
+    assert log.answered("n", None) == three._replace(replayed=True)
+
+
 def test_positions_stay_contiguous_where_partitions_begin(database):
     log = EventLog(database, partition_size=1_000)
     for start in range(0, 3_000, 7):
@@ -231,3 +251,54 @@ def test_an_interrupted_caller_stops_no_other():
             process.kill()
     assert int(interrupted) > 0
     assert int(done) == 3
+
+
+WAITING = """
+import sys
+from domain.ledger.log import Append, EventLog, NewEntry
+
+log = EventLog(sys.argv[1])
+entry = Append([NewEntry("T", [], b"")])
+print(log.enter(entry).first, flush=True)
+sys.stdin.readline()
+try:
+    log.enter(entry)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+sys.stdin.readline()
+print(log.enter(entry).first, flush=True)
+log.close()
+"""
+
+
+def test_who_waits_for_the_lock_can_be_interrupted_and_goes_on(database):
+    with (
+        psycopg.connect(database) as holder,
+        subprocess.Popen(
+            [sys.executable, "-c", WAITING, database],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        ) as process,
+    ):  # fmt: skip
+
+        def said():
+            return process.stdout.readline()
+
+        def go_on():
+            process.stdin.write("\n")
+            process.stdin.flush()
+
+        assert said() == "1\n"
+        holder.execute(
+            "SELECT pg_advisory_xact_lock('pg_class'::regclass::oid::int,"
+            " 'ledger_entries'::regclass::oid::int)"
+        )
+        go_on()
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        while holder.execute(waiting).fetchone() == (0,):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert said() == "interrupted\n"
+        holder.rollback()
+        go_on()
+        assert said() == "2\n"
