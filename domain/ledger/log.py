@@ -24,7 +24,6 @@ from eventsourcing.persistence import ProgrammingError
 from psycopg.types.numeric import Int8
 from psycopg_pool import ConnectionPool
 
-from domain.ledger import wire
 from domain.ledger.appends import (
     MOST_ENTRIES,
     Append,
@@ -52,6 +51,7 @@ from domain.ledger.migrate import migrate
 from domain.ledger.news import Bell, follow
 from domain.ledger.statements import Statements
 from domain.ledger.stored import ReadResponse, Row, StoredEntry, Subscription, stored_entry
+from domain.ledger.wire import Line
 
 __all__ = [
     "Append",
@@ -119,13 +119,14 @@ class EventLog(DCBRecorder):
         schema = row[0] if row else "public"
         self.name = f"{schema}.{prefix}"
         self._sql = Statements(self.name)
+        self._straight = Line(self._sql.append_straight)
         self.channel = f"{self.name}news"
         self._pool = ConnectionPool(
             conninfo,
             min_size=1,
             max_size=pool_size,
             kwargs={"autocommit": True},
-            configure=self._configure,
+            configure=_configure,
             check=ConnectionPool.check_connection,
             open=True,
         )
@@ -207,14 +208,9 @@ class EventLog(DCBRecorder):
                 writer.close()
         if writer is None or writer.closed:
             writer = psycopg.connect(self.conninfo, autocommit=True)
-            self._configure(writer)
+            _configure(writer)
             self._writer = writer
         return writer
-
-    def _configure(self, connection: psycopg.Connection[Any]) -> None:
-        pairs = [f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items()]
-        connection.execute("SELECT " + ", ".join(pairs))
-        wire.prepare(connection, self._sql.append_straight)
 
     def _execute(
         self, connection: psycopg.Connection[Any], group: Sequence[Prepared], *, halt: bool = False
@@ -238,7 +234,7 @@ class EventLog(DCBRecorder):
     ) -> list[Appended | LogError] | None:
         if (values := straight(group)) is None:
             return None
-        answered = wire.ask(connection, values)
+        answered = self._straight.ask(connection, values)
         return answered and [*stored(group, *answered)]
 
     # Reading
@@ -419,6 +415,11 @@ class EventLog(DCBRecorder):
         self._pool.close()
         if self._writer is not None:
             self._writer.close()
+
+
+def _configure(connection: psycopg.Connection[Any]) -> None:
+    pairs = [f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items()]
+    connection.execute("SELECT " + ", ".join(pairs))
 
 
 def _pairs(probes: Sequence[tuple[str, str | None]]) -> list[Any]:

@@ -5,37 +5,46 @@ raises it. Adapting fourteen values the usual way costs a lone append a tenth of
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from weakref import WeakSet
 
 from psycopg import Connection, generators
-from psycopg.errors import error_from_result
+from psycopg.errors import DuplicatePreparedStatement, error_from_result
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
-FORMATS = (
-    [Format.TEXT] * 3 + [Format.BINARY] + [Format.TEXT] * 2 + [Format.BINARY] + [Format.TEXT] * 7
-)
+# the data of entries and the hashes of requests go as they are
+FORMATS = [Format.BINARY if place in {3, 6} else Format.TEXT for place in range(14)]
 _NAME = b"append_straight"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def prepare(connection: Connection[Any], statement: str) -> None:
-    """Make a connection ready for `ask`."""
-    _checked(connection.pgconn.prepare(_NAME, statement.encode()), ExecStatus.COMMAND_OK)
+class Line:
+    """The statement, on whatever connection; prepared where it is asked for the first time."""
 
+    def __init__(self, statement: str) -> None:
+        self._statement = statement.encode()
+        self._ready: WeakSet[Connection[Any]] = WeakSet()
 
-def ask(connection: Connection[Any], values: Sequence[bytes | None]) -> tuple[int, datetime] | None:
-    """The first position and its moment; None where nothing was stored. Raises psycopg.Error."""
-    pgconn = connection.pgconn
-    pgconn.send_query_prepared(_NAME, values, FORMATS, result_format=Format.BINARY)
-    [result] = connection.wait(generators.execute(pgconn))
-    _checked(result, ExecStatus.TUPLES_OK)
-    first, moment = result.get_value(0, 0), result.get_value(0, 1)
-    if first is None or moment is None:
-        return None
-    microseconds = int.from_bytes(moment, "big", signed=True)
-    return int.from_bytes(first, "big"), _EPOCH + timedelta(microseconds=microseconds)
+    def ask(
+        self, connection: Connection[Any], values: Sequence[bytes | None]
+    ) -> tuple[int, datetime] | None:
+        """The first position and its moment, None where it stored nothing. Raises psycopg.Error."""
+        pgconn = connection.pgconn
+        if connection not in self._ready:
+            with suppress(DuplicatePreparedStatement):  # one interrupted before it was noted
+                _checked(pgconn.prepare(_NAME, self._statement), ExecStatus.COMMAND_OK)
+            self._ready.add(connection)
+        pgconn.send_query_prepared(_NAME, values, FORMATS, result_format=Format.BINARY)
+        [result] = connection.wait(generators.execute(pgconn))
+        _checked(result, ExecStatus.TUPLES_OK)
+        first, moment = result.get_value(0, 0), result.get_value(0, 1)
+        if first is None or moment is None:
+            return None
+        microseconds = int.from_bytes(moment, "big", signed=True)
+        return int.from_bytes(first, "big"), _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _checked(result: PGresult, expected: ExecStatus) -> None:

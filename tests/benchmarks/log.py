@@ -89,6 +89,18 @@ def conditional_rate(recorder: DCBRecorder, callers: int, seconds: float) -> flo
     return sum(counts) / (time.perf_counter() - started)
 
 
+def bare_rate(conninfo: str, seconds: float) -> float:
+    """One caller's inserts of one row each, nothing asked, every one on disk before the next."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS bare (data bytea)")
+        ends = time.perf_counter() + seconds
+        started, count = time.perf_counter(), 0
+        while time.perf_counter() < ends:
+            connection.execute("INSERT INTO bare VALUES (%b)", [DATA], prepare=True)
+            count += 1
+        return count / (time.perf_counter() - started)
+
+
 def in_turn(rounds: int, theirs: Callable[[], float], ours: Callable[[], float]) -> list[Rates]:
     """The rates of both, round by round; who begins changes, and a first round is not counted."""
     rates = []
@@ -103,8 +115,13 @@ def in_turn(rounds: int, theirs: Callable[[], float], ours: Callable[[], float])
 
 
 def bench_conditional(server: EmbeddedServer, table: Table, rounds: int) -> None:
-    log = EventLog(server.conninfo("ours"))
+    conninfo = server.conninfo("ours")
+    log = EventLog(conninfo)
     with library_recorder(server.conninfo("library"), 20) as library:
+        most = in_turn(
+            rounds, lambda: conditional_rate(library, 1, 1.0), lambda: bare_rate(conninfo, 1.0)
+        )
+        add(table, "a bare insert: the most for 1 caller", "library", most)
         for callers, target in ((1, 1.5), (16, 6), (64, 12)):
             rates = in_turn(
                 rounds,

@@ -39,7 +39,7 @@ def condition(*items, after=None):
 def pages_touched(log, explained):
     """Buffers that a statement touched, all functions within it included; nothing is kept."""
     with psycopg.connect(log.conninfo) as connection:
-        log._configure(connection)
+        log_module._configure(connection)
         for _ in range(2):  # the second time every plan and catalogue row is at hand
             connection.execute("SELECT")  # begins
             plan = "\n".join(explained(connection, "EXPLAIN (ANALYZE, BUFFERS, FORMAT TEXT) "))
@@ -136,7 +136,7 @@ def test_b8_b9_b10_a_page_of_a_hot_query_reads_that_page(hot, types, tags):
 )
 def test_a_probe_walks_the_index_made_for_it_in_order(hot, tag, type_, index):
     with psycopg.connect(hot.conninfo) as connection:
-        hot._configure(connection)
+        log_module._configure(connection)
         connection.execute("ANALYZE ledger_tags")
         connection.execute("PREPARE p(text, text) AS SELECT * FROM ledger_probe($1, $2, 0, 9, 9)")
         rows = connection.execute(
