@@ -18,8 +18,9 @@ from domain import acts
 from domain.bitemporal import FOREVER, Fact
 from domain.events import REGISTRY, Entry, Event
 from domain.forest import Forest
-from domain.ledger.log import EventLog, StoredEntry
+from domain.ledger.log import EventLog
 from domain.ledger.reading import ever_joined
+from domain.ledger.stored import StoredEntry
 from domain.record import Record, uncapped
 from projections.records import Records
 

@@ -35,7 +35,7 @@ from domain.ledger.copying import (
     snapshot,
     taking_over,
 )
-from domain.ledger.log import StoredEntry
+from domain.ledger.stored import StoredEntry
 from domain.ledger.vault import Owner
 from domain.merkle import Frontier, leaf
 from domain.refusals import BadInput, RecordForbids

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,26 @@ def test_every_module_is_imported_by_another_or_is_an_entrance():
         module = name.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
         chapter = name.startswith("domain/acts/")  # found by acts.load
         assert chapter or name in ENTRANCES or module in imported, f"nobody imports {name}"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    wanted = {}
+    for name, tree in trees(*PACKAGES).items():
+        module = name.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        wanted[module] = {
+            known
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module
+            for known in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        }
+    # a package and its own modules are one room
+    edges = {
+        module: {
+            known for known in names & wanted.keys() if not f"{module}.".startswith(f"{known}.")
+        }
+        for module, names in wanted.items()
+    }
+    TopologicalSorter(edges).prepare()  # raises CycleError, which names the circle
 
 
 def test_every_chapter_declares_what_it_is_for():

@@ -5,13 +5,15 @@ in the log already, for its clock, or because it is out of reach.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery
 from eventsourcing.persistence import IntegrityError
+
+from domain.ledger.wire import byteas
 
 MOST_ENTRIES = 10_000
 MOST_ENTRY_BYTES = 0xFFFF  # a transparency log's entries carry a uint16 length
@@ -268,8 +270,8 @@ def _marks(append: Append) -> list[object]:
     return marks
 
 
-def straight(group: Sequence[Prepared]) -> list[Any] | None:
-    """The arguments of the log's straight line, None where a group needs `parameters`."""
+def straight(group: Sequence[Prepared]) -> list[bytes | None] | None:
+    """The values of the log's straight line, to be sent; None where a group needs `parameters`."""
     numbers: list[int] = []
     types: list[str] = []
     joined: list[str] = []
@@ -308,25 +310,33 @@ def straight(group: Sequence[Prepared]) -> list[Any] | None:
     touching = touching or (identified and len(set(ids)) < len(ids))
     if touching and len(segments(group)) > 1:
         return None
-    names, hashes, firsts, lasts = zip(*keys, strict=True) if keys else (None,) * 4
-    untyped_after, untyped_tags = zip(*untyped, strict=True) if untyped else (None,) * 2
-    typed_after, typed_tags, wanted = zip(*typed, strict=True) if typed else (None,) * 3
     return [
-        _integers(numbers),
-        LIST_SEPARATOR.join(types),
-        LIST_SEPARATOR.join(joined),
-        data,
-        _literal(id_.hex if id_ else "NULL" for id_ in ids) if identified else None,
-        names and LIST_SEPARATOR.join(names),
-        hashes and list(hashes),
-        firsts and _integers(firsts),
-        lasts and _integers(lasts),
-        untyped_after and _integers(untyped_after),
-        untyped_tags and LIST_SEPARATOR.join(untyped_tags),
-        typed_after and _integers(typed_after),
-        typed_tags and LIST_SEPARATOR.join(typed_tags),
-        wanted and LIST_SEPARATOR.join(wanted),
+        _numbers(numbers),
+        _texts(types),
+        _texts(joined),
+        byteas(data),
+        _literal(id_.hex if id_ else "NULL" for id_ in ids).encode() if identified else None,
+        *_sent(keys, _texts, byteas, _numbers, _numbers),
+        *_sent(untyped, _numbers, _texts),
+        *_sent(typed, _numbers, _texts, _texts),
     ]
+
+
+def _sent(
+    rows: Sequence[tuple[Any, ...]], *ways: Callable[[Sequence[Any]], bytes]
+) -> list[bytes | None]:
+    """The columns of rows, each in its way; None for each where there are no rows."""
+    if not rows:
+        return [None] * len(ways)
+    return [way(column) for way, column in zip(ways, zip(*rows, strict=True), strict=True)]
+
+
+def _numbers(numbers: Sequence[int]) -> bytes:
+    return _integers(numbers).encode()
+
+
+def _texts(items: Sequence[str]) -> bytes:
+    return LIST_SEPARATOR.join(items).encode()
 
 
 def stored(group: Sequence[Prepared], first: int, recorded_at: datetime) -> list[Appended]:

@@ -14,8 +14,9 @@ import psycopg
 from psycopg.types.numeric import Int8
 
 from domain.ledger.appends import SEPARATOR, Claim, LogError
-from domain.ledger.log import EventLog, StoredEntry
+from domain.ledger.log import EventLog
 from domain.ledger.statements import Statements
+from domain.ledger.stored import StoredEntry
 
 _PAGE = 2_000
 

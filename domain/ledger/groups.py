@@ -7,47 +7,54 @@ request gets its own answer. A thread that finds nobody leading sends for all th
 import itertools
 import signal
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 from domain.ledger.appends import Appended, Prepared
 
 MOST_REQUESTS = 256
 MOST_BYTES = 4 << 20
 LINGER_SECONDS = 0.0005  # at most; a flush to disk takes about as long
-PATIENCE_SECONDS = 5.0
 
 
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Hold a Ctrl-C back until what is under way is over: cut off anywhere, a thread could leave
-    the others waiting for ever. One that comes after PATIENCE_SECONDS more is not held back.
+class _Interrupts:
+    """Holds a Ctrl-C back but where `open`: cut off between two steps, a thread could leave all
+    others waiting for ever.
 
-    Only the main thread is ever interrupted, and only where Python's own handler is in place.
+    Only the main thread is ever interrupted; where Python's own handler is not in place, another
+    sees to it.
     """
-    ours = signal.default_int_handler
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGINT) is not ours
-    ):
-        yield
-        return
-    came: list[float] = []
 
-    def note(number: int, frame: Any) -> None:
-        came.append(time.monotonic())
-        if came[-1] - came[0] > PATIENCE_SECONDS:
-            ours(number, frame)
+    def __init__(self) -> None:
+        self.open = False
+        self._came = False
+        self._ours = (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        )
 
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, ours)
-        if came:
+    def __enter__(self) -> Self:
+        if self._ours:
+            signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if self._came:
+                raise KeyboardInterrupt
+
+    def _note(self, *_: Any) -> None:
+        self._came = True
+        self.let()
+
+    def let(self) -> None:
+        """Raise what has come, where it may be raised. `open` is set without a call, for a call is
+        where an interrupt strikes.
+        """
+        if self.open and self._came:
+            self.open = self._came = False
             raise KeyboardInterrupt
 
 
@@ -81,19 +88,24 @@ class Groups:
 
     def enter(self, prepared: Prepared) -> Appended:
         """Wait for this request's answer. Raises the exception that answered it."""
-        with undisturbed():
-            return self._enter(prepared)
+        with _Interrupts() as interrupts:
+            return self._enter(prepared, interrupts)
 
-    def _enter(self, prepared: Prepared) -> Appended:
+    def _enter(self, prepared: Prepared, interrupts: _Interrupts) -> Appended:
         waiting = _Waiting(prepared)
         try:
             leads = self._join(waiting)
             while waiting.outcome is None:
                 if leads and self._gathered(waiting):
-                    self._lead(waiting)
+                    self._lead(waiting, interrupts)
                     leads = False
                 else:
-                    waiting.called.acquire()
+                    try:
+                        interrupts.open = True
+                        interrupts.let()
+                        waiting.called.acquire()
+                    finally:
+                        interrupts.open = False
                     leads = True
         except BaseException:
             self._leave(waiting)
@@ -130,16 +142,20 @@ class Groups:
                 self._lingers = False
         return leads
 
-    def _lead(self, leader: _Waiting) -> None:
+    def _lead(self, leader: _Waiting, interrupts: _Interrupts) -> None:
         group = self._take()
         outcomes: Sequence[Appended | Exception] = [
             InterruptedError("the thread that sent this append was interrupted") for _ in group
         ]
         try:
+            interrupts.open = True
+            interrupts.let()
             outcomes = self._send([waiting.prepared for waiting in group])
         except Exception as error:  # noqa: BLE001  # whatever it is, each caller raises it
+            interrupts.open = False
             outcomes = [_same(error) for _ in group]
         finally:
+            interrupts.open = False
             self._answer(group, outcomes, leader)
 
     def _take(self) -> list[_Waiting]:

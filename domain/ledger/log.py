@@ -6,9 +6,9 @@ every append, so a reader that asks for `position > last` misses nothing, ever.
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Self
 from uuid import UUID
 
 import psycopg
@@ -19,7 +19,6 @@ from eventsourcing.dcb.api import (
     DCBQuery,
     DCBReadResponse,
     DCBRecorder,
-    DCBSequencedEvent,
 )
 from eventsourcing.persistence import ProgrammingError
 from psycopg.types.numeric import Int8
@@ -27,7 +26,6 @@ from psycopg_pool import ConnectionPool
 
 from domain.ledger.appends import (
     MOST_ENTRIES,
-    SEPARATOR,
     Append,
     Appended,
     Busy,
@@ -50,8 +48,10 @@ from domain.ledger.appends import (
 )
 from domain.ledger.groups import Groups
 from domain.ledger.migrate import migrate
+from domain.ledger.news import Bell, follow
 from domain.ledger.statements import Statements
-from domain.ledger.subscription import Bell, Subscription, follow
+from domain.ledger.stored import ReadResponse, Row, StoredEntry, Subscription, stored_entry
+from domain.ledger.wire import Line
 
 __all__ = [
     "Append",
@@ -67,13 +67,13 @@ __all__ = [
     "LogError",
     "Malformed",
     "NewEntry",
-    "StoredEntry",
     "TooLarge",
 ]
 
 GROUPED_ENTRIES = 500  # a larger append goes by itself
 PAGE_BYTES = 4 << 20
 FIRST_PAGE, LAST_PAGE = 100, 2_000
+MOST_FOLLOWED = 1_000
 CHUNK_BYTES = 64 << 20
 LATEST = (1 << 63) - 1
 IDLE_SECONDS = 1.0  # after which the writing connection is tried before it is trusted
@@ -90,19 +90,6 @@ _SETTINGS = {
     "enable_mergejoin": "off",
 }
 _logger = structlog.get_logger(__name__)
-
-
-class StoredEntry(NamedTuple):
-    """An entry as it lies in the log; `recorded_at` is in UTC."""
-
-    position: int
-    recorded_at: datetime
-    type: str
-    tags: list[str]
-    data: bytes
-
-
-_Row = tuple[int, datetime, str, str, bytes]  # of a StoredEntry, its tags joined
 
 
 class EventLog(DCBRecorder):
@@ -132,6 +119,7 @@ class EventLog(DCBRecorder):
         schema = row[0] if row else "public"
         self.name = f"{schema}.{prefix}"
         self._sql = Statements(self.name)
+        self._straight = Line(self._sql.append_straight)
         self.channel = f"{self.name}news"
         self._pool = ConnectionPool(
             conninfo,
@@ -143,7 +131,7 @@ class EventLog(DCBRecorder):
             open=True,
         )
         self._groups = Groups(self._send_group)
-        self._writer: psycopg.Cursor[Any] | None = None
+        self._writer: psycopg.Connection[Any] | None = None
         self._writer_used = 0.0
         self._bell = Bell(conninfo, self.channel)
 
@@ -187,7 +175,7 @@ class EventLog(DCBRecorder):
 
     def _send(self, group: Sequence[Prepared], *, halt: bool = False) -> list[Appended | LogError]:
         with self._pool.connection() as connection:
-            return self._execute(connection.cursor(binary=True), group, halt=halt)
+            return self._execute(connection, group, halt=halt)
 
     def _send_group(self, group: Sequence[Prepared]) -> Sequence[Appended | Exception]:
         """Send a group on the writing connection, which only the leading thread uses."""
@@ -211,27 +199,28 @@ class EventLog(DCBRecorder):
         except (LogError, psycopg.Error) as error:
             return error
 
-    def _writing(self) -> psycopg.Cursor[Any]:
+    def _writing(self) -> psycopg.Connection[Any]:
         writer = self._writer
         if writer is not None and time.monotonic() - self._writer_used > IDLE_SECONDS:
             try:
                 writer.execute("")
             except psycopg.OperationalError:
-                writer.connection.close()
-        if writer is None or writer.connection.closed:
-            connection = psycopg.connect(self.conninfo, autocommit=True)
-            _configure(connection)
-            writer = self._writer = connection.cursor(binary=True)
+                writer.close()
+        if writer is None or writer.closed:
+            writer = psycopg.connect(self.conninfo, autocommit=True)
+            _configure(writer)
+            self._writer = writer
         return writer
 
     def _execute(
-        self, cursor: psycopg.Cursor[Any], group: Sequence[Prepared], *, halt: bool = False
+        self, connection: psycopg.Connection[Any], group: Sequence[Prepared], *, halt: bool = False
     ) -> list[Appended | LogError]:
         try:
-            outcomes = self._execute_straight(cursor, group)
+            outcomes = self._execute_straight(connection, group)
             if outcomes is None:
-                cursor.execute(self._sql.append, parameters(group, halt=halt), prepare=True)
-                outcomes = [answer(row) for row in cursor]
+                values = parameters(group, halt=halt)
+                rows = connection.execute(self._sql.append, values, prepare=True, binary=True)
+                outcomes = [answer(row) for row in rows]
         except psycopg.errors.LockNotAvailable as error:
             raise Busy("the log is being appended to by someone who does not finish") from error
         if any(isinstance(o, Appended) and not o.replayed for o in outcomes):
@@ -241,12 +230,12 @@ class EventLog(DCBRecorder):
         return outcomes
 
     def _execute_straight(
-        self, cursor: psycopg.Cursor[Any], group: Sequence[Prepared]
+        self, connection: psycopg.Connection[Any], group: Sequence[Prepared]
     ) -> list[Appended | LogError] | None:
         if (values := straight(group)) is None:
             return None
-        [(first, recorded_at)] = cursor.execute(self._sql.append_straight, values, prepare=True)
-        return None if first is None else [*stored(group, first, recorded_at)]
+        answered = self._straight.ask(connection, values)
+        return answered and [*stored(group, *answered)]
 
     # Reading
 
@@ -264,7 +253,7 @@ class EventLog(DCBRecorder):
         """
         until = self.head() if until is None else until
         for rows in self._pages(query, after, until, limit, LAST_PAGE):
-            yield from map(_stored, rows)
+            yield from map(stored_entry, rows)
 
     def pages(
         self,
@@ -277,11 +266,11 @@ class EventLog(DCBRecorder):
     ) -> Iterator[list[StoredEntry]]:
         """As `entries`, in lists of at most `most` and some 4 MiB."""
         for rows in self._pages(query, after, until, limit, most):
-            yield list(map(_stored, rows))
+            yield list(map(stored_entry, rows))
 
     def _pages(
         self, query: DCBQuery | None, after: int, until: int, limit: int | None, most: int
-    ) -> Iterator[list[_Row]]:
+    ) -> Iterator[list[Row]]:
         conditions = Conditions.of(query)
         left = LATEST if limit is None else limit
         size = min(FIRST_PAGE, most)
@@ -297,7 +286,7 @@ class EventLog(DCBRecorder):
             held = sum([len(row[4]) for row in page]) // len(page) + 200
             size = min(most, size * 4, max(FIRST_PAGE, PAGE_BYTES // held))
 
-    def _page(self, conditions: Conditions, after: int, until: int, wanted: int) -> list[_Row]:
+    def _page(self, conditions: Conditions, after: int, until: int, wanted: int) -> list[Row]:
         span: list[Any] = [Int8(after), Int8(until), Int8(wanted)]
         if ("", None) in conditions.probes:
             statement, values = self._sql.range, span
@@ -368,12 +357,26 @@ class EventLog(DCBRecorder):
 
     def follow(
         self, *, after: int = 0, stop: threading.Event, query: DCBQuery | None = None
-    ) -> Iterator[list[StoredEntry]]:
+    ) -> Generator[list[StoredEntry]]:
         """Batches of at most 1,000 entries as they come, from `after` on, until `stop` is set.
 
         Waits for news and survives lost connections; ends within half a second of `stop`.
         """
-        return follow(self, query, after=after, stop=stop)
+
+        def ended() -> bool:
+            return stop.is_set() or self.closed.is_set()
+
+        def look() -> Iterator[list[StoredEntry]]:
+            nonlocal after
+            head = self.head()
+            for page in self.pages(query, after=after, until=head, most=MOST_FOLLOWED):
+                after = page[-1].position
+                yield page
+                if ended():
+                    return
+            after = max(after, head)
+
+        return follow(self.conninfo, self.channel, look, ended)
 
     # DCBRecorder
 
@@ -387,7 +390,7 @@ class EventLog(DCBRecorder):
         """Stream the matching events. `head` is the log's, or with a limit the last event read."""
         head = self.head()
         pages = self._pages(query, after or 0, head, limit, LAST_PAGE)
-        return _ReadResponse(pages, head or None, limit)
+        return ReadResponse(pages, head or None, limit)
 
     def append(
         self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
@@ -398,8 +401,12 @@ class EventLog(DCBRecorder):
         entries = [NewEntry(event.type, event.tags, event.data) for event in events]
         return self.enter(Append(entries, condition)).last
 
-    def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> Subscription:
-        return Subscription(self, query, after)
+    def subscribe(
+        self, query: DCBQuery | None = None, *, after: int | None = None
+    ) -> Subscription[Self]:
+        stop = threading.Event()
+        batches = self.follow(query=query, after=after or 0, stop=stop)
+        return Subscription(self, query, after, batches, stop)
 
     def close(self) -> None:
         """Close every connection; followers end."""
@@ -407,38 +414,7 @@ class EventLog(DCBRecorder):
         self._bell.close()
         self._pool.close()
         if self._writer is not None:
-            self._writer.connection.close()
-
-
-def _stored(row: _Row) -> StoredEntry:
-    position, recorded_at, type_, joined, data = row
-    tags = joined.split(SEPARATOR) if joined else []
-    # as StoredEntry(...), without one more Python frame for each of a million rows
-    return tuple.__new__(StoredEntry, (position, recorded_at, type_, tags, data))
-
-
-class _ReadResponse(DCBReadResponse):
-    def __init__(self, pages: Iterator[list[_Row]], head: int | None, limit: int | None) -> None:
-        self._head = None if limit is not None else head
-        self._events = self._stream(pages, limited=limit is not None)
-
-    @property
-    def head(self) -> int | None:
-        return self._head
-
-    def __iter__(self) -> Iterator[DCBSequencedEvent]:
-        return self._events
-
-    def __next__(self) -> DCBSequencedEvent:
-        return next(self._events)
-
-    def _stream(self, pages: Iterator[list[_Row]], *, limited: bool) -> Iterator[DCBSequencedEvent]:
-        for page in pages:
-            for position, _, type_, joined, data in page:
-                if limited:
-                    self._head = position
-                tags = joined.split(SEPARATOR) if joined else []
-                yield DCBSequencedEvent(DCBEvent(type_, data, tags), position)
+            self._writer.close()
 
 
 def _configure(connection: psycopg.Connection[Any]) -> None:

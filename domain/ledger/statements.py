@@ -33,9 +33,9 @@ class Statements:
             f" %t::int[], %b::text[], %b::text[], %b::bytea[], %b)"
         )
         self.append_straight = (
-            f"SELECT * FROM {log}append_straight(%t::int[], %b::text, %b::text, %b::bytea[],"
-            f" %t::uuid[], %b::text, %b::bytea[], %t::int[], %t::int[],"
-            f" %t::bigint[], %b::text, %t::bigint[], %b::text, %b::text)"
+            f"SELECT * FROM {log}append_straight($1::int[], $2::text, $3::text, $4::bytea[],"
+            f" $5::uuid[], $6::text, $7::bytea[], $8::int[], $9::int[],"
+            f" $10::bigint[], $11::text, $12::bigint[], $13::text, $14::text)"
         )
         self.range = (
             f"SELECT {columns} FROM {log}entries e"

@@ -140,6 +140,26 @@ def test_each_append_of_a_group_has_a_moment_of_its_own(log):
     assert len({a.recorded_at for a in answers}) == 5
 
 
+def test_a_lone_append_with_all_it_can_carry_goes_the_straight_line(log):
+    log.enter(Append([NewEntry("First", ["a"], b"")]))
+    items = [DCBQueryItem(types=["T"], tags=["a"]), DCBQueryItem(tags=["b"])]
+    entries = [
+        NewEntry("T", ["a", "b"], b"\x00\xff", UUID(int=1)),
+        NewEntry("T", [], b"", UUID(int=2)),
+    ]
+    full = Append(entries, DCBAppendCondition(DCBQuery(items)), "k", b"\x00h")
+    plain = Append([NewEntry("T", [], b"")])
+    group = [Prepared.of(full), Prepared.of(plain), Prepared.of(plain._replace(key="n"))]
+    [one, two, three] = log._execute_straight(log._writing(), group)
+    assert [(a.first, a.last) for a in (one, two, three)] == [(2, 3), (4, 4), (5, 5)]
+    assert [tuple(e)[2:] for e in log.entries(after=1, until=3)] == [
+        ("T", ["a", "b"], b"\x00\xff"), ("T", [], b""),
+    ]  # fmt: skip
+    assert log.by_event_id([UUID(int=2), UUID(int=1)]) == {UUID(int=1): 2, UUID(int=2): 3}
+    assert log.answered("k", b"\x00h") == one._replace(replayed=True)
+    assert log.answered("n", None) == three._replace(replayed=True)
+
+
 def test_positions_stay_contiguous_where_partitions_begin(database):
     log = EventLog(database, partition_size=1_000)
     for start in range(0, 3_000, 7):
@@ -185,6 +205,7 @@ def test_every_caller_gets_its_own_answer(callers):
 
 INTERRUPTED = """
 import threading, time
+from contextlib import suppress
 from domain.ledger.groups import Groups
 
 class Number(int):
@@ -198,7 +219,8 @@ groups, over, done = Groups(send), threading.Event(), []
 
 def call():
     while not over.is_set():
-        groups.enter(Number(1))
+        with suppress(InterruptedError):  # who sent for this one too was interrupted
+            groups.enter(Number(1))
         time.sleep(0.001)  # late: who leads lingers for it
     done.append(1)
 
@@ -233,17 +255,79 @@ def test_an_interrupted_caller_stops_no_other():
             process.kill()
 
 
-def test_a_ctrl_c_is_held_back_until_the_append_is_answered():
-    steps = []
+def test_a_ctrl_c_is_let_through_while_sending_and_no_other_caller_is_left_waiting():
+    entered, answers = threading.Event(), []
 
     def send(group):
-        steps.append("sent")
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
-        steps.append("answered")
+        entered.set()
+        while len(groups._queue) < 1 and not answers:  # until another waits
+            time.sleep(0.001)
+        if not answers:
+            answers.append("interrupted")
+            signal.raise_signal(signal.SIGINT)
         return list(group)
 
+    groups = Groups(send)
+
+    def other():
+        entered.wait()
+        answers.append(groups.enter(Number(2)))
+
+    thread = threading.Thread(target=other)
+    thread.start()
     with pytest.raises(KeyboardInterrupt):
-        Groups(send).enter(Number(1))
-    assert steps == ["sent", "answered"]
+        groups.enter(Number(1))
+    thread.join(30)
+    assert answers == ["interrupted", 2]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+WAITING = """
+import sys
+from domain.ledger.log import Append, EventLog, NewEntry
+
+log = EventLog(sys.argv[1])
+entry = Append([NewEntry("T", [], b"")])
+print(log.enter(entry).first, flush=True)
+sys.stdin.readline()
+try:
+    log.enter(entry)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+sys.stdin.readline()
+print(log.enter(entry).first, flush=True)
+log.close()
+"""
+
+
+def test_who_waits_for_the_lock_can_be_interrupted_and_goes_on(database):
+    with (
+        psycopg.connect(database) as holder,
+        subprocess.Popen(
+            [sys.executable, "-c", WAITING, database],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        ) as process,
+    ):  # fmt: skip
+
+        def said():
+            return process.stdout.readline()
+
+        def go_on():
+            process.stdin.write("\n")
+            process.stdin.flush()
+
+        assert said() == "1\n"
+        holder.execute(
+            "SELECT pg_advisory_xact_lock('pg_class'::regclass::oid::int,"
+            " 'ledger_entries'::regclass::oid::int)"
+        )
+        go_on()
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        while holder.execute(waiting).fetchone() == (0,):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert said() == "interrupted\n"
+        holder.rollback()
+        go_on()
+        assert said() == "2\n"

@@ -1,4 +1,7 @@
-"""The twenty faults found in other logs (B1 to B20), each shown to be absent here."""
+"""The twenty faults found in other logs (B1 to B20), each shown to be absent here.
+
+B8, B9 and B10 (costs) in test_log_plans.py, B17 (what is entered stays) in test_log_writing.py.
+"""
 
 import threading
 import time
@@ -12,7 +15,7 @@ import pytest
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain.ledger import log as log_module
-from domain.ledger import subscription
+from domain.ledger import news
 from domain.ledger.log import Append, Busy, Claim, ConditionFailed, EventLog, NewEntry
 
 APPEND_IN_FLIGHT = """
@@ -219,6 +222,14 @@ def test_b12_vacuum_and_concurrent_indexes_run_beside_appends(log, database):
     assert errors == []
 
 
+def test_b13_no_connection_of_the_log_waits_for_ever(log):
+    log.enter(Append([entry("a")]))
+    with log._pool.connection() as pooled:
+        for connection in (pooled, log._writing()):
+            [(timeout,)] = connection.execute("SHOW lock_timeout")
+            assert timeout != "0"
+
+
 def test_b13_an_unconditional_append_waits_no_longer_than_a_bounded_time(database, monkeypatch):
     monkeypatch.setitem(log_module._SETTINGS, "lock_timeout", "200ms")
     log = EventLog(database)
@@ -228,6 +239,21 @@ def test_b13_an_unconditional_append_waits_no_longer_than_a_bounded_time(databas
             log.enter(Append([entry("a")]))
     assert log.enter(Append([entry("a")])).first == 2
     log.close()
+
+
+def test_b13_an_append_is_over_with_its_call(log, database):
+    """No lock and no transaction of an append outlives it, so none can queue behind an idle one."""
+    log.enter(Append([entry("a")]))
+    list(log.load([Append([entry("a")])]))
+    with psycopg.connect(database) as connection:
+        assert connection.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+        ).fetchone() == (0,)
+        states = connection.execute(
+            "SELECT DISTINCT state FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        ).fetchall()
+        assert states == [("idle",)]
 
 
 def test_b14_an_append_rings_outside_its_transaction(log, database):
@@ -257,7 +283,7 @@ def test_b15_followers_survive_the_loss_of_every_connection(log, database):
 
 
 def test_b16_a_follower_listens_before_it_first_looks(log, monkeypatch):
-    monkeypatch.setattr(subscription, "LOOK_SECONDS", 60)  # only a ring can wake it
+    monkeypatch.setattr(news, "LOOK_SECONDS", 60)  # only a ring can wake it
     for number in range(1, 11):
         with log.subscribe(after=number - 1) as subscribed:
             appended = threading.Timer(0.005 * number, log.enter, [Append([entry("a")])])

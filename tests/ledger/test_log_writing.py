@@ -315,7 +315,7 @@ def test_a_load_killed_in_the_middle_is_resumed_exactly_once(database):
         "SET session_replication_role = replica; DELETE FROM {}",
     ],
 )
-def test_what_is_entered_cannot_be_changed_even_by_a_superuser(log, database, table, change):
+def test_b17_what_is_entered_cannot_be_changed_even_by_a_superuser(log, database, table, change):
     log.enter(Append([entry("a", event_id=uuid4())], key="k"))
     column = {"event_ids": "position", "requests": "first"}.get(table, "type")
     with (
@@ -326,7 +326,7 @@ def test_what_is_entered_cannot_be_changed_even_by_a_superuser(log, database, ta
     assert log.head() == 1
 
 
-def test_partitions_made_later_are_protected_too(database):
+def test_b17_partitions_made_later_are_protected_too(database):
     log = EventLog(database, prefix="small_", partition_size=10)
     log.enter(Append([entry("a")] * 35))
     with psycopg.connect(database, autocommit=True) as connection:

@@ -14,7 +14,7 @@ from domain.acts.privacy import EscrowHolderNamed, PrivateDataRestricted
 from domain.ledger import Request
 from domain.ledger.copying import NotTheSame, taking_over
 from domain.ledger.escrow import new_holder
-from domain.ledger.log import StoredEntry
+from domain.ledger.stored import StoredEntry
 from domain.ledger.vault import Owner, Restricted, VaultUnfit
 from domain.merkle import leaf, root
 from domain.refusals import BadInput, KeyReused, RecordForbids, Taken
