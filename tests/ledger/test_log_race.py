@@ -74,10 +74,10 @@ def test_eight_writing_processes_and_their_followers(database):
     for writer in writers:
         writer.start()
     followers = [threading.Thread(target=poll), threading.Thread(target=subscribe)]
-    start.wait(60)
+    start.wait(300)
     for follower in followers:
         follower.start()
-    accepted = sorted((a for _ in writers for a in results.get(timeout=60)), key=lambda a: a[0])
+    accepted = sorted((a for _ in writers for a in results.get(timeout=300)), key=lambda a: a[0])
     for writer in writers:
         writer.join()
     head = log.head()
