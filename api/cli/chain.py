@@ -164,7 +164,7 @@ def _listed(
 ) -> list[str]:
     """One row of the answer: as asked, unit, three tiers, whether then and now agree, why not."""
     from api import answers
-    from api.cli.chain_drawn import place_of, words_of
+    from api.cli.chain_drawn import place_of, was_recorded, words_of
     from api.intake.values import text_of
     from domain.refusals import Refusal
 
@@ -180,7 +180,10 @@ def _listed(
         tiers[line["capacity"]].append(words_of(line, data["people"], lang))
     place = place_of(stands, lang)
     seats = ["\n".join(words) or place for words in tiers.values()]
-    agree = ("有事后变更", "changed since") if data["differ"] else ("一致", "agree")
+    agree = ("一致", "agree")
+    if data["differ"]:
+        known_then = was_recorded(data["then"]["answer"])
+        agree = ("有事后变更", "changed since") if known_then else ("当时未登记", "said since")
     entries = " ".join(map(str, data["entries"]))
     return [head[0], str(day), place, *seats, pick(agree, lang), entries, ""]
 

@@ -18,7 +18,7 @@ from api.cli.frame import Effective, Json, Lang, Recorded, UnitArg, ask, warn_of
 from api.cli.impacts import draw_reviews
 from api.cli.out import Columns, Gb18030, Out, PrivateToo, ReadBack, ToFile, ask_or_save
 from api.cli.person import STANDING, draw_entries, draw_facets
-from api.rendering import Column, coded, instant, pick, table, word
+from api.rendering import Column, coded, instant, pick, strength_of, table, word
 from api.words import NAMES, NOT_RECORDED, Words
 
 if TYPE_CHECKING:
@@ -316,9 +316,9 @@ def _draw_findings(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableTy
         Column(("生效日", "effective"), folds=False),
         Column(("事项", "event"), least=8),
         Column(("对象", "about")),
-        Column(("问题", "finding"), least=20),
+        Column(("问题", "finding"), least=24),
         Column(("依据", "article")),
-        Column(("强度", "strength"), folds=False),
+        Column(("强度", "strength"), least=4),
     ]
     rows: list[tuple[Any, ...]] = []
     for entry in data["entries"]:
@@ -326,12 +326,11 @@ def _draw_findings(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableTy
             entry["position"],
             entry["effective"],
             pick((entry["zh"], entry["en"]), lang),
-            " ".join(entry["tags"]),
+            "\n".join(entry["tags"]),
         )
         for one in entry["findings"]:
             said = one["zh" if lang == "zh" else "en"]
-            strength = f"{word(one['strength'], lang)} {word(one['status'], lang)}"
-            rows.append((*head, said, one["article"] or "—", strength))
+            rows.append((*head, said, one["article"] or "—", strength_of(one, lang)))
         if not entry["legible"]:
             said = pick(("所需内容已销毁,不能再判断", "erased: it can no longer be judged"), lang)
             rows.append((*head, said, "—", "—"))

@@ -173,7 +173,8 @@ def draw_facets(
     silent = []
     for facet in facets:
         name = pick((facet["zh"], facet["en"]), lang)
-        past = [f for f in facet.get("on_record", ()) if f not in facet["facts"]]
+        held = {(f["root"], f["slot"]) for f in facet["facts"]}
+        past = [f for f in facet.get("on_record", ()) if (f["root"], f["slot"]) not in held]
         if not facet["facts"] and not past:
             silent.append(name)
         rows += [(_slotted(name, f), _said(f, lang), *_when(f, lang)) for f in facet["facts"]]
@@ -194,7 +195,14 @@ def _said(fact: Mapping[str, Any], lang: str) -> str:
     value = fact["value"]
     if value is None:
         return pick(NONE, lang)
-    return content({k: v for k, v in value.items() if k != "person"} or value, lang)
+    said = content({k: v for k, v in value.items() if k != "person"} or value, lang)
+    if (lapsed := fact.get("lapsed")) is not None:
+        from projections.accountability import CAUSES
+
+        cause = CAUSES[lapsed["cause"]]
+        zh, en = f"自 {lapsed['day']} 失效:{cause.zh}", f"lapsed {lapsed['day']}: {cause.en}"
+        return f"{said}({pick((zh, en), lang)})"
+    return said
 
 
 def _when(fact: Mapping[str, Any], lang: str) -> tuple[str, str]:
@@ -216,13 +224,13 @@ def draw_entries(
     judged = bool(entries) and "standing_by" in entries[0]
     columns = [
         Column(("位置", "pos."), right=True, folds=False),
-        Column(("登记时间", "recorded"), folds=False),
+        Column(("登记日", "recorded"), folds=False),
         Column(("生效日", "effective"), folds=False),
         Column(("迟录", "late"), right=True, folds=False),
         Column(("事项", "event"), least=8),
-        Column(("内容", "content"), least=16),
+        Column(("内容", "content"), least=20),
         Column(("文号", "document")),
-        Column(("状态", "standing"), least=6) if judged else Column(("对象", "about")),
+        Column(("状态", "standing"), least=8) if judged else Column(("对象", "about")),
     ]
     rows = []
     for entry in entries:
@@ -231,7 +239,7 @@ def draw_entries(
         document = entry.get("document") or {}
         cells = (
             entry["position"],
-            instant(entry["recorded_at"])[:16],
+            instant(entry["recorded_at"])[:10],
             entry["effective"],
             entry["lag_days"],
             pick((entry["zh"], entry["en"]), lang),
@@ -281,13 +289,15 @@ def _draw_pay(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
             (
                 month["month"][:7],
                 " → ".join(names),
-                money(month["amount"]),
+                money(month["amount"]) if month["amount"] or not month["unpriced"] else "—",
                 month["unpriced"] or "",
                 " ".join(map(str, entries)),
             )
         )
     total = money(sum(month["amount"] for month in data["months"]))
     zh, en = f"{data['person']} 的薪酬,合计 {total} 元", f"Pay of {data['person']}: {total} yuan"
+    if days := sum(month["unpriced"] for month in data["months"]):
+        zh, en = f"{zh},另有 {days} 天未能计薪", f"{en}; {days} days could not be priced"
     yield table((zh, en), columns, rows, lang)
     if "differences" in data:
         yield _draw_owed(data, lang)

@@ -204,8 +204,6 @@ class AuxiliaryNumberAssigned(Event):
     def decide(self, case: Case) -> None:
         require_in_service(case, self.person)
         require_number_free(case, self.number, self.person)
-        if case.value(NUMBER, self.person) == {"number": self.number}:
-            raise AlreadyRecorded("this is the number already", zh="已使用该编号", field="number")
 
 
 class AuxiliaryNumberWithdrawn(Event):

@@ -7,15 +7,21 @@ and "erased" are told apart; a blank is none of them.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import cache
 from typing import Any
 
 from domain.acts.people import SERVICE
+from domain.acts.responsibility import ACTING_DEPUTY, ACTING_HEAD, DEPUTY, SUPERVISOR, UNIT_HEAD
 from domain.bitemporal import OPEN, AsOf, Fact, in_force, last_day, on_record, resolve, segments
 from domain.events import FACETS
 from domain.ledger import Ledger
 from domain.refusals import UnknownSubject
+from projections.charges import View, ending
 from projections.journal import shown, standings
 from projections.records import Records
+
+ANSWERING = {f.name for f in (SUPERVISOR, UNIT_HEAD, ACTING_HEAD, DEPUTY, ACTING_DEPUTY)}
+"""Facets by which an officer answers; what they say can lapse with no act that ends it."""
 
 
 def facets(records: Records, kind: str, id_: str, as_of: AsOf) -> list[dict[str, Any]]:
@@ -23,6 +29,7 @@ def facets(records: Records, kind: str, id_: str, as_of: AsOf) -> list[dict[str,
 
     Single-valued: `facts` holds what answers, one a slot, `state` is held, none or not-recorded.
     Many-valued: `facts` are in force on the day, `on_record` all that had begun by it.
+    `lapsed`: since when, and why, nobody answers any more by a fact that no act has ended.
     Raises UnknownSubject where nothing is known of the subject at the position.
     """
     strands: defaultdict[str, list[Fact]] = defaultdict(list)
@@ -31,6 +38,14 @@ def facets(records: Records, kind: str, id_: str, as_of: AsOf) -> list[dict[str,
             strands[fact.facet].append(fact)
     if not strands:
         raise UnknownSubject(field=kind)
+    view = View(cache(records.versions), as_of.recorded)
+
+    def stated(fact: Fact) -> dict[str, Any]:
+        if fact.facet not in ANSWERING or fact.value is None:
+            return told(fact)
+        lapsed = ending(view, fact, as_of.effective)
+        return told(fact) if lapsed is None else {**told(fact), "lapsed": lapsed._asdict()}
+
     answers = []
     for facet in sorted(f for f in FACETS.values() if f.of == kind):
         facts = strands[facet.name]
@@ -38,11 +53,11 @@ def facets(records: Records, kind: str, id_: str, as_of: AsOf) -> list[dict[str,
             "facet": facet.name, "zh": facet.zh, "en": facet.en, "many": facet.many,
         }  # fmt: skip
         if facet.many:
-            answer["facts"] = [told(f) for f in in_force(facts, as_of)]
+            answer["facts"] = [stated(f) for f in in_force(facts, as_of)]
             answer["on_record"] = [told(f) for f in on_record(facts, as_of)]
         else:
             slots = (resolve(_of_slot(facts, slot), as_of) for slot in _slots(facts))
-            answer["facts"] = [told(f) for f in slots if f is not None]
+            answer["facts"] = [stated(f) for f in slots if f is not None]
         answer["state"] = _state(answer["facts"])
         answers.append(answer)
     return answers

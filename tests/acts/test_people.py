@@ -152,11 +152,10 @@ def test_who_comes_back_may_have_the_own_number_again():
 
 
 @BOTH
-def test_a_number_is_for_who_serves_and_does_not_hold_it_yet(mood):
-    s = story().given(numbered("N1", "2020-02-01"))
+def test_a_number_is_for_who_serves(mood):
+    s = story()
     s.refused(numbered("N2", "2021-01-01", "p2"), NotInService, mood, field="person")
     s.refused(numbered("N2", "2021-01-01", "p9"), UnknownSubject, mood, field="person")
-    s.refused(numbered("N1", "2021-01-01"), AlreadyRecorded, mood, field="number")
 
 
 @BOTH

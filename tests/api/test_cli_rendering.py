@@ -182,14 +182,14 @@ def test_a_vacancy_names_its_first_day_and_cause_with_the_unit_above_beside_it()
         line(status="vacant", since="2023-05-01", cause="term-ended", beside=[above]), {}, "zh"
     )
 
-    assert said == "空缺,自 2023-05-01(任期届满)\n上级单位 U0:O9 停职 自 2022-01-01"
+    assert said == "空缺,自 2023-05-01(任期届满)\n上级单位 U0 所长:O9 自 2022-01-01(当日停职)"
 
 
 def test_an_overlap_names_both_and_says_so() -> None:
     said = words_of(line(holders=[holder("O1"), holder("O2")], overlap=True), {}, "zh")
 
     assert said.splitlines() == [
-        "O1 停职 自 2022-01-01", "O2 停职 自 2022-01-01", "⚠ 同一席位重叠任职",
+        "O1 自 2022-01-01(当日停职)", "O2 自 2022-01-01(当日停职)", "⚠ 同一席位重叠任职",
     ]  # fmt: skip
 
 
