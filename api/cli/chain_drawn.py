@@ -22,6 +22,8 @@ STATES = {
 }
 OUT = {"out": ("当日不在职", "not in service that day"), "not-recorded": NOT_RECORDED}
 
+Rows = list[tuple[str, ...]]
+
 
 # one day
 
@@ -38,7 +40,7 @@ def draw_day(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]:
         Column(("现在认定", "as known now"), least=24),
         Column(("登记", "entries")),
     ]
-    rows = [(_tier(line, lang), *_cells(line, people, lang)) for line in now["lines"]]
+    rows: Rows = [(_tier(line, lang), *_cells(line, people, lang)) for line in now["lines"]]
     if data["differ"] and was_recorded(then):
         columns.insert(1, Column((f"当时登记(位置 {known})", f"as recorded at {known}")))
         rows = _beside(then, now, rows, people, lang)
@@ -52,10 +54,10 @@ def draw_day(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]:
 def _beside(
     then: Mapping[str, Any],
     now: Mapping[str, Any],
-    rows: list[tuple[str, ...]],
+    rows: Rows,
     people: Mapping[str, Any],
     lang: str,
-) -> list[tuple[str, ...]]:
+) -> Rows:
     """The rows with what was recorded then as their second cell, and the seats that are no more."""
     before = {_seat(line): words_of(line, people, lang) for line in then["lines"]}
     absent = pick(OUT.get(then["service"], NOT_RECORDED), lang)
@@ -85,7 +87,7 @@ def agreement(data: Mapping[str, Any]) -> Words:
     if not was_recorded(data["then"]["answer"]):
         return (
             f"▲ 当时(位置 {known})账本尚无此人登记;现在认定由登记 {entries} 补登而来。",
-            f"▲ Nothing was recorded of this person then (at {known}); entries {entries} said it since.",
+            f"▲ Nothing was recorded then (at {known}); entries {entries} said it since.",
         )
     return f"▲ 事后变更:登记 {entries} 改变了答案。", f"▲ Changed since by entries {entries}."
 
