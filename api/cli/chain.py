@@ -73,27 +73,17 @@ def chain(
         )
         return
     when = answers.When(day or effective, now)
-    if officer is not None:
-        ask(
-            context,
-            lambda bureau: answers.responsibilities(bureau, officer, when, day if to else None, to),
-            chain_drawn.draw_officer,
-            as_json=json,
-        )
-    elif to is not None:
-        ask(
-            context,
-            lambda bureau: answers.accountability_over(bureau, person or "", day, to, when),
-            chain_drawn.draw_period,
-            as_json=json,
-        )
-    else:
-        ask(
-            context,
-            lambda bureau: answers.accountability(bureau, person or "", when, then),
-            chain_drawn.draw_day,
-            as_json=json,
-        )
+
+    def question(bureau: "Bureau") -> Mapping[str, Any]:
+        if officer is not None:
+            return answers.responsibilities(bureau, officer, when, day if to else None, to)
+        if to is not None:
+            return answers.accountability_over(bureau, person or "", day, to, when)
+        return answers.accountability(bureau, person or "", when, then)
+
+    over = chain_drawn.draw_period if to else chain_drawn.draw_day
+    draw = chain_drawn.draw_officer if officer is not None else over
+    ask(context, question, draw, as_json=json)
 
 
 # a list

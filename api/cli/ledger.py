@@ -65,8 +65,14 @@ def init(
             print_parts(context, bureau.kek)
 
 
-def demo(context: typer.Context) -> None:
-    """演示:虚构一个分局并逐项查询 / Invent a bureau and ask it what its users ask."""
+def demo(
+    context: typer.Context,
+    people: Annotated[
+        int,
+        typer.Option("--people", min=100, max=42_000, help="虚构多少名辅警 / how many auxiliaries"),
+    ] = 42_000,
+) -> None:
+    """演示:虚构一个公安局并逐项查询 / Invent a bureau and ask it what its users ask."""
     from api import demo as invented
 
     chosen = frame(context)
@@ -79,7 +85,8 @@ def demo(context: typer.Context) -> None:
                 "该账本已有真实登记,演示须用另一目录(--data)",
                 "this ledger has entries of its own; give the demonstration another --data",
             )
-        if not invented.run(bureau, console()):
+        size = invented.Size.of(people)
+        if not invented.run(bureau, console(), chosen.lang, size):
             raise typer.Exit(RED)
 
 

@@ -85,7 +85,7 @@ def history(
     from api import answers
 
     when = answers.When(effective, recorded)
-    ask(context, lambda bureau: answers.history(bureau, person, when), _draw_history, as_json=json)
+    ask(context, lambda bureau: answers.history(bureau, person, when), draw_history, as_json=json)
 
 
 def pay(
@@ -121,7 +121,7 @@ def pay(
         lambda bureau: answers.pay(
             bureau, person, when, first_month=first, last_month=last, before=before
         ),
-        _draw_pay,
+        draw_pay,
         ToFile(out, columns, gb18030=gb18030),
         as_json=json,
     )
@@ -212,7 +212,7 @@ def _when(fact: Mapping[str, Any], lang: str) -> tuple[str, str]:
     return period(fact["since"], fact["last_day"], lang), entries
 
 
-def _draw_history(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+def draw_history(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     title = (f"人员 {data['person']} 的登记", f"Entries about person {data['person']}")
     yield draw_entries(title, data["entries"], lang)
 
@@ -271,7 +271,7 @@ def _content(entry: Mapping[str, Any], lang: str) -> str:
     return said.strip()
 
 
-def _draw_pay(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+def draw_pay(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     columns = [
         Column(("月份", "month"), folds=False),
         Column(("层级", "grade")),

@@ -80,6 +80,10 @@ class Size(NamedTuple):
     def of(cls, people: int) -> "Size":
         return cls(people, max(1, STATIONS * people // PEOPLE))
 
+    def key(self, name: str) -> str:
+        """Acts of bureaus of two sizes have no ids in common."""
+        return name if self.people == PEOPLE else f"{self.people}/{name}"
+
     @property
     def requests(self) -> int:
         """How many requests the whole of it is."""
@@ -125,12 +129,12 @@ def units(size: Size = WHOLE) -> Iterator[Request]:
     bureau = UnitEstablished(
         unit="bureau", name="演示市公安局", kind="bureau", division=PLACE, head_seats=["局长"]
     )
-    yield _request("bureau", [(bureau, start)])
+    yield _request(size.key("bureau"), [(bureau, start)])
     for b, branch in enumerate(BRANCHES, 1):
         event = UnitEstablished(
             unit=f"b{b:02}", name=f"{branch}分局", parent="bureau", head_seats=["分局长"]
         )
-        yield _request(f"branch/{b}", [(event, start)])
+        yield _request(size.key(f"branch/{b}"), [(event, start)])
     rng = random.Random(SEED + 1)  # noqa: S311 - invented people, not secrets
     for station in stations(size):
         acts: list[tuple[Event, date]] = [
@@ -159,7 +163,7 @@ def units(size: Size = WHOLE) -> Iterator[Request]:
             for o, seat in seats
         ]
         acts.append((DeputyHeadAppointed(unit=station.id, officer=station.deputy), OFFICERS_SINCE))
-        yield _request(f"station/{station.id}", acts)
+        yield _request(size.key(f"station/{station.id}"), acts)
 
 
 def auxiliaries(size: Size = WHOLE) -> Iterator[Request]:
@@ -209,7 +213,7 @@ def auxiliaries(size: Size = WHOLE) -> Iterator[Request]:
                 max(hired, OFFICERS_SINCE),
             )
         )
-        yield _request(f"auxiliary/{n}", acts)
+        yield _request(size.key(f"auxiliary/{n}"), acts)
 
 
 HERO = "a00000"
@@ -243,7 +247,7 @@ def rewards(size: Size = WHOLE) -> Iterator[Request]:
             person=rng.choice(serving), kind=kind, conferred_by="bureau",
             decision_number=f"演示奖〔{n}〕", title_year=day.year,
         )  # fmt: skip
-        yield _request(f"reward/{n}", [(event, day)])
+        yield _request(size.key(f"reward/{n}"), [(event, day)])
 
 
 def _titles() -> list[tuple[str, date]]:
@@ -269,7 +273,7 @@ def sanctions(size: Size = WHOLE) -> Iterator[Request]:
             kind="demerit" if n % 5 == 0 else "warning", decision_number=f"演示处〔{n}〕",
             notified_on=day - timedelta(days=10), heard_on=day - timedelta(days=5),
         )  # fmt: skip
-        yield _request(f"sanction/{n}", [(event, day)])
+        yield _request(size.key(f"sanction/{n}"), [(event, day)])
 
 
 def hiring_days(size: Size = WHOLE) -> list[date]:
