@@ -40,6 +40,7 @@ class Column(NamedTuple):
     right: bool = False
     folds: bool = True
     least: int | None = None
+    most: int | None = None
 
 
 def pick(words: Words, lang: str) -> str:
@@ -144,6 +145,7 @@ def _grid(columns: Sequence[Column], rows: Iterable[Sequence[Any]], lang: str) -
             overflow="fold",
             no_wrap=not column.folds,
             min_width=column.least,
+            max_width=column.most,
         )
     for row in rows:
         drawn.add_row(*map(_cell, row))

@@ -28,7 +28,7 @@ Below = Annotated[bool, typer.Option("--below/--alone", help="含下级单位 / 
 
 
 MOST = 1_000
-"""Rows of a roster shown; more than a screen or a print can use come as JSON."""
+"""Rows of a roster and of promises shown; more than a screen or a print can use come as JSON."""
 
 
 class By(StrEnum):
@@ -202,7 +202,7 @@ def due(
         return answers.due(bureau, when, wanted)
 
     to_file = ToFile(out, columns, gb18030=gb18030)
-    ask_or_save(context, "due", question, _draw_due, to_file, as_json=json)
+    ask_or_save(context, "due", question, draw_due, to_file, as_json=json)
 
 
 def findings(
@@ -233,11 +233,11 @@ def findings(
     )
 
 
-_STATES = {
-    "open": ("未到期", "open", ""),
+_STATES = {  # the most urgent first
     "overdue": ("逾期未办", "overdue", "bold red"),
-    "kept": ("按期办结", "kept", "dim"),
+    "open": ("未到期", "open", ""),
     "late": ("逾期办结", "late", "yellow"),
+    "kept": ("按期办结", "kept", "dim"),
     "lapsed": ("不再需要", "lapsed", "dim"),
 }
 _ROSTER = ("person", "number", "name", "category", "grade", "post", "unit", "host", "since")
@@ -337,7 +337,7 @@ def _draw_findings(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableTy
     yield table((f"问题 {len(rows)} 项", f"Findings: {len(rows)}"), columns, rows, lang)
 
 
-def _draw_due(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+def draw_due(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     columns = [
         Column(("最后一日", "last day"), folds=False),
         Column(("状态", "state"), folds=False),
@@ -349,7 +349,9 @@ def _draw_due(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
         Column(("依据", "article")),
     ]
     rows = []
-    for item in data["items"]:
+    count = len(data["items"])
+    urgent = sorted(data["items"], key=lambda item: list(_STATES).index(item["state"]))
+    for item in data["items"] if count <= MOST else urgent[:MOST]:
         zh, en, style = _STATES[item["state"]]
         days = ("工作日", " workdays") if item["workdays"] else ("日", " days")
         deadline = item["deadline"]
@@ -365,7 +367,13 @@ def _draw_due(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
                 item["article"],
             )
         )
-    yield table((f"期限 {len(rows)} 项", f"Promises: {len(rows)}"), columns, rows, lang)
+    yield table((f"期限 {count} 项", f"Promises: {count}"), columns, rows, lang)
+    if count > MOST:
+        words = (
+            f"只列出 {MOST} 项,逾期未办的在前:用 --state、--out 或 --json",
+            f"{MOST} of them, overdue ones first: use --state, --out or --json",
+        )
+        yield Text(pick(words, lang), style="yellow")
     if any(item["deadline"]["provisional"] for item in data["items"]):
         words = (
             "? 该年工作日历尚未发布,日期为暂定。",

@@ -16,7 +16,18 @@ from rich.text import Text
 from api.cli.frame import Effective, Json, Lang, PersonArg, Recorded, ask
 from api.cli.impacts import draw_reviews
 from api.cli.out import Columns, Gb18030, Out, ToFile, ask_or_save
-from api.rendering import Column, coded, content, instant, money, period, pick, table, word
+from api.rendering import (
+    Column,
+    coded,
+    content,
+    instant,
+    money,
+    named,
+    period,
+    pick,
+    table,
+    word,
+)
 from api.words import NONE, NOT_RECORDED
 
 STANDING = {
@@ -227,15 +238,15 @@ def draw_entries(
         Column(("登记日", "recorded"), folds=False),
         Column(("生效日", "effective"), folds=False),
         Column(("迟录", "late"), right=True, folds=False),
-        Column(("事项", "event"), least=8),
+        Column(("事项", "event"), least=8, most=14),
         Column(("内容", "content"), least=20),
-        Column(("文号", "document")),
-        Column(("状态", "standing"), least=8) if judged else Column(("对象", "about")),
+        Column(("文号", "document"), most=17 if judged and lang == "zh" else 13),
+        Column(("状态", "standing"), most=10) if judged else Column(("对象", "about")),
     ]
     rows = []
     for entry in entries:
         state = entry["standing"] if judged else ""
-        became = _became(entry, lang) if judged else " ".join(entry["tags"])
+        became = _became(entry, lang) if judged else "\n".join(entry["tags"])
         document = entry.get("document") or {}
         cells = (
             entry["position"],
@@ -264,11 +275,20 @@ def _became(entry: Mapping[str, Any], lang: str) -> str:
 
 def _content(entry: Mapping[str, Any], lang: str) -> str:
     """The entry's own fields, but for what is said elsewhere or too long, and its reason."""
-    fields = {k: v for k, v in entry["fields"].items() if k not in ("person", "text", "digest")}
-    said = word(fields, lang)
+    said = " ".join(
+        f"{_called(field, entry, lang)}={coded(field, value, lang)}"
+        for field, value in entry["fields"].items()
+        if field not in ("person", "text", "digest") and value is not None
+    )
     if entry["reason"]:
         said += "\n" + pick((f"理由:{entry['reason']}", f"because: {entry['reason']}"), lang)
     return said.strip()
+
+
+def _called(field: str, entry: Mapping[str, Any], lang: str) -> str:
+    if field == "name" and "person" not in entry["fields"]:
+        return pick(("名称", "name"), lang)
+    return named(field, lang)
 
 
 def draw_pay(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:

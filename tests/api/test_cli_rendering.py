@@ -15,6 +15,7 @@ from rich.text import Text
 from api.cli.axes import picture
 from api.cli.chain_drawn import words_of
 from api.cli.entering import example
+from api.cli.overview import draw_due
 from api.cli.series import bar, sparkline
 from api.entries import request_of, type_dict
 from api.rendering import (
@@ -204,3 +205,22 @@ def test_the_example_of_every_type_is_a_body_that_can_be_read(common_bureau: Bur
 
 def as_body(said: object) -> bytes:
     return orjson.dumps(said)
+
+
+def promise(state: str, day: str) -> dict[str, object]:
+    return {"state": state, "deadline": {"due": day, "provisional": False}, "late": 0,
+            "workdays": False, "zh": "限期", "en": "term", "subject": "person:P1", "unit": "U1",
+            "started_on": "2020-01-01", "article": "某法 1"}  # fmt: skip
+
+
+def test_of_more_promises_than_can_be_read_those_not_kept_are_shown() -> None:
+    items = [promise("kept", "2020-02-01")] * 1_000 + [promise("overdue", "2024-05-06")]
+    few, many = (
+        [drawn(part) for part in draw_due({"items": said}, "zh")] for said in (items[-2:], items)
+    )
+
+    assert few[0].index("2020-02-01") < few[0].index("2024-05-06")
+    assert "期限 1001 项" in many[0]
+    assert many[0].index("2024-05-06") < many[0].index("2020-02-01")
+    assert "只列出 1000 项" in many[1]
+    assert len(few) == 1
