@@ -113,7 +113,7 @@ def unit(
 
     when = answers.When(effective, recorded)
     if unit is None:
-        ask(context, lambda bureau: answers.units(bureau, when), _draw_tree, as_json=json)
+        ask(context, lambda bureau: answers.units(bureau, when), draw_tree, as_json=json)
         return
     ask(context, lambda bureau: answers.unit(bureau, unit, when), _draw_unit, as_json=json)
 
@@ -273,19 +273,23 @@ def _draw_headcount(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableT
     yield table((f"在职 {data['count']} 人", f"In service: {data['count']}"), columns, rows, lang)
 
 
-def _draw_tree(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+def draw_tree(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     units = {unit["unit"]: unit for unit in data["units"]}
     below: dict[str | None, list[str]] = {}
     for id_, unit in units.items():
         parent = unit["parent"] if unit["parent"] in units else None
         below.setdefault(parent, []).append(id_)
     rows: list[tuple[str, str, str]] = []
-    waiting = [(id_, 0) for id_ in reversed(below.get(None, []))]
+    shown: set[str] = set()
+    # the roots; last, whatever was acknowledged to stand above itself
+    waiting = [(id_, 0) for id_ in reversed([*below.get(None, []), *units])]
     while waiting:
         id_, depth = waiting.pop()
-        unit = units[id_]
-        rows.append(("  " * depth + id_, unit["name"] or "—", word(unit["state"], lang)))
-        waiting += [(child, depth + 1) for child in reversed(below.get(id_, []))]
+        if id_ not in shown:
+            shown.add(id_)
+            unit = units[id_]
+            rows.append(("  " * depth + id_, unit["name"] or "—", word(unit["state"], lang)))
+            waiting += [(child, depth + 1) for child in reversed(below.get(id_, []))]
     columns = [
         Column(NAMES["unit"], folds=False),
         Column(("名称", "name")),

@@ -15,7 +15,7 @@ from rich.text import Text
 from api.cli.axes import picture
 from api.cli.chain_drawn import words_of
 from api.cli.entering import example
-from api.cli.overview import draw_due
+from api.cli.overview import draw_due, draw_tree
 from api.cli.series import bar, sparkline
 from api.entries import request_of, type_dict
 from api.rendering import (
@@ -224,3 +224,15 @@ def test_of_more_promises_than_can_be_read_those_not_kept_are_shown() -> None:
     assert many[0].index("2024-05-06") < many[0].index("2020-02-01")
     assert "只列出 1000 项" in many[1]
     assert len(few) == 1
+
+
+def test_a_tree_shows_every_unit_even_those_acknowledged_to_stand_above_themselves() -> None:
+    parents = {"a": None, "b": "a", "c": "b", "x": "y", "y": "x"}
+    units = [{"unit": u, "name": None, "state": "active", "parent": p} for u, p in parents.items()]
+    [tree] = draw_tree({"units": units}, "zh")
+    shown = drawn(tree)
+
+    assert "单位 5 个" in shown
+    assert [line.split(" —")[0].rstrip() for line in shown.splitlines()[3:]] == [
+        "a", "  b", "    c", "x", "  y",
+    ]  # fmt: skip
