@@ -13,7 +13,16 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli.frame import Effective, Json, Lang, PersonArg, Recorded, ask
+from api.cli.frame import (
+    Effective,
+    FirstMonth,
+    Json,
+    Lang,
+    LastMonth,
+    PersonArg,
+    Recorded,
+    ask,
+)
 from api.cli.impacts import draw_reviews
 from api.cli.out import Columns, Gb18030, Out, ToFile, ask_or_save
 from api.rendering import (
@@ -103,12 +112,8 @@ def pay(
     context: typer.Context,
     person: PersonArg,
     *,
-    first: Annotated[
-        str | None, typer.Option("--from", metavar="YYYY-MM", help="自哪个月 / first month")
-    ] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", metavar="YYYY-MM", help="至哪个月 / last month")
-    ] = None,
+    first: FirstMonth = None,
+    last: LastMonth = None,
     before: Annotated[
         str | None,
         typer.Option(
