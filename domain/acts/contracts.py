@@ -23,7 +23,7 @@ from domain.acts.people import (
     rules_for,
     using_unit,
 )
-from domain.acts.probation import PROBATION, last_probation_day
+from domain.acts.probation import PROBATION, last_probation_day, probation_of
 from domain.acts.recruitment import is_agency
 from domain.acts.units import require_unit, rules
 from domain.bitemporal import OPEN, Fact
@@ -270,7 +270,7 @@ class ContractTerminated(Event):
         if protected is not None and "barred_in_protected_states" in ground.effects:
             clear = protected.values["conditions"] if self.protection_checked else ()
             case.breach(eligibility(protected, clear, field="protection_checked"))
-        last = last_probation_day(case.at(PROBATION, self.person))
+        last = last_probation_day(probation_of(case, self.person))
         if self.ground == "probation-unfit" and last is not None:
             in_time = law.find("probation-failure-in-time")
             last_served = case.effective - _DAY
