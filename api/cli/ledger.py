@@ -155,16 +155,8 @@ def verify(context: typer.Context) -> None:
     with asking(context) as bureau:
         with progress(context, "核验", "Verifying", 1.0) as done:
             verdict = run(bureau.runner, bureau.database, done)
-        page = console()
-        if verdict.green:
-            zh = f"✓ 一致:位置 1 至 {verdict.position},共 {verdict.rows} 行。"
-            en = f"✓ Green: entries 1 to {verdict.position}, {verdict.rows} rows."
-        else:
-            zh = f"✗ 不一致:至少 {len(verdict.differences)} 行,详见下。"
-            en = f"✗ Red: at least {len(verdict.differences)} rows differ."
-        page.print(said(context, zh, en))
-        for sentence in sentences(verdict) if not verdict.green else ():
-            page.print(sentence, markup=False)
+        for zh, en in sentences(verdict):
+            console().print(said(context, zh, en), markup=False)
         if bureau.embedded:
             tell(
                 context,

@@ -38,7 +38,7 @@ from domain.ledger import Ledger, Refused, Request
 from projections.questions.totals import totals
 from projections.roster import headcount
 from replay.rebuild import rebuild
-from replay.verify import verify
+from replay.verify import sentences, verify
 
 YEAR = (date(2016, 1, 1), date(2017, 1, 1))
 INCIDENT = date(2016, 9, 3)
@@ -228,9 +228,6 @@ def _verify(stage: Stage) -> bool:
     stage.beside_the_report("replay verify", "")
     with stage.bar(("重放核对", "Replaying and comparing"), 1.0) as done:
         verdict = verify(stage.bureau.runner, stage.bureau.database, done)
-    zh = f"✓ 一致:位置 1 至 {verdict.position:,},共 {verdict.rows:,} 行"
-    en = f"✓ Green: entries 1 to {verdict.position:,}, {verdict.rows:,} rows"
-    if not verdict.green:
-        zh, en = "✗ 不一致:用 replay verify 查看", "✗ Red: see replay verify"
-    stage.say((zh, en), style="bold green" if verdict.green else "bold red")
+    for words in sentences(verdict):
+        stage.say(words, style="bold green" if verdict.green else "bold red")
     return verdict.green
