@@ -57,6 +57,7 @@ def record(bureau: Bureau, person: str, when: When = NOW) -> Answer:
     data = {
         **ids,
         "facets": _person.facets(bureau.records, "person", kept, pair),
+        **_person.over(bureau.records, "person", kept, pair),
         "spells": _person.spells(bureau.records, kept, pair.recorded),
         "reviews": reviews(bureau.ledger, f"person:{kept}", pair),
     }
@@ -207,6 +208,7 @@ def unit(bureau: Bureau, unit: str, when: When = NOW) -> Answer:
     data = {
         "unit": unit,
         "facets": _person.facets(bureau.records, "unit", unit, pair),
+        **_person.over(bureau.records, "unit", unit, pair),
         "below": sorted(child for child, parent in tree.parents.items() if parent == unit),
     }
     return _with_people(bureau, stated, pair, data)

@@ -300,7 +300,7 @@ def draw_tree(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
 
 def _draw_unit(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     title = (f"单位 {data['unit']}", f"Unit {data['unit']}")
-    yield from draw_facets(title, data["facets"], lang)
+    yield from draw_facets(title, data, lang)
     if data["below"]:
         words = ("直接下级", "Directly below")
         yield Text(f"{pick(words, lang)}: {' '.join(data['below'])}")

@@ -154,7 +154,7 @@ _CARD = (("人员", "person"), ("编号", "number"), ("姓名", "name"), ("单�
 
 def _draw_record(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     person = data["person"]
-    yield from draw_facets((f"人员 {person}", f"Person {person}"), data["facets"], lang)
+    yield from draw_facets((f"人员 {person}", f"Person {person}"), data, lang)
     if data["spells"]:
         columns = [
             Column(("在职期间", "in service"), folds=False),
@@ -176,9 +176,9 @@ def _draw_record(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType
 
 
 def draw_facets(
-    title: tuple[str, str], facets: Sequence[Mapping[str, Any]], lang: str
+    title: tuple[str, str], data: Mapping[str, Any], lang: str
 ) -> Iterator[RenderableType]:
-    """What holds of each facet; the facets nothing is recorded of in one line below."""
+    """What holds of each facet, and what held; the facets nothing is recorded of, below."""
     columns = [
         Column(("事项", "facet"), least=10),
         Column(("内容", "value")),
@@ -187,13 +187,17 @@ def draw_facets(
     ]
     rows: list[tuple[Any, ...]] = []
     silent = []
-    for facet in facets:
+    lapsed = {(one["facet"], one["slot"]): one for one in data["lapsed"]}
+    ended = {one["facet"]: [one] for one in data["ended"]}
+    for facet in data["facets"]:
         name = pick((facet["zh"], facet["en"]), lang)
-        held = {(f["root"], f["slot"]) for f in facet["facts"]}
-        past = [f for f in facet.get("on_record", ()) if (f["root"], f["slot"]) not in held]
+        begun = facet.get("on_record") or ended.get(facet["facet"], ())
+        past = [f for f in begun if f not in facet["facts"]]
         if not facet["facts"] and not past:
             silent.append(name)
-        rows += [(_slotted(name, f), _said(f, lang), *_when(f, lang)) for f in facet["facts"]]
+        for fact in facet["facts"]:
+            said = _said(fact, lang) + _lapsed(lapsed.get((facet["facet"], fact["slot"])), lang)
+            rows.append((_slotted(name, fact), said, *_when(fact, lang)))
         for fact in past:
             words = (f"{_said(fact, lang)}(已不生效)", f"{_said(fact, lang)} (no longer in force)")
             rows.append((_slotted(name, fact), Text(pick(words, lang), "dim"), *_when(fact, lang)))
@@ -201,6 +205,15 @@ def draw_facets(
     if silent:
         zh, en = f"未登记:{'、'.join(silent)}", f"Not recorded: {', '.join(silent)}"
         yield Text(pick((zh, en), lang), style="dim")
+
+
+def _lapsed(lapsed: Mapping[str, Any] | None, lang: str) -> str:
+    if lapsed is None:
+        return ""
+    from projections.accountability import CAUSES
+
+    day, cause = lapsed["day"], CAUSES[lapsed["cause"]]
+    return pick((f"(自 {day} 失效:{cause.zh})", f" (lapsed {day}: {cause.en})"), lang)
 
 
 def _slotted(name: str, fact: Mapping[str, Any]) -> str:
@@ -211,14 +224,7 @@ def _said(fact: Mapping[str, Any], lang: str) -> str:
     value = fact["value"]
     if value is None:
         return pick(NONE, lang)
-    said = content({k: v for k, v in value.items() if k != "person"} or value, lang)
-    if (lapsed := fact.get("lapsed")) is not None:
-        from projections.accountability import CAUSES
-
-        cause = CAUSES[lapsed["cause"]]
-        zh, en = f"自 {lapsed['day']} 失效:{cause.zh}", f"lapsed {lapsed['day']}: {cause.en}"
-        return f"{said}({pick((zh, en), lang)})"
-    return said
+    return content({k: v for k, v in value.items() if k != "person"} or value, lang)
 
 
 def _when(fact: Mapping[str, Any], lang: str) -> tuple[str, str]:

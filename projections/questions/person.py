@@ -20,7 +20,7 @@ from projections.charges import View, ending
 from projections.journal import shown, standings
 from projections.records import Records
 
-ANSWERING = {f.name for f in (SUPERVISOR, UNIT_HEAD, ACTING_HEAD, DEPUTY, ACTING_DEPUTY)}
+_ANSWERING = (SUPERVISOR, UNIT_HEAD, ACTING_HEAD, DEPUTY, ACTING_DEPUTY)
 """Facets by which an officer answers; what they say can lapse with no act that ends it."""
 
 
@@ -29,7 +29,6 @@ def facets(records: Records, kind: str, id_: str, as_of: AsOf) -> list[dict[str,
 
     Single-valued: `facts` holds what answers, one a slot, `state` is held, none or not-recorded.
     Many-valued: `facts` are in force on the day, `on_record` all that had begun by it.
-    `lapsed`: since when, and why, nobody answers any more by a fact that no act has ended.
     Raises UnknownSubject where nothing is known of the subject at the position.
     """
     strands: defaultdict[str, list[Fact]] = defaultdict(list)
@@ -38,14 +37,6 @@ def facets(records: Records, kind: str, id_: str, as_of: AsOf) -> list[dict[str,
             strands[fact.facet].append(fact)
     if not strands:
         raise UnknownSubject(field=kind)
-    view = View(cache(records.versions), as_of.recorded)
-
-    def stated(fact: Fact) -> dict[str, Any]:
-        if fact.facet not in ANSWERING or fact.value is None:
-            return told(fact)
-        lapsed = ending(view, fact, as_of.effective)
-        return told(fact) if lapsed is None else {**told(fact), "lapsed": lapsed._asdict()}
-
     answers = []
     for facet in sorted(f for f in FACETS.values() if f.of == kind):
         facts = strands[facet.name]
@@ -53,14 +44,36 @@ def facets(records: Records, kind: str, id_: str, as_of: AsOf) -> list[dict[str,
             "facet": facet.name, "zh": facet.zh, "en": facet.en, "many": facet.many,
         }  # fmt: skip
         if facet.many:
-            answer["facts"] = [stated(f) for f in in_force(facts, as_of)]
+            answer["facts"] = [told(f) for f in in_force(facts, as_of)]
             answer["on_record"] = [told(f) for f in on_record(facts, as_of)]
         else:
             slots = (resolve(_of_slot(facts, slot), as_of) for slot in _slots(facts))
-            answer["facts"] = [stated(f) for f in slots if f is not None]
+            answer["facts"] = [told(f) for f in slots if f is not None]
         answer["state"] = _state(answer["facts"])
         answers.append(answer)
     return answers
+
+
+def over(records: Records, kind: str, id_: str, as_of: AsOf) -> dict[str, list[dict[str, Any]]]:
+    """What is over of a subject, which its facets do not say. `lapsed`: facts in force by which
+    nobody answers any more, since when and why. `ended`: the last fact of each single-valued facet
+    that had facts and has none.
+    """
+    facts = [f for f in records.of(f"{kind}:{id_}") if f.known(as_of.recorded)]
+    view = View(cache(records.versions), as_of.recorded)
+    lapsed, ended = [], []
+    for facet in sorted(f for f in FACETS.values() if f.of == kind):
+        own = [f for f in facts if f.facet == facet.name]
+        held = in_force(own, as_of)
+        if not facet.many and not held and (past := on_record(own, as_of)):
+            ended.append({"facet": facet.name, **told(past[-1])})
+        for fact in held if facet in _ANSWERING else ():
+            answers = facet.many or resolve(own, as_of) == fact
+            end = ending(view, fact, as_of.effective) if answers and fact.value else None
+            if end is not None:
+                one = {"facet": facet.name, "slot": fact.slot or None, **end._asdict()}
+                lapsed.append(one)
+    return {"lapsed": lapsed, "ended": ended}
 
 
 def _slots(facts: Iterable[Fact]) -> list[str]:

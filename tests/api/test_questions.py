@@ -269,11 +269,14 @@ def test_a_pairing_that_lapsed_is_a_finding_with_its_article_and_shows_in_the_re
         "2022-05-02", "2022-06-30", "officer-suspended",
     )  # fmt: skip
     assert gap["finding"] == found["finding"]
-    [paired] = next(f for f in record["facets"] if f["facet"] == "supervising-officer")["facts"]
-    assert paired["value"] == {"officer": "o-lapse"}
-    assert paired["lapsed"] == {
-        "day": "2022-05-02", "cause": "officer-suspended", "entries": [gone],
-    }  # fmt: skip
+    assert record["lapsed"] == [
+        {"facet": "supervising-officer", "slot": None, "day": "2022-05-02",
+         "cause": "officer-suspended", "entries": [gone]},
+    ]  # fmt: skip
+    later = office.get("/v1/auxiliaries/o-lapse", effective="2022-06-01")["data"]
+    assert [(one["facet"], one["last_day"]) for one in later["ended"]] == [
+        ("officer-suspension", "2022-05-31")
+    ]
 
 
 def test_an_officer_on_leave_who_leads_is_a_finding(office: Office) -> None:
