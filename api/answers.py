@@ -19,6 +19,7 @@ from api.shapes import people_in, plain
 from api.times import NOW, When, as_of, moment, months, period
 from domain.bitemporal import AsOf
 from domain.events import FACETS, REGISTRY, Entry
+from domain.law import Rules
 from domain.ledger.requests import Receipt
 from domain.record import Finding
 from domain.refusals import (
@@ -38,6 +39,7 @@ from projections import roster as _roster
 from projections.questions import lookup as _lookup
 from projections.questions import person as _person
 from projections.questions import series as _series
+from projections.questions import unfilled as _unfilled
 from projections.questions.law import Published, rules_of
 from projections.questions.reviews import reviews
 
@@ -55,6 +57,7 @@ def record(bureau: Bureau, person: str, when: When = NOW) -> Answer:
     data = {
         **ids,
         "facets": _person.facets(bureau.records, "person", kept, pair),
+        **_person.over(bureau.records, "person", kept, pair),
         "spells": _person.spells(bureau.records, kept, pair.recorded),
         "reviews": reviews(bureau.ledger, f"person:{kept}", pair),
     }
@@ -205,6 +208,7 @@ def unit(bureau: Bureau, unit: str, when: When = NOW) -> Answer:
     data = {
         "unit": unit,
         "facets": _person.facets(bureau.records, "unit", unit, pair),
+        **_person.over(bureau.records, "unit", unit, pair),
         "below": sorted(child for child, parent in tree.parents.items() if parent == unit),
     }
     return _with_people(bureau, stated, pair, data)
@@ -330,12 +334,14 @@ def accountability(
     both = _accountability.then_and_now(
         bureau.records, kept, pair.effective, known_then, pair.recorded
     )
+    rules = _rules_of(bureau, kept, pair)(pair.effective)
     data = {
         **ids,
         "then": {"recorded": known_then, "answer": plain(both.then)},
         "now": plain(both.now),
         "differ": both.differ,
         "entries": both.entries,
+        "findings": plain(list(_unfilled.of_answer(both.now, rules))),
     }
     return _with_people(bureau, stated, pair, data)
 
@@ -356,10 +362,14 @@ def accountability_over(
     start, end = period(first_day, last_day)
     found = _accountability.over(bureau.records, kept, start, end, pair.recorded)
     gaps = _accountability.gaps(found)
+    rules = _rules_of(bureau, kept, pair)
     data = {
         **ids,
         "segments": plain(found),
-        "gaps": plain(gaps),
+        "gaps": [
+            {**plain(gap), "finding": plain(_unfilled.of_gap(gap, rules(gap.start)))}
+            for gap in gaps
+        ],
         "vacant_days": sum(gap.days for gap in gaps),
     }
     return _with_people(bureau, stated, pair, data)
@@ -449,6 +459,11 @@ def of_person(bureau: Bureau, person: str, pair: AsOf) -> tuple[str, Answer]:
     if aliases:
         ids["aliases"] = aliases
     return kept, ids
+
+
+def _rules_of(bureau: Bureau, person: str, pair: AsOf) -> Callable[[date], Rules]:
+    law = Published(bureau.ledger, pair.recorded).at(pair.recorded)
+    return rules_of(bureau.records, law, person, pair.recorded)
 
 
 def _known(bureau: Bureau, person: str, pair: AsOf) -> tuple[str, Answer]:

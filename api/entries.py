@@ -4,6 +4,7 @@ Owns the request body of an entry and its typed refusals, and the plain shapes o
 and findings. Invariant: no value that was sent is in any refusal, only the place where it stood.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
@@ -225,11 +226,20 @@ def checked_bytes(model: type[_Model], body: bytes) -> _Model:
     """A JSON object as this model. Raises as `request_of`."""
     try:
         said = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        json.loads(body, object_pairs_hook=_once_each, parse_int=len)
+    except (orjson.JSONDecodeError, RecursionError):
         raise BadJson from None
     if not isinstance(said, dict):
         raise BadJson("the body is a JSON object", zh="请求正文应为 JSON 对象")
     return _checked(model, said)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> None:
+    """Two values of one field leave open which was meant. Raises BadJson."""
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadJson("a field is given twice", field=_place((twice,)), zh="同一字段出现两次")
 
 
 def _checked(model: type[_Model], said: Mapping[str, Any]) -> _Model:

@@ -9,6 +9,7 @@ a workbook has a sheet of notes besides. The first line of a .jsonl file is {"re
 """
 
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
@@ -80,8 +81,8 @@ class Made(NamedTuple):
         """Code → what stands for it in a sheet; a word that two codes share stands for neither."""
         codes = {row[field] for row in self.rows if isinstance(row.get(field), str)}
         said = {code: coded(field, code, lang) for code in sorted(codes)}
-        words = list(said.values())
-        return {code: w if words.count(w) == 1 else code for code, w in said.items()}
+        times = Counter(said.values())
+        return {code: w if times[w] == 1 else code for code, w in said.items()}
 
 
 def made(

@@ -40,6 +40,7 @@ class Column(NamedTuple):
     right: bool = False
     folds: bool = True
     least: int | None = None
+    most: int | None = None
 
 
 def pick(words: Words, lang: str) -> str:
@@ -65,18 +66,32 @@ def word(value: Any, lang: str) -> str:
         held = {k: v for k, v in value.items() if v is not None}
         return " ".join(f"{named(k, lang)}={coded(k, v, lang)}" for k, v in held.items())
     if isinstance(value, list | tuple):
-        return ("、" if lang == "zh" else ", ").join(word(v, lang) for v in value) or "—"
+        return listed((word(v, lang) for v in value), lang) or "—"
     text = str(value)
     return pick(VALUES[text], lang) if text in VALUES else plain(text)
 
 
+def listed(words: Iterable[str], lang: str) -> str:
+    return ("、" if lang == "zh" else ", ").join(words)
+
+
 def coded(field: str, value: Any, lang: str) -> str:
     """A value whose code means something in its field: a grade, a sanction's kind."""
+    if isinstance(value, list | tuple) and value:
+        return listed((coded(field, one, lang) for one in value), lang)
     if isinstance(value, str):
         words = CODES.get((field, value)) or codes_of_packs().get((field, value))
         if words is not None:
             return pick(words, lang)
     return word(value, lang)
+
+
+def strength_of(finding: Mapping[str, Any], lang: str) -> str:
+    """How strong the rule is, and its standing where it is not in force."""
+    strength = word(finding["strength"], lang)
+    if finding["status"] == "in-force":
+        return strength
+    return f"{strength}\n({word(finding['status'], lang)})"
 
 
 def content(value: Any, lang: str) -> str:
@@ -130,6 +145,7 @@ def _grid(columns: Sequence[Column], rows: Iterable[Sequence[Any]], lang: str) -
             overflow="fold",
             no_wrap=not column.folds,
             min_width=column.least,
+            max_width=column.most,
         )
     for row in rows:
         drawn.add_row(*map(_cell, row))

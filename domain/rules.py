@@ -135,8 +135,11 @@ class _Exclusivity(_Values):
 
 
 class _Eligibility(_Values):
+    """`zh`: what each condition is called, where the rule's own sentence does not say it."""
+
     conditions: list[str] = Field(min_length=1)
     private: bool = False
+    zh: dict[str, str] = {}
 
 
 class _Kinship(_Values):
@@ -271,8 +274,7 @@ def closed_list(
     """Breached when `code` is not on the list; an open list (None) takes every code."""
     if rule is None or members is None or code in members:
         return None
-    name = rule.values["list"]
-    return _breach(rule, field, f"不在清单 {name} 内", f"not on the list {name}")
+    return _breach(rule, field, "不在规定的清单之内", f"not on the list {rule.values['list']}")
 
 
 def exclusivity(rule: Rule | None, already: int, *, field: str | None = None) -> Breach | None:
@@ -297,8 +299,9 @@ def eligibility(
         return None
     if rule.values.get("private"):
         return Breach(rule, field, rule.zh, rule.en)
-    named = ", ".join(unmet)
-    return _breach(rule, field, f"未满足：{named}", f"not met: {named}")
+    words = rule.values.get("zh", {})
+    zh = "缺：" + "、".join(words[c] for c in unmet) if words.keys() >= set(unmet) else "未满足"
+    return _breach(rule, field, zh, f"not met: {', '.join(unmet)}")
 
 
 def kinship(

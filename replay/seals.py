@@ -15,7 +15,7 @@ import psycopg
 from psycopg import Connection
 
 from domain.acts.seals import vouched
-from domain.ledger.leaves import Leaf, leaves
+from domain.ledger.leaves import Leaf, leaf_of, leaves
 from domain.ledger.sealer import key_changes
 from domain.ledger.seals import Sealed, Seals, origin_of
 from domain.ledger.statements import Statements
@@ -293,11 +293,13 @@ class _Reading:
     def _unsealed_part(self, sealed: int, head: int) -> None:
         tail = leaves(self._connection, self._log, sealed, head)
         oldest: int | None = None
-        for position, leaf in enumerate(tail, sealed + 1):
+        missing: int | None = None
+        for position, leaf in enumerate(tail, sealed + 1):  # to the end, as `leaf_of` does
             oldest = oldest or leaf.recorded_at
-            if leaf.position != position:
-                self._missing(position)
-                break
+            if missing is None and leaf.position != position:
+                missing = position
+        if missing is not None:
+            self._missing(missing)
         if oldest is not None and time.time() - oldest / 1e6 > UNSEALED_SECONDS:
             self._find(
                 Kind.UNSEALED, sealed + 1,
@@ -371,7 +373,7 @@ class _Reading:
             )  # fmt: skip
             return
         for position, hashed in receipt.leaves:
-            lies = next(leaves(self._connection, self._log, position - 1, position), None)
+            lies = leaf_of(self._connection, self._log, position)
             if lies is None or lies.hash != hashed:
                 self._find(
                     Kind.RECEIPT, position,
@@ -381,7 +383,7 @@ class _Reading:
                 )  # fmt: skip
 
     def _name(self) -> str | None:
-        first = next(leaves(self._connection, self._log, 0, 1), None)
+        first = leaf_of(self._connection, self._log, 1)
         return self._origin or (origin_of(first.hash) if first else None)
 
     def _witness(self, position: int, zh: str, en: str) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from psycopg_pool import ConnectionPool
 
 from domain.bitemporal import Fact
+from domain.events import FACETS
 from projections.filling import fill
 from projections.records import Records
 from projections.runner import Runner
@@ -73,10 +74,18 @@ def _difference(kind: str, fact: Fact) -> Difference:
     return Difference(kind, fact.subject, fact.facet, fact.entry, fact.known_from, fact.known_to)
 
 
-def sentences(verdict: Verdict) -> Iterator[str]:
-    """The verdict in words, the first difference first."""
+def sentences(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    """The verdict in words, Chinese and English; then each difference, the first one first."""
+    position, rows, count = verdict.position, verdict.rows, len(verdict.differences)
     if verdict.green:
-        yield f"{verdict.rows} rows are what entries 1 to {verdict.position} give"
+        zh = f"✓ 一致:位置 1 至 {position},共 {rows} 行。"
+        yield zh, f"✓ Green: entries 1 to {position}, {rows} rows."
+        return
+    yield f"✗ 不一致:至少 {count} 行,详见下。", f"✗ Red: at least {count} rows differ."
     for d in verdict.differences:
-        what = "lacks" if d.kind == "missing" else "has, beyond the log,"
-        yield f"the table {what} {d.facet} of {d.subject} from entry {d.entry}"
+        zh, en = ("缺少", "lacks") if d.kind == "missing" else ("多出", "has, beyond the log,")
+        name = FACETS[d.facet].zh if d.facet in FACETS else d.facet
+        yield (
+            f"查询表{zh} {d.subject} 的{name}(登记 {d.entry})",
+            f"the table {en} {d.facet} of {d.subject} from entry {d.entry}",
+        )

@@ -72,27 +72,17 @@ def chain(
         answer_list(context, listed, out, then, now)
         return
     when = answers.When(day or effective, now)
-    if officer is not None:
-        ask(
-            context,
-            lambda bureau: answers.responsibilities(bureau, officer, when, day if to else None, to),
-            chain_drawn.draw_officer,
-            as_json=json,
-        )
-    elif to is not None:
-        ask(
-            context,
-            lambda bureau: answers.accountability_over(bureau, person or "", day, to, when),
-            chain_drawn.draw_period,
-            as_json=json,
-        )
-    else:
-        ask(
-            context,
-            lambda bureau: answers.accountability(bureau, person or "", when, then),
-            chain_drawn.draw_day,
-            as_json=json,
-        )
+
+    def question(bureau: "Bureau") -> Mapping[str, Any]:
+        if officer is not None:
+            return answers.responsibilities(bureau, officer, when, day if to else None, to)
+        if to is not None:
+            return answers.accountability_over(bureau, person or "", day, to, when)
+        return answers.accountability(bureau, person or "", when, then)
+
+    over = chain_drawn.draw_period if to else chain_drawn.draw_day
+    draw = chain_drawn.draw_officer if officer is not None else over
+    ask(context, question, draw, as_json=json)
 
 
 # a list
@@ -163,7 +153,7 @@ def _listed(
 ) -> list[str]:
     """One row of the answer: as asked, unit, three tiers, whether then and now agree, why not."""
     from api import answers
-    from api.cli.chain_drawn import place_of, words_of
+    from api.cli.chain_drawn import place_of, was_recorded, words_of
     from api.intake.values import text_of
     from domain.refusals import Refusal
 
@@ -179,7 +169,10 @@ def _listed(
         tiers[line["capacity"]].append(words_of(line, data["people"], lang))
     place = place_of(stands, lang)
     seats = ["\n".join(words) or place for words in tiers.values()]
-    agree = ("有事后变更", "changed since") if data["differ"] else ("一致", "agree")
+    agree = ("一致", "agree")
+    if data["differ"]:
+        known_then = was_recorded(data["then"]["answer"])
+        agree = ("有事后变更", "changed since") if known_then else ("当时未登记", "said since")
     entries = " ".join(map(str, data["entries"]))
     return [head[0], str(day), place, *seats, pick(agree, lang), entries, ""]
 

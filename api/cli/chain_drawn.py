@@ -4,21 +4,25 @@ Owns how a seat is said. Invariant: an empty seat, a lapsed pairing and an overl
 words, and no other name stands in their place.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from api.rendering import Column, period, pick, plain, table
-from api.words import ERASED, NOT_RECORDED, RESTRICTED
+from api.words import ERASED, NOT_RECORDED, RESTRICTED, Words
+from domain.acts.units import HEAD
 from projections.accountability import CAPACITIES, CAUSES
 
+ACTING = ("代理", "acting")
 STATES = {
     "on-leave": ("离岗", "on leave"),
     "suspended": ("停职", "suspended"),
 }
 OUT = {"out": ("当日不在职", "not in service that day"), "not-recorded": NOT_RECORDED}
+
+Rows = list[tuple[str, ...]]
 
 
 # one day
@@ -36,35 +40,62 @@ def draw_day(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]:
         Column(("现在认定", "as known now"), least=24),
         Column(("登记", "entries")),
     ]
-    cells = [(_tier(line, lang), *_cells(line, people, lang)) for line in now["lines"]]
-    if data["differ"]:
+    rows: Rows = [(_tier(line, lang), *_cells(line, people, lang)) for line in now["lines"]]
+    if data["differ"] and was_recorded(then):
         columns.insert(1, Column((f"当时登记(位置 {known})", f"as recorded at {known}")))
-        before = {_seat(line): words_of(line, people, lang) for line in then["lines"]}
-        absent = pick(OUT.get(then["service"], NOT_RECORDED), lang)
-        rows = [
-            (tier, before.get(_seat(line), absent), *rest)
-            for line, (tier, *rest) in zip(now["lines"], cells, strict=True)
-        ]
-        stands = {_seat(line) for line in now["lines"]}
-        gone = [
-            line
-            for line in then["lines"]
-            if _seat(line) not in stands and line["status"] != "not-recorded"
-        ]
-        rows += [(_tier(line, lang), words_of(line, people, lang), "—", "") for line in gone]
-    else:
-        rows = list(cells)
+        rows = _beside(then, now, rows, people, lang)
     yield table(title, columns, rows, lang)
     yield from _outgoing(now, people, lang)
-    if data["differ"]:
-        entries = " ".join(map(str, data["entries"]))
-        words = (
-            f"▲ 事后变更:登记 {entries} 改变了答案。",
-            f"▲ Changed since by entries {entries}.",
+    alarm = "bold red" if was_recorded(then) else "yellow"
+    yield Text(pick(agreement(data), lang), style=alarm if data["differ"] else "")
+    yield from _draw_found(data["findings"], lang)
+
+
+def _beside(
+    then: Mapping[str, Any],
+    now: Mapping[str, Any],
+    rows: Rows,
+    people: Mapping[str, Any],
+    lang: str,
+) -> Rows:
+    """The rows with what was recorded then as their second cell, and the seats that are no more."""
+    before = {_seat(line): words_of(line, people, lang) for line in then["lines"]}
+    absent = pick(OUT.get(then["service"], NOT_RECORDED), lang)
+    both = [
+        (tier, before.get(_seat(line), absent), *rest)
+        for line, (tier, *rest) in zip(now["lines"], rows, strict=True)
+    ]
+    stands = {_seat(line) for line in now["lines"]}
+    gone = [
+        line
+        for line in then["lines"]
+        if _seat(line) not in stands and line["status"] != "not-recorded"
+    ]
+    return both + [(_tier(line, lang), words_of(line, people, lang), "—", "") for line in gone]
+
+
+def was_recorded(then: Mapping[str, Any]) -> bool:
+    """Whether the ledger knew of the person's service then, or of anybody who answered."""
+    return then["service"] != "not-recorded" or any(line["holders"] for line in then["lines"])
+
+
+def agreement(data: Mapping[str, Any]) -> Words:
+    """Whether the day as recorded then and as known now say the same, and what lies between."""
+    if not data["differ"]:
+        return "当时登记与现在认定一致。", "Then and now agree."
+    known, entries = data["then"]["recorded"], " ".join(map(str, data["entries"]))
+    if not was_recorded(data["then"]["answer"]):
+        return (
+            f"▲ 当时(位置 {known})账本尚无此人登记;现在认定由登记 {entries} 补登而来。",
+            f"▲ Nothing was recorded then (at {known}); entries {entries} said it since.",
         )
-        yield Text(pick(words, lang), style="bold red")
-    else:
-        yield Text(pick(("当时登记与现在认定一致。", "Then and now agree."), lang))
+    return f"▲ 事后变更:登记 {entries} 改变了答案。", f"▲ Changed since by entries {entries}."
+
+
+def _draw_found(found: Iterable[Mapping[str, Any]], lang: str) -> Iterator[Text]:
+    for each in found:
+        said = each["finding"]["zh" if lang == "zh" else "en"]
+        yield Text(f"▲ {said}({each['finding']['article']})", style="yellow")
 
 
 def place_of(answer: Mapping[str, Any], lang: str) -> str:
@@ -82,8 +113,17 @@ def _seat(line: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _tier(line: Mapping[str, Any], lang: str) -> str:
     label = CAPACITIES[line["capacity"]]
-    seat = line["seat"] if line["seat"] not in ("", "主要领导") else ""
-    return pick((label.zh, label.en), lang) + (f" {seat}" if seat else "")
+    return pick((label.zh, label.en), lang) + _named_seat(line)
+
+
+def _short(line: Mapping[str, Any], lang: str) -> str:
+    """The tier where there is little room, without the responsibility it bears."""
+    label = CAPACITIES[line["capacity"]]
+    return pick((label.zh.partition("(")[0], label.en), lang) + _named_seat(line)
+
+
+def _named_seat(line: Mapping[str, Any]) -> str:
+    return f" {line['seat']}" if line["seat"] not in ("", HEAD) else ""
 
 
 def _cells(line: Mapping[str, Any], people: Mapping[str, Any], lang: str) -> tuple[str, str]:
@@ -105,20 +145,19 @@ def words_of(line: Mapping[str, Any], people: Mapping[str, Any], lang: str) -> s
     if line["status"] == "not-recorded":
         said.append(pick(NOT_RECORDED, lang))
     for above in line["beside"]:
-        words = words_of(above, people, lang)
-        beside = (f"上级单位 {above['unit']}:{words}", f"unit above, {above['unit']}: {words}")
-        said.append(pick(beside, lang))
+        words, seat = words_of(above, people, lang), _named_seat(above)
+        zh, en = f"上级单位 {above['unit']}{seat}:{words}", f"above, {above['unit']}{seat}: {words}"
+        said.append(pick((zh, en), lang))
     return "\n".join(said)
 
 
 def _holder(holder: Mapping[str, Any], people: Mapping[str, Any], lang: str) -> str:
     parts = [_name(holder["officer"], people)]
     if holder["acting"]:
-        parts.append(pick(("代理", "acting"), lang))
-    if holder["state"] in STATES:
-        parts.append(pick(STATES[holder["state"]], lang))
+        parts.append(pick(ACTING, lang))
     parts.append(period(holder["since"], holder["last_day"], lang))
-    return " ".join(parts)
+    away = STATES.get(holder["state"], ("", ""))
+    return " ".join(parts) + pick((f"(当日{away[0]})", f" ({away[1]} that day)"), lang) * any(away)
 
 
 def _name(person: str, people: Mapping[str, Any]) -> str:
@@ -130,8 +169,9 @@ def _name(person: str, people: Mapping[str, Any]) -> str:
 
 def _outgoing(answer: Mapping[str, Any], people: Mapping[str, Any], lang: str) -> Iterator[Text]:
     for holder in answer["outgoing"]:
-        words = ("当日离任", "ended that very day")
-        yield Text(f"{pick(words, lang)}: {_holder(holder, people, lang)}", style="yellow")
+        words = ("自当日起不再负责", "no longer answers from that day")
+        said = f"{_tier(holder, lang)} {_holder(holder, people, lang)}"
+        yield Text(f"{pick(words, lang)}: {said}", style="yellow")
 
 
 # a period, an officer
@@ -153,7 +193,7 @@ def draw_period(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]:
             rows.append((days, "—", "—", place_of(answer, lang)))
         for n, line in enumerate(answer["lines"]):
             head = (days, answer["unit"] or "—") if n == 0 else ("", "")
-            rows.append((*head, _tier(line, lang), words_of(line, people, lang)))
+            rows.append((*head, _short(line, lang), words_of(line, people, lang)))
     person = _name(data["person"], people)
     yield table((f"谁对 {person} 负责", f"Who answered for {person}"), columns, rows, lang)
     yield from _draw_gaps(data, lang)
@@ -167,18 +207,20 @@ def _draw_gaps(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]:
         Column(("天数", "days"), right=True),
         Column(("原因", "cause")),
         Column(("登记", "entries")),
+        Column(("依据", "article")),
     ]
     rows = []
     for gap in data["gaps"]:
         cause = CAUSES[gap["cause"]] if gap["cause"] else None
         rows.append(
             (
-                _tier(gap, lang),
+                _short(gap, lang),
                 gap["unit"] or "—",
                 period(gap["start"], gap["last_day"], lang),
                 gap["days"],
                 pick((cause.zh, cause.en), lang) if cause else "—",
                 " ".join(map(str, gap["entries"])),
+                gap["finding"]["article"] if gap["finding"] else "—",
             )
         )
     days = data["vacant_days"]
@@ -197,7 +239,7 @@ def draw_officer(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]
     rows = [
         (
             _name(each["person"], people),
-            _tier(each["holder"], lang) + _acting(each["holder"], lang),
+            _tier(each["holder"], lang) + _how(each["holder"], lang),
             each["holder"]["unit"] or "—",
             period(each["start"], each["last_day"], lang),
             " ".join(map(str, each["holder"]["entries"])),
@@ -209,5 +251,9 @@ def draw_officer(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]
     yield table((zh, f"Whom {officer} answered for: {len(rows)}"), columns, rows, lang)
 
 
-def _acting(holder: Mapping[str, Any], lang: str) -> str:
-    return pick(("(代理)", " (acting)"), lang) if holder["acting"] else ""
+def _how(holder: Mapping[str, Any], lang: str) -> str:
+    """Acting, on leave, suspended: in brackets."""
+    how = [pick(ACTING, lang)] if holder["acting"] else []
+    if holder["state"] in STATES:
+        how.append(pick(STATES[holder["state"]], lang))
+    return f"({'、'.join(how)})" if how else ""

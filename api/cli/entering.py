@@ -17,7 +17,7 @@ from rich.text import Text
 
 from api.cli.frame import REFUSED, Failure, Json, Lang, asking, clerk, opened, show, tell
 from api.cli.impacts import draw_impacts
-from api.rendering import Column, footing, instant, pick, table, word
+from api.rendering import Column, footing, instant, pick, strength_of, table
 
 FILE = Annotated[str, typer.Argument(metavar="FILE|-", help="JSON 文件,- 为标准输入 / JSON file")]
 KEY = Annotated[
@@ -129,11 +129,9 @@ def _draw_findings(findings: list[dict[str, Any]], lang: Lang) -> Iterator[Rende
         Column(("项", "act"), right=True),
         Column(("问题", "finding")),
         Column(("依据", "article")),
-        Column(("强度", "strength"), folds=False),
+        Column(("强度", "strength"), least=4),
     ]
-    rows = [
-        (f["index"] + 1, f[lang.value], f["article"], word(f["strength"], lang)) for f in findings
-    ]
+    rows = [(f["index"] + 1, f[lang.value], f["article"], strength_of(f, lang)) for f in findings]
     yield table(("发现的问题(不妨碍登记)", "Findings (they refuse nothing)"), columns, rows, lang)
 
 

@@ -73,6 +73,12 @@ Recorded = Annotated[
         help="认知时点:账本当时所知 / as the ledger stood then",
     ),
 ]  # fmt: skip
+FirstMonth = Annotated[
+    str | None, typer.Option("--from", metavar="YYYY-MM", help="自哪个月 / first month")
+]
+LastMonth = Annotated[
+    str | None, typer.Option("--to", metavar="YYYY-MM", help="至哪个月 / last month")
+]
 Json = Annotated[bool, typer.Option("--json", help="输出与接口相同的 JSON / the API's answer")]
 PersonArg = Annotated[str, typer.Argument(metavar="PERSON", help="人员标识 / person's id")]
 UnitArg = Annotated[str | None, typer.Argument(metavar="UNIT", help="单位标识 / unit's id")]

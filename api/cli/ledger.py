@@ -65,8 +65,14 @@ def init(
             print_parts(context, bureau.kek)
 
 
-def demo(context: typer.Context) -> None:
-    """演示:虚构一个分局并逐项查询 / Invent a bureau and ask it what its users ask."""
+def demo(
+    context: typer.Context,
+    people: Annotated[
+        int,
+        typer.Option("--people", min=100, max=42_000, help="虚构多少名辅警 / how many auxiliaries"),
+    ] = 42_000,
+) -> None:
+    """演示:虚构一个公安局并逐项查询 / Invent a bureau and ask it what its users ask."""
     from api import demo as invented
 
     chosen = frame(context)
@@ -79,7 +85,8 @@ def demo(context: typer.Context) -> None:
                 "该账本已有真实登记,演示须用另一目录(--data)",
                 "this ledger has entries of its own; give the demonstration another --data",
             )
-        if not invented.run(bureau, console()):
+        size = invented.Size.of(people)
+        if not invented.run(bureau, console(), chosen.lang, size):
             raise typer.Exit(RED)
 
 
@@ -148,16 +155,8 @@ def verify(context: typer.Context) -> None:
     with asking(context) as bureau:
         with progress(context, "核验", "Verifying", 1.0) as done:
             verdict = run(bureau.runner, bureau.database, done)
-        page = console()
-        if verdict.green:
-            zh = f"✓ 一致:位置 1 至 {verdict.position},共 {verdict.rows} 行。"
-            en = f"✓ Green: entries 1 to {verdict.position}, {verdict.rows} rows."
-        else:
-            zh = f"✗ 不一致:至少 {len(verdict.differences)} 行,详见下。"
-            en = f"✗ Red: at least {len(verdict.differences)} rows differ."
-        page.print(said(context, zh, en))
-        for sentence in sentences(verdict) if not verdict.green else ():
-            page.print(sentence, markup=False)
+        for zh, en in sentences(verdict):
+            console().print(said(context, zh, en), markup=False)
         if bureau.embedded:
             tell(
                 context,

@@ -18,7 +18,7 @@ from api.cli.frame import Effective, Json, Lang, Recorded, UnitArg, ask, warn_of
 from api.cli.impacts import draw_reviews
 from api.cli.out import Columns, Gb18030, Out, PrivateToo, ReadBack, ToFile, ask_or_save
 from api.cli.person import STANDING, draw_entries, draw_facets
-from api.rendering import Column, coded, instant, pick, table, word
+from api.rendering import Column, coded, instant, pick, strength_of, table, word
 from api.words import NAMES, NOT_RECORDED, Words
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ Below = Annotated[bool, typer.Option("--below/--alone", help="含下级单位 / 
 
 
 MOST = 1_000
-"""Rows of a roster shown; more than a screen or a print can use come as JSON."""
+"""Rows of a roster and of promises shown; more than a screen or a print can use come as JSON."""
 
 
 class By(StrEnum):
@@ -113,7 +113,7 @@ def unit(
 
     when = answers.When(effective, recorded)
     if unit is None:
-        ask(context, lambda bureau: answers.units(bureau, when), _draw_tree, as_json=json)
+        ask(context, lambda bureau: answers.units(bureau, when), draw_tree, as_json=json)
         return
     ask(context, lambda bureau: answers.unit(bureau, unit, when), _draw_unit, as_json=json)
 
@@ -202,7 +202,7 @@ def due(
         return answers.due(bureau, when, wanted)
 
     to_file = ToFile(out, columns, gb18030=gb18030)
-    ask_or_save(context, "due", question, _draw_due, to_file, as_json=json)
+    ask_or_save(context, "due", question, draw_due, to_file, as_json=json)
 
 
 def findings(
@@ -233,11 +233,11 @@ def findings(
     )
 
 
-_STATES = {
-    "open": ("未到期", "open", ""),
+_STATES = {  # the most urgent first
     "overdue": ("逾期未办", "overdue", "bold red"),
-    "kept": ("按期办结", "kept", "dim"),
+    "open": ("未到期", "open", ""),
     "late": ("逾期办结", "late", "yellow"),
+    "kept": ("按期办结", "kept", "dim"),
     "lapsed": ("不再需要", "lapsed", "dim"),
 }
 _ROSTER = ("person", "number", "name", "category", "grade", "post", "unit", "host", "since")
@@ -273,19 +273,23 @@ def _draw_headcount(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableT
     yield table((f"在职 {data['count']} 人", f"In service: {data['count']}"), columns, rows, lang)
 
 
-def _draw_tree(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+def draw_tree(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     units = {unit["unit"]: unit for unit in data["units"]}
     below: dict[str | None, list[str]] = {}
     for id_, unit in units.items():
         parent = unit["parent"] if unit["parent"] in units else None
         below.setdefault(parent, []).append(id_)
     rows: list[tuple[str, str, str]] = []
-    waiting = [(id_, 0) for id_ in reversed(below.get(None, []))]
+    shown: set[str] = set()
+    # the roots; last, whatever was acknowledged to stand above itself
+    waiting = [(id_, 0) for id_ in reversed([*below.get(None, []), *units])]
     while waiting:
         id_, depth = waiting.pop()
-        unit = units[id_]
-        rows.append(("  " * depth + id_, unit["name"] or "—", word(unit["state"], lang)))
-        waiting += [(child, depth + 1) for child in reversed(below.get(id_, []))]
+        if id_ not in shown:
+            shown.add(id_)
+            unit = units[id_]
+            rows.append(("  " * depth + id_, unit["name"] or "—", word(unit["state"], lang)))
+            waiting += [(child, depth + 1) for child in reversed(below.get(id_, []))]
     columns = [
         Column(NAMES["unit"], folds=False),
         Column(("名称", "name")),
@@ -296,7 +300,7 @@ def _draw_tree(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
 
 def _draw_unit(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     title = (f"单位 {data['unit']}", f"Unit {data['unit']}")
-    yield from draw_facets(title, data["facets"], lang)
+    yield from draw_facets(title, data, lang)
     if data["below"]:
         words = ("直接下级", "Directly below")
         yield Text(f"{pick(words, lang)}: {' '.join(data['below'])}")
@@ -316,9 +320,9 @@ def _draw_findings(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableTy
         Column(("生效日", "effective"), folds=False),
         Column(("事项", "event"), least=8),
         Column(("对象", "about")),
-        Column(("问题", "finding"), least=20),
+        Column(("问题", "finding"), least=24),
         Column(("依据", "article")),
-        Column(("强度", "strength"), folds=False),
+        Column(("强度", "strength"), least=4),
     ]
     rows: list[tuple[Any, ...]] = []
     for entry in data["entries"]:
@@ -326,19 +330,18 @@ def _draw_findings(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableTy
             entry["position"],
             entry["effective"],
             pick((entry["zh"], entry["en"]), lang),
-            " ".join(entry["tags"]),
+            "\n".join(entry["tags"]),
         )
         for one in entry["findings"]:
             said = one["zh" if lang == "zh" else "en"]
-            strength = f"{word(one['strength'], lang)} {word(one['status'], lang)}"
-            rows.append((*head, said, one["article"] or "—", strength))
+            rows.append((*head, said, one["article"] or "—", strength_of(one, lang)))
         if not entry["legible"]:
             said = pick(("所需内容已销毁,不能再判断", "erased: it can no longer be judged"), lang)
             rows.append((*head, said, "—", "—"))
     yield table((f"问题 {len(rows)} 项", f"Findings: {len(rows)}"), columns, rows, lang)
 
 
-def _draw_due(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+def draw_due(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     columns = [
         Column(("最后一日", "last day"), folds=False),
         Column(("状态", "state"), folds=False),
@@ -350,7 +353,9 @@ def _draw_due(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
         Column(("依据", "article")),
     ]
     rows = []
-    for item in data["items"]:
+    count = len(data["items"])
+    urgent = sorted(data["items"], key=lambda item: list(_STATES).index(item["state"]))
+    for item in data["items"] if count <= MOST else urgent[:MOST]:
         zh, en, style = _STATES[item["state"]]
         days = ("工作日", " workdays") if item["workdays"] else ("日", " days")
         deadline = item["deadline"]
@@ -366,7 +371,13 @@ def _draw_due(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
                 item["article"],
             )
         )
-    yield table((f"期限 {len(rows)} 项", f"Promises: {len(rows)}"), columns, rows, lang)
+    yield table((f"期限 {count} 项", f"Promises: {count}"), columns, rows, lang)
+    if count > MOST:
+        words = (
+            f"只列出 {MOST} 项,逾期未办的在前:用 --state、--out 或 --json",
+            f"{MOST} of them, overdue ones first: use --state, --out or --json",
+        )
+        yield Text(pick(words, lang), style="yellow")
     if any(item["deadline"]["provisional"] for item in data["items"]):
         words = (
             "? 该年工作日历尚未发布,日期为暂定。",

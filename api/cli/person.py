@@ -13,10 +13,30 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli.frame import Effective, Json, Lang, PersonArg, Recorded, ask
+from api.cli.frame import (
+    Effective,
+    FirstMonth,
+    Json,
+    Lang,
+    LastMonth,
+    PersonArg,
+    Recorded,
+    ask,
+)
 from api.cli.impacts import draw_reviews
 from api.cli.out import Columns, Gb18030, Out, ToFile, ask_or_save
-from api.rendering import Column, coded, content, instant, money, period, pick, table, word
+from api.rendering import (
+    Column,
+    coded,
+    content,
+    instant,
+    money,
+    named,
+    period,
+    pick,
+    table,
+    word,
+)
 from api.words import NONE, NOT_RECORDED
 
 STANDING = {
@@ -85,19 +105,15 @@ def history(
     from api import answers
 
     when = answers.When(effective, recorded)
-    ask(context, lambda bureau: answers.history(bureau, person, when), _draw_history, as_json=json)
+    ask(context, lambda bureau: answers.history(bureau, person, when), draw_history, as_json=json)
 
 
 def pay(
     context: typer.Context,
     person: PersonArg,
     *,
-    first: Annotated[
-        str | None, typer.Option("--from", metavar="YYYY-MM", help="自哪个月 / first month")
-    ] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", metavar="YYYY-MM", help="至哪个月 / last month")
-    ] = None,
+    first: FirstMonth = None,
+    last: LastMonth = None,
     before: Annotated[
         str | None,
         typer.Option(
@@ -121,7 +137,7 @@ def pay(
         lambda bureau: answers.pay(
             bureau, person, when, first_month=first, last_month=last, before=before
         ),
-        _draw_pay,
+        draw_pay,
         ToFile(out, columns, gb18030=gb18030),
         as_json=json,
     )
@@ -138,7 +154,7 @@ _CARD = (("人员", "person"), ("编号", "number"), ("姓名", "name"), ("单�
 
 def _draw_record(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     person = data["person"]
-    yield from draw_facets((f"人员 {person}", f"Person {person}"), data["facets"], lang)
+    yield from draw_facets((f"人员 {person}", f"Person {person}"), data, lang)
     if data["spells"]:
         columns = [
             Column(("在职期间", "in service"), folds=False),
@@ -160,9 +176,9 @@ def _draw_record(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType
 
 
 def draw_facets(
-    title: tuple[str, str], facets: Sequence[Mapping[str, Any]], lang: str
+    title: tuple[str, str], data: Mapping[str, Any], lang: str
 ) -> Iterator[RenderableType]:
-    """What holds of each facet; the facets nothing is recorded of in one line below."""
+    """What holds of each facet, and what held; the facets nothing is recorded of, below."""
     columns = [
         Column(("事项", "facet"), least=10),
         Column(("内容", "value")),
@@ -171,12 +187,17 @@ def draw_facets(
     ]
     rows: list[tuple[Any, ...]] = []
     silent = []
-    for facet in facets:
+    lapsed = {(one["facet"], one["slot"]): one for one in data["lapsed"]}
+    ended = {one["facet"]: [one] for one in data["ended"]}
+    for facet in data["facets"]:
         name = pick((facet["zh"], facet["en"]), lang)
-        past = [f for f in facet.get("on_record", ()) if f not in facet["facts"]]
+        begun = facet.get("on_record") or ended.get(facet["facet"], ())
+        past = [f for f in begun if f not in facet["facts"]]
         if not facet["facts"] and not past:
             silent.append(name)
-        rows += [(_slotted(name, f), _said(f, lang), *_when(f, lang)) for f in facet["facts"]]
+        for fact in facet["facts"]:
+            said = _said(fact, lang) + _lapsed(lapsed.get((facet["facet"], fact["slot"])), lang)
+            rows.append((_slotted(name, fact), said, *_when(fact, lang)))
         for fact in past:
             words = (f"{_said(fact, lang)}(已不生效)", f"{_said(fact, lang)} (no longer in force)")
             rows.append((_slotted(name, fact), Text(pick(words, lang), "dim"), *_when(fact, lang)))
@@ -184,6 +205,15 @@ def draw_facets(
     if silent:
         zh, en = f"未登记:{'、'.join(silent)}", f"Not recorded: {', '.join(silent)}"
         yield Text(pick((zh, en), lang), style="dim")
+
+
+def _lapsed(lapsed: Mapping[str, Any] | None, lang: str) -> str:
+    if lapsed is None:
+        return ""
+    from projections.accountability import CAUSES
+
+    day, cause = lapsed["day"], CAUSES[lapsed["cause"]]
+    return pick((f"(自 {day} 失效:{cause.zh})", f" (lapsed {day}: {cause.en})"), lang)
 
 
 def _slotted(name: str, fact: Mapping[str, Any]) -> str:
@@ -204,7 +234,7 @@ def _when(fact: Mapping[str, Any], lang: str) -> tuple[str, str]:
     return period(fact["since"], fact["last_day"], lang), entries
 
 
-def _draw_history(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+def draw_history(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     title = (f"人员 {data['person']} 的登记", f"Entries about person {data['person']}")
     yield draw_entries(title, data["entries"], lang)
 
@@ -216,22 +246,22 @@ def draw_entries(
     judged = bool(entries) and "standing_by" in entries[0]
     columns = [
         Column(("位置", "pos."), right=True, folds=False),
-        Column(("登记时间", "recorded"), folds=False),
+        Column(("登记日", "recorded"), folds=False),
         Column(("生效日", "effective"), folds=False),
         Column(("迟录", "late"), right=True, folds=False),
-        Column(("事项", "event"), least=8),
-        Column(("内容", "content"), least=16),
-        Column(("文号", "document")),
-        Column(("状态", "standing"), least=6) if judged else Column(("对象", "about")),
+        Column(("事项", "event"), least=8, most=14),
+        Column(("内容", "content"), least=20),
+        Column(("文号", "document"), most=17 if judged and lang == "zh" else 13),
+        Column(("状态", "standing"), most=10) if judged else Column(("对象", "about")),
     ]
     rows = []
     for entry in entries:
         state = entry["standing"] if judged else ""
-        became = _became(entry, lang) if judged else " ".join(entry["tags"])
+        became = _became(entry, lang) if judged else "\n".join(entry["tags"])
         document = entry.get("document") or {}
         cells = (
             entry["position"],
-            instant(entry["recorded_at"])[:16],
+            instant(entry["recorded_at"])[:10],
             entry["effective"],
             entry["lag_days"],
             pick((entry["zh"], entry["en"]), lang),
@@ -256,14 +286,23 @@ def _became(entry: Mapping[str, Any], lang: str) -> str:
 
 def _content(entry: Mapping[str, Any], lang: str) -> str:
     """The entry's own fields, but for what is said elsewhere or too long, and its reason."""
-    fields = {k: v for k, v in entry["fields"].items() if k not in ("person", "text", "digest")}
-    said = word(fields, lang)
+    said = " ".join(
+        f"{_called(field, entry, lang)}={coded(field, value, lang)}"
+        for field, value in entry["fields"].items()
+        if field not in ("person", "text", "digest") and value is not None
+    )
     if entry["reason"]:
         said += "\n" + pick((f"理由:{entry['reason']}", f"because: {entry['reason']}"), lang)
     return said.strip()
 
 
-def _draw_pay(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+def _called(field: str, entry: Mapping[str, Any], lang: str) -> str:
+    if field == "name" and "person" not in entry["fields"]:
+        return pick(("名称", "name"), lang)
+    return named(field, lang)
+
+
+def draw_pay(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     columns = [
         Column(("月份", "month"), folds=False),
         Column(("层级", "grade")),
@@ -281,13 +320,15 @@ def _draw_pay(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
             (
                 month["month"][:7],
                 " → ".join(names),
-                money(month["amount"]),
+                money(month["amount"]) if month["amount"] or not month["unpriced"] else "—",
                 month["unpriced"] or "",
                 " ".join(map(str, entries)),
             )
         )
     total = money(sum(month["amount"] for month in data["months"]))
     zh, en = f"{data['person']} 的薪酬,合计 {total} 元", f"Pay of {data['person']}: {total} yuan"
+    if days := sum(month["unpriced"] for month in data["months"]):
+        zh, en = f"{zh},另有 {days} 天未能计薪", f"{en}; {days} days could not be priced"
     yield table((zh, en), columns, rows, lang)
     if "differences" in data:
         yield _draw_owed(data, lang)

@@ -15,7 +15,17 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli.frame import Effective, Failure, Json, Lang, Recorded, ask, tell
+from api.cli.frame import (
+    Effective,
+    Failure,
+    FirstMonth,
+    Json,
+    Lang,
+    LastMonth,
+    Recorded,
+    ask,
+    tell,
+)
 from api.rendering import Column, coded, pick, table
 from api.words import NOT_RECORDED, Words
 
@@ -53,12 +63,8 @@ def series(
     context: typer.Context,
     of: Annotated[Of, typer.Argument(metavar="OF", help="headcount pyramid vacancies gaps")],
     *,
-    first: Annotated[
-        str | None, typer.Option("--from", metavar="YYYY-MM", help="自哪个月 / first month")
-    ] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", metavar="YYYY-MM", help="至哪个月 / last month")
-    ] = None,
+    first: FirstMonth = None,
+    last: LastMonth = None,
     unit: Annotated[str | None, typer.Option("--unit", help="单位标识 / unit")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="写成 .xlsx 或 .csv / as a file")

@@ -4,6 +4,7 @@ Owns the demonstration. Invariant: it enters through the same door as everyone, 
 the ledger answers.
 """
 
+from api.demo.bureau import Size
 from api.demo.show import run
 
-__all__ = ["run"]
+__all__ = ["Size", "run"]

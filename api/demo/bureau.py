@@ -1,9 +1,10 @@
 """The invented bureau: 42,000 auxiliaries on 2017-07-05, four classes and ten grades.
 
-Owns the generator. Invariant: the same seed gives the same acts and event ids, so entering twice
-stores nothing twice. Numbers of the report (苏州, 2017-07-05): 42,000 auxiliaries; in 2016 4,055
-commendations and 536 sanctions; 422 pacesetters and 775 experts in all. Everything else, the people
+Owns the generator. Invariant: the same seed and size give the same acts and event ids, so entering
+twice stores nothing twice. Numbers of the report (苏州, 2017-07-05): 42,000 auxiliaries; in 2016
+4,055 commendations and 536 sanctions; 422 pacesetters and 775 experts in all. All else, the people
 above all, is invented; ID numbers carry a city-level division code, which is issued to nobody.
+A smaller bureau has fewer stations, and the same rewards and sanctions.
 """
 
 import random
@@ -42,6 +43,7 @@ BRANCHES = (
     "姑苏", "虎丘", "吴中", "相城", "吴江", "园区", "常熟", "张家港", "昆山", "太仓",
 )  # fmt: skip
 STATIONS = 40
+"""Of each branch, in a bureau of full size."""
 SUPERVISORS = 8
 FAMILIES = {"technical": 2, "clerical": 5, "duty": 15, "special": 5}
 SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许邓韩冯曹"
@@ -68,6 +70,31 @@ def event_id(*parts: object) -> UUID:
     return uuid5(NAMESPACE_URL, "demo/" + "/".join(map(str, parts)))
 
 
+class Size(NamedTuple):
+    """How many auxiliaries, in how many stations of each branch."""
+
+    people: int = PEOPLE
+    stations: int = STATIONS
+
+    @classmethod
+    def of(cls, people: int) -> "Size":
+        return cls(people, max(1, STATIONS * people // PEOPLE))
+
+    def key(self, name: str) -> str:
+        """Acts of bureaus of two sizes have no ids in common."""
+        return name if self.people == PEOPLE else f"{self.people}/{name}"
+
+    @property
+    def requests(self) -> int:
+        """How many requests the whole of it is."""
+        units = 1 + len(BRANCHES) * (1 + self.stations)
+        granted = COMMENDED_2016 + sum(1 for _, day in _titles() if day.year != 2016)
+        return units + self.people + granted + SANCTIONED_2016
+
+
+WHOLE = Size()
+
+
 def _request(key: str, acts: list[tuple[Event, date]]) -> Request:
     return Request(
         [Proposal(event, day, event_id=event_id(key, n)) for n, (event, day) in enumerate(acts)],
@@ -76,7 +103,15 @@ def _request(key: str, acts: list[tuple[Event, date]]) -> Request:
     )
 
 
-def stations() -> list[Station]:
+def requests(size: Size = WHOLE) -> Iterator[Request]:
+    """All there is to enter, in order."""
+    yield from units(size)
+    yield from auxiliaries(size)
+    yield from rewards(size)
+    yield from sanctions(size)
+
+
+def stations(size: Size = WHOLE) -> list[Station]:
     return [
         Station(
             f"s{b:02}{n:02}", f"{branch}分局第{n}派出所", f"b{b:02}",
@@ -84,24 +119,24 @@ def stations() -> list[Station]:
             tuple(f"o{b:02}{n:02}s{i}" for i in range(SUPERVISORS)),
         )
         for b, branch in enumerate(BRANCHES, 1)
-        for n in range(1, STATIONS + 1)
+        for n in range(1, size.stations + 1)
     ]  # fmt: skip
 
 
-def units() -> Iterator[Request]:
+def units(size: Size = WHOLE) -> Iterator[Request]:
     """The bureau, its branches and stations, with their officers, heads and deputies."""
     start = date(1985, 1, 1)
     bureau = UnitEstablished(
         unit="bureau", name="演示市公安局", kind="bureau", division=PLACE, head_seats=["局长"]
     )
-    yield _request("bureau", [(bureau, start)])
+    yield _request(size.key("bureau"), [(bureau, start)])
     for b, branch in enumerate(BRANCHES, 1):
         event = UnitEstablished(
             unit=f"b{b:02}", name=f"{branch}分局", parent="bureau", head_seats=["分局长"]
         )
-        yield _request(f"branch/{b}", [(event, start)])
+        yield _request(size.key(f"branch/{b}"), [(event, start)])
     rng = random.Random(SEED + 1)  # noqa: S311 - invented people, not secrets
-    for station in stations():
+    for station in stations(size):
         acts: list[tuple[Event, date]] = [
             (
                 UnitEstablished(
@@ -128,16 +163,16 @@ def units() -> Iterator[Request]:
             for o, seat in seats
         ]
         acts.append((DeputyHeadAppointed(unit=station.id, officer=station.deputy), OFFICERS_SINCE))
-        yield _request(f"station/{station.id}", acts)
+        yield _request(size.key(f"station/{station.id}"), acts)
 
 
-def auxiliaries() -> Iterator[Request]:
+def auxiliaries(size: Size = WHOLE) -> Iterator[Request]:
     """Each auxiliary's acts from first working day to the day of the report, one request each."""
     rng = random.Random(SEED + 4)  # noqa: S311
     numbers: set[str] = set()
-    places = stations()
+    places = stations(size)
     posts = [f"{family}-{n}" for family, count in FAMILIES.items() for n in range(1, count + 1)]
-    for n, hired in enumerate(hiring_days()):
+    for n, hired in enumerate(hiring_days(size)):
         person = f"a{n:05}"
         station = places[n % len(places)]
         post = posts[rng.randrange(len(posts))]
@@ -178,7 +213,7 @@ def auxiliaries() -> Iterator[Request]:
                 max(hired, OFFICERS_SINCE),
             )
         )
-        yield _request(f"auxiliary/{n}", acts)
+        yield _request(size.key(f"auxiliary/{n}"), acts)
 
 
 HERO = "a00000"
@@ -198,18 +233,11 @@ def _grades(person: str, hired: date) -> Iterator[tuple[Event, date]]:
             yield event, day
 
 
-def rewards() -> Iterator[Request]:
+def rewards(size: Size = WHOLE) -> Iterator[Request]:
     """422 pacesetters and 775 experts from 2013 on, ten most beautiful, and what fills 2016."""
     rng = random.Random(SEED + 2)  # noqa: S311
-    serving = _serving_by_2012()
-    granted: list[tuple[str, date]] = []
-    for kind, total in TITLES.items():
-        by_year = [total // 5] * 4
-        for year, count in zip((2013, 2014, 2015, 2016), by_year, strict=True):
-            granted += [(kind, date(year, 12, 20))] * count
-        granted += [(kind, date(2017, 6, 30))] * (total - sum(by_year))
-    granted += [("most-beautiful", date(2017, 6, 1))] * 10
-    granted += [("top-hundred", date(2016, 12, 30))] * 100
+    serving = _serving_by_2012(size)
+    granted = _titles()
     so_far = sum(1 for _, day in granted if day.year == 2016)
     for n in range(COMMENDED_2016 - so_far):
         kind = "firing-line" if n % 3 else "excellent"
@@ -219,13 +247,25 @@ def rewards() -> Iterator[Request]:
             person=rng.choice(serving), kind=kind, conferred_by="bureau",
             decision_number=f"演示奖〔{n}〕", title_year=day.year,
         )  # fmt: skip
-        yield _request(f"reward/{n}", [(event, day)])
+        yield _request(size.key(f"reward/{n}"), [(event, day)])
 
 
-def sanctions() -> Iterator[Request]:
+def _titles() -> list[tuple[str, date]]:
+    """What the report counts by kind, and the hundred of 2016."""
+    granted: list[tuple[str, date]] = []
+    for kind, total in TITLES.items():
+        by_year = [total // 5] * 4
+        for year, count in zip((2013, 2014, 2015, 2016), by_year, strict=True):
+            granted += [(kind, date(year, 12, 20))] * count
+        granted += [(kind, date(2017, 6, 30))] * (total - sum(by_year))
+    granted += [("most-beautiful", date(2017, 6, 1))] * 10
+    return granted + [("top-hundred", date(2016, 12, 30))] * 100
+
+
+def sanctions(size: Size = WHOLE) -> Iterator[Request]:
     """536 in 2016."""
     rng = random.Random(SEED + 3)  # noqa: S311
-    serving = _serving_by_2012()
+    serving = _serving_by_2012(size)
     for n in range(SANCTIONED_2016):
         day = date(2016, 1, 5) + timedelta(days=n % 355)
         event = SanctionImposed(
@@ -233,23 +273,23 @@ def sanctions() -> Iterator[Request]:
             kind="demerit" if n % 5 == 0 else "warning", decision_number=f"演示处〔{n}〕",
             notified_on=day - timedelta(days=10), heard_on=day - timedelta(days=5),
         )  # fmt: skip
-        yield _request(f"sanction/{n}", [(event, day)])
+        yield _request(size.key(f"sanction/{n}"), [(event, day)])
 
 
-def hiring_days() -> list[date]:
+def hiring_days(size: Size = WHOLE) -> list[date]:
     """Each auxiliary's first working day, between 1988 and the summer of 2017, later likelier."""
     rng = random.Random(SEED)  # noqa: S311
     days = [HERO_HIRED]
-    while len(days) < PEOPLE:
+    while len(days) < size.people:
         year = REPORT.year - min(int(rng.expovariate(1 / 8)), 29)
         last = 6 if year == REPORT.year else 12
         days.append(date(year, rng.randint(1, last), rng.randint(1, 28)))
     return days
 
 
-def _serving_by_2012() -> list[str]:
+def _serving_by_2012(size: Size) -> list[str]:
     """Who had served since before the ladder began, and so on every later day."""
-    return [f"a{n:05}" for n, day in enumerate(hiring_days()) if day < LADDER_SINCE]
+    return [f"a{n:05}" for n, day in enumerate(hiring_days(size)) if day < LADDER_SINCE]
 
 
 def _anniversary(day: date, years: int) -> date:

@@ -1,33 +1,40 @@
 """The demonstration: enter the invented bureau, then ask it what its users would ask.
 
-Owns the order of the showing. Invariant: every figure shown is an answer of the ledger; the figures
-of the news report stand beside, marked as such.
+Owns the order of the showing. Invariant: every figure shown is an answer of the ledger, on the page
+that the command above it gives; the figures of the news report stand beside, marked as such.
 """
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
 from rich.bar import Bar
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from api import answers
+from api.cli import chain_drawn, person
+from api.cli.frame import Lang
 from api.demo import bureau as invented
+from api.demo.bureau import Size
+from api.entries import to_bytes
 from api.publishing import publish_law
+from api.rendering import Column, footing, pick, table
 from api.settings import Bureau
+from api.words import Words
 from domain.acts.discipline import SANCTIONS
 from domain.acts.grades import AuxiliaryPromoted
 from domain.acts.responsibility import SupervisingOfficerAssigned
 from domain.acts.rewards import REWARDS
 from domain.bitemporal import AsOf
-from domain.events import REGISTRY, Actor, Document, Proposal
+from domain.events import Actor, Document, Proposal
 from domain.ledger import Ledger, Refused, Request
-from projections import accountability, pay
-from projections.questions import law as laws
-from projections.questions.person import history
 from projections.questions.totals import totals
 from projections.roster import headcount
 from replay.rebuild import rebuild
@@ -37,78 +44,103 @@ YEAR = (date(2016, 1, 1), date(2017, 1, 1))
 INCIDENT = date(2016, 9, 3)
 CLERK = Actor(issuer="demo", subject="clerk", role="clerk")
 
+Draw = Callable[[Mapping[str, Any], Lang], Iterator[RenderableType]]
 
-def run(bureau: Bureau, console: Console) -> bool:
+
+class Stage(NamedTuple):
+    """Where the demonstration is shown, in which language."""
+
+    bureau: Bureau
+    console: Console
+    lang: Lang
+
+    def say(self, words: Words, style: str = "") -> None:
+        self.console.print(pick(words, self.lang), style=style, markup=False)
+
+    def page(self, command: str, answer: Mapping[str, Any], draw: Draw) -> None:
+        """The page that a command gives, under the command."""
+        self._command(command)
+        told = orjson.loads(to_bytes(answer))
+        for part in (*draw(told["data"], self.lang), footing(told["as_of"], self.lang)):
+            self.console.print(part)
+
+    def beside_the_report(self, command: str, part: RenderableType) -> None:
+        self._command(command)
+        self.console.print(part)
+
+    def _command(self, command: str) -> None:
+        data = self.bureau.settings.data
+        line = f"\n$ personnel-ledger --data {data} {command}"
+        self.console.print(line, style="bold cyan", markup=False, soft_wrap=True)
+
+    @contextmanager
+    def bar(self, words: Words, total: float) -> Iterator[Callable[[float], None]]:
+        """A progress bar that is told how much is done; a total of 1 is a share."""
+        count = [MofNCompleteColumn()] if total > 1 else []
+        columns = (TextColumn(pick(words, self.lang)), BarColumn(), *count, TimeRemainingColumn())
+        with Progress(*columns, console=self.console, transient=True) as bar:
+            task = bar.add_task("", total=total)
+            yield lambda done: bar.update(task, completed=done)
+
+
+def run(bureau: Bureau, console: Console, lang: Lang, size: Size = invented.WHOLE) -> bool:
     """Enter, show, rebuild and verify; whether the verification was green."""
     gc.set_threshold(200_000, 20, 100)
-    started = time.monotonic()
-    _enter(bureau, console)
-    with _bar(console, "重建投影 Rebuilding the records", 1.0) as done:
-        rebuilt = rebuild(bureau.runner, bureau.database, done)
-    console.print(f"{rebuilt.entries:,} entries → {rebuilt.facts:,} rows 行")
-    before = _correct(bureau.ledger) - 1
+    stage, started = Stage(bureau, console, lang), time.monotonic()
+    _enter(stage, size)
+    _rebuild(stage)
+    before = _correct(bureau.ledger, size) - 1
     for _ in bureau.runner.catch_up():
         pass
     after = bureau.runner.position()
-    _pyramid(bureau, console, after)
-    _table_2016(bureau, console, after)
-    _history(bureau, console, after)
-    _chain(bureau, console, before, after)
-    _pay(bureau, console, before, after)
-    with _bar(console, "重放核对 Replaying and comparing", 1.0) as done:
-        verdict = verify(bureau.runner, bureau.database, done)
-    colour = "green" if verdict.green else "red"
-    for sentence in sentences(verdict):
-        console.print(sentence, style=colour)
-    console.print(f"{time.monotonic() - started:.0f} s")
-    return verdict.green
+    _pyramid(stage, after)
+    _table_2016(stage, after)
+    when, hero = answers.When(invented.REPORT, after), invented.HERO
+    on = f"-e {invented.REPORT}"
+    stage.page(f"history {hero} {on}", answers.history(bureau, hero, when), person.draw_history)
+    asked = answers.When(INCIDENT, after)
+    answered = answers.accountability(bureau, hero, asked, then=before)
+    stage.page(f"chain {hero} {INCIDENT} --then {before}", answered, chain_drawn.draw_day)
+    months = ("2013-11", "2014-02")
+    paid = answers.pay(
+        bureau, hero, when, first_month=months[0], last_month=months[1], before=before
+    )
+    command = f"pay {hero} {on} --from {months[0]} --to {months[1]} --compare-recorded {before}"
+    stage.page(command, paid, person.draw_pay)
+    stage.say(
+        ("工资标准为示例,报道未载金额。", "The pay scale is invented: the report gives none.")
+    )
+    green = _verify(stage)
+    stage.console.print(f"{time.monotonic() - started:.0f} s", style="dim")
+    return green
 
 
-class _bar:  # noqa: N801 - used as a function
-    """A progress bar on standard error that is told how much is done."""
-
-    def __init__(self, console: Console, label: str, total: float) -> None:
-        whole = total > 1
-        self._bar = Progress(
-            TextColumn(label), BarColumn(),
-            *([MofNCompleteColumn()] if whole else []), TimeRemainingColumn(),
-            console=console, transient=True,
-        )  # fmt: skip
-        self._task = self._bar.add_task(label, total=total)
-
-    def __enter__(self) -> Callable[[float], None]:
-        self._bar.start()
-        return lambda done: self._bar.update(self._task, completed=done)
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-
-def _requests() -> Iterator[Request]:
-    yield from invented.units()
-    yield from invented.auxiliaries()
-    yield from invented.rewards()
-    yield from invented.sanctions()
-
-
-def _enter(bureau: Bureau, console: Console) -> None:
-    publish_law(bureau.ledger, actor=invented.LOAD)
-    expected = invented.PEOPLE + 1 + len(invented.BRANCHES) * (1 + invented.STATIONS)
-    expected += sum(1 for _ in invented.rewards()) + invented.SANCTIONED_2016
-    started, head = time.monotonic(), bureau.ledger.log.head()
-    with _bar(console, "登记 Entering", expected) as done:
-        for n, answer in enumerate(bureau.ledger.enter_many(_requests()), 1):
+def _enter(stage: Stage, size: Size) -> None:
+    ledger = stage.bureau.ledger
+    publish_law(ledger, actor=invented.LOAD)
+    started, head = time.monotonic(), ledger.log.head()
+    with stage.bar(("登记", "Entering"), size.requests) as done:
+        for n, answer in enumerate(ledger.enter_many(invented.requests(size)), 1):
             if isinstance(answer, Refused):
                 raise answer.refusal
             if n % 500 == 0:
                 done(n)
-    entered, seconds = bureau.ledger.log.head() - head, time.monotonic() - started
-    console.print(f"{entered:,} acts entered 条事项 ({entered / seconds:,.0f}/s)")
+    entered, seconds = ledger.log.head() - head, time.monotonic() - started
+    rate = entered / seconds
+    zh, en = f"登记 {entered:,} 项,每秒 {rate:,.0f} 项", f"{entered:,} acts entered, {rate:,.0f}/s"
+    stage.say((zh, en))
 
 
-def _correct(ledger: Ledger) -> int:
+def _rebuild(stage: Stage) -> None:
+    with stage.bar(("重建查询表", "Rebuilding the records"), 1.0) as done:
+        rebuilt = rebuild(stage.bureau.runner, stage.bureau.database, done)
+    zh = f"由 {rebuilt.entries:,} 条登记重建 {rebuilt.facts:,} 行"
+    stage.say((zh, f"{rebuilt.facts:,} rows rebuilt from {rebuilt.entries:,} entries"))
+
+
+def _correct(ledger: Ledger, size: Size) -> int:
     """Two late discoveries about one auxiliary, entered as any clerk would; the first position."""
-    station = invented.stations()[0]
+    station = invented.stations(size)[0]
     other = SupervisingOfficerAssigned(person=invented.HERO, officer=station.supervisors[1])
     found = ledger.enter(
         Request(
@@ -144,98 +176,58 @@ def _correct(ledger: Ledger) -> int:
     return found.position
 
 
-def _pyramid(bureau: Bureau, console: Console, recorded: int) -> None:
-    as_of = AsOf(invented.REPORT, recorded)
-    counts = dict(headcount(bureau.records, as_of, "grade"))
+def _pyramid(stage: Stage, recorded: int) -> None:
+    bureau = stage.bureau
+    counts = dict(headcount(bureau.records, AsOf(invented.REPORT, recorded), "grade"))
     ladder = bureau.ledger.law().at(invented.PLACE, invented.REPORT).ladder("suzhou")
     if ladder is None:
         raise LookupError("the demonstration's pack has no ladder")
-    table = Table(title=f"层级结构 Grades on {invented.REPORT} (position {recorded})")
-    for heading in ("层级 Grade", "人数 Persons", ""):
-        table.add_column(heading, justify="right" if "Persons" in heading else "left")
+    grid = Table.grid(padding=(0, 2))
     most = max(counts.values())
     for grade in reversed(ladder.grades):
         count = counts.get(grade.code, 0)
-        table.add_row(grade.zh, f"{count:,}", Bar(most, 0, count, width=40))
-    table.add_row("合计 Total", f"{sum(counts.values()):,}", "报道 report: 4.2万")
-    console.print(table)
+        name = pick((grade.zh, grade.en), stage.lang)
+        grid.add_row(name, f"{count:>6,}", Bar(most, 0, count, width=40))
+    classes, grades = len({grade.class_ for grade in ladder.grades}), len(ladder.grades)
+    total = sum(counts.values())
+    zh = f"在职 {total:,} 人,{classes} 类 {grades} 级(报道:4.2万人,四类共十级)"
+    en = f"{total:,} in service, {classes} classes, {grades} grades (report: 42,000, four, ten)"
+    title = pick((zh, en), stage.lang)
+    stage.beside_the_report(f"headcount --by grade -e {invented.REPORT}", Group(title, grid))
 
 
-def _table_2016(bureau: Bureau, console: Console, recorded: int) -> None:
-    table = Table(
-        title="2016年奖惩与历年人才评选 Rewards and sanctions beside the report's figures"
-    )
-    for heading in ("", "人次 Times", "人 Persons", "报道 Report"):
-        table.add_column(heading, justify="left" if not heading else "right")
-    for label, facet, reported in (
-        ("2016 表彰 commendations", REWARDS, invented.COMMENDED_2016),
-        ("2016 处理 sanctions", SANCTIONS, invented.SANCTIONED_2016),
+def _table_2016(stage: Stage, recorded: int) -> None:
+    records = stage.bureau.records
+    columns = [
+        Column(("", "")), Column(("人次", "times"), right=True),
+        Column(("人数", "persons"), right=True), Column(("报道", "report"), right=True),
+    ]  # fmt: skip
+    rows = []
+    for words, facet, reported in (
+        (("2016年表彰", "commended in 2016"), REWARDS, invented.COMMENDED_2016),
+        (("2016年处理", "sanctioned in 2016"), SANCTIONS, invented.SANCTIONED_2016),
     ):
-        total, _ = totals(bureau.records, facet, *YEAR, recorded)
-        table.add_row(label, f"{total.times:,}", f"{total.persons:,}", f"{reported:,}")
-    _, kinds = totals(bureau.records, REWARDS, date(2012, 1, 1), invented.REPORT, recorded)
-    names = {"pacesetter": "岗位标兵 pacesetters", "expert": "岗位能手 experts"}
+        total, _ = totals(records, facet, *YEAR, recorded)
+        counted = (f"{total.times:,}", f"{total.persons:,}", f"{reported:,}")
+        rows.append((pick(words, stage.lang), *counted))
+    _, kinds = totals(records, REWARDS, date(2012, 1, 1), invented.REPORT, recorded)
+    names: dict[str, Words] = {
+        "pacesetter": ("历年岗位标兵", "pacesetters, all years"),
+        "expert": ("历年岗位能手", "experts, all years"),
+    }
     for kind in kinds:
         if kind.kind in names:
-            reported = invented.TITLES[kind.kind]
-            table.add_row(names[kind.kind], f"{kind.times:,}", f"{kind.persons:,}", f"{reported:,}")
-    console.print(table)
+            counted = (f"{kind.times:,}", f"{kind.persons:,}", f"{invented.TITLES[kind.kind]:,}")
+            rows.append((pick(names[kind.kind], stage.lang), *counted))
+    stage.say(("", ""))
+    title = ("奖惩人次与报道对照", "Rewards and sanctions beside the report")
+    stage.console.print(table(title, columns, rows, stage.lang))
 
 
-def _history(bureau: Bureau, console: Console, recorded: int) -> None:
-    told = history(bureau.ledger, [f"person:{invented.HERO}"], AsOf(invented.REPORT, recorded))
-    table = Table(title=f"履历 History of {invented.HERO}")
-    for heading in ("位置 Pos.", "生效 Effective", "事项 Act", "迟录 Lag", "状态 Standing"):
-        table.add_column(heading)
-    for line in told:
-        cls = REGISTRY[line["type"]]
-        table.add_row(
-            str(line["position"]), str(line["effective"]), cls.zh, f"{line['lag_days']} d",
-            str(line["standing"]),
-        )  # fmt: skip
-    console.print(table)
-
-
-def _chain(bureau: Bureau, console: Console, before: int, after: int) -> None:
-    both = accountability.then_and_now(bureau.records, invented.HERO, INCIDENT, before, after)
-    table = Table(title=f"{INCIDENT} 谁对 {invented.HERO} 负责 Who answered")
-    for heading in ("", f"当时登记 As recorded at {before}", f"现在认定 As known at {after}"):
-        table.add_column(heading)
-    for then, now in zip(both.then.lines, both.now.lines, strict=True):
-        label = accountability.CAPACITIES[then.capacity]
-        seat = f" {then.seat}" if then.seat else ""
-        table.add_row(label.zh + seat, _holders(then), _holders(now))
-    console.print(table)
-    console.print(f"差异由第 {', '.join(map(str, both.entries))} 条登记造成 made by these entries")
-
-
-def _holders(line: accountability.Line) -> str:
-    if not line.holders:
-        return f"空缺 vacant since {line.since}" if line.since else "无记载 not recorded"
-    return ", ".join(f"{h.officer} (自 {h.since})" for h in line.holders)
-
-
-def _pay(bureau: Bureau, console: Console, before: int, after: int) -> None:
-    facts = bureau.records.of(f"person:{invented.HERO}")
-    published = laws.Published(bureau.ledger, after)
-    known = [
-        pay.Known(k, laws.rules_of(bureau.records, published.at(k), invented.HERO, k))
-        for k in (before, after)
-    ]
-    months = pay.pay_difference(facts, known[0], known[1], date(2012, 7, 1), invented.REPORT)
-    table = Table(
-        title="追溯更正的补发 What the correction makes owed (illustrative scale 示例标准)"
-    )
-    for heading in ("月 Month", "原 Before", "现 After", "补发 Owed", "依据 Entries"):
-        table.add_column(heading, justify="right")
-    for month in months:
-        table.add_row(
-            f"{month.month:%Y-%m}", _yuan(month.before), _yuan(month.after), _yuan(month.owed),
-            ", ".join(map(str, month.entries)),
-        )  # fmt: skip
-    table.add_row("合计", "", "", _yuan(sum(m.owed for m in months)), "")
-    console.print(table)
-
-
-def _yuan(fen: int) -> str:
-    return f"{fen / 100:,.2f}"
+def _verify(stage: Stage) -> bool:
+    stage.beside_the_report("replay verify", "")
+    with stage.bar(("重放核对", "Replaying and comparing"), 1.0) as done:
+        verdict = verify(stage.bureau.runner, stage.bureau.database, done)
+    for words in sentences(verdict):
+        stage.say(words, style="bold green" if verdict.green else "bold red")
+    return verdict.green

@@ -15,16 +15,15 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from domain.acts.dues import Due
-from domain.acts.exit import check_ground, notice_days
+from domain.acts.exit import check_ground, left, notice_days
 from domain.acts.people import (
-    SERVICE,
     in_service,
     require_in_service,
     require_person,
     rules_for,
     using_unit,
 )
-from domain.acts.probation import PROBATION, last_probation_day
+from domain.acts.probation import PROBATION, last_probation_day, probation_of
 from domain.acts.recruitment import is_agency
 from domain.acts.units import require_unit, rules
 from domain.bitemporal import OPEN, Fact
@@ -244,10 +243,7 @@ class ContractTerminated(Event):
     zh = "解除劳动合同"
     en = "Contract terminated"
     day = "解除生效之日:自该日起不再在职"
-    writes = (
-        Writes(SERVICE, key="person", value=("ground",),
-               fixed={"state": "left", "kind": "terminated"}),
-    )  # fmt: skip
+    writes = left("terminated", "ground")
     leaves = "person"
 
     person: PersonId
@@ -274,7 +270,7 @@ class ContractTerminated(Event):
         if protected is not None and "barred_in_protected_states" in ground.effects:
             clear = protected.values["conditions"] if self.protection_checked else ()
             case.breach(eligibility(protected, clear, field="protection_checked"))
-        last = last_probation_day(case.at(PROBATION, self.person))
+        last = last_probation_day(probation_of(case, self.person))
         if self.ground == "probation-unfit" and last is not None:
             in_time = law.find("probation-failure-in-time")
             last_served = case.effective - _DAY
@@ -287,10 +283,7 @@ class ContractExpired(Event):
     zh = "终止劳动合同"
     en = "Contract expired"
     day = "合同终止日的次日:自该日起不再在职"
-    writes = (
-        Writes(SERVICE, key="person", value=("ground",),
-               fixed={"state": "left", "kind": "expired"}),
-    )  # fmt: skip
+    writes = left("expired", "ground")
     leaves = "person"
 
     person: PersonId
@@ -317,10 +310,7 @@ class DispatchedReturned(Event):
     zh = "退回派遣单位"
     en = "Dispatched auxiliary returned"
     day = "退回生效之日:自该日起不再在职"
-    writes = (
-        Writes(SERVICE, key="person", value=("ground",),
-               fixed={"state": "left", "kind": "returned"}),
-    )  # fmt: skip
+    writes = left("returned", "ground")
     leaves = "person"
 
     person: PersonId

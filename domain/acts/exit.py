@@ -32,16 +32,19 @@ def notice_days(case: Case, notice_on: date | None) -> int:
     return (case.effective - notice_on).days if notice_on else 0
 
 
+def left(kind: str, *value: str, **fixed: str) -> tuple[Writes, ...]:
+    """What every leaving writes: out of service in this way, from its day on."""
+    state = {"state": "left", "kind": kind, **fixed}
+    return (Writes(SERVICE, key="person", value=value, fixed=state),)
+
+
 class AuxiliaryResigned(Event):
     """An auxiliary ends the contract of his or her own will (辞职)."""
 
     zh = "辞职"
     en = "Auxiliary resigned"
     day = "离职生效之日:自该日起不再在职"
-    writes = (
-        Writes(SERVICE, key="person", value=("ground",),
-               fixed={"state": "left", "kind": "resigned"}),
-    )  # fmt: skip
+    writes = left("resigned", "ground")
     leaves = "person"
 
     person: PersonId
@@ -70,10 +73,7 @@ class AuxiliaryRetired(Event):
     zh = "退休"
     en = "Auxiliary retired"
     day = "退休生效之日:自该日起不再在职"
-    writes = (
-        Writes(SERVICE, key="person",
-               fixed={"state": "left", "kind": "retired", "ground": "retirement"}),
-    )  # fmt: skip
+    writes = left("retired", ground="retirement")
     leaves = "person"
 
     person: PersonId
@@ -88,10 +88,7 @@ class AuxiliaryDied(Event):
     zh = "在职死亡"
     en = "Auxiliary died in service"
     day = "死亡之日"
-    writes = (
-        Writes(SERVICE, key="person", value=("on_duty",),
-               fixed={"state": "left", "kind": "died", "ground": "death"}),
-    )  # fmt: skip
+    writes = left("died", "on_duty", ground="death")
     leaves = "person"
 
     person: PersonId
@@ -108,10 +105,7 @@ class LeftForPolice(Event):
     zh = "招录为人民警察"
     en = "Left for the police"
     day = "离职生效之日:自该日起不再是辅警"
-    writes = (
-        Writes(SERVICE, key="person",
-               fixed={"state": "left", "kind": "recruited", "ground": "recruited-to-police"}),
-    )  # fmt: skip
+    writes = left("recruited", ground="recruited-to-police")
     leaves = "person"
 
     person: PersonId
@@ -126,11 +120,7 @@ class LeftForInstitution(Event):
     zh = "招聘为事业单位工作人员"
     en = "Left for a public institution"
     day = "离职生效之日:自该日起不再是辅警"
-    writes = (
-        Writes(SERVICE, key="person",
-               fixed={"state": "left", "kind": "recruited",
-                      "ground": "recruited-to-institution"}),
-    )  # fmt: skip
+    writes = left("recruited", ground="recruited-to-institution")
     leaves = "person"
 
     person: PersonId

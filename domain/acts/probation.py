@@ -8,7 +8,7 @@ from datetime import date
 from typing import ClassVar
 
 from domain.acts.dues import Due
-from domain.acts.people import require_in_service, rules_for
+from domain.acts.people import SERVICE, require_in_service, rules_for
 from domain.bitemporal import Fact
 from domain.events import Event, Facet, PersonId, Writes
 from domain.record import Case
@@ -32,8 +32,18 @@ def last_probation_day(fact: Fact | None) -> date | None:
     return date.fromisoformat(fact.value["probation_last_day"])
 
 
+def probation_of(case: Case, person: str) -> Fact | None:
+    """The latest since the person last left: one agreed in a contract that has ended since is
+    still to be concluded.
+    """
+    left = [f.effective for f in case.past(SERVICE, person) if f.value["state"] == "left"]
+    since = left[-1] if left else date.min
+    known = [f for f in case.past(PROBATION, person) if f.effective >= since]
+    return known[-1] if known else None
+
+
 def in_probation(case: Case, person: str) -> bool:
-    last = last_probation_day(case.at(PROBATION, person))
+    last = last_probation_day(probation_of(case, person))
     return last is not None and case.effective <= last
 
 
@@ -43,7 +53,7 @@ def _conclude(case: Case, person: str) -> date | None:
     Raises UnknownSubject, NotInService, AlreadyRecorded.
     """
     require_in_service(case, person)
-    probation = case.at(PROBATION, person)
+    probation = probation_of(case, person)
     if probation is not None and probation.value["state"] != "agreed":
         raise AlreadyRecorded("the probation is concluded already", zh="试用期已有考核结论",
                               field="person")  # fmt: skip

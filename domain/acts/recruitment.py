@@ -3,8 +3,8 @@
 Owns the recruitment facets and the start of a spell of service. Invariant: a person is in at most
 one spell on a day, and a new spell inherits nothing from an earlier one.
 
-Age and education are not judged here: they stand in the person's own record, partly private, and
-are checked where applications and old rosters come in.
+Age and education are not judged here: a relaxation in the published plan lifts both rules, and no
+act yet says what a plan relaxes. Old rosters are checked for age when they are imported.
 """
 
 from typing import Annotated, ClassVar, Literal

@@ -64,6 +64,14 @@ def seats_of(case: Case, unit: str) -> list[str]:
     return list(declared["head_seats"]) if declared else [HEAD]
 
 
+def _check_seats(seats: list[str]) -> None:
+    """A unit has a head seat, and no two of one name. Raises BadInput."""
+    if not seats:
+        raise BadInput("a unit has at least one head seat", field="head_seats", zh="至少一个席位")
+    if len(set(seats)) != len(seats):
+        raise BadInput("a seat is named twice", field="head_seats", zh="席位重复")
+
+
 def _require_no_cycle(case: Case, unit: str, parent: str) -> None:
     """On the act's day and on every later day on which a unit of the way up moves."""
     days = {case.effective}
@@ -121,8 +129,9 @@ class UnitEstablished(Event):
                 raise BadInput(str(invalid), field="division", zh="行政区划代码有误") from invalid
         if self.parent is not None:
             require_unit(case, self.parent, "parent")
-            if self.parent == self.unit:
-                case.forbid("单位不能是自己的上级", "a unit is not its own parent", "parent")
+            _require_no_cycle(case, self.unit, self.parent)
+        if self.head_seats is not None:
+            _check_seats(self.head_seats)
 
 
 class UnitRenamed(Event):
@@ -225,5 +234,4 @@ class HeadSeatsDeclared(Event):
 
     def decide(self, case: Case) -> None:
         require_unit(case, self.unit)
-        if len(set(self.head_seats)) != len(self.head_seats):
-            raise BadInput("a seat is named twice", field="head_seats", zh="席位重复")
+        _check_seats(self.head_seats)

@@ -58,3 +58,11 @@ def leaves(connection: Connection[Any], log: Statements, after: int, until: int)
                 ))
             ).digest()  # fmt: skip
             yield make(Leaf, (position, recorded_at, hashed))
+
+
+def leaf_of(connection: Connection[Any], log: Statements, position: int) -> Leaf | None:
+    """The leaf of one entry. It is read to the end: a copy left off halfway is cancelled, which
+    fails the transaction it stands in.
+    """
+    found = [*leaves(connection, log, position - 1, position)]
+    return found[0] if found else None

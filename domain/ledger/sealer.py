@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import orjson
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from psycopg import Connection
+from psycopg import Connection, Error
 
 from domain.acts.seals import SealKeyChanged
 from domain.ledger.keyfile import KeyUnfit, key_in
-from domain.ledger.leaves import Leaf, leaves
+from domain.ledger.leaves import Leaf, leaf_of, leaves
 from domain.ledger.seals import Added, Broken, Connect, Sealed, Seals, origin_of
 from domain.ledger.statements import Statements
 from domain.merkle import Frontier
@@ -138,7 +138,7 @@ class Sealer:
         """
         try:
             return str(self.receipt(first, last))
-        except (KeyUnfit, Broken, OSError) as fault:
+        except (KeyUnfit, Broken, OSError, Error) as fault:
             _logger.critical("no receipt", fault=type(fault).__name__, position=last)
             return None
 
@@ -162,7 +162,7 @@ class Sealer:
         """The ledger's name, from its first leaf. Raises Broken where there is none."""
         if (origin := Seals(lambda: nullcontext(connection), self._prefix).origin()) is not None:
             return origin
-        first = next(leaves(connection, self._log, 0, 1), None)
+        first = leaf_of(connection, self._log, 1)
         if first is None:
             raise Broken("the log has no entry 1")
         return origin_of(first.hash)

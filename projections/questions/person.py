@@ -7,15 +7,21 @@ and "erased" are told apart; a blank is none of them.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import cache
 from typing import Any
 
 from domain.acts.people import SERVICE
+from domain.acts.responsibility import ACTING_DEPUTY, ACTING_HEAD, DEPUTY, SUPERVISOR, UNIT_HEAD
 from domain.bitemporal import OPEN, AsOf, Fact, in_force, last_day, on_record, resolve, segments
 from domain.events import FACETS
 from domain.ledger import Ledger
 from domain.refusals import UnknownSubject
+from projections.charges import View, ending
 from projections.journal import shown, standings
 from projections.records import Records
+
+_ANSWERING = (SUPERVISOR, UNIT_HEAD, ACTING_HEAD, DEPUTY, ACTING_DEPUTY)
+"""Facets by which an officer answers; what they say can lapse with no act that ends it."""
 
 
 def facets(records: Records, kind: str, id_: str, as_of: AsOf) -> list[dict[str, Any]]:
@@ -46,6 +52,28 @@ def facets(records: Records, kind: str, id_: str, as_of: AsOf) -> list[dict[str,
         answer["state"] = _state(answer["facts"])
         answers.append(answer)
     return answers
+
+
+def over(records: Records, kind: str, id_: str, as_of: AsOf) -> dict[str, list[dict[str, Any]]]:
+    """What is over of a subject, which its facets do not say. `lapsed`: facts in force by which
+    nobody answers any more, since when and why. `ended`: the last fact of each single-valued facet
+    that had facts and has none.
+    """
+    facts = [f for f in records.of(f"{kind}:{id_}") if f.known(as_of.recorded)]
+    view = View(cache(records.versions), as_of.recorded)
+    lapsed, ended = [], []
+    for facet in sorted(f for f in FACETS.values() if f.of == kind):
+        own = [f for f in facts if f.facet == facet.name]
+        held = in_force(own, as_of)
+        if not facet.many and not held and (past := on_record(own, as_of)):
+            ended.append({"facet": facet.name, **told(past[-1])})
+        for fact in held if facet in _ANSWERING else ():
+            answers = facet.many or resolve(own, as_of) == fact
+            end = ending(view, fact, as_of.effective) if answers and fact.value else None
+            if end is not None:
+                one = {"facet": facet.name, "slot": fact.slot or None, **end._asdict()}
+                lapsed.append(one)
+    return {"lapsed": lapsed, "ended": ended}
 
 
 def _slots(facts: Iterable[Fact]) -> list[str]:

@@ -19,7 +19,6 @@ from domain.acts.probation import PROBATION, ProbationFailed
 from domain.acts.recruitment import AuxiliaryHired
 from domain.acts.units import UnitEstablished
 from domain.bitemporal import OPEN
-from domain.law import Law, Pack, load_calendars, load_packs
 from domain.refusals import (
     AlreadyRecorded,
     BadInput,
@@ -37,9 +36,9 @@ ALL_CLAUSES = list(get_args(Clause))
 HIRED = "2021-09-01"
 
 
-def story(division: str = "320500", law: Law | None = None, **hire: Any) -> Story:
+def story(division: str = "320500", **hire: Any) -> Story:
     """A place under the national law alone, unless it is told otherwise."""
-    return Story(law).given(
+    return Story().given(
         act(UnitEstablished(unit="s1", name="所", division=division), "2000-01-01"),
         act(UnitEstablished(unit="s2", name="二局", division=division), "2000-01-01"),
         act(UnitEstablished(unit="ag", name="派遣公司", kind="agency"), "2000-01-01"),
@@ -364,34 +363,9 @@ def test_only_the_dispatched_who_serve_are_returned():
     gone.refused(returned(), NotInService, "attested", field="person")
 
 
-GROUNDS = """
-[[rule]]
-id = "return-ground-list"
-kind = "closed_list"
-since = 2008-01-01
-article = "劳动合同法 65"
-source = "a text [read]"
-strength = "block"
-zh = "退回须有法定事由"
-en = "Returned on a ground of the law"
-values = { list = "return-grounds" }
-
-[[list]]
-id = "return-grounds"
-since = 2008-01-01
-article = "劳动合同法 65"
-source = "a text [read]"
-zh = "退回事由"
-en = "Grounds of return"
-members = [{ code = "incompetent", zh = "不能胜任", en = "Incompetent" }]
-"""
-
-
-def test_the_dispatched_are_returned_on_a_ground_of_the_list_where_there_is_one():
-    packs = load_packs()
-    if "return-ground-list" not in packs["000000"].text:
-        packs["000000"] = Pack.parse(packs["000000"].text + GROUNDS)
-    law = Law(packs.values(), load_calendars().values())
-    s = story(law=law, form="dispatched", agency="ag")
-    s.refused(returned("dislike"), LawForbids, field="ground", rule="return-ground-list")
-    s.when(returned("incompetent"))
+@pytest.mark.parametrize("mood", ["ordered", "attested"])
+def test_a_return_on_a_ground_that_article_65_does_not_name_is_a_finding(mood):
+    s = story(form="dispatched", agency="ag").when(returned("changed-circumstances"), mood)
+    assert [(f.rule, f.article, f.field) for f in s.findings] == [
+        ("return-ground-list", "劳动合同法 65", "ground")
+    ]

@@ -1,11 +1,13 @@
+from datetime import date
 from typing import Any
 
 import pytest
 
-from domain.acts.contracts import ContractSigned
+from domain.acts.contracts import ContractRenewed, ContractSigned, ContractTerminated
+from domain.acts.exit import AuxiliaryResigned
 from domain.acts.people import SERVICE, PersonRegistered
 from domain.acts.probation import PROBATION, ProbationFailed, ProbationPassed
-from domain.acts.recruitment import AuxiliaryHired
+from domain.acts.recruitment import AuxiliaryHired, AuxiliaryRehired
 from domain.acts.units import UnitEstablished
 from domain.refusals import AlreadyRecorded, LawForbids, NotInService, UnknownSubject
 from tests.given import Story, act
@@ -100,3 +102,25 @@ def test_who_does_not_serve_has_no_probation_to_conclude(mood):
 def test_a_probation_that_was_not_recorded_can_be_concluded():
     s = story(probation_last_day=None).when(failed("2022-03-01"))
     assert s.rules_found() == set()
+
+
+def test_a_probation_outlives_the_contract_that_agreed_it():
+    s = story(last_day="2022-08-31").given(
+        act(
+            ContractRenewed(person="p1", number="c2", employer="s1", last_day=date(2024, 8, 31)),
+            "2022-09-01",
+        )
+    )
+    s.refused(failed("2022-09-05"), LawForbids, rule="probation-failure-in-time")
+    unfit = act(ContractTerminated(person="p1", ground="probation-unfit"), "2022-09-05")
+    s.refused(unfit, LawForbids, rule="probation-failure-in-time", field="ground")
+    assert s.when(passed("2022-09-05", **SHOWN)).rules_found() == LATE
+    s.refused(passed("2022-09-06"), AlreadyRecorded, field="person")
+
+
+def test_a_new_spell_has_no_probation_of_the_last():
+    s = story().given(
+        act(AuxiliaryResigned(person="p1"), "2021-12-01"),
+        act(AuxiliaryRehired(person="p1", unit="s1", category="field"), "2022-03-01"),
+    )
+    assert s.when(passed("2022-04-01", **SHOWN)).rules_found() == set()

@@ -262,11 +262,15 @@ def test_roster_and_headcount_answer_as_of_a_day(desk: Desk) -> None:
 
 
 def test_an_empty_seat_is_said_in_words_and_a_later_change_is_marked(desk: Desk) -> None:
-    said = desk.run("chain", "P1", "2023-06-01", "--now", str(desk.entered))
+    asked = ("chain", "P1", "2023-06-01", "--now", str(desk.entered))
+    said, since = desk.run(*asked), desk.run(*asked, "--then", str(desk.entered - 1))
 
     assert "空缺,自 2023-05-01(已免职或者解除)" in said.out
     assert "李副所长(O2) 自 2020-01-01" in said.out
-    assert "▲ 事后变更" in said.out
+    assert "(缺：主要领导）(实施意见 三(一)3)" in said.out.replace("（", "(")
+    assert "▲ 当时(位置 0)账本尚无此人登记" in said.out
+    assert f"▲ 事后变更:登记 {desk.entered} 改变了答案" in since.out
+    assert f"当时登记(位置 {desk.entered - 1})" in since.out
 
 
 def test_a_period_sums_its_vacant_days(desk: Desk) -> None:

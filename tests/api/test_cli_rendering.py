@@ -15,6 +15,7 @@ from rich.text import Text
 from api.cli.axes import picture
 from api.cli.chain_drawn import words_of
 from api.cli.entering import example
+from api.cli.overview import draw_due, draw_tree
 from api.cli.series import bar, sparkline
 from api.entries import request_of, type_dict
 from api.rendering import (
@@ -182,14 +183,14 @@ def test_a_vacancy_names_its_first_day_and_cause_with_the_unit_above_beside_it()
         line(status="vacant", since="2023-05-01", cause="term-ended", beside=[above]), {}, "zh"
     )
 
-    assert said == "空缺,自 2023-05-01(任期届满)\n上级单位 U0:O9 停职 自 2022-01-01"
+    assert said == "空缺,自 2023-05-01(任期届满)\n上级单位 U0 所长:O9 自 2022-01-01(当日停职)"
 
 
 def test_an_overlap_names_both_and_says_so() -> None:
     said = words_of(line(holders=[holder("O1"), holder("O2")], overlap=True), {}, "zh")
 
     assert said.splitlines() == [
-        "O1 停职 自 2022-01-01", "O2 停职 自 2022-01-01", "⚠ 同一席位重叠任职",
+        "O1 自 2022-01-01(当日停职)", "O2 自 2022-01-01(当日停职)", "⚠ 同一席位重叠任职",
     ]  # fmt: skip
 
 
@@ -204,3 +205,34 @@ def test_the_example_of_every_type_is_a_body_that_can_be_read(common_bureau: Bur
 
 def as_body(said: object) -> bytes:
     return orjson.dumps(said)
+
+
+def promise(state: str, day: str) -> dict[str, object]:
+    return {"state": state, "deadline": {"due": day, "provisional": False}, "late": 0,
+            "workdays": False, "zh": "限期", "en": "term", "subject": "person:P1", "unit": "U1",
+            "started_on": "2020-01-01", "article": "某法 1"}  # fmt: skip
+
+
+def test_of_more_promises_than_can_be_read_those_not_kept_are_shown() -> None:
+    items = [promise("kept", "2020-02-01")] * 1_000 + [promise("overdue", "2024-05-06")]
+    few, many = (
+        [drawn(part) for part in draw_due({"items": said}, "zh")] for said in (items[-2:], items)
+    )
+
+    assert few[0].index("2020-02-01") < few[0].index("2024-05-06")
+    assert "期限 1001 项" in many[0]
+    assert many[0].index("2024-05-06") < many[0].index("2020-02-01")
+    assert "只列出 1000 项" in many[1]
+    assert len(few) == 1
+
+
+def test_a_tree_shows_every_unit_even_those_acknowledged_to_stand_above_themselves() -> None:
+    parents = {"a": None, "b": "a", "c": "b", "x": "y", "y": "x"}
+    units = [{"unit": u, "name": None, "state": "active", "parent": p} for u, p in parents.items()]
+    [tree] = draw_tree({"units": units}, "zh")
+    shown = drawn(tree)
+
+    assert "单位 5 个" in shown
+    assert [line.split(" —")[0].rstrip() for line in shown.splitlines()[3:]] == [
+        "a", "  b", "    c", "x", "  y",
+    ]  # fmt: skip

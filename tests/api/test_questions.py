@@ -242,6 +242,56 @@ def test_who_answered_then_and_now(office: Office) -> None:
     assert [a["person"] for a in mine["data"]["answered"]] == ["p-led"]
 
 
+def test_a_pairing_that_lapsed_is_a_finding_with_its_article_and_shows_in_the_record(
+    office: Office,
+) -> None:
+    office.entered(
+        person("p-lapse"), hired("p-lapse"), person("o-lapse"), appointed("o-lapse"),
+        led("p-lapse", "o-lapse"), mood="attested",
+    )  # fmt: skip
+    gone = office.entered(
+        {"type": "OfficerSuspended", "effective": "2022-05-02", "person": "o-lapse",
+         "last_day": "2022-05-31"},
+    )  # fmt: skip
+    path = "/v1/auxiliaries/p-lapse/accountability"
+
+    led_by = office.get(path, effective="2022-05-01")["data"]
+    nobody = office.get(path, effective="2022-05-02")["data"]
+    over = office.get(path, first_day="2022-05-01", last_day="2022-06-30")["data"]
+    record = office.get("/v1/auxiliaries/p-lapse", effective="2022-05-02")["data"]
+
+    assert led_by["findings"] == []
+    [found] = nobody["findings"]
+    assert (found["capacity"], found["finding"]["rule"]) == ("supervisor", "chain-filled")
+    assert found["finding"]["article"] == "实施意见 三(一)3"
+    [gap] = over["gaps"]
+    assert (gap["start"], gap["last_day"], gap["cause"]) == (
+        "2022-05-02", "2022-06-30", "officer-suspended",
+    )  # fmt: skip
+    assert gap["finding"] == found["finding"]
+    assert record["lapsed"] == [
+        {"facet": "supervising-officer", "slot": None, "day": "2022-05-02",
+         "cause": "officer-suspended", "entries": [gone]},
+    ]  # fmt: skip
+    later = office.get("/v1/auxiliaries/o-lapse", effective="2022-06-01")["data"]
+    assert [(one["facet"], one["last_day"]) for one in later["ended"]] == [
+        ("officer-suspension", "2022-05-31")
+    ]
+
+
+def test_an_officer_on_leave_who_leads_is_a_finding(office: Office) -> None:
+    office.entered(
+        person("p-left"), hired("p-left"), person("o-left"), appointed("o-left"),
+        led("p-left", "o-left"),
+        {"type": "OfficerOnLeave", "effective": "2022-05-02", "person": "o-left"},
+        mood="attested",
+    )  # fmt: skip
+
+    data = office.get("/v1/auxiliaries/p-left/accountability", effective="2022-05-02")["data"]
+
+    assert [f["finding"]["rule"] for f in data["findings"]] == ["supervising-officer-present"]
+
+
 def test_a_late_entry_shows_what_it_makes_owed(office: Office) -> None:
     known = office.entered(person("p-paid"), hired("p-paid"), mood="attested")
     extra = {"type": "SpecialPayApproved", "effective": "2022-05-01", "person": "p-paid"}

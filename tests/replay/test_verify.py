@@ -50,9 +50,9 @@ def test_what_was_entered_verifies(kept):
     assert verdict.green
     assert verdict.position == kept.ledger.log.head()
     assert verdict.rows == kept.records.count() > 50
-    assert list(sentences(verdict)) == [
-        f"{verdict.rows} rows are what entries 1 to {verdict.position} give"
-    ]
+    [(zh, en)] = sentences(verdict)
+    assert zh == f"✓ 一致:位置 1 至 {verdict.position},共 {verdict.rows} 行。"
+    assert en == f"✓ Green: entries 1 to {verdict.position}, {verdict.rows} rows."
 
 
 def test_verifying_changes_nothing_and_leaves_nothing(kept):
@@ -85,9 +85,12 @@ def test_a_row_deleted_changed_or_added_by_hand_is_named(kept, tamper, statement
     assert not verdict.green
     assert [d.kind for d in verdict.differences] == (kinds or ["missing", "extra"])
     assert {(d.subject, d.facet) for d in verdict.differences} == {(person, "service")}
-    for sentence in sentences(verdict):
-        assert person in sentence
-        assert "service" in sentence
+    red, *named = sentences(verdict)
+    assert red[0].startswith("✗ 不一致")
+    assert len(named) == len(verdict.differences)
+    for zh, en in named:
+        assert f"{person} 的在职状态" in zh
+        assert f"service of {person}" in en
 
 
 def test_a_row_of_a_subject_the_log_never_named_is_extra(kept, tamper):

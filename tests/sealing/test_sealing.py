@@ -304,3 +304,11 @@ def test_what_is_no_head_is_refused(text):
 def test_entries_with_no_tags_and_with_any_bytes_are_hashed_as_the_leaf_says(sealer, log):
     log.enter(Append([NewEntry("无", [], b""), NewEntry("T", ["a", "乙"], bytes(range(256)))]))
     assert sealer.seal().head.root == root(every_leaf(log))
+
+
+def test_the_name_of_a_log_is_read_without_harm_to_the_transaction(sealer, log, connect):
+    log.enter(Append([NewEntry("Thing", ["thing:1"], b"x" * 60_000)]))
+    with connect() as connection, connection.transaction():
+        names = {sealer.origin(connection) for _ in range(1_000)}
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert len(names) == 1
