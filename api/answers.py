@@ -406,17 +406,25 @@ def pay(
     published = Published(ledger, pair.recorded)
     facts = [f for facet in _pay.FACETS for f in records.versions(facet, f"person:{kept}")]
 
-    def known(recorded: int) -> _pay.Known:
+    def known(recorded: int, alias: str) -> _pay.Known:
         law = published.at(recorded)
-        return _pay.Known(recorded, rules_of(records, law, kept, recorded))
+        return _pay.Known(recorded, rules_of(records, law, alias, recorded))
 
-    paid = _pay.pay_months(_pay.pay_segments(facts, known(pair.recorded), start, end))
+    paid = _pay.pay_months(_pay.pay_segments(facts, known(pair.recorded, kept), start, end))
     data: Answer = {**ids, "unit": "fen", "months": plain(paid)}
     if before is not None:
         earlier = moment(bureau, before).position
         if earlier > pair.recorded:
             raise BeyondHead(field="before")
-        differ = _pay.pay_difference(facts, known(earlier), known(pair.recorded), start, end)
+        filed = [
+            _pay.Filed(
+                records.strands(_pay.FACETS, [f"person:{alias}"]),
+                known(earlier, alias),
+                known(pair.recorded, alias),
+            )
+            for alias in ledger.forest(pair.recorded).family(kept)
+        ]
+        differ = _pay.pay_difference(filed, start, end)
         data |= {
             "before": earlier,
             "differences": plain(differ),

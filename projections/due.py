@@ -13,9 +13,10 @@ from domain.acts.dues import Due, declared
 from domain.acts.people import HOST, UNIT
 from domain.acts.units import UNIT_PARENT, UNIT_PLACE
 from domain.bitemporal import OPEN, AsOf, on_record
+from domain.chains import Chain, Content
 from domain.events import FACETS, REGISTRY, Entry
 from domain.law import NOWHERE, Law, Rules
-from domain.record import Chain, Content, Record, types_touching
+from domain.record import Record, types_touching
 from domain.rules import deadline
 from domain.workdays import Deadline, Workdays
 

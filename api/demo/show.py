@@ -222,7 +222,8 @@ def _pay(bureau: Bureau, console: Console, before: int, after: int) -> None:
         pay.Known(k, laws.rules_of(bureau.records, published.at(k), invented.HERO, k))
         for k in (before, after)
     ]
-    months = pay.pay_difference(facts, known[0], known[1], date(2012, 7, 1), invented.REPORT)
+    filed = [pay.Filed(facts, *known)]
+    months = pay.pay_difference(filed, date(2012, 7, 1), invented.REPORT)
     table = Table(
         title="追溯更正的补发 What the correction makes owed (illustrative scale 示例标准)"
     )
