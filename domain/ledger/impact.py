@@ -140,7 +140,8 @@ def _differing(by: int, entry: Entry, versions: Iterable[Fact]) -> list[Change]:
                 place = Place(first, entry.seq, entry.position)
         else:
             facts = [fact for fact in (old, new) if fact is not None]
-            first, until = min(f.effective for f in facts), max(f.until for f in facts)
+            first = min(f.effective for f in facts)
+            until = max(max(f.until, f.effective + timedelta(1)) for f in facts)
             if not entry.corrects:
                 place = facts[0].place
         if first < until:
