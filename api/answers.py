@@ -18,7 +18,7 @@ from api.shapes import opened as _answer
 from api.shapes import people_in, plain
 from api.times import NOW, When, as_of, moment, months, period
 from domain.bitemporal import AsOf
-from domain.events import FACETS, REGISTRY, Entry
+from domain.events import FACETS, REGISTRY
 from domain.ledger.requests import Receipt
 from domain.record import Finding
 from domain.refusals import (
@@ -437,13 +437,11 @@ def due(bureau: Bureau, when: When = NOW, states: Sequence[str] = ()) -> Answer:
     """Promises with a term begun by `when.effective`: open, overdue, kept, late or lapsed."""
     pair, stated = as_of(bureau, when)
     law = Published(bureau.ledger, pair.recorded).at(pair.recorded)
-    items = _due.due(_entries_of_promises(bureau, pair.recorded), law, pair)
+    until = pair.recorded
+    entries = bureau.ledger.entries(types=_due.types(law), until=until) if until else ()
+    items = _due.due(entries, law, pair, bureau.records)
     shown = [item for item in items if not states or item.state in states]
     return _answer(bureau, stated, {"items": plain(shown)})
-
-
-def _entries_of_promises(bureau: Bureau, until: int) -> Iterable[Entry]:
-    return bureau.ledger.entries(types=_due.types(), until=until) if until else ()
 
 
 def of_person(bureau: Bureau, person: str, pair: AsOf) -> tuple[str, Answer]:

@@ -4,7 +4,7 @@ Owns what a chain says, as far as a fold has come. Invariant: the newest entry o
 correction keeps its root's place in the order of its day.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -63,6 +63,24 @@ class Chain:
     @property
     def place(self) -> Place:
         return Place(self.last.effective, self.last.seq, self.root)
+
+
+def standing(entries: Iterable[Entry]) -> list[tuple[Entry, Entry]]:
+    """Of entries in order of position, each root that is not annulled and the entry that gives its
+    content. A correction whose root is not among them changes nothing.
+    """
+    roots: dict[str, Entry] = {}
+    contents: dict[str, Entry] = {}
+    annulled: set[str] = set()
+    for entry in entries:
+        if not entry.corrects:
+            roots[entry.id] = contents[entry.id] = entry
+        elif entry.root in roots:
+            if "annuls" in entry.envelope:
+                annulled ^= {entry.root}
+            else:
+                contents[entry.root] = entry
+    return [(root, contents[id_]) for id_, root in roots.items() if id_ not in annulled]
 
 
 def uncapped(entry: Entry) -> Iterator[Fact]:
