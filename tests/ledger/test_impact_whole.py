@@ -14,7 +14,7 @@ from domain.acts.people import PersonRegistered
 from domain.acts.recruitment import AuxiliaryHired
 from domain.acts.responsibility import UnitHeadAppointed, UnitHeadRelieved
 from domain.acts.units import UnitDissolved, UnitEstablished, UnitMoved
-from domain.events import Entry, FactAnnulled
+from domain.events import REGISTRY, Entry, FactAnnulled
 from domain.law import Pack
 from domain.ledger import Request
 from domain.ledger.deciding import UNSTAMPED
@@ -164,6 +164,11 @@ def test_an_act_asks_of_any_day_only_what_is_declared_so(ledger):
     case = Case(proposal, "ordered", Record(), Everything(), ledger.law(), ledger.today())
     with pytest.raises(TypeError):
         case.ever(OFFICER, "x")
+
+
+def test_no_act_needs_a_private_field_so_that_each_can_be_decided_again_when_it_is_erased():
+    for cls in REGISTRY.values():
+        assert not [name for name in cls.private if cls.model_fields[name].is_required()], cls
 
 
 # whatever is entered

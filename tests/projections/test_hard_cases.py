@@ -242,6 +242,15 @@ def test_what_lies_before_the_hire_is_refused_unless_the_same_request_moves_the_
     assert desk.at(POST, "2019-12-31") == ["gate"]
 
 
+def test_what_lies_after_the_leaving_is_refused_unless_the_same_request_moves_the_leaving(desk):
+    leaving = desk.enter(desk.left("2021-06-01"))
+    late = desk.posted("gate", "2021-07-01")
+    with pytest.raises(NotInService):
+        desk.enter(late)
+    desk.enter(desk.left("2021-09-01", supersedes=leaving), late)
+    assert desk.at(POST, "2021-08-31", "2021-09-01") == ["gate", "not recorded"]
+
+
 def test_a_rehire_inherits_nothing_though_the_leaving_is_moved_past_what_it_ended(desk):
     desk.enter(desk.posted("gate", "2021-01-01"))
     leaving = desk.enter(desk.left("2021-06-01"))
