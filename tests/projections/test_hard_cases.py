@@ -219,7 +219,9 @@ def test_an_act_is_decided_before_a_leaving_that_stands_later_in_its_day(desk):
 def test_a_fact_is_ended_before_an_end_that_stands_later_in_its_day(desk):
     desk.enter(desk.rewarded("2021-01-01"))
     later = desk.enter(desk.revoked("2022-01-01", seq=2))
-    earlier = desk.enter(desk.revoked("2022-01-01"))
+    with pytest.raises(ImpactRefused):
+        desk.enter(desk.revoked("2022-01-01"))
+    earlier = desk.enter(desk.revoked("2022-01-01"), mood="attested")
     desk.enter(act(FactAnnulled(), annuls=earlier))
     assert desk.at(REWARDS, "2022-01-01") == [[]]
     desk.enter(act(FactAnnulled(), annuls=later))
