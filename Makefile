@@ -59,8 +59,8 @@ import-chicago: setup ## a real department's history, where ../shared/data/chica
 test-installed: setup ## the database tests on an installed PostgreSQL: make test-installed POSTGRES=/usr/lib/postgresql/15/bin
 	LEDGER_TEST_POSTGRES=$(POSTGRES) $(BIN)/python -m pytest tests/ledger tests/projections tests/replay --ignore tests/ledger/test_server.py
 
-soak: setup ## random histories against fold and oracle, without a budget
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/projections/test_records.py tests/projections/test_oracle.py
+soak: setup ## random histories against fold, oracle and deciding all again, without a budget
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/projections/test_records.py tests/projections/test_oracle.py tests/ledger/test_impact_whole.py
 
 faults: setup ## put known faults in, one at a time: do the random histories notice?
 	$(BIN)/python -m tests.faults

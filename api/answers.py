@@ -18,7 +18,7 @@ from api.shapes import opened as _answer
 from api.shapes import people_in, plain
 from api.times import NOW, When, as_of, moment, months, period
 from domain.bitemporal import AsOf
-from domain.events import FACETS, REGISTRY, Entry
+from domain.events import FACETS, REGISTRY
 from domain.law import Rules
 from domain.ledger.requests import Receipt
 from domain.record import Finding
@@ -416,17 +416,25 @@ def pay(
     published = Published(ledger, pair.recorded)
     facts = [f for facet in _pay.FACETS for f in records.versions(facet, f"person:{kept}")]
 
-    def known(recorded: int) -> _pay.Known:
+    def known(recorded: int, alias: str) -> _pay.Known:
         law = published.at(recorded)
-        return _pay.Known(recorded, rules_of(records, law, kept, recorded))
+        return _pay.Known(recorded, rules_of(records, law, alias, recorded))
 
-    paid = _pay.pay_months(_pay.pay_segments(facts, known(pair.recorded), start, end))
+    paid = _pay.pay_months(_pay.pay_segments(facts, known(pair.recorded, kept), start, end))
     data: Answer = {**ids, "unit": "fen", "months": plain(paid)}
     if before is not None:
         earlier = moment(bureau, before).position
         if earlier > pair.recorded:
             raise BeyondHead(field="before")
-        differ = _pay.pay_difference(facts, known(earlier), known(pair.recorded), start, end)
+        filed = [
+            _pay.Filed(
+                records.strands(_pay.FACETS, [f"person:{alias}"]),
+                known(earlier, alias),
+                known(pair.recorded, alias),
+            )
+            for alias in ledger.forest(pair.recorded).family(kept)
+        ]
+        differ = _pay.pay_difference(filed, start, end)
         data |= {
             "before": earlier,
             "differences": plain(differ),
@@ -439,13 +447,11 @@ def due(bureau: Bureau, when: When = NOW, states: Sequence[str] = ()) -> Answer:
     """Promises with a term begun by `when.effective`: open, overdue, kept, late or lapsed."""
     pair, stated = as_of(bureau, when)
     law = Published(bureau.ledger, pair.recorded).at(pair.recorded)
-    items = _due.due(_entries_of_promises(bureau, pair.recorded), law, pair)
+    until = pair.recorded
+    entries = bureau.ledger.entries(types=_due.types(law), until=until) if until else ()
+    items = _due.due(entries, law, pair, bureau.records)
     shown = [item for item in items if not states or item.state in states]
     return _answer(bureau, stated, {"items": plain(shown)})
-
-
-def _entries_of_promises(bureau: Bureau, until: int) -> Iterable[Entry]:
-    return bureau.ledger.entries(types=_due.types(), until=until) if until else ()
 
 
 def of_person(bureau: Bureau, person: str, pair: AsOf) -> tuple[str, Answer]:

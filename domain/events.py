@@ -54,8 +54,9 @@ Code = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f
 class Facet(NamedTuple):
     """A strand of a record, kept for one kind of subject.
 
-    `many`: the answer is a set. `stays`: leaving the service does not end it. `ref`: the field of
-    the value that can be asked the other way round (whom does this officer supervise?).
+    `many`: the answer is a set. `stays`: leaving the service does not end it. `ever`: acts ask what
+    stands for any day, so that what is said of a day far from theirs bears on them. `ref`: the
+    field of the value that can be asked the other way round (whom does this officer supervise?).
     """
 
     name: str
@@ -64,6 +65,7 @@ class Facet(NamedTuple):
     en: str
     many: bool = False
     stays: bool = False
+    ever: bool = False
     ref: str | None = None
 
 

@@ -319,6 +319,10 @@ class Law:
         others = [each for each in self._calendars if each.year != year.year]
         return Law(self._packs.values(), [*others, year])
 
+    def names(self, rule: str) -> bool:
+        """Whether any pack has a rule of this id, whatever its place and days."""
+        return any(each.id == rule for pack in self._packs.values() for each in pack.rules)
+
     def pack(self, code: str) -> Pack | None:
         """The pack of this code, where one is published."""
         return self._packs.get(code)

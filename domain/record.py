@@ -1,8 +1,8 @@
 """The one fold: from entries to facts in both times.
 
-Owns chains (a root entry and its corrections), caps (endings, departures) and the case an act is
-decided on. Decisions, read models and replay all use this fold. Invariant: the facts after an entry
-depend only on the entries up to it, in order of position.
+Owns the settling of chains, caps (endings, departures) and the case an act is decided on.
+Decisions, read models and replay all use this fold. Invariant: the facts after an entry depend only
+on the entries up to it, in order of position.
 """
 
 from collections import defaultdict
@@ -11,7 +11,19 @@ from datetime import date
 from functools import cache
 from typing import Any, NamedTuple
 
-from domain.bitemporal import FOREVER, AsOf, Cap, Fact, Place, capped, in_force, on_record, resolve
+from domain.bitemporal import (
+    FOREVER,
+    OPEN,
+    AsOf,
+    Cap,
+    Fact,
+    Place,
+    capped,
+    in_force,
+    on_record,
+    resolve,
+)
+from domain.chains import Chain, Content, content_of
 from domain.events import (
     FACETS,
     REGISTRY,
@@ -39,59 +51,6 @@ class Strand(NamedTuple):
 
     facet: str | None
     subject: str
-
-
-class Content(NamedTuple):
-    """What a chain says while one of its entries is the newest."""
-
-    entry: int
-    effective: date
-    until: date
-    seq: int
-    specs: tuple[FactSpec, ...]
-    ends: str | None
-    leaves: str | None
-    fields: Mapping[str, Any]
-
-
-def content_of(entry: Entry) -> Content:
-    cls = entry.cls
-    fields = entry.fields
-    return Content(
-        entry.position,
-        entry.effective,
-        entry.until,
-        entry.seq,
-        fact_specs(cls, fields),
-        entry.ended,
-        fields[cls.leaves] if cls.leaves else None,
-        fields,
-    )
-
-
-class Chain:
-    """A fact's root entry and its corrections, as far as the fold has come."""
-
-    __slots__ = (
-        "content", "ended", "facts", "id", "last", "newest", "newest_position", "root",
-        "tags", "type",
-    )  # fmt: skip
-
-    def __init__(self, entry: Entry) -> None:
-        self.id = entry.id
-        self.root = entry.position
-        self.type = entry.type
-        self.tags = entry.tags
-        self.newest = entry.id
-        self.newest_position = entry.position
-        self.content: Content | None = None
-        self.last = content_of(entry)
-        self.facts: list[Fact] = []
-        self.ended: tuple[str, ...] = ()
-
-    @property
-    def place(self) -> Place:
-        return Place(self.last.effective, self.last.seq, self.root)
 
 
 def types_touching(facet: Facet) -> list[str]:
@@ -257,6 +216,22 @@ class Record:
                         if out > place:
                             yield Cap(out, left.entry)
 
+    def endings(self, chain_id: str) -> Iterator[date]:
+        """The days on which standing acts end a chain, itself in the record or not."""
+        for ender in self._enders.get(chain_id, {}).values():
+            if ender.content is not None and ender.content.ends == chain_id:
+                yield ender.content.effective
+
+    def ended_by(self, chain_id: str) -> Iterator[Fact]:
+        """The facts as they stand of which a chain says, or ever said, that they ended."""
+        chain = self.chains[chain_id]
+        for ended in chain.ended:
+            yield from self.chains[ended].facts if ended in self.chains else ()
+        if chain.last.leaves is not None:
+            for alias in self.forest.family(chain.last.leaves):
+                for one in self._naming[alias].values():
+                    yield from (f for f in one.facts if not FACETS[f.facet].stays)
+
     def capped_by(self, fact: Fact, place: Place) -> Fact:
         """A fact that stands, under the caps that lie no later than this place."""
         chain = self._by_root[fact.root]
@@ -300,17 +275,6 @@ class Record:
         return in_force(self.versions(facet, subject), as_of)
 
 
-def uncapped(entry: Entry) -> Iterator[Fact]:
-    """The facts of a root entry that no other entry corrects, ends or caps."""
-    content = content_of(entry)
-    for spec in content.specs:
-        yield Fact(
-            spec.subject, spec.facet, spec.slot, spec.effective or content.effective,
-            content.until, content.seq + spec.seq, entry.position, entry.position,
-            entry.position, FOREVER, None, spec.ref, spec.value,
-        )  # fmt: skip
-
-
 def _same_version(one: Fact, other: Fact) -> bool:
     return one[:8] == other[:8] and one[9:] == other[9:]
 
@@ -343,19 +307,24 @@ class Case:
     """What an act is decided on: the record at its day just before it, and the law of that day.
 
     Every read is noted: the strands and the span of days become the act's premise. `until` and
-    `ended` may be set by the decision and are stored with the act. An act that is decided again
-    has its `root`, the position that orders it among the acts of its day and seq.
+    `ended` may be set by the decision and are stored with the act. A correction has its `chain`,
+    whose root orders it among the acts of its day and seq; so has an act that is decided `again`.
+    Such a one sees nothing of what was entered after it about days after its own: that was itself
+    decided on this act, and answers for itself.
     """
 
     def __init__(
         self, proposal: Proposal, mood: Mood, record: Record, read: set[Strand], law: Law,
-        today: date, root: int = FOREVER,
+        today: date, chain: Chain | None = None, *, again: bool = False,
     ) -> None:  # fmt: skip
         self.proposal = proposal
         self.said: Any = proposal.event  # as it was said, before its persons are renamed
         self.effective = proposal.effective
         self.until = proposal.until
         self.seq = proposal.seq or 0
+        self._chain = chain
+        self._again = again
+        root = FOREVER if chain is None else chain.root
         self._place = Place(proposal.effective, self.seq, root)
         self.occurred = proposal.occurred
         self.mood = mood
@@ -397,7 +366,10 @@ class Case:
             if unread := {s for s in strands - whole if s not in self._read}:
                 raise Unread(unread)
             self.reads |= strands
-        return self._record.versions(facet, f"{facet.of}:{aliases[0]}")
+        facts = self._record.versions(facet, f"{facet.of}:{aliases[0]}")
+        if not self._again:
+            return facts
+        return [f for f in facts if f.root < self._place.root or f.place <= self._place]
 
     def _standing(self, facet: Facet, key: str) -> list[Fact]:
         """The versions, free of what ends them later in this act's day."""
@@ -449,11 +421,33 @@ class Case:
         return on_record(facts, as_of)
 
     def ever(self, facet: Facet, key: str) -> list[Fact]:
-        """All that stands recorded for any day, the future included, in order of place."""
+        """All that stands recorded for any day, the future included, in order of place.
+
+        Only of a facet that is declared so: what changes it on any day has the act decided again.
+        """
+        if not facet.ever:
+            raise TypeError(f"facet {facet.name} is not declared to be asked of any day")
+        return self.recorded(facet, key)
+
+    def recorded(self, facet: Facet, key: str) -> list[Fact]:
+        """The same of any facet, where what changes later is nothing to the act: it is carried out
+        on entering, or only something is found of it.
+        """
         facts = [f for f in self._versions(facet, key) if f.known_to == FOREVER]
         self.first = min([self.first, *(f.effective for f in facts)])
         self.last = max([self.last, *(f.effective for f in facts)])
         return sorted(facts, key=lambda f: f.place)
+
+    def stands_over(self, fact: Fact) -> bool:
+        """Whether this act prevails over a fact where both hold."""
+        return self._place > fact.place
+
+    @property
+    def holds_until(self) -> date:
+        """The day on which what this act says ends: its last day, or what has ended it since."""
+        ends: Iterable[date] = self._record.endings(self._chain.id) if self._chain else ()
+        until: date = self.until or OPEN
+        return min(until, *ends, OPEN)
 
     def end(self, facet: Facet, key: str, slot: str = "") -> Fact:
         """The one fact that this act ends: the one it names, or the only one in force that day.

@@ -16,12 +16,13 @@ from psycopg_pool import ConnectionPool
 
 from domain import acts
 from domain.bitemporal import FOREVER, Fact
+from domain.chains import uncapped
 from domain.events import REGISTRY, Entry, Event
 from domain.forest import Forest
 from domain.ledger.log import EventLog
 from domain.ledger.reading import ever_joined
 from domain.ledger.stored import StoredEntry
-from domain.record import Record, uncapped
+from domain.record import Record
 from projections.records import Records
 
 ALONE_BELOW = 30_000

@@ -18,7 +18,7 @@ from domain.workdays import add_months
 
 FACETS = (SERVICE, GRADE, SPECIAL_PAY, UNIT, HOST)
 """What the pay of a person rests on (the units by way of the law of their place). The functions
-here are given facts of one person in any order, and pass over those of other facets."""
+here are given facts filed under one id in any order, and pass over those of other facets."""
 
 _DAY = timedelta(days=1)
 
@@ -28,6 +28,14 @@ class Known(NamedTuple):
 
     recorded: int
     rules_on: Callable[[date], Rules]
+
+
+class Filed(NamedTuple):
+    """What is filed under one id of a person, and the law there at two positions."""
+
+    facts: Sequence[Fact]
+    before: Known
+    after: Known
 
 
 class PaySegment(NamedTuple):
@@ -137,24 +145,34 @@ def prorated(month: date, parts: Iterable[PaySegment]) -> int:
     return (2 * total + length) // (2 * length)
 
 
-def pay_difference(
-    facts: Iterable[Fact], before: Known, after: Known, start: date, end: date
-) -> list[PayDifference]:
-    """The months of [start, end) whose pay differs between two positions, the earlier first."""
-    held = list(facts)
-    then = {m.month: m for m in pay_months(pay_segments(held, before, start, end))}
-    now = {m.month: m for m in pay_months(pay_segments(held, after, start, end))}
+def pay_difference(ids: Sequence[Filed], start: date, end: date) -> list[PayDifference]:
+    """The months of [start, end) whose pay differs between two positions, the earlier first.
+
+    Of one person: where two ids were merged between the positions, what was paid under either was
+    paid to that person.
+    """
+    then, now = (
+        _added_up(pay_segments(one.facts, known, start, end) for one, known in at)
+        for at in ([(one, one.before) for one in ids], [(one, one.after) for one in ids])
+    )
     found = []
     for month in sorted(then.keys() | now.keys()):
-        nothing = PayMonth(month, 0, 0, ())
-        was, is_ = then.get(month, nothing), now.get(month, nothing)
-        if (was.amount, was.unpriced) != (is_.amount, is_.unpriced):
+        was, is_ = then.get(month, (0, 0)), now.get(month, (0, 0))
+        if was != is_:
             first, last = max(month, start), min(add_months(month, 1), end)
-            causes = _causes(held, before.recorded, after.recorded, first, last)
-            found.append(
-                PayDifference(month, was.amount, is_.amount, was.unpriced, is_.unpriced, causes)
-            )
+            causes = _causes(ids, first, last)
+            found.append(PayDifference(month, was[0], is_[0], was[1], is_[1], causes))
     return found
+
+
+def _added_up(paid: Iterable[list[PaySegment]]) -> dict[date, tuple[int, int]]:
+    """Month → fen and unpriced days, of the segments of several ids."""
+    months: dict[date, tuple[int, int]] = {}
+    for each in paid:
+        for one in pay_months(each):
+            amount, unpriced = months.get(one.month, (0, 0))
+            months[one.month] = (amount + one.amount, unpriced + one.unpriced)
+    return months
 
 
 def _answers(
@@ -170,16 +188,19 @@ def _answers(
     return found
 
 
-def _causes(
-    facts: Sequence[Fact], earlier: int, later: int, start: date, end: date
-) -> tuple[int, ...]:
-    """The positions in (earlier, later] at which what holds on [start, end) became another."""
+def _causes(ids: Sequence[Filed], start: date, end: date) -> tuple[int, ...]:
+    """The positions between at which what holds on [start, end), under whichever id, became
+    another.
+    """
+    earlier, later = ids[0].before.recorded, ids[0].after.recorded
+    facts = [fact for one in ids for fact in one.facts]
     positions = {p for f in facts for p in (f.known_from, f.known_to) if earlier < p <= later}
 
     def content(recorded: int) -> list[tuple[str, date, date, str]]:
         return sorted(
             (facet, part.start, part.end, repr(part.fact and part.fact.value))
-            for facet, part in _answers(facts, recorded, start, end)
+            for one in ids
+            for facet, part in _answers(one.facts, recorded, start, end)
         )
 
     return tuple(sorted(p for p in positions if content(p - 1) != content(p)))

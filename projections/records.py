@@ -6,6 +6,8 @@ it; the row that answers is found by the resolution rule of domain/bitemporal.py
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -40,12 +42,15 @@ CREATE INDEX IF NOT EXISTS {by_subject} ON {table}
     (subject, facet, slot, effective DESC, seq DESC, root DESC)
     INCLUDE (until, known_from, known_to, ref);
 CREATE INDEX IF NOT EXISTS {by_ref} ON {table} (facet, ref, effective) WHERE ref IS NOT NULL;
+CREATE INDEX IF NOT EXISTS {by_facet} ON {table}
+    (facet, subject, slot, effective DESC, seq DESC, root DESC) WHERE ref IS NULL;
 """
 SWAP = """
 DROP TABLE IF EXISTS {live};
 ALTER TABLE {table} RENAME TO {live};
 ALTER INDEX {by_subject} RENAME TO {live_by_subject};
 ALTER INDEX {by_ref} RENAME TO {live_by_ref};
+ALTER INDEX {by_facet} RENAME TO {live_by_facet};
 """
 COPY = "COPY {table} (" + COLUMNS + ") FROM STDIN (FORMAT BINARY)"
 CLOSE = """
@@ -93,22 +98,30 @@ EVERYONE_AT = (
 )  # fmt: skip
 AMONG = "subject = ANY(%(subjects)s)"
 EVERYONE = "subject >= %(first)s AND subject < %(last)s"
+BETWEEN = "subject >= {first} AND subject < {last}"
+PARTS = 4
+CUTS = """
+SELECT percentile_disc(%(shares)s::float8[]) WITHIN GROUP (ORDER BY subject)
+FROM {table} TABLESAMPLE SYSTEM (0.2) REPEATABLE (0)
+WHERE subject >= %(first)s AND subject < %(last)s
+"""
 REFS = (
     """
-SELECT subject, {columns} FROM (
+(SELECT subject, {columns} FROM (
     SELECT DISTINCT ON (subject, facet, slot) subject, facet, effective, ref FROM {table} r
     WHERE {who} AND facet = ANY(%(facets)s) AND """
     + HOLDS
     + """
     ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC) held
-GROUP BY subject ORDER BY subject
+GROUP BY subject)
 """
 )
 REF = "max(ref) FILTER (WHERE facet = {facet})"
 SINCE = "max(effective) FILTER (WHERE facet = {facet})"
+UNREFERRED = " AND ref IS NULL"
 VALUES = (
     "SELECT DISTINCT ON (subject, facet, slot) subject, value FROM {table} r"
-    " WHERE {who} AND facet = %(facet)s AND " + HOLDS
+    " WHERE {who} AND facet = %(facet)s{unreferred} AND " + HOLDS
     + " ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC"
 )  # fmt: skip
 HELD = (
@@ -118,11 +131,11 @@ HELD = (
     " ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC"
 )
 MANY_AT = (
-    "SELECT " + COLUMNS + " FROM {table} r WHERE facet = %(facet)s AND " + HOLDS
+    "SELECT " + COLUMNS + " FROM {table} r WHERE facet = %(facet)s{unreferred} AND " + HOLDS
     + " ORDER BY subject, effective, seq, root"
 )  # fmt: skip
 BEGUN = (
-    "SELECT " + COLUMNS + " FROM {table} r WHERE facet = %(facet)s"
+    "SELECT " + COLUMNS + " FROM {table} r WHERE facet = %(facet)s{unreferred}"
     " AND effective >= %(start)s AND effective < %(end)s"
     " AND known_from <= %(k)s AND %(k)s < known_to ORDER BY effective, seq, root"
 )
@@ -174,13 +187,19 @@ class Records:
             "table": sql.Identifier(name),
             "by_subject": sql.Identifier(f"{name}_by_subject"),
             "by_ref": sql.Identifier(f"{name}_by_ref"),
+            "by_facet": sql.Identifier(f"{name}_by_facet"),
             "live": sql.Identifier(LIVE),
             "live_by_subject": sql.Identifier(f"{LIVE}_by_subject"),
             "live_by_ref": sql.Identifier(f"{LIVE}_by_ref"),
+            "live_by_facet": sql.Identifier(f"{LIVE}_by_facet"),
         }
 
-    def _sql(self, statement: str) -> sql.Composed:
-        return sql.SQL(statement).format(**self.identifiers)
+    def _sql(self, statement: str, facet: Facet | None = None) -> sql.Composed:
+        """The statement about this table; of one facet, it says so where that has no refs: those
+        rows have an index of their own.
+        """
+        unreferred = sql.SQL(UNREFERRED if facet is not None and facet.ref is None else "")
+        return sql.SQL(statement).format(**self.identifiers, unreferred=unreferred)
 
     # writing: by the runner and the rebuild, inside their transactions
 
@@ -229,10 +248,10 @@ class Records:
 
     # reading
 
-    def _rows(self, statement: str, parameters: Any) -> list[Fact]:
+    def _rows(self, statement: str, parameters: Any, facet: Facet | None = None) -> list[Fact]:
         with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=args_row(_fact), binary=True)
-            return cursor.execute(self._sql(statement), parameters).fetchall()
+            return cursor.execute(self._sql(statement, facet), parameters).fetchall()
 
     def of(self, subject: str) -> list[Fact]:
         """Every version of every fact of a subject (`kind:id`)."""
@@ -301,14 +320,38 @@ class Records:
     ) -> list[Row]:
         """To whom or what single-valued facets of one kind of subject refer as of the pair, a row a
         subject, in order: subject, one ref a facet, the day since which `dated` answers so. None is
-        none, or not recorded. Answered from the index alone.
+        none, or not recorded. Answered from the index alone, everybody in parts side by side.
         """
         columns = [sql.SQL(REF).format(facet=sql.Literal(f.name)) for f in facets]
         if dated is not None:
             columns.append(sql.SQL(SINCE).format(facet=sql.Literal(dated.name)))
-        bound: dict[str, Any] = {"facets": [f.name for f in facets]}
-        bound |= {"v": as_of.effective, "k": as_of.recorded}
-        return self._across(REFS, facets[0], subjects, bound, columns)
+        bound: dict[str, Any] = {
+            "facets": [f.name for f in facets], "v": as_of.effective, "k": as_of.recorded,
+            "subjects": None if subjects is None else list(subjects),
+        }  # fmt: skip
+        asked: dict[str, Any] = {"columns": sql.SQL(", ").join(columns), **self.identifiers}
+        with self._pool.connection() as connection:
+            everyone = subjects is None
+            parts = self._parts(connection, facets[0]) if everyone else [sql.SQL(AMONG)]
+            query = sql.SQL("UNION ALL").join(
+                sql.SQL(REFS).format(who=part, **asked) for part in parts
+            )
+            rows = connection.cursor(binary=True).execute(query, bound).fetchall()
+        rows.sort(key=itemgetter(0))
+        return rows
+
+    def _parts(self, connection: Connection[Any], facet: Facet) -> Sequence[sql.Composable]:
+        """Which rows are of subjects of the facet's kind, in some parts of like size that may be
+        read at once; in one, where they are few.
+        """
+        ends = {"first": f"{facet.of}:", "last": f"{facet.of};"}
+        shares = [n / PARTS for n in range(1, PARTS)]
+        row = connection.execute(self._sql(CUTS), {"shares": shares, **ends}).fetchone()
+        cuts = sorted(set(row[0])) if row and row[0] else []
+        return [
+            sql.SQL(BETWEEN).format(first=sql.Literal(first), last=sql.Literal(last))
+            for first, last in pairwise([ends["first"], *cuts, ends["last"]])
+        ]
 
     def values(
         self, facet: Facet, as_of: AsOf, subjects: Sequence[str] | None = None
@@ -340,13 +383,11 @@ class Records:
         facet: Facet,
         subjects: Sequence[str] | None,
         bound: dict[str, Any],
-        columns: Sequence[sql.Composed] = (),
     ) -> list[Row]:
         """The rows of a question about these subjects, or about every subject of the facet's."""
         who = sql.SQL(EVERYONE if subjects is None else AMONG)
-        query = sql.SQL(statement).format(
-            **self.identifiers, who=who, columns=sql.SQL(", ").join(columns)
-        )
+        unreferred = sql.SQL("" if facet.ref else UNREFERRED)
+        query = sql.SQL(statement).format(**self.identifiers, who=who, unreferred=unreferred)
         bound |= {
             "subjects": None if subjects is None else list(subjects),
             "first": f"{facet.of}:", "last": f"{facet.of};",
@@ -356,11 +397,13 @@ class Records:
 
     def in_force(self, facet: Facet, as_of: AsOf) -> list[Fact]:
         """What a many-valued facet answers for every subject as of the pair."""
-        return self._rows(MANY_AT, {"facet": facet.name, "v": as_of.effective, "k": as_of.recorded})
+        bound = {"facet": facet.name, "v": as_of.effective, "k": as_of.recorded}
+        return self._rows(MANY_AT, bound, facet)
 
     def begun(self, facet: Facet, start: date, end: date, recorded: int) -> list[Fact]:
         """The facts of a facet that took effect on a day of [start, end), as known."""
-        return self._rows(BEGUN, {"facet": facet.name, "start": start, "end": end, "k": recorded})
+        bound = {"facet": facet.name, "start": start, "end": end, "k": recorded}
+        return self._rows(BEGUN, bound, facet)
 
     def changed(self, facets: Sequence[Facet], after: int, until: int) -> list[str]:
         """The subjects of which one of these facets changed at a position of (after, until]."""

@@ -17,6 +17,8 @@ from domain.events import Facet
 from domain.refusals import UnknownSubject
 from projections.records import Records, Row
 
+PLACING = (SERVICE, UNIT, HOST)
+"""What says on whose roster somebody is."""
 _SHOWN = (SERVICE, NUMBER, CATEGORY, GRADE, POST, UNIT, HOST)
 Dimension = Literal["unit", "grade", "post", "category"]
 DIMENSIONS: dict[Dimension, Facet] = {
@@ -105,10 +107,13 @@ def roster(
     return _lines(records, as_of, rows, everyone=unit is None and len(rows) > _FEW)
 
 
-def members(records: Records, as_of: AsOf, unit: str) -> set[str]:
-    """The ids of those on the roster of a unit and those below it. Raises UnknownSubject."""
-    rows = _serving(records, as_of, (SERVICE, UNIT, HOST), unit, below=True)
-    return {_id(row[0]) for row in rows}
+def members(
+    records: Records, as_of: AsOf, units: set[str], among: Sequence[str] | None = None
+) -> set[str]:
+    """The ids of those on the roster of one of these units: of all, or `among` these subjects."""
+    if among is None:
+        among = _placed_in(records, as_of, units)
+    return {_id(row[0]) for row in _in_units(records, as_of, PLACING, units, among)}
 
 
 def lines(records: Records, as_of: AsOf, people: Iterable[str]) -> list[Line]:
@@ -149,27 +154,42 @@ def _serving(
     dated = UNIT if UNIT in facets else None
     if unit is None:
         return [row for row in records.refs(facets, as_of, dated=dated) if row[1] == "in"]
+    units = units_below(records, unit, as_of, below=below)
+    return _in_units(records, as_of, facets, units, _placed_in(records, as_of, units), dated)
+
+
+def _placed_in(records: Records, as_of: AsOf, units: set[str]) -> list[str] | None:
+    """Those of whom one of these units is said; None for everybody, among whom the greater part of
+    a bureau is found sooner.
+    """
+    if len(units) <= _FEW_UNITS or len(units) * 2 < len(tree(records, as_of).states):
+        return records.subjects_referring((UNIT, HOST), sorted(units), as_of)
+    return None
+
+
+def _in_units(
+    records: Records, as_of: AsOf, facets: Sequence[Facet], units: set[str],
+    among: Sequence[str] | None, dated: Facet | None = None,
+) -> list[Row]:  # fmt: skip
+    home, host = facets.index(UNIT) + 1, facets.index(HOST) + 1
+    return [
+        row
+        for row in records.refs(facets, as_of, among, dated=dated)
+        if row[1] == "in" and (row[home] in units or row[host] in units)
+    ]
+
+
+def units_below(records: Records, unit: str, as_of: AsOf, *, below: bool = True) -> set[str]:
+    """The unit and, unless not asked for, everything under it, read level by level: no unit beside
+    it is. Raises UnknownSubject for a unit nothing is recorded of on that day.
+    """
     if not any(fact.value for fact in records.at([UNIT_STATE], [f"unit:{unit}"], as_of)):
         raise UnknownSubject(
             f"no unit {unit} on {as_of.effective}",
             zh=f"{as_of.effective} 没有单位 {unit}",
             field="unit",
         )
-    units = _below(records, unit, as_of) if below else {unit}
-    placed = None  # most of a bureau is found sooner among everybody
-    if len(units) <= _FEW_UNITS or len(units) * 2 < len(tree(records, as_of).states):
-        placed = records.subjects_referring((UNIT, HOST), sorted(units), as_of)
-    home, host = facets.index(UNIT) + 1, facets.index(HOST) + 1
-    return [
-        row
-        for row in records.refs(facets, as_of, placed, dated=dated)
-        if row[1] == "in" and (row[home] in units or row[host] in units)
-    ]
-
-
-def _below(records: Records, unit: str, as_of: AsOf) -> set[str]:
-    """The unit and everything under it, read level by level: no unit beside it is."""
-    found, level = {unit}, [unit]
+    found, level = {unit}, [unit] if below else []
     while level:
         children = {_id(f.subject) for f in records.holding(UNIT_PARENT, level, as_of)}
         level = sorted(children - found)

@@ -7,15 +7,16 @@ is not named.
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from domain.acts.people import HOST, SERVICE, UNIT
+from domain.acts.people import HOST, UNIT
 from domain.acts.units import UNIT_PARENT
 from domain.bitemporal import AsOf, Fact, in_force, resolve
 from domain.events import FACETS
 from domain.refusals import UnknownSubject
 from projections.records import Records
-from projections.roster import Line, lines, members, tree
+from projections.roster import PLACING, Line, lines, members, tree, units_below
 
-_PLACING = (SERVICE, UNIT, HOST)
+_SOME = 5_000
+"""Persons who are sooner read one by one than among everybody."""
 
 
 class Difference(NamedTuple):
@@ -69,7 +70,12 @@ def rosters(
 
     Where nothing of the person changed, the entries are those that moved a unit above them.
     """
-    was, now = (_members(records, unit, pair) for pair in (before, after))
+    units = [_units(records, unit, pair) for pair in (before, after)]
+    among = _that_may_differ(records, units, before, after)
+    was, now = (
+        members(records, pair, below, among)
+        for pair, below in zip((before, after), units, strict=True)
+    )
     trees = [tree(records, pair).parents for pair in (before, after)]
     moves = {
         one: _of_facets(subject(records, f"unit:{one}", before, after), {UNIT_PARENT.name})
@@ -77,7 +83,7 @@ def rosters(
         if trees[0].get(one) != trees[1].get(one)
     }
     own: dict[str, list[Fact]] = {f"person:{one}": [] for one in was ^ now}
-    for fact in records.strands(_PLACING, sorted(own)):
+    for fact in records.strands(PLACING, sorted(own)):
         own[fact.subject].append(fact)
 
     def moved(people: set[str], as_of: AsOf) -> list[Moved]:
@@ -91,11 +97,27 @@ def rosters(
     return moved(now - was, after), moved(was - now, before)
 
 
-def _members(records: Records, unit: str, as_of: AsOf) -> set[str]:
+def _units(records: Records, unit: str, as_of: AsOf) -> set[str]:
     try:
-        return members(records, as_of, unit)
+        return units_below(records, unit, as_of)
     except UnknownSubject:
         return set()
+
+
+def _that_may_differ(
+    records: Records, units: list[set[str]], before: AsOf, after: AsOf
+) -> list[str] | None:
+    """Two beliefs about one day differ only in those of whom something was entered between the
+    positions, and those of a unit that is under the other at one of them alone. None is everybody.
+    """
+    if before.effective != after.effective:
+        return None
+    first, last = sorted((before.recorded, after.recorded))
+    differing = set(records.changed(PLACING, first, last))
+    moved = sorted(units[0] ^ units[1])
+    for pair in (before, after):
+        differing.update(records.subjects_referring((UNIT, HOST), moved, pair))
+    return sorted(differing) if len(differing) <= _SOME else None
 
 
 def _of_facets(differences: Iterable[Difference], facets: set[str]) -> list[int]:

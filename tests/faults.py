@@ -1,8 +1,9 @@
 """How much the random histories would notice: known faults are put in, one at a time, and judged.
 
-Each fault is a change of the code that keeps the two times. It is made in a copy of the project, and
-the state machine runs on the copy: with the budget of `make test`, then, where that notices nothing,
-with random seeds until the time given is over. `python -m tests.faults [--seconds 120] [NAME …]`
+Each fault is a change of the code that keeps the two times, or that finds what a change undermines.
+It is made in a copy of the project, and the state machine, or whole histories decided again, run on
+the copy: with the budget of `make test`, then, where that notices nothing, with random seeds until
+the time given is over. `python -m tests.faults [--seconds 120] [NAME …]`
 """
 
 import argparse
@@ -20,6 +21,7 @@ from rich.table import Table
 
 HOUSE = Path(__file__).parents[1]
 JUDGE = "tests/projections/test_oracle.py"
+OF_IMPACT = "tests/ledger/test_impact_whole.py"
 
 
 class Fault(NamedTuple):
@@ -27,6 +29,7 @@ class Fault(NamedTuple):
     file: str
     right: str
     wrong: str
+    judge: str = JUDGE
 
 
 FAULTS = [
@@ -75,6 +78,22 @@ FAULTS = [
           '%(k)s < r.known_to"', '%(k)s <= r.known_to"'),
     Fault("the table closes every version of a slot", "projections/records.py",
           "  AND {table}.root = c.root AND {table}.known_from = c.known_from\n", ""),
+    Fault("what is asked of any day counts only by its days", "domain/ledger/impact.py",
+          "if (facet.ever or entry.cls.merges) and change.root < chain.root:", "if False:", OF_IMPACT),
+    Fault("an act decided again answers for what was decided on it", "domain/record.py",
+          "if not self._again:", "if True:", OF_IMPACT),
+    Fault("units are not searched for acts entered ahead", "domain/ledger/impact.py",
+          "    reading.extend({Strand(None, change.strand.subject) for change in changes})\n", "",
+          OF_IMPACT),
+    Fault("what only a correction leads to is not read", "domain/ledger/reading.py",
+          "roots.add(entry.root)", "pass", OF_IMPACT),
+    Fault("a merge moves the strands of one alone", "domain/ledger/impact.py",
+          '    named |= {(name, "person") for name in cls.merges or ()}\n', "", OF_IMPACT),
+    Fault("an ending changes no order of its day", "domain/ledger/impact.py",
+          "if fact.root not in changed and fact.until < OPEN:", "if False:", OF_IMPACT),
+    Fault("a fact of one day changes nothing", "domain/ledger/impact.py",
+          "max(max(f.until, f.effective + timedelta(1)) for f in facts)",
+          "max(f.until for f in facts)", OF_IMPACT),
 ]  # fmt: skip
 
 
@@ -89,18 +108,18 @@ def noticed(fault: Fault, seconds: float) -> str:
             return "NOT APPLICABLE: the code has changed"
         path.write_text(text.replace(fault.right, fault.wrong))
         started = time.monotonic()
-        if not _passes(house, "faults", 600):
+        if not _passes(house, fault.judge, "faults", 600):
             return f"make test, {time.monotonic() - started:.0f} s"
         started = time.monotonic()
-        if not _passes(house, "faults-soak", seconds):
+        if not _passes(house, fault.judge, "faults-soak", seconds):
             return f"soak, {time.monotonic() - started:.0f} s"
     return "NOT NOTICED"
 
 
-def _passes(house: Path, profile: str, seconds: float) -> bool:
+def _passes(house: Path, judge: str, profile: str, seconds: float) -> bool:
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", JUDGE],
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", judge],
             cwd=house, env=os.environ | {"PYTHONPATH": str(house), "HYPOTHESIS_PROFILE": profile},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=seconds, check=False,
         )  # fmt: skip

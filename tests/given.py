@@ -24,7 +24,9 @@ def packaged_law() -> Law:
     return Law(load_packs().values(), load_calendars().values())
 
 
-class _Everything(set[Any]):
+class Everything(set[Any]):
+    """As if all there is had been read."""
+
     def __contains__(self, strand: object) -> bool:
         return True
 
@@ -55,7 +57,7 @@ class Story:
         return UUID(int=position)
 
     def _decided(self, proposal: Proposal, mood: Mood) -> tuple[Entry, Case]:
-        case = Case(proposal, mood, self.record, _Everything(), self.law, date(2026, 11, 2))
+        case = Case(proposal, mood, self.record, Everything(), self.law, date(2026, 11, 2))
         case.decide(proposal.event)
         settled = proposal._replace(until=case.until, ends=UUID(case.ended) if case.ended else None)
         position = self.record.head + 1

@@ -84,8 +84,9 @@ class _Chain(NamedTuple):
 class History:
     """Acts about subjects of its own, entered as they are made."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, start: date = FIRST) -> None:
         self.scope = f"h{next(_scopes)}"
+        self.start = start
         self.people = [f"{self.scope}-p{n}" for n in range(PEOPLE)]
         self.officer = f"{self.scope}-o"
         self.units = [f"{self.scope}-u{n}" for n in range(UNITS)]
@@ -113,30 +114,40 @@ class History:
 
     def days(self) -> list[date]:
         """A day before everything and every day on which something can change."""
-        return [FIRST - STRIDE, *(FIRST + STRIDE * n for n in range(DAYS + 4))]
+        return [self.start + STRIDE * n for n in range(-1, DAYS + 4)]
 
     def play(self, steps: Sequence[Step]) -> "History":
         for step in steps:
-            self._enter(*_VERBS[step.verb % len(_VERBS)](self, step))
+            self._enter(*self.proposed(step))
         return self
+
+    def proposed(self, step: Step) -> list[Proposal]:
+        """What a step would have entered; nothing, where it has nothing to choose from."""
+        return list(_VERBS[step.verb % len(_VERBS)](self, step))
 
     def _open(self) -> None:
         bureau, *others = self.units
         self._enter(
-            self._act(UnitEstablished(unit=bureau, name="局", kind="bureau"), FIRST),
-            *(self._act(UnitEstablished(unit=u, name="所", parent=bureau), FIRST) for u in others),
+            self._act(UnitEstablished(unit=bureau, name="局", kind="bureau"), self.start),
+            *(
+                self._act(UnitEstablished(unit=u, name="所", parent=bureau), self.start)
+                for u in others
+            ),
         )
         self._enter(
-            *(self._act(PersonRegistered(person=p, name="某", sex="1"), FIRST) for p in self.people)
+            *(
+                self._act(PersonRegistered(person=p, name="某", sex="1"), self.start)
+                for p in self.people
+            )
         )
         hired = [
             AuxiliaryHired(person=p, unit=u, category="field")
             for p, u in zip(self.people, itertools.cycle(others))
         ]
-        self._enter(*(self._act(event, FIRST) for event in hired))
+        self._enter(*(self._act(event, self.start) for event in hired))
         self._enter(
-            self._act(PersonRegistered(person=self.officer), FIRST),
-            self._act(OfficerAppointed(person=self.officer, unit=others[0]), FIRST),
+            self._act(PersonRegistered(person=self.officer), self.start),
+            self._act(OfficerAppointed(person=self.officer, unit=others[0]), self.start),
         )
 
     def _act(self, event: Event, day: date, **envelope: Any) -> Proposal:
@@ -174,18 +185,21 @@ class History:
         return known[step.pick % len(known)] if known else None
 
 
-def _day(step: Step) -> date:
-    return FIRST + STRIDE * step.day
+def _day(history: History, step: Step) -> date:
+    return history.start + STRIDE * step.day
 
 
-def _until(step: Step) -> date | None:
-    return _day(step) + STRIDE * step.term if step.term else None
+def _until(history: History, step: Step) -> date | None:
+    return _day(history, step) + STRIDE * step.term if step.term else None
 
 
 def _acting(make: Callable[[History, Step], Event], *, term: bool = False) -> Any:
     def verb(history: History, step: Step) -> Iterator[Proposal]:
         yield history._act(
-            make(history, step), _day(step), seq=step.seq, until=_until(step) if term else None
+            make(history, step),
+            _day(history, step),
+            seq=step.seq,
+            until=_until(history, step) if term else None,
         )
 
     return verb
@@ -203,7 +217,7 @@ def _ending(ending: type[Event], ended: type[Event]) -> Any:
     def verb(history: History, step: Step) -> Iterator[Proposal]:
         if (chain := history._chain(step, ended)) is not None:
             event = ending(person=chain.proposal.event.person)  # type: ignore[attr-defined]
-            yield history._act(event, _day(step), seq=step.seq, ends=chain.root)
+            yield history._act(event, _day(history, step), seq=step.seq, ends=chain.root)
 
     return verb
 
@@ -214,7 +228,7 @@ def _correction(history: History, step: Step) -> Iterator[Proposal]:
         event = chain.proposal.event
         if isinstance(event, GradeConverted):
             event = event.model_copy(update={"grade": f"g{step.pick % 5}"})
-        yield history._act(event, _day(step), seq=step.seq, until=_until(step),
+        yield history._act(event, _day(history, step), seq=step.seq, until=_until(history, step),
                            supersedes=chain.newest)  # fmt: skip
 
 
@@ -235,13 +249,13 @@ def _entered_anew(history: History, step: Step) -> Iterator[Proposal]:
     if (chain := history._chain(step, GradeConverted, RewardGranted)) is not None:
         yield history._act(FactAnnulled(), FIRST, annuls=chain.newest)
         event = chain.proposal.event.model_copy(update={"person": _person(history, step)})
-        yield history._act(event, _day(step))
+        yield history._act(event, _day(history, step))
 
 
 def _merge(history: History, step: Step) -> Iterator[Proposal]:
     everyone = (*history.people, history.officer)
     merged, kept = everyone[step.verb % 4], everyone[step.pick % 4]
-    yield history._act(PersonsMerged(merged=merged, kept=kept), _day(step))
+    yield history._act(PersonsMerged(merged=merged, kept=kept), _day(history, step))
 
 
 def _split(history: History, step: Step) -> Iterator[Proposal]:
@@ -252,9 +266,9 @@ def _split(history: History, step: Step) -> Iterator[Proposal]:
 def _left_and_back(history: History, step: Step) -> Iterator[Proposal]:
     """Resigned and rehired on one day."""
     person = _person(history, step)
-    yield history._act(AuxiliaryResigned(person=person), _day(step))
+    yield history._act(AuxiliaryResigned(person=person), _day(history, step))
     back = AuxiliaryRehired(person=person, unit=_unit(history, step), category="civilian")
-    yield history._act(back, _day(step), seq=1)
+    yield history._act(back, _day(history, step), seq=1)
 
 
 _VERBS: list[Any] = [

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from domain.acts.imports import ImportBegun, ImportFinished, ImportUndone
+from domain.chains import content_of
 from domain.events import FACETS, Actor, Document, Entry, FactAnnulled, Proposal
 from domain.ledger import Ledger, Request
-from domain.record import content_of
 from domain.refusals import BadInput, RecordForbids, UnknownSubject
 
 TOGETHER = 9_000

@@ -12,8 +12,9 @@ from domain.acts.openings import ContractOpened, RecordOpened
 from domain.acts.people import HOST, UNIT
 from domain.acts.units import rules
 from domain.bitemporal import OPEN
+from domain.chains import Content
 from domain.events import FACETS, Event, Proposal, fact_specs
-from domain.record import Case, Content
+from domain.record import Case
 from domain.refusals import ClosedPeriod
 from domain.rules import closed_before, closed_period
 
@@ -120,5 +121,5 @@ def _units(case: Case, tags: Iterable[str]) -> Iterator[str]:
             yield subject
         elif kind == "person":
             for facet in (UNIT, HOST, OFFICER):
-                facts = case.ever(facet, subject)
+                facts = case.recorded(facet, subject)
                 yield from (fact.value["unit"] for fact in facts if fact.value)

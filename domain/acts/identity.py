@@ -72,7 +72,7 @@ def _employed_twice(case: Case, one: str, other: str) -> date | None:
 
 def _employed(case: Case, person: str) -> Iterator[tuple[date, date]]:
     for facet in (SERVICE, OFFICER):
-        facts = case.ever(facet, person)
+        facts = case.recorded(facet, person)
         first = min((f.effective for f in facts), default=OPEN)
         for start, end, fact in segments(facts, FOREVER - 1, first, OPEN):
             if fact is not None and fact.value and fact.value.get("state", "in") == "in":

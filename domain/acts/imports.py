@@ -12,7 +12,7 @@ from domain.events import Code, Event, Facet, Id, Subject, Text, Writes
 from domain.record import Case
 from domain.refusals import AlreadyRecorded, UnknownSubject
 
-IMPORT = Facet("import", of="import", zh="导入批次", en="import batch", stays=True)
+IMPORT = Facet("import", of="import", zh="导入批次", en="import batch", stays=True, ever=True)
 
 BatchId = Annotated[Id, Subject("import")]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]

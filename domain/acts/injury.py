@@ -21,8 +21,9 @@ from domain.refusals import AlreadyRecorded, UnknownFact
 from domain.rules import clock, closed_list, steps_in_order
 
 INJURIES = Facet(
-    "injuries", of="person", zh="伤情", en="injury", many=True, stays=True, ref="injury"
-)
+    "injuries", of="person", zh="伤情", en="injury", many=True, stays=True, ever=True,
+    ref="injury",
+)  # fmt: skip
 RECOGNITION = Facet(
     "injury-recognition", of="person", zh="工伤认定", en="injury recognition", stays=True,
     ref="injury",

@@ -26,7 +26,7 @@ from domain.law import Rules
 from domain.record import Case
 from domain.refusals import AlreadyRecorded, MissingField, NotInService, Taken, UnknownSubject
 
-PERSON = Facet("person", of="person", zh="人员", en="person", stays=True)
+PERSON = Facet("person", of="person", zh="人员", en="person", stays=True, ever=True)
 NAME = Facet("name", of="person", zh="姓名", en="name", stays=True)
 ID_NUMBER = Facet("id-number", of="person", zh="身份证号", en="ID number", stays=True)
 EDUCATION = Facet("education", of="person", zh="学历", en="education", stays=True)
@@ -38,7 +38,7 @@ HOST = Facet("host", of="person", zh="借调单位", en="host unit", ref="unit")
 NUMBER = Facet("number", of="person", zh="辅警编号", en="auxiliary number", ref="number")
 NUMBER_HOLDER = Facet(
     "number-holder", of="number", zh="编号持有人", en="holder of a number", many=True, stays=True,
-    ref="person",
+    ever=True, ref="person",
 )  # fmt: skip
 
 Sex = Literal["0", "1", "2", "9"]

@@ -30,7 +30,8 @@ RESTRICTED = Facet("restricted", of="person", zh="限制处理信息", en="restr
                    many=True, stays=True)  # fmt: skip
 HOLDS = Facet("holds", of="person", zh="留存与保全", en="hold on private data", many=True,
               stays=True)  # fmt: skip
-HOLDER = Facet("escrow-holder", of="holder", zh="密钥分管人", en="escrow holder", stays=True)
+HOLDER = Facet("escrow-holder", of="holder", zh="密钥分管人", en="escrow holder", stays=True,
+               ever=True)  # fmt: skip
 
 Class = Literal["complainant", "family", "finance", "health", "identity", "political"]
 
@@ -67,7 +68,7 @@ def _done_by_now(case: Case) -> None:
 
 
 def _covered(case: Case, facet: Facet, person: str) -> set[str]:
-    facts = case.ever(facet, person)
+    facts = case.recorded(facet, person)
     open_ = (f for f in facts if facet is DESTROYED or f.ended_by is None)
     return {cls for fact in open_ if fact.value for cls in fact.value["classes"]}
 
@@ -220,7 +221,7 @@ class PrivateDataDestroyed(Event):
         _done_by_now(case)
         if case.proposal.until is not None:
             raise ImpossibleDate("what is destroyed stays so", field="until", zh="销毁没有止日")
-        for hold in case.ever(HOLDS, self.person):
+        for hold in case.recorded(HOLDS, self.person):
             if hold.until > case.today and not set(self.classes).isdisjoint(hold.value["classes"]):
                 raise _held_back(hold, case.today)
 

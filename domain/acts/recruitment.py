@@ -29,8 +29,9 @@ from domain.refusals import AlreadyRecorded, BadInput, MissingField, UnknownSubj
 from domain.rules import clock, closed_list, eligibility
 
 RECRUITMENT = Facet(
-    "recruitment", of="plan", zh="统一招聘", en="unified recruitment", stays=True, ref="unit"
-)
+    "recruitment", of="plan", zh="统一招聘", en="unified recruitment", stays=True, ever=True,
+    ref="unit",
+)  # fmt: skip
 HIRE_LIST = Facet("hire-list", of="plan", zh="招聘人员名单备案", en="filed hire list", stays=True)
 RECRUITED = Facet(
     "recruited", of="person", zh="招聘结果", en="recruited", many=True, stays=True, ref="plan"

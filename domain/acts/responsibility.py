@@ -12,19 +12,35 @@ from pydantic import Field
 from domain.acts.officers import LEAVE, OFFICER, refuse_suspended, require_officer
 from domain.acts.people import require_in_service, require_person, rules_for, using_unit
 from domain.acts.units import HEAD, UNIT_PARENT, Seat, require_unit, seats_of
-from domain.bitemporal import OPEN, Fact
+from domain.bitemporal import Fact
 from domain.events import Code, Event, Facet, PersonId, UnitId, Writes
 from domain.record import Case
 from domain.refusals import AlreadyRecorded, BadInput, MissingField
 from domain.rules import eligibility
 
-UNIT_HEAD = Facet("unit-head", of="unit", zh="主要领导", en="unit head", many=True, ref="officer")
-ACTING_HEAD = Facet(
-    "acting-head", of="unit", zh="代理主要领导", en="acting head", many=True, ref="officer"
+UNIT_HEAD = Facet(
+    "unit-head", of="unit", zh="主要领导", en="unit head", many=True, ever=True, ref="officer"
 )
-DEPUTY = Facet("deputy-head", of="unit", zh="分管领导", en="deputy head", many=True, ref="officer")
+ACTING_HEAD = Facet(
+    "acting-head",
+    of="unit",
+    zh="代理主要领导",
+    en="acting head",
+    many=True,
+    ever=True,
+    ref="officer",
+)
+DEPUTY = Facet(
+    "deputy-head", of="unit", zh="分管领导", en="deputy head", many=True, ever=True, ref="officer"
+)
 ACTING_DEPUTY = Facet(
-    "acting-deputy", of="unit", zh="代理分管领导", en="acting deputy", many=True, ref="officer"
+    "acting-deputy",
+    of="unit",
+    zh="代理分管领导",
+    en="acting deputy",
+    many=True,
+    ever=True,
+    ref="officer",
 )
 PORTFOLIO = Facet("portfolio", of="unit", zh="分管范围", en="portfolio", ref="officer")
 SUPERVISOR = Facet(
@@ -34,12 +50,11 @@ SUPERVISOR = Facet(
 
 def _standing(case: Case, facet: Facet, unit: str, slot: str) -> list[Fact]:
     """Who holds the slot on any day of the act's period while an officer of the unit."""
-    until = case.until or OPEN
     return [
         fact
         for fact in case.ever(facet, unit)
         if fact.slot == slot
-        and fact.effective < min(until, fact.until)
+        and fact.effective < min(case.holds_until, fact.until)
         and case.effective < fact.until
         and _of_unit(case, fact, unit)
     ]

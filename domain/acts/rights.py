@@ -16,7 +16,7 @@ from domain.record import Case
 from domain.refusals import AlreadyRecorded, BadInput, MissingField
 
 ROLE = Facet("role", of="account", zh="账号角色", en="account's role", many=True, stays=True)
-API_KEY = Facet("api-key", of="key", zh="接口密钥", en="API key", stays=True)
+API_KEY = Facet("api-key", of="key", zh="接口密钥", en="API key", stays=True, ever=True)
 
 Role = Literal["clerk", "approver", "inspector", "auditor", "system", "administrator"]
 PrivateClass = Literal["identity", "health", "finance", "political", "complainant", "family"]

@@ -8,17 +8,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain.bitemporal import Fact
 from domain.events import Code, Event, Facet, Text, UnitId, Writes
 from domain.law import LawInvalid, Rules, chain
 from domain.record import Case
 from domain.refusals import AlreadyRecorded, BadInput, RecordForbids, UnknownSubject
 
-UNIT_STATE = Facet("unit-state", of="unit", zh="单位状态", en="unit state", stays=True)
+UNIT_STATE = Facet("unit-state", of="unit", zh="单位状态", en="unit state", stays=True, ever=True)
 UNIT_NAME = Facet("unit-name", of="unit", zh="单位名称", en="unit name", stays=True)
 UNIT_PARENT = Facet(
-    "unit-parent", of="unit", zh="上级单位", en="parent unit", stays=True, ref="parent"
-)
+    "unit-parent", of="unit", zh="上级单位", en="parent unit", stays=True, ever=True,
+    ref="parent",
+)  # fmt: skip
 UNIT_PLACE = Facet("unit-place", of="unit", zh="行政区划", en="division", stays=True)
 HEAD_SEATS = Facet("head-seats", of="unit", zh="主要领导席位", en="head seats", stays=True)
 
@@ -73,26 +73,32 @@ def _check_seats(seats: list[str]) -> None:
 
 
 def _require_no_cycle(case: Case, unit: str, parent: str) -> None:
-    """On the act's day and on every later day on which a unit of the way up moves."""
-    days = {case.effective}
+    """On every day on which the act says where the unit stands, be it one on which a unit of the
+    way up moves or a later move of its own ends.
+    """
+    days = {case.effective, *_turns(case, unit)}
     checked: set[date] = set()
     while days - checked:
         day = min(days - checked)
         checked.add(day)
-        above: str | None = parent
+        stands = case.at(UNIT_PARENT, unit, on=day)
+        elsewhere = stands is not None and not case.stands_over(stands)
+        above: str | None = None if elsewhere else parent
         while above is not None:
             if above == unit:
                 raise RecordForbids(
                     f"on {day} unit {unit} would stand above itself",
                     zh=f"{day} 起单位 {unit} 将成为自己的上级", field="parent",
                 )  # fmt: skip
-            days |= {f.effective for f in _later(case.ever(UNIT_PARENT, above), case)}
+            days |= _turns(case, above)
             fact = case.at(UNIT_PARENT, above, on=day)
             above = fact.value["parent"] if fact and fact.value else None
 
 
-def _later(facts: list[Fact], case: Case) -> list[Fact]:
-    return [f for f in facts if f.effective > case.effective]
+def _turns(case: Case, unit: str) -> set[date]:
+    """The days of the act's period on which a unit comes under another, or no longer is."""
+    days = {day for f in case.ever(UNIT_PARENT, unit) for day in (f.effective, f.until)}
+    return {day for day in days if case.effective < day < case.holds_until}
 
 
 class UnitEstablished(Event):
@@ -129,6 +135,8 @@ class UnitEstablished(Event):
                 raise BadInput(str(invalid), field="division", zh="行政区划代码有误") from invalid
         if self.parent is not None:
             require_unit(case, self.parent, "parent")
+            if self.parent == self.unit:
+                case.forbid("单位不能是自己的上级", "a unit is not its own parent", "parent")
             _require_no_cycle(case, self.unit, self.parent)
         if self.head_seats is not None:
             _check_seats(self.head_seats)

@@ -17,6 +17,7 @@ from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 from domain.acts import closed, privacy
 from domain.acts.reviews import ReviewOpened
 from domain.bitemporal import OPEN
+from domain.chains import Chain, Content
 from domain.events import (
     Entry,
     Event,
@@ -54,7 +55,7 @@ from domain.ledger.sealing import (
     unique_kinds,
 )
 from domain.ledger.vault import Erased, Restricted, Unreadable, Vault, is_sealed
-from domain.record import Case, Content, Finding, Record, Strand, Unread
+from domain.record import Case, Finding, Record, Strand, Unread
 from domain.refusals import BadInput, DataRestricted, Refusal, Superseded, WrongCorrection
 
 UNSTAMPED = datetime.fromtimestamp(0, UTC)
@@ -168,12 +169,11 @@ class Decider:
                 entry = Entry(after + index + 1, UNSTAMPED, type_, one.tags, data)
                 entries.append(entry)
                 decided.append(one)
-                changes += changes_of(index, entry, reading.take(entry))
+                changes += changes_of(index, entry, reading)
                 claims |= self._claims(one, reading.record)
                 law = _amended(law, entry)
-            today = self._today()
-            beyond = read_further(reading, changes, today)
-            impacts = Judge(self._vault, law, reading, after, today).impacts(changes)
+            beyond = read_further(reading, changes)
+            impacts = Judge(self._vault, law, reading, after, self._today()).impacts(changes)
             weighed = weigh(request, impacts, refuses=refuses)
         except Refusal:
             reading.spoiled = bool(entries)
@@ -232,12 +232,12 @@ class Decider:
         return _DecidedAct(_settled(proposal, case), case, None, tags, event)
 
     def _run(
-        self, event: Event, proposal: Proposal, mood: Mood, reading: Reading, root: str | None,
+        self, event: Event, proposal: Proposal, mood: Mood, reading: Reading, chain: Chain | None,
         law: Law,
     ) -> Case:  # fmt: skip
         while True:
-            record = reading.record if root is None else reading.without(root)
-            case = Case(proposal, mood, record, reading.read, law, self._today())
+            record = reading.record if chain is None else reading.without(chain.id)
+            case = Case(proposal, mood, record, reading.read, law, self._today(), chain)
             try:
                 case.decide(event)
             except Unread as unread:
@@ -285,7 +285,7 @@ class Decider:
             case = Case(decided_as, mood, reading.record, reading.read, law, self._today())
         else:
             reading.extend(self.predicted(event))
-            case = self._run(event, decided_as, mood, reading, root.id, law)
+            case = self._run(event, decided_as, mood, reading, chain, law)
         case.reads |= set(strands_of([root]))
         settled = proposal if annuls else _settled(decided_as, case)
         if annuls:

@@ -9,14 +9,13 @@ its own (`CLIMBED`), and whether those who hold a seat of its unit are officers 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.acts.officers import OFFICER
-from domain.acts.people import HOST, PERSON, UNIT
-from domain.acts.privacy import HOLDER
+from domain.acts.people import HOST, UNIT
 from domain.acts.responsibility import ACTING_DEPUTY, ACTING_HEAD, DEPUTY, UNIT_HEAD
 from domain.acts.reviews import ReviewOpened
 from domain.acts.units import UNIT_PARENT, UNIT_PLACE
@@ -32,8 +31,6 @@ from domain.refusals import ImpactRefused, NotUndermined, Refusal
 from domain.workdays import SHANGHAI
 
 CLIMBED = frozenset({UNIT_PLACE.name, UNIT_PARENT.name})
-TIMELESS = frozenset({PERSON.name, HOLDER.name})
-"""Facets of which an act needs a fact of whatever day: that somebody is registered."""
 SEATED = (UNIT_HEAD, ACTING_HEAD, DEPUTY, ACTING_DEPUTY)
 Found = tuple[int, Finding]
 """A finding and the place, in the request, of the act it is about."""
@@ -45,7 +42,8 @@ AT_ONCE = 250
 class Change(NamedTuple):
     """One strand says something else on the days [first, until), from a place in the first on.
 
-    `by` is the place, in the request, of the act that makes it so.
+    `by` is the place, in the request, of the act that makes it so, `root` the position of the fact
+    that is another.
     """
 
     by: int
@@ -53,6 +51,7 @@ class Change(NamedTuple):
     first: date
     until: date
     place: Place
+    root: int
 
 
 class Impact(NamedTuple):
@@ -77,9 +76,10 @@ class _Verdict(NamedTuple):
 
 def filed_under(cls: type[Event], fields: Mapping[str, Any], *, units: bool = False) -> set[str]:
     """The subjects whose strands an act writes or ends, which are read whole to see what rests on
-    them; without the units, which have too many acts.
+    them; without the units, which have too many acts. A merge moves the strands of two.
     """
     named = {(w.key, w.facet.of) for w in cls.writes}
+    named |= {(name, "person") for name in cls.merges or ()}
     if not cls.writes:
         named = {(name, kind) for name, kind in cls.subjects if kind in {f.of for f in cls.ends}}
     found = set()
@@ -99,21 +99,35 @@ def found_of(vault: Vault, law: Law, log: EventLog, batch: Sequence[Entry]) -> l
         root = ours.get(entry.root) or reading.root_of(entry)
         reading.extend(Strand(None, s) for s in filed_under(root.cls, root.fields))
         reading.extend(premise_of(entry))
-        changes += changes_of(by, entry, reading.take(entry))
+        changes += changes_of(by, entry, reading)
     today = batch[0].recorded_at.astimezone(SHANGHAI).date()
-    read_further(reading, changes, today)
+    read_further(reading, changes)
     impacts = Judge(vault, law, reading, after, today).impacts(changes)
     reviewed = {e.fields["review"] for e in batch if e.cls is ReviewOpened and not e.corrects}
     return [(i.by, _as_finding(i)) for i in impacts if i.refusal and i.entry.id not in reviewed]
 
 
-def changes_of(by: int, entry: Entry, versions: Iterable[Fact]) -> list[Change]:
-    """The days on which strands differ, from the versions that an entry closes and opens."""
-    closed: dict[tuple[object, ...], Fact] = {}
-    opened: dict[tuple[object, ...], Fact] = {}
+def changes_of(by: int, entry: Entry, reading: Reading) -> list[Change]:
+    """The days on which strands differ once an entry is taken in: from the versions that it closes
+    and opens. Where a fact it ends has ended that day already, the order of that day differs.
+    """
+    found = _differing(by, entry, reading.take(entry))
+    if entry.root in reading.record.chains:
+        changed = {change.root for change in found}
+        for fact in reading.record.ended_by(entry.root):
+            if fact.root not in changed and fact.until < OPEN:
+                day, place = fact.until, Place(fact.until, LEAST_SEQ, 0)
+                strand = Strand(fact.facet, fact.subject)
+                found.append(Change(by, strand, day, day + timedelta(1), place, fact.root))
+    return found
+
+
+def _differing(by: int, entry: Entry, versions: Iterable[Fact]) -> list[Change]:
+    closed: dict[tuple[str, str, str, int], Fact] = {}
+    opened: dict[tuple[str, str, str, int], Fact] = {}
     for fact in versions:
         kept = opened if fact.known_to == FOREVER else closed
-        kept[*fact[:3], fact.root] = fact
+        kept[fact.subject, fact.facet, fact.slot, fact.root] = fact
     found = []
     for key in closed | opened:
         old, new = closed.get(key), opened.get(key)
@@ -126,31 +140,32 @@ def changes_of(by: int, entry: Entry, versions: Iterable[Fact]) -> list[Change]:
                 place = Place(first, entry.seq, entry.position)
         else:
             facts = [fact for fact in (old, new) if fact is not None]
-            first, until = min(f.effective for f in facts), max(f.until for f in facts)
+            first = min(f.effective for f in facts)
+            until = max(max(f.until, f.effective + timedelta(1)) for f in facts)
             if not entry.corrects:
                 place = facts[0].place
         if first < until:
-            strand = Strand(str(key[1]), str(key[0]))
-            found.append(Change(by, strand, first, until, place or Place(first, LEAST_SEQ, 0)))
+            subject, facet, _, root = key
+            strand = Strand(facet, subject)
+            place = place or Place(first, LEAST_SEQ, 0)
+            found.append(Change(by, strand, first, until, place, root))
     return found
 
 
-def read_further(reading: Reading, changes: Iterable[Change], today: date) -> bool:
-    """Read the acts that may have read a changed strand of a unit, or an officer's, before today.
+def read_further(reading: Reading, changes: Sequence[Change]) -> bool:
+    """Read the acts that may have read a changed strand: those about its subject, and what may
+    read a unit's or an officer's besides.
 
-    Answers whether they were looked for beyond the subjects of the changes. Persons, numbers and
-    plans are read whole before.
+    Answers whether they were looked for beyond the subjects of the changes.
     """
-    past = [c for c in changes if c.first < today]
-    units = {c.strand.subject for c in past if c.strand.subject.startswith("unit:")}
-    reading.extend(Strand(None, unit) for unit in units)
-    officers = {c.strand.subject for c in past if c.strand.facet == OFFICER.name}
+    reading.extend({Strand(None, change.strand.subject) for change in changes})
+    officers = {c.strand.subject for c in changes if c.strand.facet == OFFICER.name}
     near = {tag for o in officers for e in reading.tagged(o) for tag in e.tags}
     _extend(
         reading,
         (Strand(f.name, tag) for tag in near if tag.startswith("unit:") for f in SEATED),
     )
-    climbed = {c.strand.subject for c in past if c.strand.facet in CLIMBED}
+    climbed = {c.strand.subject for c in changes if c.strand.facet in CLIMBED}
     return _read_below(reading, climbed) or bool(near)
 
 
@@ -204,16 +219,17 @@ class Judge:
 
     def _rests_on(self, entry: Entry, change: Change) -> bool:
         """Whether the act is in force, was entered before the change, and read days it changes."""
-        last = entry.envelope["premise"]["to"]
-        timeless = change.strand.facet in TIMELESS
-        if entry.cls is FactAnnulled or (not timeless and last < change.first.isoformat()):
-            return False
-        if entry.position > self._after + change.by:
+        if entry.cls is FactAnnulled or entry.position > self._after + change.by:
             return False
         chain = self._reading.record.chains[entry.root]
         if chain.content is None or chain.content.entry != entry.position:
             return False
-        return timeless or change.place < chain.place or last > entry.envelope["effective"]
+        facet, last = FACETS[change.strand.facet or ""], entry.envelope["premise"]["to"]
+        if (facet.ever or entry.cls.merges) and change.root < chain.root:
+            return True
+        return bool(last >= change.first.isoformat()) and (
+            change.place < chain.place or last > entry.envelope["effective"]
+        )
 
     def _impact(self, entry: Entry, by: int) -> Impact | None:
         event, _ = opened(self._vault, entry)
@@ -236,14 +252,14 @@ class Judge:
         stored = entry.position <= self._after
         today = entry.recorded_at.astimezone(SHANGHAI).date() if stored else self._today
         strands = set(premise_of(entry))
-        root = self._reading.record.chains[entry.root].root
+        chain = self._reading.record.chains[entry.root]
         while True:
             touching = self._reading.touching(strands)
             record = Record.fold(
                 e for e in touching if e.position <= until and e.root != entry.root
             )
             proposal = proposal_of(entry, event)
-            case = Case(proposal, entry.mood, record, strands, self._law, today, root)
+            case = Case(proposal, entry.mood, record, strands, self._law, today, chain, again=True)
             try:
                 case.decide(event)
             except Unread as unread:

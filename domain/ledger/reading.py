@@ -56,12 +56,27 @@ class Reading:
         items += [] if self._merges_read else [MERGING]
         self._merges_read = True
         if self.head:
-            for stored in self._log.entries(DCBQuery(items=items), until=self.head):
-                self.take(Entry(*stored))
+            whole = {s.subject for s in missing if s.facet is None}
+            stored = self._log.entries(DCBQuery(items=items), until=self.head)
+            self._take_all((Entry(*s) for s in stored), whole)
         self.read |= missing
         others = {Strand(s.facet, alias) for s in missing for alias in self.family(s.subject)}
         if not others <= missing:
             self.extend(others)
+
+    def _take_all(self, entries: Iterable[Entry], whole: set[str]) -> None:
+        """Fold them, with the chains of which only a correction names one of the `whole`."""
+        roots: set[str] = set()
+        for entry in entries:
+            self.take(entry)
+            if entry.position not in self._entries and not whole.isdisjoint(entry.tags):
+                roots.add(entry.root)
+        if roots:
+            for root in sorted(roots):
+                self.take(self.entry(UUID(root)))
+            items = [DCBQueryItem(tags=[f"fact:{root}"]) for root in sorted(roots)]
+            for stored in self._log.entries(DCBQuery(items=items), until=self.head):
+                self.take(Entry(*stored))
 
     def family(self, subject: str) -> list[str]:
         """Every subject that is this one, as far as merges were read."""

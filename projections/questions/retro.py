@@ -1,23 +1,25 @@
 """The retro report: what the whole roster and its pay became between two positions.
 
 Owns no table. Invariant: a person is owed what the pay of every full month differs by, month by
-month, and each month names the entries between the two positions that made it so.
+month, and each month names the entries between the two positions that made it so. Whoever is one
+person at the later position is asked about as one, be it under several ids at the earlier.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import pairwise
-from typing import Any, NamedTuple
+from itertools import islice, pairwise
+from typing import NamedTuple
 
 from domain.acts.grades import GRADE
 from domain.acts.people import HOST, SERVICE, UNIT
 from domain.acts.units import UNIT_PARENT, UNIT_PLACE
 from domain.bitemporal import OPEN, AsOf, Fact, in_force, resolve
 from domain.events import Facet
+from domain.forest import Forest
 from domain.ledger import Ledger
 from domain.workdays import add_months
-from projections.pay import FACETS, Known, PayDifference, pay_difference
+from projections.pay import FACETS, Filed, Known, PayDifference, pay_difference
 from projections.questions.law import Published, rules_of
 from projections.records import Records
 
@@ -47,7 +49,7 @@ class Owed(NamedTuple):
 
 class Placed(NamedTuple):
     """A facet of a person that answers otherwise on the day asked about: the fact, if any, at
-    each position.
+    each position. Of two ids that were merged between, the one that said otherwise.
     """
 
     person: str
@@ -88,24 +90,37 @@ def retro(records: Records, ledger: Ledger, span: Span, *, everyone: bool = Fals
     published = Published(ledger, later)
     units = _Held(records)
     if everyone:
-        people = records.changed([SERVICE], 0, later)
+        changed = records.changed([SERVICE], 0, later)
     else:
-        people = records.changed(FACETS, earlier, later)
+        changed = records.changed(FACETS, earlier, later)
+    people = _people(changed, ledger.forest(later))
     owed: list[Owed] = []
     placed: list[Placed] = []
-    for subject, facts in _strands(records, people):
-        person = subject.partition(":")[2]
-        placed += _placed(person, facts, span)
-        days = (span.start, span.end) if everyone else _months(facts, span)
+    for person, ids in _strands(records, people):
+        placed += _placed(person, list(ids.values()), span)
+        days = (span.start, span.end) if everyone else _months(list(ids.values()), span)
         if days is None:
             continue
-        units.hold(facts)
-        then, now = (
-            Known(at, rules_of(units, published.at(at), person, at)) for at in (earlier, later)
-        )
-        if months := pay_difference(facts, then, now, *days):
+        filed = []
+        for alias, facts in ids.items():
+            law = (rules_of(units, published.at(at), alias, at) for at in (earlier, later))
+            filed.append(Filed(facts, *map(Known, (earlier, later), law)))
+        units.hold([fact for facts in ids.values() for fact in facts])
+        if months := pay_difference(filed, *days):
             owed.append(Owed(person, tuple(months)))
     return Retro(len(people), _law(records, published, span), owed, placed)
+
+
+def _people(subjects: Sequence[str], forest: Forest) -> dict[str, list[str]]:
+    """The ids of these subjects by the id that is kept, which is the first where it is of them."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for subject in subjects:
+        alias = subject.partition(":")[2]
+        found[forest.kept(alias)].append(alias)
+    return {
+        person: sorted(found[person], key=lambda alias: (alias != person, alias))
+        for person in sorted(found)
+    }
 
 
 class _Held:
@@ -128,12 +143,17 @@ class _Held:
         return self._units[strand]
 
 
-def _strands(records: Records, people: Sequence[str]) -> Iterator[tuple[str, list[Fact]]]:
-    for start in range(0, len(people), _TOGETHER):
-        by_subject: defaultdict[str, list[Fact]] = defaultdict(list)
-        for fact in records.strands(FACETS, people[start : start + _TOGETHER]):
-            by_subject[fact.subject].append(fact)
-        yield from by_subject.items()
+def _strands(
+    records: Records, people: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, dict[str, list[Fact]]]]:
+    """Each person with the facts filed under each id."""
+    waiting = iter(people)
+    while some := list(islice(waiting, _TOGETHER)):
+        by_id = {alias: list[Fact]() for person in some for alias in people[person]}
+        for fact in records.strands(FACETS, [f"person:{alias}" for alias in by_id]):
+            by_id[fact.subject.partition(":")[2]].append(fact)
+        for person in some:
+            yield person, {alias: by_id[alias] for alias in people[person]}
 
 
 def _law(records: Records, published: Published, span: Span) -> tuple[int, ...]:
@@ -150,23 +170,32 @@ def _between(facts: Iterable[Fact], span: Span) -> tuple[int, ...]:
     return tuple(sorted(p for p in edges if span.earlier < p <= span.later))
 
 
-def _values(facet: Facet, facts: Iterable[Fact], as_of: AsOf) -> list[Any]:
-    if facet.many:
-        return [fact.value for fact in in_force(facts, as_of)]
-    fact = resolve(facts, as_of)
-    return [] if fact is None else [fact.value]
+def _answers(facet: Facet, ids: Iterable[Sequence[Fact]], as_of: AsOf) -> list[Fact]:
+    """What a facet answers of a person, under each id."""
+    found: list[Fact] = []
+    for facts in ids:
+        own = [fact for fact in facts if fact.facet == facet.name]
+        if facet.many:
+            found += in_force(own, as_of)
+        elif (fact := resolve(own, as_of)) is not None:
+            found.append(fact)
+    return found
 
 
-def _months(facts: Sequence[Fact], span: Span) -> tuple[date, date] | None:
+def _values(facts: Iterable[Fact]) -> list[str]:
+    return sorted(repr(fact.value) for fact in facts)
+
+
+def _months(ids: Sequence[Sequence[Fact]], span: Span) -> tuple[date, date] | None:
     """The full months of the span on a day of which some facet answers otherwise."""
     first, last = OPEN, date.min
     for facet in FACETS:
-        own = [f for f in facts if f.facet == facet.name]
-        days = {day for f in own for day in (f.effective, f.until) if day < span.end}
+        own = [[f for f in facts if f.facet == facet.name] for facts in ids]
+        days = {d for facts in own for f in facts for d in (f.effective, f.until) if d < span.end}
         for day, following in pairwise([*sorted(days), span.end]):
             then, now = (
-                _values(facet, own, AsOf(day, at)) for at in (span.earlier, span.later)
-            )  # fmt: skip
+                _values(_answers(facet, own, AsOf(day, at))) for at in (span.earlier, span.later)
+            )
             if then != now:
                 first, last = min(first, day), max(last, following)
     start, end = max(first.replace(day=1), span.start), min(_next_month(last), span.end)
@@ -178,11 +207,12 @@ def _next_month(day: date) -> date:
     return day if day.day == 1 else add_months(day.replace(day=1), 1)
 
 
-def _placed(person: str, facts: Sequence[Fact], span: Span) -> Iterator[Placed]:
+def _placed(person: str, ids: Sequence[Sequence[Fact]], span: Span) -> Iterator[Placed]:
     for facet in (SERVICE, UNIT, HOST, GRADE):
-        own = [f for f in facts if f.facet == facet.name]
-        then, now = (resolve(own, AsOf(span.day, at)) for at in (span.earlier, span.later))
-        if _values(facet, own, AsOf(span.day, span.earlier)) != _values(
-            facet, own, AsOf(span.day, span.later)
-        ):
-            yield Placed(person, facet, then, now, _between(own, span))
+        own = [[f for f in facts if f.facet == facet.name] for facts in ids]
+        then, now = (_answers(facet, own, AsOf(span.day, at)) for at in (span.earlier, span.later))
+        after = now[0] if now else None
+        was = [fact for fact in then if after is None or fact.value != after.value]
+        if was or (not then and after):
+            between = _between((fact for facts in own for fact in facts), span)
+            yield Placed(person, facet, was[0] if was else None, after, between)

@@ -32,7 +32,7 @@ from domain.refusals import (
     Refusal,
     UnknownFact,
 )
-from tests.given import act
+from tests.given import Everything, act
 from tests.histories import STEPS, History, sample_steps
 
 HIRED, RATED, LEFT, PROMOTED = "2016-03-01", "2016-07-01", "2019-05-01", "2020-07-01"
@@ -350,11 +350,6 @@ def test_many_requests_undermine_as_they_do_one_by_one(ledger):
     assert [f.rule for _, f in answers[1].undermined] == ["promotion-no-sanction"]
 
 
-class _Everything(set):
-    def __contains__(self, strand):
-        return True
-
-
 def refusals(ledger, first):
     """Of each entry that stands, how it would be refused now: judged from the log alone."""
     entries = list(ledger.entries(after=first - 1))
@@ -366,7 +361,8 @@ def refusals(ledger, first):
         others = Record.fold(e for e in entries if e.root != entry.root)
         event, _ = opened(ledger.vault, entry)
         proposal = proposal_of(entry, event)
-        case = Case(proposal, entry.mood, others, _Everything(), law, ledger.today(), chain.root)
+        case = Case(proposal, entry.mood, others, Everything(), law, ledger.today(), chain,
+                    again=True)  # fmt: skip
         try:
             event.decide(case)
             found[entry.position] = None

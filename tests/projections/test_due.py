@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,8 +16,8 @@ from domain.acts.recruitment import (
     RecruitmentCompleted,
 )
 from domain.acts.units import UnitEstablished, UnitMoved
-from domain.bitemporal import FOREVER, AsOf
-from domain.events import Entry, FactAnnulled, Proposal, encode
+from domain.bitemporal import FOREVER, AsOf, Fact
+from domain.events import Entry, Facet, FactAnnulled, Proposal, encode
 from domain.law import Law
 from projections.due import DueItem, due, types
 from tests.given import Story, act, packaged_law
@@ -58,8 +59,12 @@ class Log(Story):
         self, rule: str, on: str, recorded: int = FOREVER - 1, law: Law | None = None
     ) -> list[DueItem]:
         as_of = AsOf(date.fromisoformat(on), recorded)
-        relevant = [e for e in self.entries if e.type in types()]
-        return [item for item in due(relevant, law or packaged_law(), as_of) if item.rule == rule]
+        law = law or packaged_law()
+        relevant = [e for e in self.entries if e.type in types(law)]
+        return [item for item in due(relevant, law, as_of, self) if item.rule == rule]
+
+    def strands(self, facets: Sequence[Facet], subjects: Sequence[str]) -> list[Fact]:
+        return [f for facet in facets for one in subjects for f in self.record.versions(facet, one)]
 
     def state(self, rule: str, on: str) -> Any:
         [item] = self.due(rule, on)
@@ -267,5 +272,5 @@ def test_a_failed_probation_is_concluded_too_and_a_contract_without_one_promises
 
 def test_what_is_due_comes_in_order_of_its_last_day():
     log = Log().enter(completed("2021-09-30", "r2"), completed("2021-09-28"), hired("2021-09-01"))
-    items = due(log.entries, packaged_law(), AsOf(date(2021, 10, 1), FOREVER - 1))
+    items = due(log.entries, packaged_law(), AsOf(date(2021, 10, 1), FOREVER - 1), log)
     assert [i.subject for i in items] == ["person:p1", "plan:r1", "plan:r2"]

@@ -219,7 +219,9 @@ def test_an_act_is_decided_before_a_leaving_that_stands_later_in_its_day(desk):
 def test_a_fact_is_ended_before_an_end_that_stands_later_in_its_day(desk):
     desk.enter(desk.rewarded("2021-01-01"))
     later = desk.enter(desk.revoked("2022-01-01", seq=2))
-    earlier = desk.enter(desk.revoked("2022-01-01"))
+    with pytest.raises(ImpactRefused):
+        desk.enter(desk.revoked("2022-01-01"))
+    earlier = desk.enter(desk.revoked("2022-01-01"), mood="attested")
     desk.enter(act(FactAnnulled(), annuls=earlier))
     assert desk.at(REWARDS, "2022-01-01") == [[]]
     desk.enter(act(FactAnnulled(), annuls=later))
@@ -240,6 +242,15 @@ def test_what_lies_before_the_hire_is_refused_unless_the_same_request_moves_the_
         desk.enter(early)
     desk.enter(desk.hired("2019-07-01", supersedes=hire), early)
     assert desk.at(POST, "2019-12-31") == ["gate"]
+
+
+def test_what_lies_after_the_leaving_is_refused_unless_the_same_request_moves_the_leaving(desk):
+    leaving = desk.enter(desk.left("2021-06-01"))
+    late = desk.posted("gate", "2021-07-01")
+    with pytest.raises(NotInService):
+        desk.enter(late)
+    desk.enter(desk.left("2021-09-01", supersedes=leaving), late)
+    assert desk.at(POST, "2021-08-31", "2021-09-01") == ["gate", "not recorded"]
 
 
 def test_a_rehire_inherits_nothing_though_the_leaving_is_moved_past_what_it_ended(desk):

@@ -18,6 +18,7 @@ from domain.bitemporal import Fact
 from domain.events import Entry, Event, FactAnnulled, Proposal, encode
 from domain.workdays import add_months
 from projections.pay import (
+    Filed,
     Known,
     PaySegment,
     pay_difference,
@@ -149,7 +150,7 @@ def test_each_month_names_the_entries_that_changed_it() -> None:
     told.given(special(100_00, "2015-07-01", "2015-08-01"))
     told.given(special(200_00, "2015-08-01", "2015-09-01"))
     found = pay_difference(
-        facts(told), known(told, 4), known(told), day("2015-01-01"), day("2016-01-01")
+        [Filed(facts(told), known(told, 4), known(told))], day("2015-01-01"), day("2016-01-01")
     )
     assert [(d.owed, d.entries) for d in found] == [(100_00, (5,)), (200_00, (6,))]
 
@@ -176,7 +177,7 @@ def test_a_promotion_entered_late_is_owed_from_its_day() -> None:
     told.given(act(PostAssigned(person="p1", post="巡逻"), "2015-04-01"))
     told.given(promoted("member-3", "2015-07-11"))
     found = pay_difference(
-        facts(told), known(told, before), known(told), day("2015-06-01"), day("2015-09-01")
+        [Filed(facts(told), known(told, before), known(told))], day("2015-06-01"), day("2015-09-01")
     )
     assert [(d.month, d.before, d.after, d.owed, d.entries) for d in found] == [
         (day("2015-07-01"), 2_000_00, 2_203_23, 203_23, (6,)),
@@ -197,7 +198,7 @@ def test_a_corrected_day_names_only_the_correction() -> None:
     other = AuxiliaryDemoted(person="p1", grade="trainee", ground="sanction")
     corrected(told, 6, other, "2015-09-01", supersedes=told.id_of(6))
     found = pay_difference(
-        facts(told), known(told, before), known(told), day("2015-01-01"), day("2016-01-01")
+        [Filed(facts(told), known(told, before), known(told))], day("2015-01-01"), day("2016-01-01")
     )
     assert [(d.month, d.owed, d.entries) for d in found] == [(day("2015-07-01"), -300_00, (7,))]
 
@@ -207,7 +208,7 @@ def test_an_annulled_promotion_is_to_be_recovered_and_names_the_annulment() -> N
     before = told.record.head
     corrected(told, 5, FactAnnulled(), "2015-07-01", annuls=told.id_of(5))
     found = pay_difference(
-        facts(told), known(told, before), known(told), day("2015-07-01"), day("2015-09-01")
+        [Filed(facts(told), known(told, before), known(told))], day("2015-07-01"), day("2015-09-01")
     )
     assert [(d.month, d.owed, d.entries) for d in found] == [
         (day("2015-07-01"), -300_00, (6,)),
@@ -218,7 +219,7 @@ def test_an_annulled_promotion_is_to_be_recovered_and_names_the_annulment() -> N
 def test_a_service_entered_late_is_owed_whole() -> None:
     told = story()
     found = pay_difference(
-        facts(told), known(told, 2), known(told), day("2015-04-01"), day("2015-05-01")
+        [Filed(facts(told), known(told, 2), known(told))], day("2015-04-01"), day("2015-05-01")
     )
     assert [(d.before, d.after, d.entries) for d in found] == [(0, 2_000_00, (3, 4))]
 
@@ -226,7 +227,9 @@ def test_a_service_entered_late_is_owed_whole() -> None:
 def test_a_change_of_law_alone_names_no_entry() -> None:
     told = story()
     found = pay_difference(
-        facts(told), known(told, place="none"), known(told), day("2015-04-01"), day("2015-05-01")
+        [Filed(facts(told), known(told, place="none"), known(told))],
+        day("2015-04-01"),
+        day("2015-05-01"),
     )
     assert [(d.owed, d.unpriced_before, d.unpriced_after, d.entries) for d in found] == [
         (2_000_00, 30, 0, ())

@@ -7,13 +7,15 @@ import pytest
 
 from domain.acts.exit import AuxiliaryResigned
 from domain.acts.grades import AuxiliaryPromoted, GradeRated
+from domain.acts.identity import PersonsMerged
 from domain.acts.packs import PackPublished
 from domain.acts.people import PersonRegistered
 from domain.acts.recruitment import AuxiliaryHired
 from domain.acts.units import UnitEstablished
+from domain.events import FactAnnulled
 from domain.law import load_packs
 from domain.ledger import Request
-from projections.pay import FACETS, Known, pay_difference
+from projections.pay import FACETS, Filed, Known, pay_difference
 from projections.questions.law import Published, rules_of
 from projections.questions.retro import Span, retro
 from tests.given import act
@@ -27,7 +29,7 @@ def told(common_bureau):
     """Positions by name: p1's promotion is moved ahead, p2's leaving is late, p3 is untouched, p4
     is entered late; the law is published in the middle.
     """
-    ledger, at = common_bureau.ledger, {}
+    ledger, at = common_bureau.ledger, {"twice": 1}
 
     def enter(name, event, on, **envelope):
         receipt = ledger.enter(Request([act(event, on, **envelope)], mood="attested"))
@@ -90,7 +92,7 @@ def test_the_report_says_of_everyone_what_their_own_pay_says(common_bureau, told
                 Known(at, rules_of(records, published.at(at), person, at)) for at in (earlier, head)
             )
             facts = records.strands(FACETS, [f"person:{person}"])
-            own: list[Any] = pay_difference(facts, then, now, date(2015, 1, 1), END)
+            own: list[Any] = pay_difference([Filed(facts, then, now)], date(2015, 1, 1), END)
             assert found.get(person, []) == own
 
 
@@ -113,3 +115,83 @@ def test_the_months_asked_about_bound_the_report(common_bureau, told):
     found = ask(common_bureau, told["known"], told["moved"], start=date(2015, 6, 1))
 
     assert [month.month for one in found.owed for month in one.months] == [date(2015, 6, 1)]
+
+
+# one person under two ids
+
+
+@pytest.fixture
+def twice(common_bureau, told):
+    """Enters about two ids of its own; answers the position. The first of them serves."""
+    ledger, ids = common_bureau.ledger, [f"{name}{told['twice']}" for name in ("old", "new")]
+    told["twice"] += 1
+
+    def enter(make, on, **envelope):
+        request = Request([act(make(*ids), on, **envelope)], mood="attested")
+        receipt = ledger.enter(request)
+        list(common_bureau.runner.catch_up())
+        return receipt
+
+    enter(lambda old, _: PersonRegistered(person=old), "2015-01-01")
+    enter(lambda _, new: PersonRegistered(person=new), "2015-01-01")
+    enter(lambda old, _: hired(old), "2015-03-02")
+    enter(lambda old, _: rated(old), "2015-03-02")
+    return enter, ids
+
+
+def hired(person):
+    return AuxiliaryHired(person=person, unit="u1", category="field")
+
+
+def rated(person):
+    return GradeRated(person=person, grade="trainee", ladder="suzhou")
+
+
+def promoted(person):
+    return AuxiliaryPromoted(person=person, grade="member-3", ladder="suzhou", kind="natural")
+
+
+def merged(old, new):
+    return PersonsMerged(merged=old, kept=new)
+
+
+def test_a_merge_alone_owes_one_person_nothing_and_moves_nobody(common_bureau, twice):
+    enter, _ = twice
+    merge = enter(merged, "2015-09-01").position
+    assert ask(common_bureau, merge - 1, merge)[:1] + ask(common_bureau, merge - 1, merge)[2:] == (
+        1, [], [],
+    )  # fmt: skip
+
+
+def test_what_is_owed_across_a_merge_is_owed_to_the_one_person_for_its_own_cause(
+    common_bureau, twice
+):
+    enter, (old, new) = twice
+    merge = enter(merged, "2015-09-01").position
+    rise = enter(lambda old, _: promoted(old), "2015-08-01").position
+    found = ask(common_bureau, merge - 1, rise)
+    (one,) = found.owed
+    assert (one.person, one.owed, one.entries) == (new, 2 * 300_00, (rise,))
+    assert [(p.person, p.facet.name) for p in found.roster] == [(new, "grade")]
+    assert found.roster[0].before.subject == f"person:{old}"
+
+
+def test_what_was_paid_under_both_ids_at_once_is_recovered_and_the_merge_is_the_cause(
+    common_bureau, twice
+):
+    enter, (_, new) = twice
+    enter(lambda _, new: hired(new), "2015-08-01")
+    before = enter(lambda _, new: rated(new), "2015-08-01").position
+    merge = enter(merged, "2015-09-01").position
+    (one,) = ask(common_bureau, before, merge).owed
+    assert (one.person, one.owed, one.entries) == (new, -2 * 2000_00, (merge,))
+
+
+def test_after_a_split_each_is_asked_about_alone(common_bureau, twice):
+    enter, (old, new) = twice
+    merge = enter(merged, "2015-09-01")
+    split = enter(
+        lambda *_: FactAnnulled(), "2015-09-01", annuls=merge.entries[0].event_id
+    ).position
+    owed = {one.person: one.owed for one in ask(common_bureau, merge.position, split).owed}
+    assert owed[old] == -owed[new] > 0
