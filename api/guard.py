@@ -6,13 +6,14 @@ this machine's user is the one account, and the server listens nowhere else.
 """
 
 import hmac
+from datetime import date
 from hashlib import sha256
 from typing import NamedTuple
 
 from fastapi import Request
 
 from api import access
-from api.access import Account, Action, Asked, Grant, Rows, Rule
+from api.access import Account, Asked, Grant, Rows, Rule
 from api.problems import NotAllowed, NotIdentified, TooOften
 from api.settings import Bureau
 from api.slowing import Slowing
@@ -26,6 +27,7 @@ from domain.events import Actor, FactAnnulled, Proposal
 from domain.ledger.requests import Request as Entering
 from domain.refusals import UnknownFact
 from projections import roster
+from projections.records import Sight
 
 LOCAL = Actor(issuer="local", subject="api", role="clerk")
 SECONDS = 6.0
@@ -34,16 +36,19 @@ _BELONGING = (UNIT, HOST, OFFICER)
 
 
 class Asking(NamedTuple):
-    """Who asks and what for. `grants` None: this machine's own user, who may everything."""
+    """Who asks and what for. `grants` None: this machine's own user, who may everything. `sight`:
+    which cases may be seen; None is all of them.
+    """
 
     actor: Actor
     account: Account
     grants: tuple[Grant, ...] | None
     classes: frozenset[str] | None
+    sight: Sight | None
 
 
-_OWN = Asking(LOCAL, Account(LOCAL.issuer, LOCAL.subject), None, None)
-_ANYBODY = Asking(LOCAL, Account("", ""), (), frozenset())
+_OWN = Asking(LOCAL, Account(LOCAL.issuer, LOCAL.subject), None, None, None)
+_ANYBODY = Asking(LOCAL, Account("", ""), (), frozenset(), Sight(date.min))
 
 
 class Guard:
@@ -88,7 +93,8 @@ class Guard:
         classes = access.classes_of(grants) if rule.rows != "acts" else frozenset[str]()
         if not grants or (rule.cls is not None and rule.cls not in classes):
             raise NotAllowed
-        return Asking(access.actor_of(account, grants[0].role), account, tuple(held), classes)
+        actor = access.actor_of(account, grants[0].role)
+        return Asking(actor, account, tuple(held), classes, self._sight(held))
 
     # who
 
@@ -140,6 +146,15 @@ class Guard:
             for fact in in_force(facts, now)
         ]  # fmt: skip
         return [g for g in grants if g.role != "approver" or not self._auxiliary(g.person, now)]
+
+    def _sight(self, held: list[Grant]) -> Sight:
+        """Cases are the whole bureau's, so an inspector of the whole sees them, but not those
+        about whoever holds the account.
+        """
+        forest = self._bureau.ledger.forest(self._now().recorded)
+        own = frozenset(forest.kept(grant.person) for grant in held if grant.person)
+        whole = any(grant.unit is None for grant in access.permitting(held, "inquire"))
+        return Sight(self._bureau.ledger.today(), whole, own)
 
     def _auxiliary(self, person: str | None, now: AsOf) -> bool:
         """Whether the holder serves as an auxiliary, or nobody knows who it is."""
@@ -196,6 +211,7 @@ class Guard:
         """
         if asking.grants is None:
             return request._replace(actor=asking.actor)
+        self._refuse_unseen(asking, request)
         roles = sorted({grant.role for grant in asking.grants})
         refused = NotAllowed()
         for role in roles:
@@ -212,13 +228,25 @@ class Guard:
         mine = [grant for grant in asking.grants or () if grant.role == role]
         for index, proposal in enumerate(request.proposals):
             type_, tags = self._about(proposal)
-            administered = type_ in access.ADMINISTERED
-            action: Action = "administer" if administered else "enter"
+            action = access.action_of(type_)
             grants = self._reaching(access.permitting(mine, action), proposal, tags)
-            if not grants or (administered and f"account:{asking.account.id}" in tags):
+            if not grants or (action == "administer" and f"account:{asking.account.id}" in tags):
                 raise NotAllowed(index=index)
             if request.mood == "attested" and not any(grant.attest for grant in grants):
                 raise NotAllowed(index=index, field="mood")
+
+    def _refuse_unseen(self, asking: Asking, request: Entering) -> None:
+        """What is kept from whoever asks cannot be corrected: as if it were not there."""
+        ledger = self._bureau.ledger
+        seen = self._bureau.seen_with(asking.classes, asking.sight).ledger
+        for index, proposal in enumerate(request.proposals):
+            named = proposal.annuls or proposal.supersedes
+            try:
+                entry = None if named is None else ledger.entry(named)
+            except UnknownFact:
+                continue  # an act of this request, or none at all
+            if entry is not None and seen.hides(entry.tags):
+                raise UnknownFact(f"there is no entry {named}", zh=f"没有登记 {named}", index=index)
 
     def _approved(self, asking: Asking, request: Entering) -> None:
         """The second person: `issuer|subject` of an account that may approve."""

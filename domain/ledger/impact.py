@@ -208,6 +208,8 @@ class Judge:
         timeless = change.strand.facet in TIMELESS
         if entry.cls is FactAnnulled or (not timeless and last < change.first.isoformat()):
             return False
+        if entry.cls.case_sealed:  # a refusal would tell of it: found when its case is asked about
+            return False
         if entry.position > self._after + change.by:
             return False
         chain = self._reading.record.chains[entry.root]
