@@ -19,11 +19,13 @@ from api.settings import Bureau
 from api.slowing import Slowing
 from api.times import When, as_of
 from api.tokens import Tokens
+from domain.acts.complaints import no_such_case
 from domain.acts.officers import OFFICER
 from domain.acts.people import HOST, SERVICE, UNIT
 from domain.acts.rights import API_KEY, ROLE, account_of
 from domain.bitemporal import AsOf, in_force
-from domain.events import Actor, FactAnnulled, Proposal
+from domain.events import CASE, Actor, FactAnnulled, Proposal, cases_of
+from domain.ledger import Ledger
 from domain.ledger.requests import Request as Entering
 from domain.refusals import UnknownFact
 from projections import roster
@@ -211,7 +213,6 @@ class Guard:
         """
         if asking.grants is None:
             return request._replace(actor=asking.actor)
-        self._refuse_unseen(asking, request)
         roles = sorted({grant.role for grant in asking.grants})
         refused = NotAllowed()
         for role in roles:
@@ -220,6 +221,7 @@ class Guard:
             except NotAllowed as not_this:
                 refused = not_this
                 continue
+            self._refuse_unseen(asking, request)
             self._approved(asking, request)
             return request._replace(actor=access.actor_of(asking.account, role))
         raise refused
@@ -227,7 +229,7 @@ class Guard:
     def _allow(self, asking: Asking, role: str, request: Entering) -> None:
         mine = [grant for grant in asking.grants or () if grant.role == role]
         for index, proposal in enumerate(request.proposals):
-            type_, tags = self._about(proposal)
+            type_, tags = self._about(asking, proposal)
             action = access.action_of(type_)
             grants = self._reaching(access.permitting(mine, action), proposal, tags)
             if not grants or (action == "administer" and f"account:{asking.account.id}" in tags):
@@ -236,10 +238,21 @@ class Guard:
                 raise NotAllowed(index=index, field="mood")
 
     def _refuse_unseen(self, asking: Asking, request: Entering) -> None:
-        """What is kept from whoever asks cannot be corrected: as if it were not there."""
-        ledger = self._bureau.ledger
-        seen = self._bureau.seen_with(asking.classes, asking.sight).ledger
+        """What is kept from whoever asks is neither corrected nor gone on with: as if it were not
+        there; and nobody inquires into himself. Raises UnknownFact, UnknownSubject, NotAllowed.
+        """
+        ledger, seen = self._bureau.ledger, self._seen(asking)
+        own = asking.sight.own if asking.sight else frozenset()
+        forest = ledger.forest(self._now().recorded)
         for index, proposal in enumerate(request.proposals):
+            tags = proposal.event.tags()
+            for case in cases_of(tags):
+                if seen.hides(tags) and any(ledger.entries([f"{CASE}:{case}"])):
+                    refusal = no_such_case(case, proposal.effective)
+                    refusal.index = index
+                    raise refusal
+                if any(forest.kept(t[7:]) in own for t in tags if t.startswith("person:")):
+                    raise NotAllowed(index=index)
             named = proposal.annuls or proposal.supersedes
             try:
                 entry = None if named is None else ledger.entry(named)
@@ -260,14 +273,17 @@ class Guard:
         if account == asking.account.id or not held:
             raise NotAllowed(field="approved_by")
         for proposal in request.proposals:
-            if not self._reaching(held, proposal, self._about(proposal)[1]):
+            if not self._reaching(held, proposal, self._about(asking, proposal)[1]):
                 raise NotAllowed(field="approved_by")
 
-    def _about(self, proposal: Proposal) -> tuple[str, list[str]]:
+    def _seen(self, asking: Asking) -> Ledger:
+        return self._bureau.seen_with(asking.classes, asking.sight).ledger
+
+    def _about(self, asking: Asking, proposal: Proposal) -> tuple[str, list[str]]:
         """Type and tags of an act; an annulment has those of what it annuls."""
         if isinstance(proposal.event, FactAnnulled) and proposal.annuls is not None:
             try:
-                entry = self._bureau.ledger.entry(proposal.annuls)
+                entry = self._seen(asking).entry(proposal.annuls)
             except UnknownFact:
                 return "", []
             return entry.type, entry.tags

@@ -242,12 +242,15 @@ class CaseClosed(Event):
                             "result")  # fmt: skip
 
 
+def no_such_case(name: str, on: date) -> UnknownSubject:
+    return UnknownSubject(f"no case {name} on {on}", zh=f"{on} 没有案件 {name}", field="case")
+
+
 def _require_case(case: Case, name: str) -> list[Fact]:
     """Whom a case is about by the act's day. Raises UnknownSubject."""
     parties = case.past(PARTY, name)
     if not parties:
-        raise UnknownSubject(f"no case {name} on {case.effective}", field="case",
-                             zh=f"{case.effective} 没有案件 {name}")  # fmt: skip
+        raise no_such_case(name, case.effective)
     return parties
 
 
