@@ -151,10 +151,12 @@ class Guard:
 
     def _sight(self, held: list[Grant]) -> Sight:
         """Cases are the whole bureau's, so an inspector of the whole sees them, but not those
-        about whoever holds the account.
+        about whoever holds the account, under whichever id.
         """
-        forest = self._bureau.ledger.forest(self._now().recorded)
-        own = frozenset(forest.kept(grant.person) for grant in held if grant.person)
+        own: frozenset[str] = frozenset()
+        if people := {grant.person for grant in held if grant.person}:
+            forest = self._bureau.ledger.forest(self._now().recorded)
+            own = frozenset(one for person in people for one in forest.family(person))
         whole = any(grant.unit is None for grant in access.permitting(held, "inquire"))
         return Sight(self._bureau.ledger.today(), whole, own)
 
@@ -242,8 +244,7 @@ class Guard:
         there; and nobody inquires into himself. Raises UnknownFact, UnknownSubject, NotAllowed.
         """
         ledger, seen = self._bureau.ledger, self._seen(asking)
-        own = asking.sight.own if asking.sight else frozenset()
-        forest = ledger.forest(self._now().recorded)
+        own = {f"person:{one}" for one in (asking.sight.own if asking.sight else ())}
         for index, proposal in enumerate(request.proposals):
             tags = proposal.event.tags()
             for case in cases_of(tags):
@@ -251,7 +252,7 @@ class Guard:
                     refusal = no_such_case(case, proposal.effective)
                     refusal.index = index
                     raise refusal
-                if any(forest.kept(t[7:]) in own for t in tags if t.startswith("person:")):
+                if not own.isdisjoint(tags):
                     raise NotAllowed(index=index)
             named = proposal.annuls or proposal.supersedes
             try:

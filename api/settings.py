@@ -94,6 +94,8 @@ class Bureau:
 
     classes: frozenset[str] | None = None
     """The private fields that answers may open; None is all of them."""
+    own: frozenset[str] = frozenset()
+    """The ids of whoever asks: who complained of oneself stays closed, whatever the classes."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -156,6 +158,7 @@ class Bureau:
         seen = copy(self)
         seen.classes = classes
         if sight is not None:
+            seen.own = sight.own
             seen.records = self.records.seen_by(sight)
             seen.ledger = self.ledger.seen_without(hiding(seen.records))
         return seen

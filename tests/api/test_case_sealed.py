@@ -362,6 +362,8 @@ def test_a_case_is_seen_once_it_is_disclosed_or_closed_and_not_a_day_sooner(room
         assert [fact["value"]["case"] for fact in held["facts"]] == ["c1"]
     told = room.get("clerk", f"/v1/entries/{room.known + 1}")["data"]
     assert told["fields"]["complainant"] == "某甲"  # for whoever may read that class
+    told = room.get("subject", f"/v1/entries/{room.known + 1}")["data"]["fields"]
+    assert (told["complainant"], told["content"]) == ({"withheld": True}, "打人")  # but for him
     notices = room.get("system", f"/v1/changes?after={room.known}&limit=8")
     assert notices[0]["type"] == "personnel-ledger.ComplaintReceived"
     assert notices[7]["type"] == "personnel-ledger.case-sealed"
