@@ -84,6 +84,8 @@ BODIES: list[tuple[str, Any]] = [
                      "mood": "attested", "attested_by": "某"}),
     ("/v1/preview", {"events": [{"type": "PersonDetailsChanged", "effective": "2022-04-01",
                                  "person": "{person}", "phone": "1", "expect": "{head}"}]}),
+    ("/v1/preview", {"events": [{"type": "PersonsMerged", "effective": "2022-09-01",
+                                 "kept": "p-other", "merged": "{person}"}]}),
     ("/v1/mass/preview", {"act": {"type": "PersonDetailsChanged", "effective": "2022-04-01",
                                   "phone": "1"}, "to": {"unit": "north"}}),
     ("/v1/mass/preview", {"act": {"type": "InvestigationConcluded", "effective": "2022-08-01",
