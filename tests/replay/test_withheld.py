@@ -52,13 +52,13 @@ def test_entries_of_sealed_cases_are_withheld_and_the_verdict_says_what_that_lea
 ):
     before = exported(bureau, tmp_path / "before.zip", complete=True)
     head = bureau.ledger.log.head()
-    opening = InvestigationOpened(case="c1", person="a", grounds="收受礼金")
+    opening = InvestigationOpened(case="of-the-gifts", person="a", grounds="收受礼金")
     enter(bureau, act(opening, DAY))
     settled(bureau)
     path = exported(bureau, tmp_path / "after.zip", complete=True)
     held = files(path)
     assert b"Investigation" not in held["entries.bin"]
-    assert b"c1" not in held["entries.bin"] + held["report.json"]
+    assert b"of-the-gifts" not in held["entries.bin"] + held["report.json"]
     assert json.loads(held["manifest.json"])["withheld"] == [head + 1]
     data = [json.loads(files(one)["report.json"])["data"] for one in (before, path)]
     assert data[0] == data[1]
@@ -73,7 +73,7 @@ def test_entries_of_sealed_cases_are_withheld_and_the_verdict_says_what_that_lea
     verdict = green(whole, key=key_of(bureau))
     assert any("no entry about anyone is left out" in en for _, en in verdict.said)
     # disclosed, it is in everybody's
-    enter(bureau, act(CaseDisclosed(case="c1"), DAY))
+    enter(bureau, act(CaseDisclosed(case="of-the-gifts"), DAY))
     settled(bureau)
     open_ = exported(bureau, tmp_path / "open.zip", complete=True)
     assert json.loads(files(open_)["manifest.json"])["withheld"] == []
@@ -100,7 +100,7 @@ def test_an_entry_is_not_withheld_by_saying_so_alone(bureau, tmp_path):
 
 
 def test_a_receipt_of_a_withheld_entry_is_held_against_its_hash(bureau, tmp_path):
-    entered = enter(bureau, act(InvestigationOpened(case="c1", person="a"), DAY))
+    entered = enter(bureau, act(InvestigationOpened(case="of-the-gifts", person="a"), DAY))
     position = entered[0].position
     receipt = tmp_path / "receipt.note"
     receipt.write_text(bureau.sealer.vouch(position, position))
