@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from domain.acts.rights import PrivateClass, Role, account_of
-from domain.events import Actor
+from domain.events import REGISTRY, Actor
 
 Action = Literal[
     "open", "describe", "read", "search", "examine", "follow", "prove", "measure", "propose",
-    "enter", "administer", "approve",
+    "enter", "administer", "approve", "inquire",
 ]  # fmt: skip
 """`open` asks nobody who they are. `examine`: entries and what was believed. `propose`: to send
-acts at all; each act then asks for `enter` or, of the acts in ADMINISTERED, `administer`.
+acts at all; each act then asks for what `action_of` says. `inquire`: cases, while they are sealed.
 """
 
 _EVERYONE: frozenset[Role] = frozenset(
@@ -32,7 +32,8 @@ ROLES: dict[Action, frozenset[Role]] = {
     "examine": frozenset(("clerk", "approver", "inspector", "auditor")),
     "follow": frozenset(("auditor", "system")),
     "measure": frozenset(("auditor", "administrator")),
-    "propose": frozenset(("clerk", "administrator")),
+    "propose": frozenset(("clerk", "administrator", "inspector")),
+    "inquire": frozenset(("inspector",)),
     "enter": frozenset(("clerk",)),
     "administer": frozenset(("administrator",)),
     "approve": frozenset(("approver",)),
@@ -83,6 +84,7 @@ ROUTES: dict[str, Rule] = {
     "GET /v1/compare": Rule("examine"),
     "GET /v1/retro": Rule("examine"),
     "GET /v1/changes": Rule("follow"),
+    "GET /v1/cases": Rule("inquire"),
     "POST /v1/entries": Rule("propose", "acts"),
     "POST /v1/preview": Rule("propose", "acts"),
     "POST /v1/mass": Rule("enter"),
@@ -95,6 +97,14 @@ ADMINISTERED = frozenset(
      "PrivateDataRestrictionLifted", "RetentionHeld", "RoleGranted", "RoleWithdrawn",
      "SealKeyChanged")
 )  # fmt: skip
+
+
+def action_of(type_: str) -> Action:
+    """What entering an act of this type asks for."""
+    if type_ in ADMINISTERED:
+        return "administer"
+    cls = REGISTRY.get(type_)
+    return "inquire" if cls is not None and cls.case_sealed else "enter"
 
 
 class Account(NamedTuple):

@@ -74,11 +74,15 @@ def history(bureau: Bureau, person: str, when: When = NOW) -> Answer:
 
 
 def entry(bureau: Bureau, position: int, when: When = NOW) -> Answer:
-    """One entry, what became of it, and what the law found of it. Raises UnknownFact."""
+    """One entry, what became of it, and what the law found of it; of one kept from whoever asks
+    that it is there. Raises UnknownFact.
+    """
     pair, stated = as_of(bureau, when)
     if not 1 <= position <= pair.recorded:
         raise UnknownFact(field="position")
-    one = next(bureau.ledger.entries(after=position - 1, until=position))
+    one = next(bureau.ledger.entries(after=position - 1, until=position), None)
+    if one is None:
+        return _answer(bureau, stated, _journal.bare(position))
     chain = _journal.chain_of(bureau.ledger, one, pair.recorded)
     became = _journal.standings(chain)[position]
     data = {

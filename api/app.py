@@ -20,7 +20,7 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
-from api import answers, feed, mass, problems, queries, queries_axes, sealing
+from api import answers, cases, feed, mass, problems, queries, queries_axes, sealing
 from api.documents import openapi
 from api.edge import Edge, Metrics
 from api.entries import request_of, to_bytes
@@ -82,6 +82,7 @@ def create_app(bureau: Bureau) -> FastAPI:
     app.exception_handler(HTTPException)(problems.of_http)
     app.include_router(queries.router)
     app.include_router(queries_axes.router)
+    app.include_router(cases.router)
     app.include_router(feed.router)
     app.include_router(sealing.router)
     _add_entering(app)

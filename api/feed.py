@@ -1,7 +1,8 @@
 """The change feed for other systems: what was entered after a position, as CloudEvents.
 
 Owns the form of a notice. Invariant: a notice tells that an act was entered and about whom, by
-opaque ids; its content is fetched by who may read it. A page that is full never changes.
+opaque ids; its content is fetched by who may read it. A page that is full never changes, but for
+entries of a case, which are bare positions to whom the case is sealed.
 """
 
 from typing import Annotated, Any
@@ -26,12 +27,26 @@ def changes(
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
 ) -> Response:
     """Notices of the entries after a position, in order; none is ever missing (CloudEvents 1.0)."""
-    entries = list(bureau.ledger.entries(after=after, limit=limit))
+    ledger = bureau.ledger
+    entries = list(ledger.log.entries(after=after, limit=limit))
     last = entries[-1].position if entries else after
     headers = {"Ledger-Position": str(last), "Cache-Control": "private, no-cache"}
     if len(entries) == limit:
         headers["Link"] = f'<{request.url.path}?after={last}&limit={limit}>; rel="next"'
-    return Response(to_bytes([notice(e) for e in entries]), 200, headers, MEDIA_TYPE)
+    notices = [bare(e.position) if ledger.hides(e.tags) else notice(Entry(*e)) for e in entries]
+    return Response(to_bytes(notices), 200, headers, MEDIA_TYPE)
+
+
+def bare(position: int) -> dict[str, Any]:
+    """That an entry is there, and nothing else of it."""
+    return {
+        "specversion": "1.0",
+        "id": str(position),
+        "source": "/v1/entries",
+        "type": "personnel-ledger.case-sealed",
+        "subject": f"/v1/entries/{position}",
+        "sequence": str(position),
+    }
 
 
 def notice(entry: Entry) -> dict[str, Any]:

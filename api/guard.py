@@ -6,26 +6,30 @@ this machine's user is the one account, and the server listens nowhere else.
 """
 
 import hmac
+from datetime import date
 from hashlib import sha256
 from typing import NamedTuple
 
 from fastapi import Request
 
 from api import access
-from api.access import Account, Action, Asked, Grant, Rows, Rule
+from api.access import Account, Asked, Grant, Rows, Rule
 from api.problems import NotAllowed, NotIdentified, TooOften
 from api.settings import Bureau
 from api.slowing import Slowing
 from api.times import When, as_of
 from api.tokens import Tokens
+from domain.acts.complaints import no_such_case
 from domain.acts.officers import OFFICER
 from domain.acts.people import HOST, SERVICE, UNIT
 from domain.acts.rights import API_KEY, ROLE, account_of
 from domain.bitemporal import AsOf, in_force
-from domain.events import Actor, FactAnnulled, Proposal
+from domain.events import CASE, Actor, FactAnnulled, Proposal, cases_of
+from domain.ledger import Ledger
 from domain.ledger.requests import Request as Entering
 from domain.refusals import UnknownFact
 from projections import roster
+from projections.records import Sight
 
 LOCAL = Actor(issuer="local", subject="api", role="clerk")
 SECONDS = 6.0
@@ -34,16 +38,19 @@ _BELONGING = (UNIT, HOST, OFFICER)
 
 
 class Asking(NamedTuple):
-    """Who asks and what for. `grants` None: this machine's own user, who may everything."""
+    """Who asks and what for. `grants` None: this machine's own user, who may everything. `sight`:
+    which cases may be seen; None is all of them.
+    """
 
     actor: Actor
     account: Account
     grants: tuple[Grant, ...] | None
     classes: frozenset[str] | None
+    sight: Sight | None
 
 
-_OWN = Asking(LOCAL, Account(LOCAL.issuer, LOCAL.subject), None, None)
-_ANYBODY = Asking(LOCAL, Account("", ""), (), frozenset())
+_OWN = Asking(LOCAL, Account(LOCAL.issuer, LOCAL.subject), None, None, None)
+_ANYBODY = Asking(LOCAL, Account("", ""), (), frozenset(), Sight(date.min))
 
 
 class Guard:
@@ -88,7 +95,8 @@ class Guard:
         classes = access.classes_of(grants) if rule.rows != "acts" else frozenset[str]()
         if not grants or (rule.cls is not None and rule.cls not in classes):
             raise NotAllowed
-        return Asking(access.actor_of(account, grants[0].role), account, tuple(held), classes)
+        actor = access.actor_of(account, grants[0].role)
+        return Asking(actor, account, tuple(held), classes, self._sight(held))
 
     # who
 
@@ -140,6 +148,17 @@ class Guard:
             for fact in in_force(facts, now)
         ]  # fmt: skip
         return [g for g in grants if g.role != "approver" or not self._auxiliary(g.person, now)]
+
+    def _sight(self, held: list[Grant]) -> Sight:
+        """Cases are the whole bureau's, so an inspector of the whole sees them, but not those
+        about whoever holds the account, under whichever id.
+        """
+        own: frozenset[str] = frozenset()
+        if people := {grant.person for grant in held if grant.person}:
+            forest = self._bureau.ledger.forest(self._now().recorded)
+            own = frozenset(one for person in people for one in forest.family(person))
+        whole = any(grant.unit is None for grant in access.permitting(held, "inquire"))
+        return Sight(self._bureau.ledger.today(), whole, own)
 
     def _auxiliary(self, person: str | None, now: AsOf) -> bool:
         """Whether the holder serves as an auxiliary, or nobody knows who it is."""
@@ -204,6 +223,7 @@ class Guard:
             except NotAllowed as not_this:
                 refused = not_this
                 continue
+            self._refuse_unseen(asking, request)
             self._approved(asking, request)
             return request._replace(actor=access.actor_of(asking.account, role))
         raise refused
@@ -211,14 +231,36 @@ class Guard:
     def _allow(self, asking: Asking, role: str, request: Entering) -> None:
         mine = [grant for grant in asking.grants or () if grant.role == role]
         for index, proposal in enumerate(request.proposals):
-            type_, tags = self._about(proposal)
-            administered = type_ in access.ADMINISTERED
-            action: Action = "administer" if administered else "enter"
+            type_, tags = self._about(asking, proposal)
+            action = access.action_of(type_)
             grants = self._reaching(access.permitting(mine, action), proposal, tags)
-            if not grants or (administered and f"account:{asking.account.id}" in tags):
+            if not grants or (action == "administer" and f"account:{asking.account.id}" in tags):
                 raise NotAllowed(index=index)
             if request.mood == "attested" and not any(grant.attest for grant in grants):
                 raise NotAllowed(index=index, field="mood")
+
+    def _refuse_unseen(self, asking: Asking, request: Entering) -> None:
+        """What is kept from whoever asks is neither corrected nor gone on with: as if it were not
+        there; and nobody inquires into himself. Raises UnknownFact, UnknownSubject, NotAllowed.
+        """
+        ledger, seen = self._bureau.ledger, self._seen(asking)
+        own = {f"person:{one}" for one in (asking.sight.own if asking.sight else ())}
+        for index, proposal in enumerate(request.proposals):
+            tags = proposal.event.tags()
+            for case in cases_of(tags):
+                if seen.hides(tags) and any(ledger.entries([f"{CASE}:{case}"])):
+                    refusal = no_such_case(case, proposal.effective)
+                    refusal.index = index
+                    raise refusal
+                if not own.isdisjoint(tags):
+                    raise NotAllowed(index=index)
+            named = proposal.annuls or proposal.supersedes
+            try:
+                entry = None if named is None else ledger.entry(named)
+            except UnknownFact:
+                continue  # an act of this request, or none at all
+            if entry is not None and seen.hides(entry.tags):
+                raise UnknownFact(f"there is no entry {named}", zh=f"没有登记 {named}", index=index)
 
     def _approved(self, asking: Asking, request: Entering) -> None:
         """The second person: `issuer|subject` of an account that may approve."""
@@ -232,14 +274,17 @@ class Guard:
         if account == asking.account.id or not held:
             raise NotAllowed(field="approved_by")
         for proposal in request.proposals:
-            if not self._reaching(held, proposal, self._about(proposal)[1]):
+            if not self._reaching(held, proposal, self._about(asking, proposal)[1]):
                 raise NotAllowed(field="approved_by")
 
-    def _about(self, proposal: Proposal) -> tuple[str, list[str]]:
+    def _seen(self, asking: Asking) -> Ledger:
+        return self._bureau.seen_with(asking.classes, asking.sight).ledger
+
+    def _about(self, asking: Asking, proposal: Proposal) -> tuple[str, list[str]]:
         """Type and tags of an act; an annulment has those of what it annuls."""
         if isinstance(proposal.event, FactAnnulled) and proposal.annuls is not None:
             try:
-                entry = self._bureau.ledger.entry(proposal.annuls)
+                entry = self._seen(asking).entry(proposal.annuls)
             except UnknownFact:
                 return "", []
             return entry.type, entry.tags

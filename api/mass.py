@@ -4,6 +4,7 @@ Owns the body of a mass act and who is meant by it. Invariant: it is entered who
 persons that the body fixes: a list, or a roster as of a day and a position.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -49,15 +50,18 @@ class MassBody(BaseModel):
     approved_by: Code | None = None
 
 
-def preview(bureau: Bureau, body: bytes, actor: Actor | None = None) -> Answer:
-    """Every person, who is refused and why, and what is found; nothing is stored.
+def preview(
+    bureau: Bureau, body: bytes, allowed: Callable[[Request], Request] = lambda asked: asked
+) -> Answer:
+    """Every person, who is refused and why, and what is found; nothing is stored. `allowed`
+    refuses what whoever asks could not enter.
 
     {"type", "persons": [{person, name}], "refused": [{"person", "index", code, detail …}],
     "findings": [{"index", …}], "recorded": the position that fixes a roster}.
     """
     said = checked_bytes(MassBody, body)
     persons, recorded = _persons(bureau, said)
-    proposed = _request(bureau, said, persons, actor)
+    proposed = allowed(_request(bureau, said, persons, None))
     refused: list[dict[str, Any]] = []
     findings: list[dict[str, Any]] = []
     for index, answer in enumerate(bureau.ledger.preview_each(proposed)):

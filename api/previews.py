@@ -12,8 +12,9 @@ from api.settings import Bureau
 from api.shapes import plain
 from api.times import NOW, as_of
 from domain.bitemporal import last_day
+from domain.events import FACETS, REGISTRY
 from domain.ledger.deciding import Decided
-from domain.ledger.impact import Impact, impact_dict, unacknowledged
+from domain.ledger.impact import Change, Impact, impact_dict, unacknowledged
 from domain.ledger.requests import Request
 from projections.questions.flips import MOST_PEOPLE, Flip, Tried, flips, people_of
 
@@ -36,7 +37,8 @@ def preview(bureau: Bureau, request: Request) -> Answer:
     decided = bureau.ledger.preview(request)
     found = decided.findings + decided.undermined
     left = unacknowledged(request, decided.impacts)
-    rows, left_out = _flips(bureau, decided)
+    changes = [change for change in decided.changes if _may_be_told(decided, change)]
+    rows, left_out = _flips(bureau, decided, changes)
     data = {
         "types": decided.types,
         "findings": [{"index": n, **finding_dict(f)} for n, f in found],
@@ -48,12 +50,18 @@ def preview(bureau: Bureau, request: Request) -> Answer:
                 "by": change.by, "facet": change.strand.facet, "subject": change.strand.subject,
                 "first_day": change.first, "last_day": last_day(change.until),
             }
-            for change in decided.changes
+            for change in changes
         ],
         "responsibility": plain(rows),
         "people_left_out": left_out,
     }  # fmt: skip
     return {"as_of": stated, "data": data}
+
+
+def _may_be_told(decided: Decided, change: Change) -> bool:
+    """A merge moves facts of cases too, which only an act of a case tells of."""
+    facet = FACETS[change.strand.facet or ""]
+    return not facet.case_sealed or REGISTRY[decided.types[change.by]].case_sealed
 
 
 def _reconsidered(impact: Impact) -> Answer:
@@ -64,14 +72,14 @@ def _reconsidered(impact: Impact) -> Answer:
     }
 
 
-def _flips(bureau: Bureau, decided: Decided) -> tuple[list[Flip], int]:
-    if not decided.changes:
+def _flips(bureau: Bureau, decided: Decided, changes: list[Change]) -> tuple[list[Flip], int]:
+    if not changes:
         return [], 0
     bureau.runner.reach(decided.after)
-    tried = Tried(bureau.records, decided.record, frozenset(c.strand for c in decided.changes))
-    start = min(change.first for change in decided.changes)
+    tried = Tried(bureau.records, decided.record, frozenset(c.strand for c in changes))
+    start = min(change.first for change in changes)
     horizon = max(bureau.ledger.today(), start) + DAY
-    end = min(max(change.until for change in decided.changes), horizon)
+    end = min(max(change.until for change in changes), horizon)
     people = people_of(bureau.records, tried.strands)
     known = (decided.after, decided.after + len(decided.ids))
     found = [

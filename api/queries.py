@@ -4,6 +4,7 @@ Owns the routes that read. Invariant: an address holds opaque ids only; searches
 are POST. Reads take `effective` and `recorded`, and `Min-Position` to read one's own writes.
 """
 
+from functools import partial
 from hashlib import sha256
 from typing import Annotated, Literal
 from urllib.parse import quote, urlencode
@@ -31,9 +32,10 @@ Subject = Annotated[str, Field(pattern=r"^[a-z-]+:[0-9A-Za-z][0-9A-Za-z._-]{0,63
 
 
 def bureau_of(request: Request) -> Bureau:
-    """The bureau, as far as whoever asks may read its private fields."""
+    """The bureau, as far as whoever asks may read its private fields and see its cases."""
     bureau: Bureau = request.app.state.bureau
-    return bureau.seen_with(request.state.asking.classes)
+    asking = request.state.asking
+    return bureau.seen_with(asking.classes, asking.sight)
 
 
 def when(
@@ -289,7 +291,8 @@ def preview(request: Request, bureau: TheBureau, body: TheBody) -> Response:
 @router.post("/mass/preview", tags=["entries"])
 def mass_preview(request: Request, bureau: TheBureau, body: TheBody) -> Response:
     """Whom one act for many would refuse, and what it would find; nothing is stored 多人预览."""
-    return answered(request, mass.preview(bureau, body, request.state.asking.actor))
+    guard, asking = request.app.state.guard, request.state.asking
+    return answered(request, mass.preview(bureau, body, partial(guard.entering, asking)))
 
 
 class Sought(BaseModel):

@@ -21,6 +21,8 @@ from domain.ledger.sealer import Sealer
 from domain.ledger.seals import Seals
 from domain.ledger.server import EmbeddedServer
 from domain.ledger.vault import Vault, VaultUnfit, key_encryption_key
+from projections.cases import hiding
+from projections.records import Sight
 from projections.runner import Runner
 
 PREFIX = "PERSONNEL_LEDGER_"
@@ -92,6 +94,8 @@ class Bureau:
 
     classes: frozenset[str] | None = None
     """The private fields that answers may open; None is all of them."""
+    own: frozenset[str] = frozenset()
+    """The ids of whoever asks: who complained of oneself stays closed, whatever the classes."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -147,10 +151,16 @@ class Bureau:
         longest = timedelta(days=self.settings.backup_days)
         return made_at, made_at is None or datetime.now(UTC) - made_at > longest
 
-    def seen_with(self, classes: frozenset[str] | None) -> Self:
-        """The same bureau for one who may read these private fields."""
+    def seen_with(self, classes: frozenset[str] | None, sight: Sight | None) -> Self:
+        """The same bureau for one who may read these private fields, and of cases what `sight`
+        says: facts and entries of other cases are not there. None is everything.
+        """
         seen = copy(self)
         seen.classes = classes
+        if sight is not None:
+            seen.own = sight.own
+            seen.records = self.records.seen_by(sight)
+            seen.ledger = self.ledger.seen_without(hiding(seen.records))
         return seen
 
     def __enter__(self) -> Self:

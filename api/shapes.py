@@ -18,20 +18,21 @@ _REPEATING = {"who", "named"}
 
 def opened(bureau: Bureau, stated: dict[str, Any], data: Any) -> dict[str, Any]:
     """The answer with its pair, its private values open, but for those of other classes than the
-    bureau is seen with: they read {"withheld": true}.
+    bureau is seen with, and who complained of whoever asks: they read {"withheld": true}.
     """
     if bureau.classes is not None:
-        data = _veiled(data, bureau.classes)
+        data = _veiled(data, bureau.classes, bureau.own)
     bureau.ledger.hold(sealed_owners(data))
     return {"as_of": stated, "data": bureau.ledger.vault.reveal(data)}
 
 
-def _veiled(value: Any, classes: frozenset[str]) -> Any:
+def _veiled(value: Any, classes: frozenset[str], own: frozenset[str]) -> Any:
     if is_sealed(value):
-        return value if value["k"] in classes else {"withheld": True}
+        told_of_him = value["k"] == "complainant" and value["o"] in own
+        return value if value["k"] in classes and not told_of_him else {"withheld": True}
     if isinstance(value, dict):
-        return {name: _veiled(inner, classes) for name, inner in value.items()}
-    return [_veiled(inner, classes) for inner in value] if isinstance(value, list) else value
+        return {name: _veiled(inner, classes, own) for name, inner in value.items()}
+    return [_veiled(inner, classes, own) for inner in value] if isinstance(value, list) else value
 
 
 def plain(value: Any) -> Any:

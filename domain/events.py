@@ -5,7 +5,7 @@ envelope and the upcasters. Invariant: stored bytes are final; reading lifts an 
 version to the newest, writing always writes the newest, and tags never change.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args, get_origin
@@ -47,6 +47,11 @@ class Private(NamedTuple):
 Id = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
 PersonId = Annotated[Id, Subject("person")]
 UnitId = Annotated[Id, Subject("unit")]
+CASE = "case"
+CaseId = Annotated[Id, Subject(CASE)]
+"""A case 案件 by an opaque id. What names one is case-sealed: its entry carries the tag `case:…`,
+and until the case is disclosed or closed only inspectors see it.
+"""
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Code = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
@@ -57,6 +62,7 @@ class Facet(NamedTuple):
     `many`: the answer is a set. `stays`: leaving the service does not end it. `ever`: acts ask what
     stands for any day, so that what is said of a day far from theirs bears on them. `ref`: the
     field of the value that can be asked the other way round (whom does this officer supervise?).
+    `case_sealed`: its facts belong to a case, which is their slot, and are seen as that case is.
     """
 
     name: str
@@ -67,6 +73,7 @@ class Facet(NamedTuple):
     stays: bool = False
     ever: bool = False
     ref: str | None = None
+    case_sealed: bool = False
 
 
 class Writes(NamedTuple):
@@ -170,6 +177,7 @@ class Event(BaseModel):
 
     subjects: ClassVar[tuple[tuple[str, str], ...]]
     private: ClassVar[Mapping[str, Private]]
+    case_sealed: ClassVar[bool]
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -186,6 +194,7 @@ class Event(BaseModel):
             for mark in _marks(info.annotation, info.metadata)
             if isinstance(mark, Private)
         }
+        cls.case_sealed = any(kind == CASE for _, kind in cls.subjects)
         _check_declaration(cls)
         if REGISTRY.setdefault(cls.__name__, cls) is not cls:
             raise TypeError(f"{cls.__name__} is declared twice")
@@ -243,8 +252,29 @@ def _check_declaration(cls: type[Event]) -> None:
         ends_with_service = w.facet.of == "person" and not w.facet.stays
         if ends_with_service and (w.key != files_under or _is_list(fields[w.key].annotation)):
             raise TypeError(f"{cls.__name__}: what a leaving ends is filed under that one person")
+    _check_case(cls)
     if any(v not in cls.upcasts for v in range(1, cls.schema_version)):
         raise TypeError(f"{cls.__name__} lacks an upcaster")
+
+
+def _check_case(cls: type[Event]) -> None:
+    """What belongs to a case is seen as that case is; nothing else comes or goes with it."""
+    cases = [name for name, kind in cls.subjects if kind == CASE]
+    touched = [*(w.facet for w in cls.writes), *cls.ends]
+    if any(facet.case_sealed != cls.case_sealed for facet in touched):
+        raise TypeError(f"{cls.__name__}: what names a case, and nothing else, writes its facets")
+    if not cases:
+        return
+    of_one = len(cases) == 1 and cls.model_fields[cases[0]].annotation is str
+    if not of_one or cls.leaves or cls.merges:
+        raise TypeError(f"{cls.__name__}: an act of a case is about that one case alone")
+    if any(w.slot != cases[0] for w in cls.writes):
+        raise TypeError(f"{cls.__name__}: the facts of a case have it as their slot")
+
+
+def cases_of(tags: Iterable[str]) -> list[str]:
+    """The cases that an entry with these tags belongs to: its own, or of what it annuls."""
+    return [tag[len(CASE) + 1 :] for tag in tags if tag.startswith(f"{CASE}:")]
 
 
 def merged_by(cls: type[Event], fields: Mapping[str, Any]) -> tuple[str, str]:

@@ -359,6 +359,8 @@ class Case:
         return rules
 
     def _versions(self, facet: Facet, key: str) -> list[Fact]:
+        if facet.case_sealed and not type(self.said).case_sealed:
+            raise TypeError(f"{type(self.said).__name__} would tell of {facet.name} by its refusal")
         aliases = self._record.forest.family(key) if facet.of == "person" else (key,)
         strands = {Strand(facet.name, f"{facet.of}:{alias}") for alias in aliases}
         if not strands <= self.reads:

@@ -89,12 +89,18 @@ def shown(entry: Entry) -> dict[str, Any]:
     }
 
 
+def bare(position: int) -> dict[str, Any]:
+    """An entry of a case that is sealed to whoever asks: that it is there, and nothing else."""
+    return {"position": position, "case_sealed": True}
+
+
 def cited(ledger: Ledger, positions: Iterable[int]) -> dict[int, dict[str, Any]]:
     """Who entered what, when and why, by position: enough to name entries in another answer."""
     found = {}
     for position in sorted(set(positions)):
-        one = shown(next(ledger.entries(after=position - 1, until=position)))
-        found[position] = {name: one[name] for name in _CITED}
+        entry = next(ledger.entries(after=position - 1, until=position), None)
+        one = bare(position) if entry is None else shown(entry)
+        found[position] = {name: one[name] for name in _CITED if name in one}
     return found
 
 

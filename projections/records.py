@@ -8,15 +8,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import pairwise
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from psycopg import Connection, sql
 from psycopg.rows import args_row
 from psycopg_pool import ConnectionPool
 
+from domain.acts.complaints import DISCLOSURE, PARTY
 from domain.bitemporal import FOREVER, AsOf, Fact
-from domain.events import Facet
+from domain.events import FACETS, Facet
 
 LIVE = "records"
 COLUMNS = (
@@ -63,36 +64,36 @@ WHERE {table}.subject = c.subject AND {table}.facet = c.facet AND {table}.slot =
 HOLDS = "r.effective <= %(v)s AND %(v)s < r.until AND r.known_from <= %(k)s AND %(k)s < r.known_to"
 PREVAILS = """
 AND NOT EXISTS (
-    SELECT FROM {table} o
+    SELECT FROM {rows} o
     WHERE o.subject = r.subject AND o.facet = r.facet AND o.slot = r.slot
       AND o.effective <= %(v)s AND %(v)s < o.until
       AND o.known_from <= %(k)s AND %(k)s < o.known_to
       AND (o.effective, o.seq, o.root) > (r.effective, r.seq, r.root))
 """
-OF_SUBJECT = "SELECT " + COLUMNS + " FROM {table} WHERE subject = %s ORDER BY known_from, root"
+OF_SUBJECT = "SELECT " + COLUMNS + " FROM {rows} r WHERE subject = %s ORDER BY known_from, root"
 OF_STRAND = (
-    "SELECT " + COLUMNS + " FROM {table} WHERE subject = %s AND facet = %s"
+    "SELECT " + COLUMNS + " FROM {rows} r WHERE subject = %s AND facet = %s"
     " ORDER BY known_from, root"
 )
 REFERRING = (
-    "SELECT " + COLUMNS + " FROM {table} WHERE facet = %s AND ref = ANY(%s)"
+    "SELECT " + COLUMNS + " FROM {rows} r WHERE facet = %s AND ref = ANY(%s)"
     " ORDER BY known_from, root"
 )
 HOLDING = (
-    "SELECT " + COLUMNS + " FROM {table} r WHERE facet = %(facet)s AND ref = ANY(%(refs)s) AND "
+    "SELECT " + COLUMNS + " FROM {rows} r WHERE facet = %(facet)s AND ref = ANY(%(refs)s) AND "
     + HOLDS + PREVAILS
 )  # fmt: skip
 REFERRED = (
-    "SELECT DISTINCT subject FROM {table} r"
+    "SELECT DISTINCT subject FROM {rows} r"
     " WHERE facet = ANY(%(facets)s) AND ref = ANY(%(refs)s) AND " + HOLDS
 )  # fmt: skip
 SINGLE_AT = (
-    "SELECT DISTINCT ON (subject, facet, slot) " + COLUMNS + " FROM {table} r"
+    "SELECT DISTINCT ON (subject, facet, slot) " + COLUMNS + " FROM {rows} r"
     " WHERE subject = ANY(%(subjects)s) AND facet = ANY(%(facets)s) AND " + HOLDS
     + " ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC"
 )  # fmt: skip
 EVERYONE_AT = (
-    "SELECT DISTINCT ON (subject, facet, slot) " + COLUMNS + " FROM {table} r"
+    "SELECT DISTINCT ON (subject, facet, slot) " + COLUMNS + " FROM {rows} r"
     " WHERE subject >= %(first)s AND subject < %(last)s AND facet = ANY(%(facets)s) AND " + HOLDS
     + " ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC"
 )  # fmt: skip
@@ -108,7 +109,7 @@ WHERE subject >= %(first)s AND subject < %(last)s
 REFS = (
     """
 (SELECT subject, {columns} FROM (
-    SELECT DISTINCT ON (subject, facet, slot) subject, facet, effective, ref FROM {table} r
+    SELECT DISTINCT ON (subject, facet, slot) subject, facet, effective, ref FROM {rows} r
     WHERE {who} AND facet = ANY(%(facets)s) AND """
     + HOLDS
     + """
@@ -120,35 +121,35 @@ REF = "max(ref) FILTER (WHERE facet = {facet})"
 SINCE = "max(effective) FILTER (WHERE facet = {facet})"
 UNREFERRED = " AND ref IS NULL"
 VALUES = (
-    "SELECT DISTINCT ON (subject, facet, slot) subject, value FROM {table} r"
+    "SELECT DISTINCT ON (subject, facet, slot) subject, value FROM {rows} r"
     " WHERE {who} AND facet = %(facet)s{unreferred} AND " + HOLDS
     + " ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC"
 )  # fmt: skip
 HELD = (
-    "SELECT subject, facet, effective, until, ref FROM {table} r"
+    "SELECT subject, facet, effective, until, ref FROM {rows} r"
     " WHERE {who} AND facet = ANY(%(facets)s) AND known_from <= %(k)s AND %(k)s < known_to"
     " AND effective <= %(last_day)s AND until > %(first_day)s"
     " ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC"
 )
 MANY_AT = (
-    "SELECT " + COLUMNS + " FROM {table} r WHERE facet = %(facet)s{unreferred} AND " + HOLDS
+    "SELECT " + COLUMNS + " FROM {rows} r WHERE facet = %(facet)s{unreferred} AND " + HOLDS
     + " ORDER BY subject, effective, seq, root"
 )  # fmt: skip
 BEGUN = (
-    "SELECT " + COLUMNS + " FROM {table} r WHERE facet = %(facet)s{unreferred}"
+    "SELECT " + COLUMNS + " FROM {rows} r WHERE facet = %(facet)s{unreferred}"
     " AND effective >= %(start)s AND effective < %(end)s"
     " AND known_from <= %(k)s AND %(k)s < known_to ORDER BY effective, seq, root"
 )
 CHANGED = (
-    "SELECT DISTINCT subject FROM {table} WHERE facet = ANY(%(facets)s)"
+    "SELECT DISTINCT subject FROM {rows} r WHERE facet = ANY(%(facets)s)"
     " AND ((known_from > %(after)s AND known_from <= %(until)s)"
     " OR (known_to > %(after)s AND known_to <= %(until)s)) ORDER BY subject"
 )
 OF_STRANDS = (
-    "SELECT " + COLUMNS + " FROM {table} WHERE subject = ANY(%(subjects)s)"
+    "SELECT " + COLUMNS + " FROM {rows} r WHERE subject = ANY(%(subjects)s)"
     " AND facet = ANY(%(facets)s) ORDER BY subject, known_from, root"
 )
-ALL = "SELECT " + COLUMNS + " FROM {table} ORDER BY subject, facet, slot, root, known_from"
+ALL = "SELECT " + COLUMNS + " FROM {rows} r ORDER BY subject, facet, slot, root, known_from"
 AT_POSITION = """
 SELECT subject, facet, slot, effective, until, seq, root, entry, known_from,
     CASE WHEN known_to > {position} THEN {forever} ELSE known_to END AS known_to,
@@ -163,8 +164,27 @@ UNION ALL
  LIMIT {limit})
 """
 COUNT = "SELECT count(*) FROM {table}"
+SEEN = """(
+SELECT v.* FROM {table} v WHERE v.facet <> ALL({sealed})
+    OR EXISTS (
+        SELECT FROM {table} d WHERE d.subject = 'case:' || v.slot AND d.facet = {disclosure}
+            AND d.effective <= {today} AND d.known_to = {forever})
+    OR {cases} AND NOT EXISTS (
+        SELECT FROM {table} p WHERE p.facet = {party} AND p.ref = ANY({own})
+            AND p.subject = 'case:' || v.slot))
+"""
 
 Row = tuple[Any, ...]
+
+
+class Sight(NamedTuple):
+    """Which facts of cases are seen: those of cases disclosed by `today`, as known now; with
+    `cases` of all others too, but those about one of the persons `own`.
+    """
+
+    today: date
+    cases: bool = False
+    own: frozenset[str] = frozenset()
 
 
 def to_row(fact: Fact) -> Row:
@@ -178,12 +198,14 @@ def _fact(*columns: Any) -> Fact:
 
 
 class Records:
-    """The table `name` of the database behind the pool."""
+    """The table `name` of the database behind the pool, as far as `sight` reaches: all of it
+    where there is none.
+    """
 
-    def __init__(self, pool: ConnectionPool, name: str = LIVE) -> None:
+    def __init__(self, pool: ConnectionPool, name: str = LIVE, sight: Sight | None = None) -> None:
         self._pool = pool
         self.name = name
-        self.identifiers = {
+        self.identifiers: dict[str, sql.Composable] = {
             "table": sql.Identifier(name),
             "by_subject": sql.Identifier(f"{name}_by_subject"),
             "by_ref": sql.Identifier(f"{name}_by_ref"),
@@ -193,6 +215,25 @@ class Records:
             "live_by_ref": sql.Identifier(f"{LIVE}_by_ref"),
             "live_by_facet": sql.Identifier(f"{LIVE}_by_facet"),
         }
+        self.identifiers["rows"] = self.identifiers["table"]
+        if sight is not None:
+            self.identifiers["rows"] = self._seen(sight)
+
+    def seen_by(self, sight: Sight) -> "Records":
+        return Records(self._pool, self.name, sight)
+
+    def _seen(self, sight: Sight) -> sql.Composed:
+        sealed = [facet.name for facet in FACETS.values() if facet.case_sealed]
+        return sql.SQL(SEEN).format(
+            table=self.identifiers["table"],
+            sealed=sql.Literal(sealed),
+            disclosure=sql.Literal(DISCLOSURE.name),
+            party=sql.Literal(PARTY.name),
+            today=sql.Literal(sight.today),
+            forever=sql.Literal(FOREVER),
+            cases=sql.Literal(sight.cases),
+            own=sql.Literal(sorted(sight.own)),
+        )
 
     def _sql(self, statement: str, facet: Facet | None = None) -> sql.Composed:
         """The statement about this table; of one facet, it says so where that has no refs: those

@@ -168,6 +168,7 @@ class _Check:
             position, count = entry.position, count + 1
             self.leaves[position] = entry.leaf
             self.times[position] = entry.recorded_at
+            expected = self.bundle.past_withheld(expected)
             if self.complete and expected <= self.recorded and position > expected:
                 self._missing(expected)
             if position < expected:
@@ -202,8 +203,9 @@ class _Check:
         self.find(Kind.MISSING, f"缺第 {position} 条登记", f"entry {position} is missing")
 
     def _all_leaves(self, sealed: list[bytes], expected: int, proofs: Any) -> None:
-        if expected <= self.recorded:
+        if (expected := self.bundle.past_withheld(expected)) <= self.recorded:
             self._missing(expected)
+        self.leaves |= {p: sealed[p - 1] for p in self.bundle.withheld}
         path = [b64decode(step) for step in proofs["extensions"][str(self.recorded)]]
         grown = extends(self.recorded, root_of(sealed), self.size, self.root, path)
         if len(sealed) != self.recorded or not grown:
@@ -214,8 +216,15 @@ class _Check:
             )  # fmt: skip
 
     def _say_entries(self, count: int) -> None:
-        size, recorded = self.size, self.recorded
-        if self.complete:
+        size, recorded, unseen = self.size, self.recorded, len(self.bundle.withheld)
+        if self.complete and unseen:
+            self.say(
+                f"第 1 至 {recorded} 条登记中,{unseen} 条标为未公开案件、只有摘要:"
+                "是否涉及何人,本包不能证明;其余全部在包内",
+                f"of entries 1 to {recorded}, {unseen} are said to be of sealed cases and are "
+                "here by their hash alone: whom they are about, this bundle cannot prove",
+            )  # fmt: skip
+        elif self.complete:
             self.say(
                 f"第 1 至 {recorded} 条登记全部在包内,封签下共 {size} 条:任何人的登记无一遗漏",
                 f"entries 1 to {recorded} are all here, under a head over {size}: "

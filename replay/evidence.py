@@ -28,8 +28,9 @@ from domain.ledger.vault import Erased, Restricted, Unreadable, Vault, sealed_ow
 from domain.merkle import inclusion, leaf_bytes
 from domain.notes import Note, public, signer
 from domain.record import FOLD
+from projections.cases import hiding
 from projections.questions import person as _person
-from projections.records import Records
+from projections.records import Records, Sight
 from replay import check, offline, refold
 
 PAGE = 1 << 16
@@ -64,6 +65,7 @@ class Wanted(NamedTuple):
     `person`: their record and entries; None is the log without a report. `complete`: every entry up
     to the position. `disclose`: classes of private fields that are opened. `head`: the size of the
     head that proves it, by default the last. `old`: heads that were kept, which it shall extend.
+    `cases`: with what belongs to sealed cases, for inspectors; else those entries are withheld.
     """
 
     as_of: AsOf
@@ -72,6 +74,7 @@ class Wanted(NamedTuple):
     disclose: frozenset[str] = frozenset()
     head: int | None = None
     old: Sequence[int] = ()
+    cases: bool = False
 
 
 def export(ledger: Ledger, records: Records, sealer: Sealer, wanted: Wanted, path: Path) -> int:
@@ -79,6 +82,9 @@ def export(ledger: Ledger, records: Records, sealer: Sealer, wanted: Wanted, pat
 
     Raises Unprovable, UnknownSubject, KeyUnfit.
     """
+    if not wanted.cases:
+        records = records.seen_by(Sight(ledger.today()))
+        ledger = ledger.seen_without(hiding(records))
     return _Export(ledger, records, sealer, wanted).write(path)
 
 
@@ -99,6 +105,7 @@ class _Export:
         self._family = [] if wanted.person is None else sorted(forest.family(wanted.person))
         self._files: dict[str, dict[str, str]] = {}
         self._count = 0
+        self._withheld: list[int] = []
 
     def _head(self) -> Sealed:
         wanted, recorded = self._wanted, self._wanted.as_of.recorded
@@ -181,7 +188,10 @@ class _Export:
         changes = self._ledger.entries(types=[SealKeyChanged.__name__], until=self._size)
         if own is None:
             for stored in self._ledger.log.entries(until=recorded):
-                yield self._one(*stored)
+                if self._ledger.hides(stored.tags):
+                    self._withheld.append(stored.position)
+                else:
+                    yield self._one(*stored)
             later = [e for e in changes if e.position > recorded]
         else:
             later = sorted({e.position: e for e in (*own, *changes)}.values(), key=_position)
@@ -251,7 +261,7 @@ class _Export:
         return {
             "format": offline.FORMAT, "origin": self._origin, "head": self._size,
             "effective": wanted.as_of.effective, "recorded": wanted.as_of.recorded,
-            "person": self._family, "complete": wanted.complete,
+            "person": self._family, "complete": wanted.complete, "withheld": self._withheld,
             "disclosed": sorted(wanted.disclose), "fold": FOLD, "files": self._files,
         }  # fmt: skip
 

@@ -161,6 +161,13 @@ class Bundle:
         self.manifest: dict[str, Any] = self.json("manifest.json")
         if self.manifest["format"] != FORMAT:
             raise ValueError("another format")
+        self.withheld: set[int] = {*map(int, self.manifest.get("withheld", ()))}
+
+    def past_withheld(self, position: int) -> int:
+        """The first position from this one on whose entry is not withheld."""
+        while position in self.withheld:
+            position += 1
+        return position
 
     def read(self, name: str) -> bytes:
         return self._zip.read(name)

@@ -37,6 +37,12 @@ def export(
         list[str] | None,
         typer.Option("--disclose", metavar="CLASS", help="公开此类私密字段 / open this class"),
     ] = None,
+    cases: Annotated[
+        bool,
+        typer.Option(
+            "--cases", help="含未公开案件,仅供监督部门 / sealed cases too: for inspectors"
+        ),
+    ] = False,
     head: Annotated[
         int | None, typer.Option("--head", min=1, help="所用封签的条数 / size of the head")
     ] = None,
@@ -61,7 +67,8 @@ def export(
         raise typer.BadParameter(f"--disclose {unknown[0]}: {known}")
     with asking(context) as bureau:
         pair, _ = as_of(bureau, When(effective, recorded))
-        wanted = Wanted(pair, person, everything, frozenset(disclose or ()), head, old or ())
+        opened = frozenset(disclose or ())
+        wanted = Wanted(pair, person, everything, opened, head, old or (), cases)
         try:
             with patience(context):
                 count = run(bureau.ledger, bureau.records, bureau.sealer, wanted, output)

@@ -14,6 +14,7 @@ from api.cli import (
     access,
     archive,
     axes,
+    cases,
     chain,
     entering,
     evidence,
@@ -75,6 +76,7 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
         overview.entry,
         overview.due,
         overview.findings,
+        cases.cases,
     ],
     "两个时间 / Both times": [
         axes.beliefs,

@@ -96,7 +96,7 @@ def _run(
         bring_up(context, bureau)
         show(context, answers.receipt(bureau, receipt), _draw_entered, as_json=as_json)
         return
-    answer = acts.preview(bureau, body, clerk())
+    answer = acts.preview(bureau, body, lambda asked: asked._replace(actor=clerk()))
     show(context, answer, _draw_preview, as_json=as_json)
     if answer["data"]["refused"]:
         tell(context, "有人不予登记,全部不能登记。", "Somebody is refused, so nobody is entered.")

@@ -6,15 +6,17 @@ decided on the record as it stood just before it; nothing else writes.
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from datetime import UTC, date, datetime, time, timedelta
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain import acts
 from domain.acts.privacy import PrivateDataRestricted, PrivateDataRestrictionLifted
-from domain.events import Actor, Entry, Proposal
+from domain.events import Actor, Entry, Proposal, cases_of
 from domain.forest import Forest
 from domain.law import Law, Pack, parse_calendar
 from domain.ledger import log as _log
@@ -59,8 +61,15 @@ class Moment(NamedTuple):
     recorded_at: datetime | None
 
 
+Hides = Callable[[Sequence[str]], bool]
+"""Whether an entry with these tags is kept from whoever asks."""
+
+
 class Ledger:
-    """One bureau's ledger: its event log and its vault. `clock` only says which day today is."""
+    """One bureau's ledger: its event log and its vault. `clock` only says which day today is.
+
+    `hides` keeps entries from whoever reads; what is entered is decided on all of them.
+    """
 
     def __init__(
         self,
@@ -73,9 +82,14 @@ class Ledger:
         self._clock = clock
         self._decider = Decider(vault, self.today)
         self._disposal = Disposal(log, vault)
-        self._law = Law([], [])
-        self._law_at = -1
-        self._law_lock = threading.Lock()
+        self._law = _LawSoFar(log)
+        self.hides: Hides = lambda _: False
+
+    def seen_without(self, hides: Hides) -> Self:
+        """The ledger for one from whom some entries are kept: to read, they are not there."""
+        seen = copy(self)
+        seen.hides = hides
+        return seen
 
     def today(self) -> date:
         return self._clock().astimezone(SHANGHAI).date()
@@ -176,11 +190,11 @@ class Ledger:
         Its day is that on which it is entered. Raises UnknownFact.
         """
         head = self.log.head()
-        stored = self.log.entries(after=position - 1, until=min(position, head))
-        entry = next(stored, None) if 1 <= position <= head else None
+        entries = self.entries(after=position - 1, until=min(position, head))
+        entry = next(entries, None) if 1 <= position <= head else None
         if entry is None:
             raise UnknownFact(position=position)
-        return Proposal(review_of(Entry(*entry), reason), UNDATED)
+        return Proposal(review_of(entry, reason), UNDATED)
 
     def _decide(self, request: Request, *, refuses: bool = True) -> Decided:
         head = self.log.head()
@@ -209,7 +223,9 @@ class Ledger:
                 about = {f"person:{a}" for t in about for a in forest.family(t[7:])}
             tags = sorted(about)
             items = [DCBQueryItem(tags=[tag]) for tag in tags]
-            since = self.log.entries(DCBQuery(items=items), after=proposal.expect, limit=1)
+            since = self.log.entries(DCBQuery(items=items), after=proposal.expect)
+            if not type(proposal.event).case_sealed:  # nor would its refusal tell of a case
+                since = (stored for stored in since if not cases_of(stored.tags))
             if items and (newer := next(since, None)) is not None:
                 raise Superseded(
                     "the record has changed since the position you have seen",
@@ -240,13 +256,7 @@ class Ledger:
 
     def law(self) -> Law:
         """The packs and calendars published so far."""
-        with self._law_lock:
-            query = DCBQuery(items=[DCBQueryItem(types=LAW_TYPES)])
-            head = self.log.head()
-            if any(True for _ in self.log.entries(query, after=self._law_at, until=head, limit=1)):
-                self._law = law_of(Entry(*s) for s in self.log.entries(query, until=head))
-            self._law_at = head
-            return self._law
+        return self._law.at_head()
 
     def entries(
         self,
@@ -258,18 +268,29 @@ class Ledger:
         limit: int | None = None,
     ) -> Iterator[Entry]:
         """Entries that carry every tag and are of one of the types, in order of position."""
-        query = DCBQuery(items=[DCBQueryItem(types=list(types), tags=list(tags))])
-        bare = query if tags or types else None
-        for stored in self.log.entries(bare, after=after, until=until, limit=limit):
-            yield Entry(*stored)
+        items = [DCBQueryItem(types=list(types), tags=list(tags))] if tags or types else []
+        return islice(self.matching(items, after=after, until=until), limit)
 
     def about(self, tags: Sequence[str], until: int) -> Iterator[Entry]:
         """Entries up to a position that carry any of these tags, in order of position."""
-        yield from Reading(self.log, until).about(tags)
+        items = [DCBQueryItem(tags=[tag]) for tag in tags]
+        return self.matching(items, until=until) if items and until else iter(())
+
+    def matching(
+        self, items: Sequence[DCBQueryItem], *, after: int = 0, until: int | None = None
+    ) -> Iterator[Entry]:
+        """Entries that any of the items, or no item at all, asks for, in order of position."""
+        query = DCBQuery(items=list(items)) if items else None
+        for stored in self.log.entries(query, after=after, until=until):
+            if not self.hides(stored.tags):
+                yield Entry(*stored)
 
     def entry(self, event_id: UUID) -> Entry:
         """The entry with this event id. Raises UnknownFact."""
-        return Reading(self.log, self.log.head()).entry(event_id)
+        entry = Reading(self.log, self.log.head()).entry(event_id)
+        if self.hides(entry.tags):
+            raise UnknownFact(f"there is no entry {event_id}", zh=f"没有登记 {event_id}")
+        return entry
 
     def forest(self, position: int) -> Forest:
         """Which ids were one person's, as known at a position."""
@@ -303,6 +324,25 @@ class Ledger:
     def close(self) -> None:
         self.log.close()
         self.vault.close()
+
+
+class _LawSoFar:
+    """The law as published, read again when more is."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._law = Law([], [])
+        self._at = -1
+        self._lock = threading.Lock()
+
+    def at_head(self) -> Law:
+        with self._lock:
+            query = DCBQuery(items=[DCBQueryItem(types=LAW_TYPES)])
+            head = self._log.head()
+            if any(True for _ in self._log.entries(query, after=self._at, until=head, limit=1)):
+                self._law = law_of(Entry(*s) for s in self._log.entries(query, until=head))
+            self._at = head
+            return self._law
 
 
 def law_of(entries: Iterable[Entry]) -> Law:

@@ -160,7 +160,8 @@ class Decider:
                 with _at(index):
                     one = self._decide_one(proposal, request.mood, reading, law)
                     one.case.reads |= require_sealable(one.proposal.event, reading)
-                    if law.closing and request.approved_by is None:
+                    closes = law.closing and not type(one.event).case_sealed
+                    if closes and request.approved_by is None:
                         self._refuse_closed(one, reading)
                 self._read_whole(one, reading)
                 shared["premise"] = _premise(one.case, after)

@@ -219,6 +219,8 @@ class Judge:
 
     def _rests_on(self, entry: Entry, change: Change) -> bool:
         """Whether the act is in force, was entered before the change, and read days it changes."""
+        if entry.cls.case_sealed:  # a refusal would tell of it: found when its case is asked about
+            return False
         if entry.cls is FactAnnulled or entry.position > self._after + change.by:
             return False
         chain = self._reading.record.chains[entry.root]

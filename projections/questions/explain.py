@@ -8,8 +8,6 @@ give it.
 from collections.abc import Sequence
 from typing import Any
 
-from eventsourcing.dcb.api import DCBQuery
-
 from domain.bitemporal import AsOf, Fact
 from domain.events import Entry, Facet
 from domain.ledger import Ledger
@@ -67,8 +65,8 @@ def explain(ledger: Ledger, subject: str, facet: str, as_of: AsOf) -> dict[str, 
     if not any(ledger.about([subject, f"{kind}:{id_}"], as_of.recorded)):
         raise UnknownSubject(field="subject")
     items = [MERGING, *(item_of(Strand(wanted.name, f"{kind}:{one}")) for one in aliases)]
-    stored = ledger.log.entries(DCBQuery(items=items), until=as_of.recorded)
-    facts, named = rests_on([Entry(*s) for s in stored], wanted, subject, as_of)
+    entries = list(ledger.matching(items, until=as_of.recorded))
+    facts, named = rests_on(entries, wanted, subject, as_of)
     by_position = cited(ledger, named)
     return {
         "facet": wanted.name,

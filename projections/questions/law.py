@@ -9,13 +9,16 @@ from datetime import date
 from functools import lru_cache
 from typing import Protocol
 
+from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
+
 from domain.acts.people import HOST, UNIT
 from domain.acts.units import UNIT_PARENT, UNIT_PLACE
 from domain.bitemporal import AsOf, Fact, resolve
-from domain.events import Facet
+from domain.events import Entry, Facet
 from domain.law import NOWHERE, Law, Rules
 from domain.ledger import Ledger, law_of
 from domain.ledger.deciding import LAW_TYPES
+from domain.ledger.log import EventLog
 
 
 class Strands(Protocol):
@@ -28,7 +31,7 @@ class Published:
     """The packs and calendars published by entry, up to a position."""
 
     def __init__(self, ledger: Ledger, until: int) -> None:
-        self._ledger = ledger
+        self._log = ledger.log
         published = ledger.entries(types=LAW_TYPES, until=until) if until else ()
         self._positions = [entry.position for entry in published]
 
@@ -39,12 +42,13 @@ class Published:
     def at(self, recorded: int) -> Law:
         """The law as published by a position, at most the one this was made for."""
         count = bisect_right(self._positions, recorded)
-        return _law(self._ledger, self._positions[count - 1]) if count else Law([], [])
+        return _law(self._log, self._positions[count - 1]) if count else Law([], [])
 
 
 @lru_cache(maxsize=32)
-def _law(ledger: Ledger, until: int) -> Law:
-    return law_of(ledger.entries(types=LAW_TYPES, until=until))
+def _law(log: EventLog, until: int) -> Law:
+    query = DCBQuery(items=[DCBQueryItem(types=LAW_TYPES)])
+    return law_of(Entry(*stored) for stored in log.entries(query, until=until))
 
 
 def rules_of(records: Strands, law: Law, person: str, recorded: int) -> Callable[[date], Rules]:

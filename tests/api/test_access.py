@@ -58,6 +58,7 @@ TABLE = {
     "GET /v1/compare": (EXAMINE, "nothing", "?person={person}&from_recorded=1"),
     "GET /v1/retro": (EXAMINE, "nothing", "?from_recorded=5"),
     "GET /v1/changes": ("auditor system", "nothing", ""),
+    "GET /v1/cases": ("inspector", "nothing", ""),
     "GET /metrics": ("auditor administrator", "nothing", ""),
     "POST /v1/entries": ("clerk", "named", "acts"),
     "POST /v1/preview": ("clerk", "named", "acts"),

@@ -1,0 +1,61 @@
+"""The register of cases from the command line, where this machine's user sees every case."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import rmtree
+
+import pytest
+
+from api.settings import Bureau, Settings
+from tests.api.conftest import person
+from tests.api.test_cli import Said, act, run
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="ledger-cases-"))
+    folder.chmod(0o755)
+    try:
+        assert run(folder, "init").code == 0
+        with Bureau(Settings(folder)):  # its server runs meanwhile
+            yield folder
+    finally:
+        rmtree(folder, ignore_errors=True)
+
+
+def test_a_case_is_entered_and_listed(folder: Path) -> None:
+    def told(*arguments: str, events: object = None) -> Said:
+        said = run(folder, *arguments, stdin=json.dumps({"events": events}).encode())
+        assert said.code == 0, said
+        return said
+
+    of = {"case": "c1", "person": "p1"}
+    told("enter", "-", events=[
+        person("p1", name="褚强飞"),
+        act("ComplaintReceived", "2022-05-10", **of, channel="12345", complainant="某甲"),
+        act("InvestigationConcluded", "2022-06-01", **of, outcome="partly-upheld"),
+        act("ComplaintResultNotTold", "2022-06-02", **of, because="anonymous"),
+    ])  # fmt: skip
+    listed = told("cases").out
+    for word in ("c1", "保密", "2022-05-10", "部分属实", "2022-06-01", "无法告知", "2022-06-02"):
+        assert word in listed
+    assert "某甲" not in listed
+    history = told("history", "p1").out
+    assert "接到投诉举报" in history
+    told("enter", "-", events=[act("CaseClosed", "2022-07-01", case="c1", result="concluded")])
+    assert "已结案" in told("cases").out
+    assert "upheld in part" in told("--lang", "en", "cases").out
+    before = json.loads(told("cases", "--effective", "2022-05-31", "--json").out)
+    assert [m["outcome"] for m in before["data"]["matters"]] == [None]
+    # what a later act undermines is said here, and nowhere else
+    annulled = told("enter", "-", events=[{"type": "FactAnnulled", "annuls": _registered(folder)}])
+    assert annulled.code == 0
+    assert "没有人员 p1" in told("cases").out
+
+
+def _registered(folder: Path) -> int:
+    said = run(folder, "history", "p1", "--json")
+    entries = json.loads(said.out)["data"]["entries"]
+    return next(e["position"] for e in entries if e["type"] == "PersonRegistered")
