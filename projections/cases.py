@@ -120,11 +120,14 @@ def _refused(ledger: Ledger, entry: Entry, case: str, recorded: int) -> Refusal 
     reading = Reading(ledger.log, recorded)
     reading.extend({Strand(None, f"{CASE}:{case}"), *premise_of(entry)})
     today = entry.recorded_at.astimezone(SHANGHAI).date()
-    root = reading.record.chains[entry.root].root
+    chain = reading.record.chains[entry.root]
     law = ledger.law()
     while True:
         record = reading.without(entry.root)
-        tried = Case(proposal_of(entry, event), entry.mood, record, reading.read, law, today, root)
+        tried = Case(
+            proposal_of(entry, event), entry.mood, record, reading.read, law, today, chain,
+            again=True,
+        )  # fmt: skip
         try:
             tried.decide(event)
         except Unread as unread:
