@@ -5,7 +5,8 @@ nothing listens beyond this machine.
 """
 
 import os
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -81,6 +82,16 @@ class Settings(NamedTuple):
             get("SEALER"), file("SEAL_KEY_FILE"), get("WITNESS"), get("WITNESS_KEY"),
             int(days), get("ISSUER"), get("AUDIENCE"), get("JWKS"),
         )  # fmt: skip
+
+
+@contextmanager
+def ledger_database(settings: Settings) -> Iterator[str]:
+    """The connection string of the ledger's database alone."""
+    if settings.database is not None:
+        yield settings.database
+        return
+    with EmbeddedServer(settings.data / "postgres") as server:
+        yield server.conninfo("ledger")
 
 
 class Bureau:

@@ -24,6 +24,7 @@ from api.cli.frame import (
     tell,
     warn_of_backup,
 )
+from api.cli.roles import equipped, print_roles
 from api.cli.vault import print_parts
 
 LOOPBACK = "127.0.0.1"
@@ -38,11 +39,18 @@ def init(
         list[str] | None,
         typer.Option("--pack", help="规则包代码,可多次;不给则全部 / pack code; default all"),
     ] = None,
+    sql: Annotated[
+        bool,
+        typer.Option("--sql", help="只印出数据库角色的 SQL / only print the SQL of the roles"),
+    ] = False,
 ) -> None:
     """建立账本,发布规则包和工作日历 / Make the ledger; publish the law."""
     from api.publishing import NotPackaged, publish_law
 
-    with opened(context) as bureau:
+    if sql:
+        print_roles(context)
+        return
+    with equipped(context) as bureau:
         try:
             published = publish_law(bureau.ledger, pack, clerk())
         except NotPackaged as unknown:

@@ -24,7 +24,6 @@ import orjson
 import psycopg
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from psycopg import sql
 from psycopg_pool import ConnectionPool
 
 from domain.ledger.escrow import open_with, seal_to
@@ -53,10 +52,10 @@ from domain.ledger.vault_statements import (
     PUT_KEY,
     PUT_SETTLED,
     REWRITE,
-    SCHEMA,
     TABLES,
     TAKE_KEY,
     TAKE_SECRET,
+    make,
 )
 
 NEEDED = 2
@@ -130,8 +129,7 @@ class Vault:
         self._destroyed: set[Owner] = set()
         try:
             with self._pool.connection() as connection:
-                connection.execute(LOCK)
-                connection.execute(sql.SQL(SCHEMA))
+                make(connection)
                 if not may_be_new:
                     _require_used(connection)
             self._blind = self._secret("lookup")
@@ -268,13 +266,7 @@ class Vault:
         Raises psycopg's LockNotAvailable where someone reads them for longer than 5 s.
         """
         with self._pool.connection() as connection:
-            connection.autocommit = True
-            try:
-                for statement in REWRITE:
-                    connection.execute(statement)
-            finally:
-                connection.execute("RESET lock_timeout")
-                connection.autocommit = False
+            connection.execute(REWRITE)
 
     def restrict(self, owners: Iterable[Owner], public_keys: Sequence[str]) -> None:
         """Put their wrapped keys in escrow: a part for each holder, any two of them needed."""
@@ -429,8 +421,7 @@ def restore(conninfo: str, contents: Mapping[str, Sequence[Sequence[Any]]]) -> N
     What was destroyed since is destroyed again when the ledger is next opened.
     """
     with psycopg.connect(conninfo) as connection:
-        connection.execute(LOCK)
-        connection.execute(sql.SQL(SCHEMA))
+        make(connection)
         if connection.execute(IS_NEW).fetchone() != (True,):
             raise VaultUnfit("the vault is not empty: restore into an empty database")
         with connection.cursor() as cursor:
