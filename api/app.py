@@ -20,7 +20,7 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
-from api import answers, feed, mass, problems, queries, queries_axes, sealing
+from api import answers, approvals, feed, mass, problems, queries, queries_axes, sealing
 from api.documents import openapi
 from api.edge import Edge, Metrics
 from api.entries import request_of, to_bytes
@@ -28,6 +28,8 @@ from api.guard import Guard
 from api.queries import TheBody, TheBureau
 from api.settings import Bureau
 from api.witnessing import Cosigning
+from domain.events import Id
+from domain.ledger.requests import Receipt
 from domain.ledger.requests import Request as Entering
 from domain.refusals import Refusal
 from projections.runner import Lagging
@@ -84,6 +86,7 @@ def create_app(bureau: Bureau) -> FastAPI:
     app.include_router(queries_axes.router)
     app.include_router(feed.router)
     app.include_router(sealing.router)
+    app.include_router(approvals.router)
     _add_entering(app)
     _add_health(app)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
@@ -113,7 +116,9 @@ def _add_entering(app: FastAPI) -> None:
         idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
         """Enter acts, all or nothing 登记; the same key again gives the first answer."""
-        return entered(request, bureau, body, idempotency_key, request_of_entries)
+        return entered(
+            request, bureau, idempotency_key, _of(request, bureau, body, request_of_entries)
+        )
 
     @app.post("/v1/mass", status_code=201, tags=["entries"])
     def mass_enter(
@@ -123,19 +128,30 @@ def _add_entering(app: FastAPI) -> None:
         idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
         """Enter one act for many persons, all or nothing 一份文件多人."""
-        return entered(request, bureau, body, idempotency_key, mass.request)
+        return entered(request, bureau, idempotency_key, _of(request, bureau, body, mass.request))
+
+    @app.post("/v1/approvals/{request_id}", status_code=201, tags=["approvals"])
+    def approve(
+        request: Request,
+        bureau: TheBureau,
+        request_id: Id,
+        idempotency_key: Annotated[str | None, Header()] = None,
+    ) -> Response:
+        """Approve what waits for the asking account, as it was shown 批准."""
+
+        def approved(**envelope: Any) -> Receipt:
+            guard, asking = app.state.guard, request.state.asking
+            return approvals.approve(bureau, guard, asking, request_id, **envelope)
+
+        return entered(request, bureau, idempotency_key, approved)
 
     def entered(
-        request: Request, bureau: Bureau, body: bytes, key: str | None, made: Callable[..., Any]
+        request: Request, bureau: Bureau, key: str | None, enter: Callable[..., Receipt]
     ) -> Response:
         try:
             if key is None or not _KEY.fullmatch(key):
                 raise problems.KeyRequired
-            asking = request.state.asking
-            proposed = made(
-                bureau, body, actor=asking.actor, key=key, request_id=request.state.request_id
-            )
-            receipt = bureau.ledger.enter(app.state.guard.entering(asking, proposed))
+            receipt = enter(key=key, request_id=request.state.request_id)
         except Refusal as refusal:
             metrics.refusals.labels(refusal.code).inc()
             if refusal.category == "conflict":
@@ -150,6 +166,20 @@ def _add_entering(app: FastAPI) -> None:
             metrics.entries.inc(len(receipt.entries))
         answer = to_bytes(answers.receipt(bureau, receipt))
         return Response(answer, 201, headers, "application/json")
+
+
+def _of(
+    request: Request, bureau: Bureau, body: bytes, made: Callable[..., Entering]
+) -> Callable[..., Receipt]:
+    """What enters the acts of a body, in the name of whoever asks."""
+
+    def entered(**envelope: Any) -> Receipt:
+        asking = request.state.asking
+        proposed = made(bureau, body, actor=asking.actor, **envelope)
+        allowed = request.app.state.guard.entering(asking, proposed)
+        return approvals.enter(bureau, asking, allowed)
+
+    return entered
 
 
 def _add_health(app: FastAPI) -> None:

@@ -20,7 +20,7 @@ from api.times import When, as_of
 from api.tokens import Tokens
 from domain.acts.officers import OFFICER
 from domain.acts.people import HOST, SERVICE, UNIT
-from domain.acts.rights import API_KEY, ROLE, account_of
+from domain.acts.rights import API_KEY, ROLE
 from domain.bitemporal import AsOf, in_force
 from domain.events import Actor, FactAnnulled, Proposal
 from domain.ledger.requests import Request as Entering
@@ -212,6 +212,8 @@ class Guard:
         mine = [grant for grant in asking.grants or () if grant.role == role]
         for index, proposal in enumerate(request.proposals):
             type_, tags = self._about(proposal)
+            if type_ in access.CONSENTING:
+                raise NotAllowed(index=index)
             administered = type_ in access.ADMINISTERED
             action: Action = "administer" if administered else "enter"
             grants = self._reaching(access.permitting(mine, action), proposal, tags)
@@ -224,8 +226,7 @@ class Guard:
         """The second person: `issuer|subject` of an account that may approve."""
         if request.approved_by is None:
             return
-        issuer, _, subject = request.approved_by.rpartition("|")
-        account = account_of(issuer, subject)
+        account = access.account_named(request.approved_by).id
         held = access.permitting(self._held(account), "approve")
         people = {grant.person for grant in asking.grants or () if grant.person}
         held = [grant for grant in held if grant.person not in people]
@@ -234,6 +235,16 @@ class Guard:
         for proposal in request.proposals:
             if not self._reaching(held, proposal, self._about(proposal)[1]):
                 raise NotAllowed(field="approved_by")
+
+    def open_to(self, asking: Asking, proposal: Proposal) -> frozenset[str] | None:
+        """The private fields that an approver may see in an act; None where none of their rights
+        to approve reaches it.
+        """
+        if asking.grants is None:
+            return access.EVERY_CLASS
+        held = access.permitting(asking.grants, "approve")
+        reaching = self._reaching(held, proposal, self._about(proposal)[1])
+        return access.classes_of(reaching) if reaching else None
 
     def _about(self, proposal: Proposal) -> tuple[str, list[str]]:
         """Type and tags of an act; an annulment has those of what it annuls."""

@@ -151,6 +151,21 @@ class ImpactRefused(Refusal):
         return {**super().as_dict(), "impacts": self.impacts}
 
 
+class ApprovalNeeded(Refusal):
+    """The second person has not agreed to this request with an account of their own."""
+
+    code = "approval-needed"
+    zh = "批准人尚未以本人账号批准该请求"
+
+    def __init__(self, request: str = "") -> None:
+        super().__init__(field="approved_by")
+        self.request = request
+
+    def as_dict(self) -> dict[str, Any]:
+        """With `request`: the digest of what waits for the approval."""
+        return {**super().as_dict(), "request": self.request}
+
+
 class NotUndermined(Refusal):
     """The entry acknowledged would not be refused; there is nothing to acknowledge."""
 

@@ -15,6 +15,7 @@ import orjson
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain.acts import closed, privacy
+from domain.acts.approvals import ApprovalUsed
 from domain.acts.reviews import ReviewOpened
 from domain.bitemporal import OPEN
 from domain.events import (
@@ -220,7 +221,7 @@ class Decider:
         if corrected is not None:
             return self._decide_correction(proposal, corrected, mood, reading, law)
         event = proposal.event
-        if isinstance(event, ReviewOpened):
+        if isinstance(event, ReviewOpened | ApprovalUsed):
             proposal = proposal._replace(effective=self._today())
         if not reading.ahead:
             reading.extend(self.predicted(event))

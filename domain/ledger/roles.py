@@ -43,6 +43,7 @@ _ON_VAULT = {
     "secrets": "SELECT, INSERT, UPDATE",
     "settled": "SELECT, INSERT, DELETE",
     "backups": "SELECT, INSERT",
+    "drafts": "SELECT, INSERT, DELETE",
 }
 
 _MAKE = """

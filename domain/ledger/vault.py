@@ -26,12 +26,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg_pool import ConnectionPool
 
+from domain.ledger.drafts import Drafts
 from domain.ledger.escrow import open_with, seal_to
 from domain.ledger.keyfile import KeyUnfit, key_in
 from domain.ledger.splitting import BadPart, Part, join, split
 from domain.ledger.vault_statements import (
     BINARY,
     DESTROY,
+    DROP_DRAFTS_NAMING,
     DROP_ESCROW,
     EVERY_ESCROW,
     EVERY_KEY,
@@ -127,6 +129,7 @@ class Vault:
         self._random = randomness
         self._keys: dict[Owner, AESGCM] = {}
         self._destroyed: set[Owner] = set()
+        self.drafts = Drafts(self._pool, lambda: hmac.digest(self._request, b"drafts", "sha256"))
         try:
             with self._pool.connection() as connection:
                 make(connection)
@@ -258,6 +261,7 @@ class Vault:
                 connection.execute(DESTROY, owner)
                 connection.execute(TAKE_KEY, owner)
                 connection.execute(DROP_ESCROW, owner)
+            connection.execute(DROP_DRAFTS_NAMING, ([owner.subject for owner in owners],))
         self.forget(owners)
 
     def rewrite(self) -> None:
@@ -280,6 +284,7 @@ class Vault:
                 for part, public_key in zip(parts, public_keys, strict=True):
                     sealed = seal_to(public_key, part.body, _escrowed(owner, part.place))
                     connection.execute(PUT_ESCROW, (*owner, part.place, part.mark, sealed))
+            connection.execute(DROP_DRAFTS_NAMING, ([owner.subject for owner in owners],))
         self.forget(owners)
 
     def lift(self, owner: Owner, codes: Sequence[str], *, store: bool) -> bool:

@@ -20,15 +20,22 @@ CREATE TABLE IF NOT EXISTS destroyed_keys (
     subject text NOT NULL, class text NOT NULL, PRIMARY KEY (subject, class));
 CREATE TABLE IF NOT EXISTS settled (position bigint NOT NULL, entry text NOT NULL);
 CREATE TABLE IF NOT EXISTS backups (made_at timestamptz PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS drafts (
+    request text PRIMARY KEY, approver text NOT NULL, subjects text[] NOT NULL,
+    sealed bytea NOT NULL, made_at timestamptz NOT NULL DEFAULT clock_timestamp());
 -- A deleted row's bytes lie in its table's file until it is written anew.
 CREATE OR REPLACE FUNCTION rewrite_keys() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = {schema}, pg_temp SET lock_timeout = '5s' AS $$
 BEGIN
     CLUSTER data_keys USING data_keys_pkey;
     CLUSTER escrowed_keys USING escrowed_keys_pkey;
+    CLUSTER drafts USING drafts_pkey;
 END $$;
 """
-IS_MADE = "SELECT to_regclass('backups') IS NOT NULL AND to_regproc('rewrite_keys') IS NOT NULL"
+IS_MADE = """
+SELECT to_regclass('backups') IS NOT NULL AND to_regclass('drafts') IS NOT NULL
+   AND to_regproc('rewrite_keys') IS NOT NULL
+"""
 WHERE = "SELECT quote_ident(current_schema())"
 MAKE_KEYS = """
 INSERT INTO data_keys (subject, class, wrapped)
@@ -59,6 +66,16 @@ REWRITE = "SELECT rewrite_keys()"
 FIND_SETTLED = "SELECT position, entry FROM settled"
 FORGET_SETTLED = "DELETE FROM settled"
 PUT_SETTLED = "INSERT INTO settled VALUES (%s, %s)"
+KEEP_DRAFT = """
+INSERT INTO drafts (request, approver, subjects, sealed) VALUES (%s, %s, %s, %s)
+ON CONFLICT DO NOTHING
+"""
+_DRAFT = "SELECT request, sealed, made_at FROM drafts WHERE "
+DRAFTS_WAITING = _DRAFT + "approver = %s AND made_at > now() - %s::interval ORDER BY made_at"
+FIND_DRAFT = _DRAFT + "request = %s AND approver = %s AND made_at > now() - %s::interval"
+DROP_DRAFT = "DELETE FROM drafts WHERE request = %s"
+LAPSE_DRAFTS = "DELETE FROM drafts WHERE made_at < now() - %s::interval"
+DROP_DRAFTS_NAMING = "DELETE FROM drafts WHERE subjects && %s::text[]"
 NEWEST_BACKUP = "SELECT max(made_at) FROM backups"
 NOTE_BACKUP = "INSERT INTO backups VALUES (%s) ON CONFLICT DO NOTHING"
 TABLES = {
