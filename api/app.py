@@ -88,6 +88,7 @@ def create_app(bureau: Bureau) -> FastAPI:
     app.include_router(sealing.router)
     app.include_router(approvals.router)
     _add_entering(app)
+    _add_approving(app)
     _add_health(app)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app
@@ -106,8 +107,6 @@ def _cosigning(bureau: Bureau) -> Cosigning | None:
 
 
 def _add_entering(app: FastAPI) -> None:
-    metrics: Metrics = app.state.metrics
-
     @app.post("/v1/entries", status_code=201, tags=["entries"])
     def enter(
         request: Request,
@@ -116,7 +115,7 @@ def _add_entering(app: FastAPI) -> None:
         idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
         """Enter acts, all or nothing 登记; the same key again gives the first answer."""
-        return entered(
+        return _entered(
             request, bureau, idempotency_key, _of(request, bureau, body, request_of_entries)
         )
 
@@ -128,8 +127,10 @@ def _add_entering(app: FastAPI) -> None:
         idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
         """Enter one act for many persons, all or nothing 一份文件多人."""
-        return entered(request, bureau, idempotency_key, _of(request, bureau, body, mass.request))
+        return _entered(request, bureau, idempotency_key, _of(request, bureau, body, mass.request))
 
+
+def _add_approving(app: FastAPI) -> None:
     @app.post("/v1/approvals/{request_id}", status_code=201, tags=["approvals"])
     def approve(
         request: Request,
@@ -143,29 +144,32 @@ def _add_entering(app: FastAPI) -> None:
             guard, asking = app.state.guard, request.state.asking
             return approvals.approve(bureau, guard, asking, request_id, **envelope)
 
-        return entered(request, bureau, idempotency_key, approved)
+        return _entered(request, bureau, idempotency_key, approved)
 
-    def entered(
-        request: Request, bureau: Bureau, key: str | None, enter: Callable[..., Receipt]
-    ) -> Response:
-        try:
-            if key is None or not _KEY.fullmatch(key):
-                raise problems.KeyRequired
-            receipt = enter(key=key, request_id=request.state.request_id)
-        except Refusal as refusal:
-            metrics.refusals.labels(refusal.code).inc()
-            if refusal.category == "conflict":
-                metrics.conflicts.inc()
-            raise
-        headers = {"Ledger-Position": str(receipt.position)}
-        if receipt.replayed:
-            headers["Idempotent-Replayed"] = "true"
-            metrics.replays.inc()
-        else:
-            metrics.appends.inc()
-            metrics.entries.inc(len(receipt.entries))
-        answer = to_bytes(answers.receipt(bureau, receipt))
-        return Response(answer, 201, headers, "application/json")
+
+def _entered(
+    request: Request, bureau: Bureau, key: str | None, enter: Callable[..., Receipt]
+) -> Response:
+    """Enter and answer with the receipt; every answer is counted."""
+    metrics: Metrics = request.app.state.metrics
+    try:
+        if key is None or not _KEY.fullmatch(key):
+            raise problems.KeyRequired
+        receipt = enter(key=key, request_id=request.state.request_id)
+    except Refusal as refusal:
+        metrics.refusals.labels(refusal.code).inc()
+        if refusal.category == "conflict":
+            metrics.conflicts.inc()
+        raise
+    headers = {"Ledger-Position": str(receipt.position)}
+    if receipt.replayed:
+        headers["Idempotent-Replayed"] = "true"
+        metrics.replays.inc()
+    else:
+        metrics.appends.inc()
+        metrics.entries.inc(len(receipt.entries))
+    answer = to_bytes(answers.receipt(bureau, receipt))
+    return Response(answer, 201, headers, "application/json")
 
 
 def _of(
