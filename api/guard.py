@@ -13,11 +13,12 @@ from fastapi import Request
 
 from api import access
 from api.access import Account, Action, Asked, Grant, Rows, Rule
+from api.certificates import HEADER, Certificates
 from api.problems import NotAllowed, NotIdentified, TooOften
-from api.settings import Bureau
+from api.settings import Bureau, Settings
 from api.slowing import Slowing
 from api.times import When, as_of
-from api.tokens import Tokens
+from api.tokens import AccessUnfit, Tokens
 from domain.acts.officers import OFFICER
 from domain.acts.people import HOST, SERVICE, UNIT
 from domain.acts.rights import API_KEY, ROLE
@@ -46,15 +47,25 @@ _OWN = Asking(LOCAL, Account(LOCAL.issuer, LOCAL.subject), None, None)
 _ANYBODY = Asking(LOCAL, Account("", ""), (), frozenset())
 
 
+def certificates(told: Settings) -> Certificates:
+    if told.client_issuer is not None and told.client_issuer == told.issuer:
+        raise AccessUnfit("CLIENT_ISSUER is not the ISSUER of tokens: theirs are other subjects")
+    return Certificates(
+        told.proxy, told.proxy_secret_file, told.client_ca, told.client_crl, told.client_issuer
+    )
+
+
 class Guard:
-    """The dependency of every route. Raises AccessUnfit where the provider's settings are not
-    whole.
+    """The dependency of every route. Raises AccessUnfit where the settings of whoever identifies
+    people are not whole.
     """
 
     def __init__(self, bureau: Bureau) -> None:
         told = bureau.settings
         self._bureau = bureau
-        self._tokens = Tokens(told.issuer, told.audience, told.jwks) if told.guarded else None
+        self._guarded = told.guarded
+        self._tokens = Tokens(told.issuer, told.audience, told.jwks) if told.by_token else None
+        self._certificates = certificates(told) if told.by_certificate else None
         self._by_source = Slowing(100, SECONDS / 10)
         self._by_claim = Slowing(10, SECONDS)
 
@@ -64,7 +75,7 @@ class Guard:
         rule = access.ROUTES.get(f"{request.method} {route}")
         if rule is None:
             raise NotAllowed
-        if self._tokens is None:
+        if not self._guarded:
             request.state.asking = _OWN
         elif rule.action == "open":
             request.state.asking = _ANYBODY
@@ -96,6 +107,8 @@ class Guard:
         scheme, _, said = request.headers.get("authorization", "").partition(" ")
         kind = scheme.lower()
         source = request.client.host if request.client else ""
+        if HEADER in request.headers:
+            return self._certified(request, source)
         key, _, secret = said.partition(".")
         claim = key if kind == "apikey" else said  # guesses of one key; one bad token, repeated
         claim = sha256(f"{source}|{claim}".encode()).hexdigest()
@@ -111,6 +124,27 @@ class Guard:
             self._by_claim.failed(claim)
             raise
         raise NotIdentified
+
+    def _certified(self, request: Request, source: str) -> Account:
+        """Whose certificate the proxy hands on. From anybody else, or beside another word of who
+        asks, it is refused.
+        """
+        checked = self._certificates
+        if checked is None or not checked.trusts(source, request.headers):
+            if self._by_source.waits(source):
+                raise TooOften
+            self._by_source.failed(source)
+            raise NotIdentified
+        if "authorization" in request.headers:
+            raise NotIdentified
+        claim = sha256("|".join(request.headers.getlist(HEADER)).encode()).hexdigest()
+        if self._by_claim.waits(claim):
+            raise TooOften
+        try:
+            return checked.account(request.headers)
+        except NotIdentified:
+            self._by_claim.failed(claim)
+            raise
 
     def _of_key(self, key: str, secret: str) -> Account:
         """Whose key it is. Raises NotIdentified: there is none, it is not in force, it is wrong."""

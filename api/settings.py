@@ -36,7 +36,8 @@ class Settings(NamedTuple):
     connection strings; where absent the embedded server is used. `sealer`: that of the sealer's own
     role. `witness`: where heads are sent to be cosigned, and under which key (vkey). `backup_days`:
     how old the newest backup of the vault may be. `issuer`, `audience`, `jwks` (file or address):
-    the identity provider whose tokens are believed.
+    the identity provider whose tokens are believed. `proxy`, `proxy_secret_file`: whom the server
+    believes which client certificate came; `client_ca`, `client_crl`, `client_issuer`: whose.
     """
 
     data: Path
@@ -51,6 +52,11 @@ class Settings(NamedTuple):
     issuer: str | None = None
     audience: str | None = None
     jwks: str | None = None
+    proxy: str | None = None
+    proxy_secret_file: Path | None = None
+    client_ca: Path | None = None
+    client_crl: Path | None = None
+    client_issuer: str | None = None
 
     @property
     def kek_path(self) -> Path:
@@ -58,13 +64,22 @@ class Settings(NamedTuple):
 
     @property
     def guarded(self) -> bool:
-        """Whether an identity provider is named, if only in part: then everybody is asked."""
+        """Whether it is said who identifies people, if only in part: then everybody is asked."""
+        return self.by_token or self.by_certificate
+
+    @property
+    def by_token(self) -> bool:
         return any((self.issuer, self.audience, self.jwks))
+
+    @property
+    def by_certificate(self) -> bool:
+        return any((self.proxy, self.proxy_secret_file, self.client_ca, self.client_crl))
 
     @classmethod
     def of(cls, data: Path | None = None) -> Self:
         """From PERSONNEL_LEDGER_DATA, _DATABASE, _VAULT, _KEK_FILE, _SEALER, _SEAL_KEY_FILE,
-        _WITNESS, _WITNESS_KEY, _BACKUP_DAYS, _ISSUER, _AUDIENCE and _JWKS. Raises BadSetting.
+        _WITNESS, _WITNESS_KEY, _BACKUP_DAYS, _ISSUER, _AUDIENCE, _JWKS, _PROXY, _PROXY_SECRET_FILE,
+        _CLIENT_CA, _CLIENT_CRL and _CLIENT_ISSUER. Raises BadSetting.
         """
 
         def get(name: str) -> str | None:
@@ -81,6 +96,8 @@ class Settings(NamedTuple):
             get("DATABASE"), get("VAULT"), file("KEK_FILE"),
             get("SEALER"), file("SEAL_KEY_FILE"), get("WITNESS"), get("WITNESS_KEY"),
             int(days), get("ISSUER"), get("AUDIENCE"), get("JWKS"),
+            get("PROXY"), file("PROXY_SECRET_FILE"), file("CLIENT_CA"), file("CLIENT_CRL"),
+            get("CLIENT_ISSUER"),
         )  # fmt: skip
 
 
