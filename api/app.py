@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Annotated, Any
 
 import structlog
@@ -29,6 +30,7 @@ from api.queries import TheBody, TheBureau
 from api.settings import Bureau
 from api.witnessing import Cosigning
 from domain.events import Id
+from domain.ledger.backing import Keeping
 from domain.ledger.requests import Receipt
 from domain.ledger.requests import Request as Entering
 from domain.refusals import Refusal
@@ -52,6 +54,9 @@ def create_app(bureau: Bureau) -> FastAPI:
         work = [bureau.runner.follow, bureau.sealer.follow]
         if app.state.cosigning is not None:
             work.append(app.state.cosigning.follow)
+        if (folder := bureau.settings.backup_dir) is not None:
+            age = timedelta(days=bureau.settings.backup_days)
+            work.append(Keeping(bureau.ledger.vault, bureau.kek, folder, age).follow)
         threads = [threading.Thread(target=one, args=(stop,), daemon=True) for one in work]
         app.state.follower = threads[0]
         for thread in threads:

@@ -256,6 +256,14 @@ class ClockBehind(Refusal):
     zh = "服务器时钟落后于最后一条登记"
 
 
+class BackupOverdue(Refusal):
+    """The newest backup of the vault is too old; back it up before private data are entered."""
+
+    code = "backup-overdue"
+    category = "unavailable"
+    zh = "密钥库备份已超过期限,须先备份(vault backup)再登记个人信息"
+
+
 class BeyondHead(Refusal):
     """The question asks about a position or an instant the ledger has not reached."""
 

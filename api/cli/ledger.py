@@ -17,10 +17,12 @@ from api.cli.frame import (
     asking,
     clerk,
     console,
+    failing,
     frame,
     opened,
     progress,
     said,
+    settings,
     tell,
     warn_of_backup,
 )
@@ -76,10 +78,12 @@ def init(
 def demo(context: typer.Context) -> None:
     """演示:虚构一个分局并逐项查询 / Invent a bureau and ask it what its users ask."""
     from api import demo as invented
+    from api.settings import MOST_DAYS, Bureau
 
     chosen = frame(context)
     context.obj = chosen._replace(data=chosen.data or Path("var/demo"))
-    with opened(context) as bureau:
+    told = settings(context)._replace(backup_days=MOST_DAYS)  # what is invented needs no backup
+    with failing(), Bureau(told) as bureau:
         real = (e for e in bureau.ledger.entries() if e.type not in LAW)
         first = next(real, None)
         if first is not None and first.envelope["actor"]["issuer"] != "demo":
