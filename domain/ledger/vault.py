@@ -29,6 +29,7 @@ from psycopg_pool import ConnectionPool
 from domain.ledger.drafts import Drafts
 from domain.ledger.escrow import open_with, seal_to
 from domain.ledger.keyfile import KeyUnfit, key_in
+from domain.ledger.rewriting import rewrite
 from domain.ledger.splitting import BadPart, Part, join, split
 from domain.ledger.vault_statements import (
     BINARY,
@@ -53,7 +54,6 @@ from domain.ledger.vault_statements import (
     PUT_ESCROW,
     PUT_KEY,
     PUT_SETTLED,
-    REWRITE,
     TABLES,
     TAKE_KEY,
     TAKE_SECRET,
@@ -267,10 +267,10 @@ class Vault:
     def rewrite(self) -> None:
         """Write the key tables anew: no byte of a deleted row is left in their files.
 
-        Raises psycopg's LockNotAvailable where someone reads them for longer than 5 s.
+        Raises psycopg's LockNotAvailable where someone could still see one for longer than 5 s.
         """
         with self._pool.connection() as connection:
-            connection.execute(REWRITE)
+            rewrite(connection)
 
     def restrict(self, owners: Iterable[Owner], public_keys: Sequence[str]) -> None:
         """Put their wrapped keys in escrow: a part for each holder, any two of them needed."""

@@ -63,6 +63,16 @@ FIND_ESCROW = (
 DROP_ESCROW = "DELETE FROM escrowed_keys WHERE subject = %s AND class = %s"
 DESTROY = "INSERT INTO destroyed_keys VALUES (%s, %s) ON CONFLICT DO NOTHING"
 REWRITE = "SELECT rewrite_keys()"
+THIS_MOMENT = "SELECT pg_current_xact_id()::text"
+WRITERS_ENDED = "SELECT pg_snapshot_xmin(pg_current_snapshot()) > %s::xid8"
+READERS = """
+SELECT virtualtransaction FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'virtualxid' AND datname = current_database() AND pid <> pg_backend_pid()
+"""
+READERS_ENDED = """
+SELECT NOT EXISTS (
+    SELECT FROM pg_locks WHERE locktype = 'virtualxid' AND virtualtransaction = ANY (%s))
+"""
 FIND_SETTLED = "SELECT position, entry FROM settled"
 FORGET_SETTLED = "DELETE FROM settled"
 PUT_SETTLED = "INSERT INTO settled VALUES (%s, %s)"
