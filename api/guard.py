@@ -55,6 +55,10 @@ def certificates(told: Settings) -> Certificates:
     )
 
 
+def _by_key(request: Request) -> bool:
+    return request.headers.get("authorization", "").lower().startswith("apikey ")
+
+
 class Guard:
     """The dependency of every route. Raises AccessUnfit where the settings of whoever identifies
     people are not whole.
@@ -84,6 +88,8 @@ class Guard:
 
     def _allowed(self, request: Request, rule: Rule) -> Asking:
         account = self._identified(request)
+        if rule.action == "approve" and _by_key(request):
+            raise NotAllowed  # whoever issues keys would agree in the name of others
         held = self._held(account.id)
         grants = access.permitting(held, rule.action)
         if rule.rows != "acts" and any(grant.unit is not None for grant in grants):

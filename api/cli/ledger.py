@@ -53,6 +53,8 @@ def init(
         print_roles(context)
         return
     with equipped(context) as bureau:
+        if bureau is None:
+            return
         try:
             published = publish_law(bureau.ledger, pack, clerk())
         except NotPackaged as unknown:

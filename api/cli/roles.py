@@ -22,45 +22,59 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def equipped(context: typer.Context) -> Iterator["Bureau"]:
-    """The bureau, with the roles of its databases made where this session may make them; then what
-    is done is done as the application. Raises Failure.
+def equipped(context: typer.Context) -> Iterator["Bureau | None"]:
+    """The bureau; first the roles of its databases, where this session may make them. Then the
+    application's own login opens it, as long as its password is known, and else nobody: code that
+    the application planted among its own tables must not run in a session that may more than it.
+    Raises Failure.
     """
     from api.settings import Bureau
 
     told = settings(context)
-    with failing(), _roles_made(context, told) as acting, Bureau(acting) as bureau:
-        yield bureau
+    with failing():
+        told_of, made = _make_all(context, told)
+        if made and told_of is None:
+            tell(
+                context,
+                "角色和权限已更新;规则包请以应用角色的账号运行 init 发布。",
+                "Roles and rights are up to date; run init as the application to publish the law.",
+            )
+            yield None
+            return
+        with Bureau(told_of or told) as bureau:
+            yield bureau
 
 
-@contextmanager
-def _roles_made(context: typer.Context, told: "Settings") -> Iterator["Settings"]:
+def _make_all(context: typer.Context, told: "Settings") -> "tuple[Settings | None, bool]":
+    """How the application connects, where its roles are new; whether roles were looked after."""
     from contextlib import ExitStack
 
     import psycopg
+    from psycopg.conninfo import make_conninfo
 
     from domain.ledger.roles import may_make
 
+    if told.database is None or told.vault is None:
+        return None, False
+    ways = {}
     with ExitStack() as leaving:
-        if told.database is None or told.vault is None:
-            yield told
-            return
         ledger, vault = (
             leaving.enter_context(psycopg.connect(conninfo, autocommit=True))
             for conninfo in (told.database, told.vault)
         )
         if not (may_make(ledger) and may_make(vault)):
             _tell_not_made(context, ledger)
-            yield told
-            return
-        acting = {}
+            return None, False
         for field, connection in (("database", ledger), ("vault", vault)):
-            roles = _roles(connection, field)
-            passwords = _make(connection, roles)
+            roles, conninfo = _roles(connection, field), getattr(told, field)
             leaving.callback(connection.execute, roles.leaving())
-            acting[field] = roles.acting(getattr(told, field), "app")
-            _tell_made(context, getattr(told, field), roles, passwords)
-        yield told._replace(database=acting["database"], vault=acting["vault"])
+            passwords = _make(connection, roles)
+            _tell_made(context, conninfo, roles, passwords)
+            if (password := passwords.get(app := roles.name("app"))) is not None:
+                ways[field] = make_conninfo(conninfo, user=app, password=password)
+    if len(ways) < 2:
+        return None, True
+    return told._replace(database=ways["database"], vault=ways["vault"]), True
 
 
 def _roles(connection: "Connection[Any]", field: str) -> "Roles":

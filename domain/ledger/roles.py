@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from psycopg import Connection
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 LOGS = ("ledger_",)
@@ -64,7 +63,7 @@ BEGIN
         AND c.relname ~ {ours}
     LOOP EXECUTE format('ALTER TABLE %s OWNER TO %I', one, {name}); END LOOP;
     FOR one IN SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc p
-        WHERE p.pronamespace = space AND p.proowner <> boss AND p.proname ~ {ours}
+        WHERE p.pronamespace = space AND p.proowner <> boss AND p.proname = ANY ({functions})
     LOOP EXECUTE format('ALTER FUNCTION %s OWNER TO %I', one, {name}); END LOOP;
 END $$;
 """
@@ -117,14 +116,6 @@ class Roles(NamedTuple):
         known = {name for (name,) in connection.execute(_PRESENT, [names])}
         return [name for name in names if name not in known]
 
-    def acting(self, conninfo: str, kind: str) -> str:
-        """The same connection string for a session that acts as this role."""
-        path = self._path(kind)
-        said = conninfo_to_dict(conninfo).get("options") or ""
-        role = self.name(kind).replace(" ", r"\ ")
-        options = f"{said} -c role={role} -c search_path={','.join(path)}"
-        return make_conninfo(conninfo, options=options.strip())
-
     def _path(self, kind: str) -> list[str]:
         """Where a role looks names up. Only the application looks first where it may create: it
         would fool nobody but itself.
@@ -161,13 +152,15 @@ class Roles(NamedTuple):
                     _MOVE, old=Literal(f"{self.schema}.{table}"),
                     table=Identifier(self.schema, table),
                 )  # fmt: skip
-        ours = [f"^{prefix}" for prefix in LOGS]
+        adopted = [
+            (f"^{prefix}", [prefix + function for function in _EVERY_FUNCTION]) for prefix in LOGS
+        ]
         if not self.guards_log:
-            ours = [f"^({'|'.join(_ON_VAULT)}|rewrite_keys)$"]
-        for pattern in ours:
+            adopted = [(f"^({'|'.join(_ON_VAULT)})$", ["rewrite_keys"])]
+        for tables, functions in adopted:
             yield self._filled(
                 _ADOPT, space=Literal(self.schema), name=Literal(self.name("owner")),
-                ours=Literal(pattern),
+                ours=Literal(tables), functions=Literal(functions),
             )  # fmt: skip
 
     # what the owner does once its tables are there

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from hashlib import sha256
 from itertools import count
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from api.settings import Bureau
 from domain.acts.packs import PackPublished
 from domain.acts.privacy import PrivateDataDestroyed
+from domain.acts.rights import ApiKeyIssued, account_of
 from domain.law import Pack
 from tests.api.conftest import CLOSED, hired, person, unit
 from tests.api.identities import ISSUER
@@ -161,6 +163,23 @@ def test_what_waits_is_for_the_account_it_names(desk: Desk) -> None:
         assert approve(desk, request, who).status_code == status, who
     assert desk.ask("GET", f"/v1/approvals/{request}", "deputy").status_code == 404
     assert approve(desk, "0" * 64).status_code == 422
+
+
+def test_a_key_does_not_approve_whatever_its_account_may(desk: Desk) -> None:
+    """Whoever issues keys would agree in the name of others."""
+    request = asked(desk, renamed())
+    today = desk.bureau.ledger.today()
+    key = ApiKeyIssued(
+        key="k-boss", account=account_of(ISSUER, "boss"), issuer=ISSUER, subject="boss",
+        hash=sha256(b"secret").hexdigest(),
+    )  # fmt: skip
+    desk.enter(key, until=today + timedelta(days=30))
+    for scheme in ("ApiKey", "apikey"):
+        headers = {"Authorization": f"{scheme} k-boss.secret", "Idempotency-Key": "by-key"}
+        assert desk.http.get("/v1/roster", headers=headers).status_code == 200
+        assert desk.http.get("/v1/approvals", headers=headers).status_code == 403
+        url = f"/v1/approvals/{request}"
+        assert desk.http.post(url, headers=headers).status_code == 403
 
 
 def test_nobody_approves_what_they_may_not_see(desk: Desk) -> None:

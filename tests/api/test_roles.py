@@ -244,12 +244,32 @@ def test_init_again_changes_nothing_whoever_runs_it(site: Site) -> None:
         again = site.run("init", **settings)
         assert (again.code, ways_in(again.out)) == (0, {}), again
         assert "No database roles" not in again.err
+        assert ("run init as the application" in again.err) == (settings is site.boss)
     with psycopg.connect(site.boss["DATABASE"]) as connection:
         members = connection.execute(
             "SELECT roleid::regrole::text FROM pg_auth_members WHERE member = 'postgres'::regrole"
             " AND roleid::regrole::text ~ '^(ledger|vault)_'"
         ).fetchall()
     assert members == [], "whoever made the roles is none of them"
+
+
+def test_who_makes_the_roles_runs_nothing_the_application_planted(site: Site) -> None:
+    """Again as a superuser: of the application's schema no function and no trigger runs."""
+    planted = """
+        CREATE FUNCTION derived.planted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RESET ROLE; ALTER ROLE ledger_app SUPERUSER; RETURN NEW; END $$;
+        CREATE TRIGGER planted BEFORE INSERT OR UPDATE ON derived.bookmarks
+            FOR EACH ROW EXECUTE FUNCTION derived.planted();
+        CREATE FUNCTION derived.array_to_string(text[], text) RETURNS text LANGUAGE plpgsql AS $$
+            BEGIN RESET ROLE; ALTER ROLE ledger_app SUPERUSER; RETURN NULL; END $$;"""
+    with psycopg.connect(site.ways["ledger_app"], autocommit=True) as connection:
+        connection.execute(planted.encode())
+        assert site.run("init", **site.boss).code == 0
+        connection.execute("DROP FUNCTION derived.planted CASCADE")
+        connection.execute("DROP FUNCTION derived.array_to_string(text[], text)")
+    with psycopg.connect(site.boss["DATABASE"]) as connection:
+        query = "SELECT rolsuper FROM pg_roles WHERE rolname = 'ledger_app'"
+        assert connection.execute(query).fetchall() == [(False,)]
 
 
 def databases(server: InstalledServer, *names: str) -> dict[str, str]:
