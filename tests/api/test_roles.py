@@ -6,15 +6,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.api.conftest import hired, person, unit
+from api.app import create_app
+from api.settings import Bureau, Settings
+from tests.api.conftest import hired, person, serving, unit
 from tests.api.test_cli import ROSTER, Said, act
 from tests.installed import InstalledServer, newest
 
@@ -229,6 +233,31 @@ def test_the_ledger_runs_end_to_end_with_its_roles(site: Site) -> None:
     with psycopg.connect(site.ways["ledger_reader"]) as connection:
         [[rows]] = connection.execute("SELECT count(*) FROM records").fetchall()
     assert rows > 100, "made anew by the rebuild, and still to be read"
+
+
+def test_it_serves_and_seals_with_them(site: Site) -> None:
+    ways = site.ways
+    told = Settings(
+        site.folder, ways["ledger_app"], ways["vault_app"], sealer=ways["ledger_sealer"]
+    )
+    sent = {"events": [person("P5", name="李四")]}
+    with (
+        Bureau(told) as bureau,
+        serving(create_app(bureau)) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
+    ):
+        entered = http.post("/v1/entries", json=sent, headers={"Idempotency-Key": "1"})
+        assert entered.status_code == 201, entered.text
+        position = entered.json()["position"]
+        assert entered.json()["receipt"]
+        headers = {"Min-Position": str(position)}
+        assert "李四" in http.get("/v1/auxiliaries/P5", headers=headers).text
+        assert http.get("/readyz").status_code == http.get("/metrics").status_code == 200
+        for _ in range(200):
+            if (proof := http.get(f"/v1/proofs/{position}")).status_code == 200:
+                break
+            time.sleep(0.1)
+        assert proof.json()["path"]
 
 
 def test_without_the_sealers_role_nothing_is_sealed_and_it_is_said(site: Site) -> None:
