@@ -33,8 +33,9 @@ BEGIN
 END $$;
 """
 IS_MADE = """
-SELECT to_regclass('backups') IS NOT NULL AND to_regclass('drafts') IS NOT NULL
-   AND to_regproc('rewrite_keys') IS NOT NULL
+SELECT bool_and(to_regclass(name) IS NOT NULL) AND to_regproc('rewrite_keys') IS NOT NULL
+FROM unnest(ARRAY['data_keys', 'secrets', 'escrowed_keys', 'destroyed_keys', 'settled', 'backups',
+                  'drafts']) AS name
 """
 WHERE = "SELECT quote_ident(current_schema())"
 MAKE_KEYS = """
