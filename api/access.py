@@ -5,7 +5,7 @@ row decide on that row and on its private fields.
 """
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from domain.acts.rights import PrivateClass, Role, account_of
 from domain.events import REGISTRY, Actor
@@ -76,6 +76,9 @@ ROUTES: dict[str, Rule] = {
     "GET /v1/due": Rule("read"),
     "GET /v1/series": Rule("read"),
     "POST /v1/lookup": Rule("search", cls="identity"),
+    "GET /v1/approvals": Rule("approve", "none"),
+    "GET /v1/approvals/{request_id}": Rule("approve", "none"),
+    "POST /v1/approvals/{request_id}": Rule("approve", "none"),
     "GET /v1/journal": Rule("examine"),
     "GET /v1/entries/{position}": Rule("examine"),
     "GET /v1/beliefs": Rule("examine", "subject"),
@@ -91,12 +94,18 @@ ROUTES: dict[str, Rule] = {
     "POST /v1/mass/preview": Rule("enter"),
 }
 
+EVERY_CLASS: frozenset[str] = frozenset(get_args(PrivateClass))
+
 ADMINISTERED = frozenset(
     ("ApiKeyIssued", "ApiKeyRevoked", "CalendarPublished", "EscrowHolderNamed", "LegalHoldLifted",
      "LegalHoldPlaced", "PackPublished", "PrivateDataDestroyed", "PrivateDataRestricted",
      "PrivateDataRestrictionLifted", "RetentionHeld", "RoleGranted", "RoleWithdrawn",
      "SealKeyChanged")
 )  # fmt: skip
+
+
+CONSENTING = frozenset(("ApprovalUsed", "RequestApproved"))
+"""Acts that nobody sends as acts: one approves, and enters what was approved."""
 
 
 def action_of(type_: str) -> Action:
@@ -138,6 +147,12 @@ class Asked(NamedTuple):
 
 NO_ROWS = Asked(())
 WHOLE = Asked(None)
+
+
+def account_named(named: str) -> Account:
+    """The account that `issuer|subject` names."""
+    issuer, _, subject = named.rpartition("|")
+    return Account(issuer, subject)
 
 
 def permitting(grants: Iterable[Grant], action: Action) -> list[Grant]:

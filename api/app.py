@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Annotated, Any
 
 import structlog
@@ -20,7 +21,17 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
-from api import answers, cases, feed, mass, problems, queries, queries_axes, sealing
+from api import (
+    answers,
+    approvals,
+    cases,
+    feed,
+    mass,
+    problems,
+    queries,
+    queries_axes,
+    sealing,
+)
 from api.documents import openapi
 from api.edge import Edge, Metrics
 from api.entries import request_of, to_bytes
@@ -28,6 +39,9 @@ from api.guard import Guard
 from api.queries import TheBody, TheBureau
 from api.settings import Bureau
 from api.witnessing import Cosigning
+from domain.events import Id
+from domain.ledger.backing import Keeping
+from domain.ledger.requests import Receipt
 from domain.ledger.requests import Request as Entering
 from domain.refusals import Refusal
 from projections.runner import Lagging
@@ -50,6 +64,9 @@ def create_app(bureau: Bureau) -> FastAPI:
         work = [bureau.runner.follow, bureau.sealer.follow]
         if app.state.cosigning is not None:
             work.append(app.state.cosigning.follow)
+        if (folder := bureau.settings.backup_dir) is not None:
+            age = timedelta(days=bureau.settings.backup_days)
+            work.append(Keeping(bureau.ledger.vault, bureau.kek, folder, age).follow)
         threads = [threading.Thread(target=one, args=(stop,), daemon=True) for one in work]
         app.state.follower = threads[0]
         for thread in threads:
@@ -85,7 +102,9 @@ def create_app(bureau: Bureau) -> FastAPI:
     app.include_router(cases.router)
     app.include_router(feed.router)
     app.include_router(sealing.router)
+    app.include_router(approvals.router)
     _add_entering(app)
+    _add_approving(app)
     _add_health(app)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app
@@ -104,8 +123,6 @@ def _cosigning(bureau: Bureau) -> Cosigning | None:
 
 
 def _add_entering(app: FastAPI) -> None:
-    metrics: Metrics = app.state.metrics
-
     @app.post("/v1/entries", status_code=201, tags=["entries"])
     def enter(
         request: Request,
@@ -114,7 +131,9 @@ def _add_entering(app: FastAPI) -> None:
         idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
         """Enter acts, all or nothing 登记; the same key again gives the first answer."""
-        return entered(request, bureau, body, idempotency_key, request_of_entries)
+        return _entered(
+            request, bureau, idempotency_key, _of(request, bureau, body, request_of_entries)
+        )
 
     @app.post("/v1/mass", status_code=201, tags=["entries"])
     def mass_enter(
@@ -124,33 +143,63 @@ def _add_entering(app: FastAPI) -> None:
         idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
         """Enter one act for many persons, all or nothing 一份文件多人."""
-        return entered(request, bureau, body, idempotency_key, mass.request)
+        return _entered(request, bureau, idempotency_key, _of(request, bureau, body, mass.request))
 
-    def entered(
-        request: Request, bureau: Bureau, body: bytes, key: str | None, made: Callable[..., Any]
+
+def _add_approving(app: FastAPI) -> None:
+    @app.post("/v1/approvals/{request_id}", status_code=201, tags=["approvals"])
+    def approve(
+        request: Request,
+        bureau: TheBureau,
+        request_id: Id,
+        idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
-        try:
-            if key is None or not _KEY.fullmatch(key):
-                raise problems.KeyRequired
-            asking = request.state.asking
-            proposed = made(
-                bureau, body, actor=asking.actor, key=key, request_id=request.state.request_id
-            )
-            receipt = bureau.ledger.enter(app.state.guard.entering(asking, proposed))
-        except Refusal as refusal:
-            metrics.refusals.labels(refusal.code).inc()
-            if refusal.category == "conflict":
-                metrics.conflicts.inc()
-            raise
-        headers = {"Ledger-Position": str(receipt.position)}
-        if receipt.replayed:
-            headers["Idempotent-Replayed"] = "true"
-            metrics.replays.inc()
-        else:
-            metrics.appends.inc()
-            metrics.entries.inc(len(receipt.entries))
-        answer = to_bytes(answers.receipt(bureau, receipt))
-        return Response(answer, 201, headers, "application/json")
+        """Approve what waits for the asking account, as it was shown 批准."""
+
+        def approved(**envelope: Any) -> Receipt:
+            guard, asking = app.state.guard, request.state.asking
+            return approvals.approve(bureau, guard, asking, request_id, **envelope)
+
+        return _entered(request, bureau, idempotency_key, approved)
+
+
+def _entered(
+    request: Request, bureau: Bureau, key: str | None, enter: Callable[..., Receipt]
+) -> Response:
+    """Enter and answer with the receipt; every answer is counted."""
+    metrics: Metrics = request.app.state.metrics
+    try:
+        if key is None or not _KEY.fullmatch(key):
+            raise problems.KeyRequired
+        receipt = enter(key=key, request_id=request.state.request_id)
+    except Refusal as refusal:
+        metrics.refusals.labels(refusal.code).inc()
+        if refusal.category == "conflict":
+            metrics.conflicts.inc()
+        raise
+    headers = {"Ledger-Position": str(receipt.position)}
+    if receipt.replayed:
+        headers["Idempotent-Replayed"] = "true"
+        metrics.replays.inc()
+    else:
+        metrics.appends.inc()
+        metrics.entries.inc(len(receipt.entries))
+    answer = to_bytes(answers.receipt(bureau, receipt))
+    return Response(answer, 201, headers, "application/json")
+
+
+def _of(
+    request: Request, bureau: Bureau, body: bytes, made: Callable[..., Entering]
+) -> Callable[..., Receipt]:
+    """What enters the acts of a body, in the name of whoever asks."""
+
+    def entered(**envelope: Any) -> Receipt:
+        asking = request.state.asking
+        proposed = made(bureau, body, actor=asking.actor, **envelope)
+        allowed = request.app.state.guard.entering(asking, proposed)
+        return approvals.enter(bureau, asking, allowed)
+
+    return entered
 
 
 def _add_health(app: FastAPI) -> None:

@@ -140,13 +140,15 @@ def _add(schemas: dict[str, Any], name: str, schema: dict[str, Any]) -> None:
 
 
 def _describe(path: str, method: str, operation: dict[str, Any]) -> None:
-    if method == "post":
+    if path in _BODIES:
         content = {"application/json": {"schema": {"$ref": _REF + _BODIES[path]}}}
         operation["requestBody"] = {"required": True, "content": content}
     problem = {"application/problem+json": {"schema": {"$ref": _REF + "Problem"}}}
     operation["responses"].pop("422", None)
     operation["responses"]["default"] = {"description": "Refused", "content": problem}
-    if path in ("/v1/entries", "/v1/mass"):
+    if path in ("/v1/entries", "/v1/mass") or (
+        path.startswith("/v1/approvals") and method == "post"
+    ):
         receipt = {"application/json": {"schema": {"$ref": _REF + "Receipt"}}}
         operation["responses"]["201"] = {"description": "Entered", "content": receipt}
     elif path.startswith(("/v1/seals", "/v1/proofs")):

@@ -14,15 +14,16 @@ from fastapi import Request
 
 from api import access
 from api.access import Account, Asked, Grant, Rows, Rule
+from api.certificates import HEADER, Certificates
 from api.problems import NotAllowed, NotIdentified, TooOften
-from api.settings import Bureau
+from api.settings import Bureau, Settings
 from api.slowing import Slowing
 from api.times import When, as_of
-from api.tokens import Tokens
+from api.tokens import AccessUnfit, Tokens
 from domain.acts.complaints import no_such_case
 from domain.acts.officers import OFFICER
 from domain.acts.people import HOST, SERVICE, UNIT
-from domain.acts.rights import API_KEY, ROLE, account_of
+from domain.acts.rights import API_KEY, ROLE
 from domain.bitemporal import AsOf, in_force
 from domain.events import CASE, Actor, FactAnnulled, Proposal, cases_of
 from domain.ledger import Ledger
@@ -53,15 +54,29 @@ _OWN = Asking(LOCAL, Account(LOCAL.issuer, LOCAL.subject), None, None, None)
 _ANYBODY = Asking(LOCAL, Account("", ""), (), frozenset(), Sight(date.min))
 
 
+def certificates(told: Settings) -> Certificates:
+    if told.client_issuer is not None and told.client_issuer == told.issuer:
+        raise AccessUnfit("CLIENT_ISSUER is not the ISSUER of tokens: theirs are other subjects")
+    return Certificates(
+        told.proxy, told.proxy_secret_file, told.client_ca, told.client_crl, told.client_issuer
+    )
+
+
+def _by_key(request: Request) -> bool:
+    return request.headers.get("authorization", "").lower().startswith("apikey ")
+
+
 class Guard:
-    """The dependency of every route. Raises AccessUnfit where the provider's settings are not
-    whole.
+    """The dependency of every route. Raises AccessUnfit where the settings of whoever identifies
+    people are not whole.
     """
 
     def __init__(self, bureau: Bureau) -> None:
         told = bureau.settings
         self._bureau = bureau
-        self._tokens = Tokens(told.issuer, told.audience, told.jwks) if told.guarded else None
+        self._guarded = told.guarded
+        self._tokens = Tokens(told.issuer, told.audience, told.jwks) if told.by_token else None
+        self._certificates = certificates(told) if told.by_certificate else None
         self._by_source = Slowing(100, SECONDS / 10)
         self._by_claim = Slowing(10, SECONDS)
 
@@ -71,7 +86,7 @@ class Guard:
         rule = access.ROUTES.get(f"{request.method} {route}")
         if rule is None:
             raise NotAllowed
-        if self._tokens is None:
+        if not self._guarded:
             request.state.asking = _OWN
         elif rule.action == "open":
             request.state.asking = _ANYBODY
@@ -80,6 +95,8 @@ class Guard:
 
     def _allowed(self, request: Request, rule: Rule) -> Asking:
         account = self._identified(request)
+        if rule.action == "approve" and _by_key(request):
+            raise NotAllowed  # whoever issues keys would agree in the name of others
         held = self._held(account.id)
         grants = access.permitting(held, rule.action)
         if rule.rows != "acts" and any(grant.unit is not None for grant in grants):
@@ -104,6 +121,8 @@ class Guard:
         scheme, _, said = request.headers.get("authorization", "").partition(" ")
         kind = scheme.lower()
         source = request.client.host if request.client else ""
+        if HEADER in request.headers:
+            return self._certified(request, source)
         key, _, secret = said.partition(".")
         claim = key if kind == "apikey" else said  # guesses of one key; one bad token, repeated
         claim = sha256(f"{source}|{claim}".encode()).hexdigest()
@@ -119,6 +138,27 @@ class Guard:
             self._by_claim.failed(claim)
             raise
         raise NotIdentified
+
+    def _certified(self, request: Request, source: str) -> Account:
+        """Whose certificate the proxy hands on. From anybody else, or beside another word of who
+        asks, it is refused.
+        """
+        checked = self._certificates
+        if checked is None or not checked.trusts(source, request.headers):
+            if self._by_source.waits(source):
+                raise TooOften
+            self._by_source.failed(source)
+            raise NotIdentified
+        if "authorization" in request.headers:
+            raise NotIdentified
+        claim = sha256("|".join(request.headers.getlist(HEADER)).encode()).hexdigest()
+        if self._by_claim.waits(claim):
+            raise TooOften
+        try:
+            return checked.account(request.headers)
+        except NotIdentified:
+            self._by_claim.failed(claim)
+            raise
 
     def _of_key(self, key: str, secret: str) -> Account:
         """Whose key it is. Raises NotIdentified: there is none, it is not in force, it is wrong."""
@@ -232,6 +272,8 @@ class Guard:
         mine = [grant for grant in asking.grants or () if grant.role == role]
         for index, proposal in enumerate(request.proposals):
             type_, tags = self._about(asking, proposal)
+            if type_ in access.CONSENTING:
+                raise NotAllowed(index=index)
             action = access.action_of(type_)
             grants = self._reaching(access.permitting(mine, action), proposal, tags)
             if not grants or (action == "administer" and f"account:{asking.account.id}" in tags):
@@ -266,8 +308,7 @@ class Guard:
         """The second person: `issuer|subject` of an account that may approve."""
         if request.approved_by is None:
             return
-        issuer, _, subject = request.approved_by.rpartition("|")
-        account = account_of(issuer, subject)
+        account = access.account_named(request.approved_by).id
         held = access.permitting(self._held(account), "approve")
         people = {grant.person for grant in asking.grants or () if grant.person}
         held = [grant for grant in held if grant.person not in people]
@@ -279,6 +320,16 @@ class Guard:
 
     def _seen(self, asking: Asking) -> Ledger:
         return self._bureau.seen_with(asking.classes, asking.sight).ledger
+
+    def open_to(self, asking: Asking, proposal: Proposal) -> frozenset[str] | None:
+        """The private fields that an approver may see in an act; None where none of their rights
+        to approve reaches it.
+        """
+        if asking.grants is None:
+            return access.EVERY_CLASS
+        held = access.permitting(asking.grants, "approve")
+        reaching = self._reaching(held, proposal, self._about(asking, proposal)[1])
+        return access.classes_of(reaching) if reaching else None
 
     def _about(self, asking: Asking, proposal: Proposal) -> tuple[str, list[str]]:
         """Type and tags of an act; an annulment has those of what it annuls."""

@@ -110,6 +110,14 @@ class KeysUnavailable(Refusal):
     zh = "身份提供方的公钥不可用,无法核验令牌"
 
 
+class RevocationUnknown(Refusal):
+    """The list of revoked certificates is missing or out of date, so none can be trusted."""
+
+    code = "revocation-unknown"
+    category = "unavailable"
+    zh = "证书吊销列表缺失或已过期,无法核验证书"
+
+
 class NoSuchPage(Refusal):
     """There is nothing at this address."""
 

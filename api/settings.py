@@ -5,7 +5,8 @@ nothing listens beyond this machine.
 """
 
 import os
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ from projections.records import Sight
 from projections.runner import Runner
 
 PREFIX = "PERSONNEL_LEDGER_"
+MOST_DAYS = 3650
 
 
 class BadSetting(ValueError):
@@ -36,8 +38,10 @@ class Settings(NamedTuple):
     """`data`: the folder of the embedded server and of the keys. `database`, `vault`: libpq
     connection strings; where absent the embedded server is used. `sealer`: that of the sealer's own
     role. `witness`: where heads are sent to be cosigned, and under which key (vkey). `backup_days`:
-    how old the newest backup of the vault may be. `issuer`, `audience`, `jwks` (file or address):
-    the identity provider whose tokens are believed.
+    how old the newest backup of the vault may be; `backup_dir`: where `serve` makes them. `issuer`,
+    `audience`, `jwks` (file or address): the identity provider whose tokens are believed. `proxy`,
+    `proxy_secret_file`: whom the server believes which client certificate came; `client_ca`,
+    `client_crl`, `client_issuer`: whose.
     """
 
     data: Path
@@ -49,9 +53,15 @@ class Settings(NamedTuple):
     witness: str | None = None
     witness_key: str | None = None
     backup_days: int = 7
+    backup_dir: Path | None = None
     issuer: str | None = None
     audience: str | None = None
     jwks: str | None = None
+    proxy: str | None = None
+    proxy_secret_file: Path | None = None
+    client_ca: Path | None = None
+    client_crl: Path | None = None
+    client_issuer: str | None = None
 
     @property
     def kek_path(self) -> Path:
@@ -59,13 +69,22 @@ class Settings(NamedTuple):
 
     @property
     def guarded(self) -> bool:
-        """Whether an identity provider is named, if only in part: then everybody is asked."""
+        """Whether it is said who identifies people, if only in part: then everybody is asked."""
+        return self.by_token or self.by_certificate
+
+    @property
+    def by_token(self) -> bool:
         return any((self.issuer, self.audience, self.jwks))
+
+    @property
+    def by_certificate(self) -> bool:
+        return any((self.proxy, self.proxy_secret_file, self.client_ca, self.client_crl))
 
     @classmethod
     def of(cls, data: Path | None = None) -> Self:
         """From PERSONNEL_LEDGER_DATA, _DATABASE, _VAULT, _KEK_FILE, _SEALER, _SEAL_KEY_FILE,
-        _WITNESS, _WITNESS_KEY, _BACKUP_DAYS, _ISSUER, _AUDIENCE and _JWKS. Raises BadSetting.
+        _WITNESS, _WITNESS_KEY, _BACKUP_DAYS, _BACKUP_DIR, _ISSUER, _AUDIENCE, _JWKS, _PROXY,
+        _PROXY_SECRET_FILE, _CLIENT_CA, _CLIENT_CRL and _CLIENT_ISSUER. Raises BadSetting.
         """
 
         def get(name: str) -> str | None:
@@ -75,14 +94,26 @@ class Settings(NamedTuple):
             return Path(path) if (path := get(name)) else None
 
         days = get("BACKUP_DAYS") or "7"
-        if not days.isascii() or not days.isdigit() or not 1 <= int(days) <= 3650:
+        if not days.isascii() or not days.isdigit() or not 1 <= int(days) <= MOST_DAYS:
             raise BadSetting(PREFIX + "BACKUP_DAYS")
         return cls(
             data or file("DATA") or Path("var/ledger"),
             get("DATABASE"), get("VAULT"), file("KEK_FILE"),
             get("SEALER"), file("SEAL_KEY_FILE"), get("WITNESS"), get("WITNESS_KEY"),
-            int(days), get("ISSUER"), get("AUDIENCE"), get("JWKS"),
+            int(days), file("BACKUP_DIR"), get("ISSUER"), get("AUDIENCE"), get("JWKS"),
+            get("PROXY"), file("PROXY_SECRET_FILE"), file("CLIENT_CA"), file("CLIENT_CRL"),
+            get("CLIENT_ISSUER"),
         )  # fmt: skip
+
+
+@contextmanager
+def ledger_database(settings: Settings) -> Iterator[str]:
+    """The connection string of the ledger's database alone."""
+    if settings.database is not None:
+        yield settings.database
+        return
+    with EmbeddedServer(settings.data / "postgres") as server:
+        yield server.conninfo("ledger")
 
 
 class Bureau:
@@ -124,7 +155,8 @@ class Bureau:
         self.kek_made = not kek_file.exists()
         self.kek = kek = key_encryption_key(kek_file)
         vault = Vault(vault_database, kek, may_be_new=not log.head())
-        self.ledger = Ledger(log, opening.enter_context(closing(vault)))
+        age = timedelta(days=settings.backup_days)
+        self.ledger = Ledger(log, opening.enter_context(closing(vault)), backup_age=age)
         self.ledger.settle()
         self.pool = opening.enter_context(
             ConnectionPool(database, min_size=1, max_size=8, open=True)

@@ -151,6 +151,21 @@ class ImpactRefused(Refusal):
         return {**super().as_dict(), "impacts": self.impacts}
 
 
+class ApprovalNeeded(Refusal):
+    """The second person has not agreed to this request with an account of their own."""
+
+    code = "approval-needed"
+    zh = "批准人尚未以本人账号批准该请求"
+
+    def __init__(self, request: str = "") -> None:
+        super().__init__(field="approved_by")
+        self.request = request
+
+    def as_dict(self) -> dict[str, Any]:
+        """With `request`: the digest of what waits for the approval."""
+        return {**super().as_dict(), "request": self.request}
+
+
 class NotUndermined(Refusal):
     """The entry acknowledged would not be refused; there is nothing to acknowledge."""
 
@@ -239,6 +254,14 @@ class ClockBehind(Refusal):
     code = "clock-behind"
     category = "unavailable"
     zh = "服务器时钟落后于最后一条登记"
+
+
+class BackupOverdue(Refusal):
+    """The newest backup of the vault is too old; back it up before private data are entered."""
+
+    code = "backup-overdue"
+    category = "unavailable"
+    zh = "密钥库备份已超过期限,须先备份(vault backup)再登记个人信息"
 
 
 class BeyondHead(Refusal):

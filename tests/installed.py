@@ -16,12 +16,22 @@ PORT = "54329"
 
 
 class InstalledServer:
-    """A throw-away cluster on a socket of its own; under root it runs as the user postgres."""
+    """A throw-away cluster on a socket of its own; under root it runs as the user postgres.
 
-    def __init__(self, binaries: Path, directory: Path, settings: Mapping[str, str]) -> None:
+    With a `password`, its superuser's, everyone who connects gives one (SCRAM).
+    """
+
+    def __init__(
+        self,
+        binaries: Path,
+        directory: Path,
+        settings: Mapping[str, str],
+        password: str | None = None,
+    ) -> None:
         self._binaries = binaries
         self._data = directory / "data"
         self._directory = directory
+        self._password = password
         self._settings = {**settings, "listen_addresses": "", "port": PORT}
         self._user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
 
@@ -35,9 +45,13 @@ class InstalledServer:
     def __enter__(self) -> Self:
         if self._user:
             os.chown(self._directory, self._user.pw_uid, self._user.pw_gid)
+        ways = ["--auth=trust"]
+        if self._password is not None:
+            file = self._directory / "password"
+            file.write_text(self._password)
+            ways = ["--auth=scram-sha-256", f"--pwfile={file}"]
         self._run(
-            "initdb", "-D", str(self._data), "-U", "postgres", "--auth=trust", "-E", "UTF8",
-            "--locale=C",
+            "initdb", "-D", str(self._data), "-U", "postgres", *ways, "-E", "UTF8", "--locale=C",
         )  # fmt: skip
         options = {**self._settings, "unix_socket_directories": str(self._directory)}
         said = " ".join(f"-c {name}='{value}'" for name, value in options.items())
@@ -56,8 +70,9 @@ class InstalledServer:
     def conninfo(self, database: str = "postgres") -> str:
         """The connection string of a database, which is made where absent."""
         control = make_conninfo(
-            host=str(self._directory), port=PORT, user="postgres", dbname="postgres"
-        )
+            host=str(self._directory), port=PORT, user="postgres", dbname="postgres",
+            password=self._password,
+        )  # fmt: skip
         with psycopg.connect(control, autocommit=True) as connection:
             row = connection.execute(
                 "SELECT 1 FROM pg_database WHERE datname = %s", (database,)
@@ -65,3 +80,11 @@ class InstalledServer:
             if row is None:
                 connection.execute(SQL("CREATE DATABASE {}").format(Identifier(database)))
         return make_conninfo(control, dbname=database)
+
+
+def newest() -> Path | None:
+    """The programs of the newest PostgreSQL that is installed, or of the one that is named."""
+    if named := os.environ.get("LEDGER_TEST_POSTGRES"):
+        return Path(named)
+    found = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    return max((p.parent for p in found), key=lambda p: int(p.parent.name), default=None)

@@ -25,6 +25,7 @@ ENTRANCES = {
 OWNERS = {
     "domain/ledger/statements.py": "the log's tables, with domain/ledger/schema",
     "domain/ledger/migrate.py": "meta",
+    "domain/ledger/roles.py": "rights in the database; where the records lie",
     "domain/ledger/seals.py": "seal_tiles, seal_heads, seal_cosignatures",
     "domain/ledger/vault_statements.py": "the vault's tables",
     "projections/records.py": "records",

@@ -31,7 +31,7 @@ from rich.progress import (
 from domain.refusals import ImpactRefused, Refusal
 
 if TYPE_CHECKING:
-    from api.settings import Bureau
+    from api.settings import Bureau, Settings
     from domain.events import Actor
 
 WIDEST = 100
@@ -116,6 +116,25 @@ def frame(context: typer.Context) -> Frame:
 @contextmanager
 def opened(context: typer.Context) -> Iterator["Bureau"]:
     """The bureau's ledger. Raises Failure where it cannot be opened or is lost on the way."""
+    from api.settings import Bureau
+
+    with failing(), Bureau(settings(context)) as bureau:
+        yield bureau
+
+
+def settings(context: typer.Context) -> "Settings":
+    """Raises Failure."""
+    from api.settings import BadSetting, Settings
+
+    try:
+        return Settings.of(frame(context).data)
+    except BadSetting as bad:
+        raise Failure(f"设置 {bad} 取值不合格式", f"{bad} has a value it cannot have") from bad
+
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """What goes wrong with the databases meanwhile is said as a Failure."""
     import logging
 
     import structlog
@@ -127,7 +146,6 @@ def opened(context: typer.Context) -> Iterator["Bureau"]:
     import psycopg
     from psycopg_pool import PoolTimeout
 
-    from api.settings import BadSetting, Bureau, Settings
     from domain.ledger.appends import Malformed
     from domain.ledger.keyfile import KeyUnfit
     from domain.ledger.server import ServerFailed
@@ -137,12 +155,9 @@ def opened(context: typer.Context) -> Iterator["Bureau"]:
     # a stopped command, too, closes what it opened
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        with Bureau(Settings.of(frame(context).data)) as bureau:
-            yield bureau
+        yield
     except (VaultUnfit, KeyUnfit, Malformed) as unfit:
         raise Failure(f"账本与密钥库或数据库不相配:{unfit}", str(unfit)) from unfit
-    except BadSetting as bad:
-        raise Failure(f"设置 {bad} 取值不合格式", f"{bad} has a value it cannot have") from bad
     except ServerFailed as failed:
         raise Failure(f"内置数据库不能启动:{failed}", str(failed)) from failed
     except (psycopg.OperationalError, PoolTimeout) as lost:
@@ -150,6 +165,13 @@ def opened(context: typer.Context) -> Iterator["Bureau"]:
             f"数据库不可用({type(lost).__name__})",
             f"the database is out of reach ({type(lost).__name__})",
         ) from lost
+    except psycopg.errors.InsufficientPrivilege as denied:
+        why = denied.diag.message_primary or "permission denied"
+        raise Failure(
+            f"数据库角色无此权限({why});升级后请以可建角色的账号运行 init",
+            f"this database role may not do that ({why}); after an upgrade, run init as a role"
+            " that may create roles",
+        ) from denied
     except Lagging as lagging:
         raise Failure("查询表尚未跟上账本,请稍后再试", f"{lagging}; try again") from lagging
 

@@ -17,13 +17,16 @@ from api.cli.frame import (
     asking,
     clerk,
     console,
+    failing,
     frame,
     opened,
     progress,
     said,
+    settings,
     tell,
     warn_of_backup,
 )
+from api.cli.roles import equipped, print_roles
 from api.cli.vault import print_parts
 
 LOOPBACK = "127.0.0.1"
@@ -38,11 +41,20 @@ def init(
         list[str] | None,
         typer.Option("--pack", help="规则包代码,可多次;不给则全部 / pack code; default all"),
     ] = None,
+    sql: Annotated[
+        bool,
+        typer.Option("--sql", help="只印出数据库角色的 SQL / only print the SQL of the roles"),
+    ] = False,
 ) -> None:
     """建立账本,发布规则包和工作日历 / Make the ledger; publish the law."""
     from api.publishing import NotPackaged, publish_law
 
-    with opened(context) as bureau:
+    if sql:
+        print_roles(context)
+        return
+    with equipped(context) as bureau:
+        if bureau is None:
+            return
         try:
             published = publish_law(bureau.ledger, pack, clerk())
         except NotPackaged as unknown:
@@ -74,10 +86,12 @@ def demo(
 ) -> None:
     """演示:虚构一个公安局并逐项查询 / Invent a bureau and ask it what its users ask."""
     from api import demo as invented
+    from api.settings import MOST_DAYS, Bureau
 
     chosen = frame(context)
     context.obj = chosen._replace(data=chosen.data or Path("var/demo"))
-    with opened(context) as bureau:
+    told = settings(context)._replace(backup_days=MOST_DAYS)  # what is invented needs no backup
+    with failing(), Bureau(told) as bureau:
         real = (e for e in bureau.ledger.entries() if e.type not in LAW)
         first = next(real, None)
         if first is not None and first.envelope["actor"]["issuer"] != "demo":

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.frame import Failure, clerk, console, opened, progress, said, tell
+from api.cli.frame import (
+    Failure,
+    clerk,
+    console,
+    failing,
+    opened,
+    progress,
+    said,
+    settings,
+    tell,
+)
 
 if TYPE_CHECKING:
     from domain.notes import Note, Verifier
@@ -81,20 +91,10 @@ def verify(
     ] = None,
 ) -> None:
     """核验账本未被改动:逐条重算 / Read every entry again and check it against the seals."""
-    from domain.notes import public
     from replay.seals import Trust
     from replay.seals import verify as run
 
-    with opened(context) as bureau:
-        chosen = None if key is None else _verifier(key)
-        origin = bureau.sealer.seals.origin()
-        if chosen is None and origin is not None:
-            chosen = public(origin, bureau.sealer.key())
-            tell(
-                context,
-                "未给公钥,用的是本机密钥文件:只能证明账本与它相符。",
-                "No public key was given: this machine's own key file is used.",
-            )
+    with _checked(context, key) as (database, chosen):
         trust = Trust(
             chosen,
             None if kept is None else _note(kept),
@@ -102,9 +102,34 @@ def verify(
             [_note(file) for file in receipt or ()],
         )
         with progress(context, "核验", "Verifying", 1.0) as done:
-            verdict = run(bureau.database, trust, done)
+            verdict = run(database, trust, done)
     _tell_verdict(context, verdict)
     raise typer.Exit(verdict.exit_code)
+
+
+@contextmanager
+def _checked(context: typer.Context, key: str | None) -> Iterator[tuple[str, "Verifier | None"]]:
+    """The ledger's database and its public key. Who brings the key needs no key file of ours, no
+    vault, and a role that only reads.
+    """
+    from api.settings import ledger_database
+    from domain.notes import public
+
+    if key is not None:
+        with failing(), ledger_database(settings(context)) as database:
+            yield database, _verifier(key)
+        return
+    with opened(context) as bureau:
+        origin = bureau.sealer.seals.origin()
+        if origin is None:
+            yield bureau.database, None
+            return
+        tell(
+            context,
+            "未给公钥,用的是本机密钥文件:只能证明账本与它相符。",
+            "No public key was given: this machine's own key file is used.",
+        )
+        yield bureau.database, public(origin, bureau.sealer.key())
 
 
 def _tell_verdict(context: typer.Context, verdict: "Verdict") -> None:

@@ -29,7 +29,7 @@ def account_of(issuer: str, subject: str) -> str:
     return sha256(f"{len(issuer)}|{issuer}|{subject}".encode()).hexdigest()[:32]
 
 
-def _require_account(account: str, issuer: str, subject: str) -> None:
+def require_account(account: str, issuer: str, subject: str) -> None:
     if account != account_of(issuer, subject):
         raise BadInput("the account is not that of issuer and subject", field="account",
                        zh="账号标识与签发者、主体不符")  # fmt: skip
@@ -62,7 +62,7 @@ class RoleGranted(Event):
     person: PersonId | None = None
 
     def decide(self, case: Case) -> None:
-        _require_account(self.account, self.issuer, self.subject)
+        require_account(self.account, self.issuer, self.subject)
         if self.unit is not None:
             require_unit(case, self.unit)
         if self.person is not None:
@@ -111,7 +111,7 @@ class ApiKeyIssued(Event):
     hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
     def decide(self, case: Case) -> None:
-        _require_account(self.account, self.issuer, self.subject)
+        require_account(self.account, self.issuer, self.subject)
         if case.until is None:
             raise MissingField("a key expires", field="until", zh="密钥须有到期日")
         if case.ever(API_KEY, self.key):

@@ -20,6 +20,7 @@ from domain.events import Actor, Entry, Proposal, cases_of
 from domain.forest import Forest
 from domain.law import Law, Pack, parse_calendar
 from domain.ledger import log as _log
+from domain.ledger.backing import Age
 from domain.ledger.bulk import AHEAD, Bulk, entered_under, first_answer
 from domain.ledger.bulk import receipt as make_receipt
 from domain.ledger.deciding import LAW_TYPES, Decided, Decider
@@ -66,7 +67,8 @@ Hides = Callable[[Sequence[str]], bool]
 
 
 class Ledger:
-    """One bureau's ledger: its event log and its vault. `clock` only says which day today is.
+    """One bureau's ledger: its event log and its vault. `clock` only says which day today is;
+    `backup_age` is how old the vault's newest backup may be where private data are entered.
 
     `hides` keeps entries from whoever reads; what is entered is decided on all of them.
     """
@@ -76,11 +78,13 @@ class Ledger:
         log: EventLog,
         vault: Vault,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        backup_age: timedelta | None = None,
     ) -> None:
         self.log = log
         self.vault = vault
         self._clock = clock
-        self._decider = Decider(vault, self.today)
+        age = Age(vault, lambda: log.recorded_at(1), backup_age) if backup_age else None
+        self._decider = Decider(vault, self.today, age)
         self._disposal = Disposal(log, vault)
         self._law = _LawSoFar(log)
         self.hides: Hides = lambda _: False

@@ -15,6 +15,7 @@ import orjson
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain.acts import closed, privacy
+from domain.acts.approvals import ApprovalUsed
 from domain.acts.reviews import ReviewOpened
 from domain.bitemporal import OPEN
 from domain.chains import Chain, Content
@@ -28,6 +29,7 @@ from domain.events import (
     fact_specs,
 )
 from domain.law import Law, Pack, parse_calendar
+from domain.ledger.backing import Age
 from domain.ledger.impact import (
     Change,
     Impact,
@@ -82,8 +84,9 @@ class Decided(NamedTuple):
 class Decider:
     """Decides requests; learns which strands each type reads, so that most need one reading."""
 
-    def __init__(self, vault: Vault, today: Callable[[], date]) -> None:
+    def __init__(self, vault: Vault, today: Callable[[], date], age: Age | None = None) -> None:
         self._vault = vault
+        self._age = age
         self._today = today
         self._hints: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
 
@@ -127,13 +130,18 @@ class Decider:
         self._hints[name] = self._hints[name] | learnt  # another thread may be reading the old set
 
     def prepare(self, requests: Iterable[Request]) -> None:
-        """Make the keys that these requests' private fields need, all at once."""
-        self._vault.prepare(
+        """Make the keys that these requests' private fields need, all at once. Raises
+        BackupOverdue.
+        """
+        owners = {
             owner
             for request in requests
             for p in request.proposals
             for _, owner in private_of(p.event)
-        )
+        }
+        if owners and self._age is not None:
+            self._age.require()
+        self._vault.prepare(owners)
 
     def decide(
         self, request: Request, reading: Reading, law: Law, after: int, *, refuses: bool = True
@@ -221,7 +229,7 @@ class Decider:
         if corrected is not None:
             return self._decide_correction(proposal, corrected, mood, reading, law)
         event = proposal.event
-        if isinstance(event, ReviewOpened):
+        if isinstance(event, ReviewOpened | ApprovalUsed):
             proposal = proposal._replace(effective=self._today())
         if not reading.ahead:
             reading.extend(self.predicted(event))

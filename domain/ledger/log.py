@@ -70,12 +70,14 @@ __all__ = [
     "TooLarge",
 ]
 
+PARTITION_SIZE = 5_000_000
 GROUPED_ENTRIES = 500  # a larger append goes by itself
 PAGE_BYTES = 4 << 20
 FIRST_PAGE, LAST_PAGE = 100, 2_000
 MOST_FOLLOWED = 1_000
 CHUNK_BYTES = 64 << 20
 LATEST = (1 << 63) - 1
+WHERE = "SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass(%s)"
 IDLE_SECONDS = 1.0  # after which the writing connection is tried before it is trusted
 _SETTINGS = {
     "TimeZone": "UTC",
@@ -104,7 +106,7 @@ class EventLog(DCBRecorder):
         *,
         prefix: str = "ledger_",
         pool_size: int = 4,
-        partition_size: int = 5_000_000,
+        partition_size: int = PARTITION_SIZE,
         create: bool = True,
     ) -> None:
         self.conninfo = conninfo
@@ -115,7 +117,7 @@ class EventLog(DCBRecorder):
                 raise Malformed("database", "the ledger's database must be encoded in UTF8")
             if create:
                 migrate(connection, "log", prefix, partition_size=partition_size)
-            row = connection.execute("SELECT quote_ident(current_schema())").fetchone()
+            row = connection.execute(WHERE, [f"{prefix}entries"]).fetchone()
         schema = row[0] if row else "public"
         self.name = f"{schema}.{prefix}"
         self._sql = Statements(self.name)

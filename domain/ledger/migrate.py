@@ -1,16 +1,17 @@
 """Owns how a schema comes about: numbered SQL files, applied once each, in order, never undone.
 
 Invariant: a subject's files are applied by one process at a time, each whole or not at all; the
-digest of every applied file is kept in `{prefix}meta`.
+digest of every applied file is kept in `{prefix}meta`. Where nothing is to be applied nothing is
+touched, so a role that may create nothing opens what is there.
 """
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from psycopg import Connection
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Composed, Identifier, Literal
 
 _DIRECTORY = Path(__file__).parent / "schema"
 
@@ -23,40 +24,58 @@ def migrate(
     `values` fill placeholders of the same name and are kept with the schema: what was given when
     it was made holds. Takes a connection in autocommit. Raises ValueError for a bad prefix.
     """
-    if not re.fullmatch("[a-z][a-z0-9_]{0,30}", prefix):
-        raise ValueError("a prefix is a lower-case identifier of at most 31 characters")
-    meta = SQL("{}").format(Identifier(prefix + "meta"))
+    known = _known(connection, prefix)
+    if known and not _lacking(subject, known):
+        return known
     with connection.transaction():
         connection.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.' || %s, 0))",
             [prefix],
         )
         connection.execute("SET LOCAL client_min_messages = warning")
-        connection.execute(
-            SQL(
-                "CREATE TABLE IF NOT EXISTS {} (name text PRIMARY KEY, value text NOT NULL)"
-            ).format(meta)
-        )
-        known = _known(connection, meta)
-        for path in sorted(_DIRECTORY.glob(f"[0-9]*_{subject}.sql")):
-            if (name := f"schema/{path.stem}") in known:
-                continue
-            text = path.read_bytes()
-            settled = {k: int(known.get(k, v)) for k, v in values.items()}
-            connection.execute(_filled(connection, text.decode(), prefix, settled))
-            added = {name: hashlib.sha256(text).hexdigest()} | {
-                k: str(v) for k, v in settled.items()
-            }
-            for key, value in added.items():
-                connection.execute(
-                    SQL("INSERT INTO {} VALUES (%s, %s) ON CONFLICT DO NOTHING").format(meta),
-                    [key, value],
-                )
-            known |= added
-    return known
+        for statement in pending(connection, subject, prefix, **values):
+            connection.execute(statement)
+    return _known(connection, prefix)
 
 
-def _known(connection: Connection[tuple[object, ...]], meta: Composed) -> dict[str, str]:
+def pending(
+    connection: Connection[tuple[object, ...]], subject: str, prefix: str, **values: int
+) -> Iterator[bytes]:
+    """The statements that apply what is not applied yet, in order."""
+    meta = _meta(prefix)
+    known = _known(connection, prefix)
+    lacking = _lacking(subject, known)
+    if not lacking:
+        return
+    make = SQL("CREATE TABLE IF NOT EXISTS {} (name text PRIMARY KEY, value text NOT NULL)")
+    yield make.format(meta).as_bytes(connection)
+    settled = {k: int(known.get(k, v)) for k, v in values.items()}
+    for path in lacking:
+        text = path.read_bytes()
+        yield _filled(connection, text.decode(), prefix, settled)
+        added = {f"schema/{path.stem}": hashlib.sha256(text).hexdigest()}
+        for name, value in (added | {k: str(v) for k, v in settled.items()}).items():
+            keep = SQL("INSERT INTO {} VALUES ({}, {}) ON CONFLICT DO NOTHING")
+            yield keep.format(meta, Literal(name), Literal(value)).as_bytes(connection)
+
+
+def _lacking(subject: str, known: Mapping[str, str]) -> list[Path]:
+    paths = sorted(_DIRECTORY.glob(f"[0-9]*_{subject}.sql"))
+    return [path for path in paths if f"schema/{path.stem}" not in known]
+
+
+def _meta(prefix: str) -> Composed:
+    if not re.fullmatch("[a-z][a-z0-9_]{0,30}", prefix):
+        raise ValueError("a prefix is a lower-case identifier of at most 31 characters")
+    return SQL("{}").format(Identifier(prefix + "meta"))
+
+
+def _known(connection: Connection[tuple[object, ...]], prefix: str) -> dict[str, str]:
+    """The meta rows; none where nothing was made yet."""
+    meta = _meta(prefix)
+    [[there]] = connection.execute("SELECT to_regclass(%s)", [prefix + "meta"]).fetchall()
+    if there is None:
+        return {}
     rows = connection.execute(SQL("SELECT name, value FROM {}").format(meta)).fetchall()
     return {str(name): str(value) for name, value in rows}
 

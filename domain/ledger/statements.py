@@ -83,9 +83,10 @@ class Statements:
         first = "SELECT position, tag, count(*) OVER () FROM ({} EXCEPT {}) d ORDER BY 1, 2 LIMIT 1"
         self.tags_lacking = first.format(own, indexed)
         self.tags_beyond = first.format(indexed, own)
+        here = f"(SELECT relnamespace FROM pg_class WHERE oid = '{log}entries'::regclass)"
         self.unprotected = (
             f"SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p')"
-            f" AND c.relnamespace = current_schema()::regnamespace AND (c.relname IN"
+            f" AND c.relnamespace = {here} AND (c.relname IN"
             f" ('{log}entries', '{log}tags', '{log}event_ids', '{log}requests', '{log}seal_tiles',"
             f" '{log}seal_heads', '{log}seal_cosignatures')"
             f" OR c.relname ~ '^{log}entries_[0-9]+$') AND NOT EXISTS (SELECT FROM pg_trigger t"
@@ -96,7 +97,7 @@ class Statements:
         )
         self.detached = (
             f"SELECT c.relname FROM pg_class c WHERE c.relkind = 'r' AND NOT c.relispartition"
-            f" AND c.relnamespace = current_schema()::regnamespace"
+            f" AND c.relnamespace = {here}"
             f" AND c.relname ~ '^{log}entries_[0-9]+$' ORDER BY 1"
         )
 

@@ -24,15 +24,17 @@ import orjson
 import psycopg
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from psycopg import sql
 from psycopg_pool import ConnectionPool
 
+from domain.ledger.drafts import Drafts
 from domain.ledger.escrow import open_with, seal_to
 from domain.ledger.keyfile import KeyUnfit, key_in
+from domain.ledger.rewriting import rewrite
 from domain.ledger.splitting import BadPart, Part, join, split
 from domain.ledger.vault_statements import (
     BINARY,
     DESTROY,
+    DROP_DRAFTS_NAMING,
     DROP_ESCROW,
     EVERY_ESCROW,
     EVERY_KEY,
@@ -52,11 +54,10 @@ from domain.ledger.vault_statements import (
     PUT_ESCROW,
     PUT_KEY,
     PUT_SETTLED,
-    REWRITE,
-    SCHEMA,
     TABLES,
     TAKE_KEY,
     TAKE_SECRET,
+    make,
 )
 
 NEEDED = 2
@@ -128,10 +129,10 @@ class Vault:
         self._random = randomness
         self._keys: dict[Owner, AESGCM] = {}
         self._destroyed: set[Owner] = set()
+        self.drafts = Drafts(self._pool, lambda: hmac.digest(self._request, b"drafts", "sha256"))
         try:
             with self._pool.connection() as connection:
-                connection.execute(LOCK)
-                connection.execute(sql.SQL(SCHEMA))
+                make(connection)
                 if not may_be_new:
                     _require_used(connection)
             self._blind = self._secret("lookup")
@@ -260,21 +261,16 @@ class Vault:
                 connection.execute(DESTROY, owner)
                 connection.execute(TAKE_KEY, owner)
                 connection.execute(DROP_ESCROW, owner)
+            connection.execute(DROP_DRAFTS_NAMING, ([owner.subject for owner in owners],))
         self.forget(owners)
 
     def rewrite(self) -> None:
         """Write the key tables anew: no byte of a deleted row is left in their files.
 
-        Raises psycopg's LockNotAvailable where someone reads them for longer than 5 s.
+        Raises psycopg's LockNotAvailable where someone could still see one for longer than 5 s.
         """
         with self._pool.connection() as connection:
-            connection.autocommit = True
-            try:
-                for statement in REWRITE:
-                    connection.execute(statement)
-            finally:
-                connection.execute("RESET lock_timeout")
-                connection.autocommit = False
+            rewrite(connection)
 
     def restrict(self, owners: Iterable[Owner], public_keys: Sequence[str]) -> None:
         """Put their wrapped keys in escrow: a part for each holder, any two of them needed."""
@@ -288,6 +284,7 @@ class Vault:
                 for part, public_key in zip(parts, public_keys, strict=True):
                     sealed = seal_to(public_key, part.body, _escrowed(owner, part.place))
                     connection.execute(PUT_ESCROW, (*owner, part.place, part.mark, sealed))
+            connection.execute(DROP_DRAFTS_NAMING, ([owner.subject for owner in owners],))
         self.forget(owners)
 
     def lift(self, owner: Owner, codes: Sequence[str], *, store: bool) -> bool:
@@ -429,8 +426,7 @@ def restore(conninfo: str, contents: Mapping[str, Sequence[Sequence[Any]]]) -> N
     What was destroyed since is destroyed again when the ledger is next opened.
     """
     with psycopg.connect(conninfo) as connection:
-        connection.execute(LOCK)
-        connection.execute(sql.SQL(SCHEMA))
+        make(connection)
         if connection.execute(IS_NEW).fetchone() != (True,):
             raise VaultUnfit("the vault is not empty: restore into an empty database")
         with connection.cursor() as cursor:

@@ -3,6 +3,11 @@
 Invariant: every value travels as a parameter, and a key is only ever wrapped.
 """
 
+from typing import Any
+
+from psycopg import Connection
+from psycopg.sql import SQL, Composed
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS data_keys (
     subject text NOT NULL, class text NOT NULL, wrapped bytea NOT NULL,
@@ -15,7 +20,24 @@ CREATE TABLE IF NOT EXISTS destroyed_keys (
     subject text NOT NULL, class text NOT NULL, PRIMARY KEY (subject, class));
 CREATE TABLE IF NOT EXISTS settled (position bigint NOT NULL, entry text NOT NULL);
 CREATE TABLE IF NOT EXISTS backups (made_at timestamptz PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS drafts (
+    request text PRIMARY KEY, approver text NOT NULL, subjects text[] NOT NULL,
+    sealed bytea NOT NULL, made_at timestamptz NOT NULL DEFAULT clock_timestamp());
+-- A deleted row's bytes lie in its table's file until it is written anew.
+CREATE OR REPLACE FUNCTION rewrite_keys() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = {schema}, pg_temp SET lock_timeout = '5s' AS $$
+BEGIN
+    CLUSTER data_keys USING data_keys_pkey;
+    CLUSTER escrowed_keys USING escrowed_keys_pkey;
+    CLUSTER drafts USING drafts_pkey;
+END $$;
 """
+IS_MADE = """
+SELECT bool_and(to_regclass(name) IS NOT NULL) AND to_regproc('rewrite_keys') IS NOT NULL
+FROM unnest(ARRAY['data_keys', 'secrets', 'escrowed_keys', 'destroyed_keys', 'settled', 'backups',
+                  'drafts']) AS name
+"""
+WHERE = "SELECT quote_ident(current_schema())"
 MAKE_KEYS = """
 INSERT INTO data_keys (subject, class, wrapped)
 SELECT w.* FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS w (subject, class, wrapped)
@@ -41,11 +63,30 @@ FIND_ESCROW = (
 )
 DROP_ESCROW = "DELETE FROM escrowed_keys WHERE subject = %s AND class = %s"
 DESTROY = "INSERT INTO destroyed_keys VALUES (%s, %s) ON CONFLICT DO NOTHING"
-# a deleted row's bytes lie in the table's file until it is written anew
-REWRITE = ("SET lock_timeout = '5s'", "VACUUM FULL data_keys", "VACUUM FULL escrowed_keys")
+REWRITE = "SELECT rewrite_keys()"
+THIS_MOMENT = "SELECT pg_current_xact_id()::text"
+WRITERS_ENDED = "SELECT pg_snapshot_xmin(pg_current_snapshot()) > %s::xid8"
+READERS = """
+SELECT virtualtransaction FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'virtualxid' AND datname = current_database() AND pid <> pg_backend_pid()
+"""
+READERS_ENDED = """
+SELECT NOT EXISTS (
+    SELECT FROM pg_locks WHERE locktype = 'virtualxid' AND virtualtransaction = ANY (%s))
+"""
 FIND_SETTLED = "SELECT position, entry FROM settled"
 FORGET_SETTLED = "DELETE FROM settled"
 PUT_SETTLED = "INSERT INTO settled VALUES (%s, %s)"
+KEEP_DRAFT = """
+INSERT INTO drafts (request, approver, subjects, sealed) VALUES (%s, %s, %s, %s)
+ON CONFLICT DO NOTHING
+"""
+_DRAFT = "SELECT request, sealed, made_at FROM drafts WHERE "
+DRAFTS_WAITING = _DRAFT + "approver = %s AND made_at > now() - %s::interval ORDER BY made_at"
+FIND_DRAFT = _DRAFT + "request = %s AND approver = %s AND made_at > now() - %s::interval"
+DROP_DRAFT = "DELETE FROM drafts WHERE request = %s"
+LAPSE_DRAFTS = "DELETE FROM drafts WHERE made_at < now() - %s::interval"
+DROP_DRAFTS_NAMING = "DELETE FROM drafts WHERE subjects && %s::text[]"
 NEWEST_BACKUP = "SELECT max(made_at) FROM backups"
 NOTE_BACKUP = "INSERT INTO backups VALUES (%s) ON CONFLICT DO NOTHING"
 TABLES = {
@@ -68,3 +109,16 @@ SET wrapped = excluded.wrapped WHERE NOT EXISTS (SELECT FROM data_keys)
 """  # noqa: S105
 LOCK = "SELECT pg_advisory_xact_lock(7305805)"
 LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared(7305805)"
+
+
+def make(connection: Connection[Any]) -> None:
+    """Make the vault's tables where they lack, one process at a time until the transaction ends."""
+    connection.execute(LOCK)
+    if connection.execute(IS_MADE).fetchone() != (True,):
+        connection.execute(schema(connection))
+
+
+def schema(connection: Connection[Any]) -> Composed:
+    """What makes the tables in the schema that the connection looks in first."""
+    row = connection.execute(WHERE).fetchone()
+    return SQL(SCHEMA).format(schema=SQL(row[0] if row else "public"))

@@ -1,6 +1,7 @@
 """An identity provider: its published keys in a file, and tokens good and bad."""
 
 import base64
+import hmac
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,13 @@ ISSUER, AUDIENCE = "https://id.example", "personnel-ledger"
 
 def encoded(value: Any) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(value)).decode().rstrip("=")
+
+
+def shared(token: str, secret: bytes) -> str:
+    """The same claims under the known key's id, signed with a secret instead (HS256)."""
+    head = f"{encoded({'alg': 'HS256', 'kid': 'one'})}.{token.split('.')[1]}"
+    signature = hmac.digest(secret, head.encode(), "sha256")
+    return f"{head}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
 class Provider:
@@ -58,6 +66,16 @@ class Provider:
             "none-alg": none,
             "none-alg with signature": none + signature,
             "none-alg with a kid": f"{encoded({'alg': 'none', 'kid': 'one'})}.{body}.",
+            "the public key as a shared secret": shared(good, public),
+            "the public key's bytes as a shared secret": shared(good, self.key.as_der(private=False)),
+            "the published set as a shared secret": shared(good, self.file.read_bytes()),
+            "no shared secret": shared(good, b""),
+            "its own key in the header": self.signed(
+                self.claims(subject), stranger, jwk=stranger.as_dict(private=False)
+            ),
+            "its own keys elsewhere": self.signed(
+                self.claims(subject), stranger, jku="https://other.example/jwks"
+            ),
             "shared-secret signature": self.signed(self.claims(subject), confused, "HS256"),
             "expired": self.signed(self.claims(subject, exp=now - 60)),
             "without expiry": self.signed(self.claims(subject, exp=None)),

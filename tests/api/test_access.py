@@ -59,6 +59,9 @@ TABLE = {
     "GET /v1/retro": (EXAMINE, "nothing", "?from_recorded=5"),
     "GET /v1/changes": ("auditor system", "nothing", ""),
     "GET /v1/cases": ("inspector", "nothing", ""),
+    "GET /v1/approvals": ("approver", "all", ""),
+    "GET /v1/approvals/{request_id}": ("approver", "all", ""),
+    "POST /v1/approvals/{request_id}": ("approver", "all", "approval"),
     "GET /metrics": ("auditor administrator", "nothing", ""),
     "POST /v1/entries": ("clerk", "named", "acts"),
     "POST /v1/preview": ("clerk", "named", "acts"),
@@ -66,6 +69,10 @@ TABLE = {
     "POST /v1/mass/preview": ("clerk", "nothing", "mass"),
 }
 OPEN = {"GET /livez", "GET /readyz", "GET /problems/{code}"}
+
+
+# what waits for each approver
+WAITING = {"approver-whole": "", "approver-north": ""}
 
 
 class Desk(NamedTuple):
@@ -130,9 +137,20 @@ def desk(common_bureau: Bureau, tmp_path_factory: pytest.TempPathFactory) -> Ite
             who = {"person": "p-chief"} if role == "approver" else {}
             desk.grant(f"{role}-whole", role, classes=["identity"], **who)
             desk.grant(f"{role}-north", role, unit="north", classes=["identity"], **who)
+        for subject in WAITING:
+            WAITING[subject] = waiting(desk, subject)
         bureau = desk.bureau
         bureau.sealer.seal()
         yield desk
+
+
+def waiting(desk: Desk, approver: str, who: str = HERE, **act: Any) -> str:
+    """A request that waits for this account's approval, sent by `first`."""
+    told = {"type": "PersonDetailsChanged", "effective": "2022-04-01", "person": who, **act}
+    told.setdefault("phone", approver)
+    refused = desk.post("first", told, approved_by=f"{ISSUER}|{approver}")
+    assert (refused.status_code, refused.json()["code"]) == (409, "approval-needed"), refused.text
+    return str(refused.json()["request"])
 
 
 def routes_of(routes: Iterable[Any]) -> Iterator[str]:
@@ -158,9 +176,12 @@ def asked(desk: Desk, route: str, subject: str | None, where: str, who: str) -> 
     elif extra == "mass":
         act.pop("person")
         sent = {"json": {"act": act, "to": {"persons": [who]}}, "headers": headers}
+    elif extra == "approval":
+        sent = {"headers": {"Idempotency-Key": f"approve-{subject}"}}
     else:
         path, sent = path + extra, {}
-    named = path.format(person=who, unit=where, position=1, code="not-found")
+    draft = WAITING.get(subject or "", "0" * 64)
+    named = path.format(person=who, unit=where, position=1, code="not-found", request_id=draft)
     return desk.ask(method, named, subject, **sent).status_code
 
 
@@ -334,7 +355,7 @@ def test_rights_are_given_by_administrators_and_never_to_oneself(desk: Desk) -> 
 
 def test_the_second_person_is_another_account_that_may_approve(desk: Desk) -> None:
     desk.grant("chief-clerk", "clerk", person="p-chief")
-    desk.grant("fallen", "approver", person="p-other")
+    desk.grant("fallen", "approver", person="p-other", classes=["identity"])
     statuses = {}
     for n, (who, approver) in enumerate({
         "clerk-whole": f"{ISSUER}|approver-whole",
@@ -343,18 +364,33 @@ def test_the_second_person_is_another_account_that_may_approve(desk: Desk) -> No
         "chief-clerk": f"{ISSUER}|approver-whole",
     }.items()):  # fmt: skip
         answer = desk.post(who, person(f"p-two-{n}"), approved_by=approver)
-        statuses[who] = (answer.status_code, answer.json().get("field"))
+        statuses[who] = (answer.status_code, answer.json()["field"])
     refused = (403, "approved_by")
     assert statuses == {
-        "clerk-whole": (201, None), "first": refused, "clerk-north": refused, "chief-clerk": refused,
+        "clerk-whole": (409, "approved_by"), "first": refused, "clerk-north": refused,
+        "chief-clerk": refused,
     }  # fmt: skip
 
-    by = f"{ISSUER}|fallen"
-    assert desk.post("first", person("p-two-8"), approved_by=by).status_code == 201
+
+def test_an_auxiliarys_account_approves_nothing_even_what_waits_for_it_already(desk: Desk) -> None:
+    desk.grant("hired-since", "approver", person="p-other", classes=["identity"])
+    given, left = (waiting(desk, "hired-since", phone=phone) for phone in ("1", "2"))
+    url, by = "/v1/approvals", f"{ISSUER}|hired-since"
+    act = {"type": "PersonDetailsChanged", "effective": "2022-04-01", "person": HERE, "phone": "1"}
+    approved = desk.ask("POST", f"{url}/{given}", "hired-since", headers={"Idempotency-Key": "1"})
+    assert approved.status_code == 201, approved.text
+
     assert desk.post("first", hired("p-other")).json()["code"] == "impact-refused"
     said = {"mood": "attested", "attested_by": "the chief"}
     assert desk.post("first", hired("p-other"), **said).status_code == 201
-    assert desk.post("first", person("p-two-9"), approved_by=by).status_code == 403
+
+    assert desk.ask("GET", url, "hired-since").status_code == 403
+    for method in ("GET", "POST"):
+        key = {"Idempotency-Key": "2"}
+        asked = desk.ask(method, f"{url}/{left}", "hired-since", headers=key)
+        assert asked.status_code == 403
+    late = desk.post("first", act, approved_by=by)
+    assert (late.status_code, late.json()["field"]) == (403, "approved_by")
 
 
 # tokens and keys

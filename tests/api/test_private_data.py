@@ -1,10 +1,13 @@
 """Private data from outside: no trace where it does not belong, and none at all once destroyed."""
 
+import gzip
 import json
+import os
 import re
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import rmtree
@@ -40,6 +43,7 @@ class House(NamedTuple):
     http: httpx.Client
     served: "subprocess.Popen[bytes]"
     log: Path
+    kept: Path
 
     def post(self, *events: dict[str, Any], key: str, **body: Any) -> httpx.Response:
         headers = {"Idempotency-Key": key}
@@ -51,6 +55,7 @@ def house() -> Iterator[House]:
     folder = Path(tempfile.mkdtemp(prefix="ledger-private-"))
     folder.chmod(0o755)
     log = Path(tempfile.mkstemp()[1])
+    kept = Path(tempfile.mkdtemp(prefix="ledger-kept-"))
     talkative = {"log_statement": "all", "log_min_error_statement": "error"}
     command = [sys.executable, "-m", "api.cli.main", "--data", str(folder), "serve", "--port", "0"]
     try:
@@ -58,15 +63,21 @@ def house() -> Iterator[House]:
             EmbeddedServer(folder / "postgres", settings=talkative),
             Bureau(Settings(folder)) as bureau,
             log.open("wb") as out,
-            subprocess.Popen(command, stdout=out, stderr=out) as served,
+            subprocess.Popen(
+                command,
+                stdout=out,
+                stderr=out,
+                env={**os.environ, "PERSONNEL_LEDGER_BACKUP_DIR": str(kept)},
+            ) as served,
         ):
             try:
                 with httpx.Client(base_url=_address(served), timeout=30) as http:
-                    yield House(folder, bureau, http, served, log)
+                    yield House(folder, bureau, http, served, log, kept)
             finally:
                 served.terminate()
     finally:
         rmtree(folder, ignore_errors=True)
+        rmtree(kept, ignore_errors=True)
         log.unlink()
 
 
@@ -127,6 +138,13 @@ def test_what_is_entered_asked_and_refused_leaves_no_trace_beside_the_answers(ho
     assert planted_in(house.log.read_bytes()) == []
 
 
+def test_serve_keeps_a_backup_that_tells_nothing(house: House) -> None:
+    [backup] = house.kept.iterdir()
+    assert planted_in(backup.read_bytes()) == []
+    told = house.http.get("/readyz").json()["vault_backup"]
+    assert (told["made_at"] is not None, told["late"]) == (True, False)
+
+
 def test_nor_does_the_command_line(house: House) -> None:
     def enter(*events: dict[str, Any]) -> Said:
         return run(house.folder, "enter", "-", stdin=json.dumps({"events": events}).encode())
@@ -146,11 +164,16 @@ def test_postgresql_is_never_sent_a_private_value(house: House) -> None:
     sent = (house.folder / "postgres" / "server.log").read_text()
     assert "INSERT INTO" in sent
     assert planted_in(sent) == []
+    with psycopg.connect(house.bureau.database) as connection:
+        rows = connection.execute("SELECT query FROM pg_stat_activity WHERE query <> ''").fetchall()
+    assert len(rows) > 3
+    assert planted_in(str(rows)) == []
 
 
 def test_once_destroyed_it_is_nowhere(house: House) -> None:
     wrapped = _wrapped(house)
     assert len(wrapped) == 2
+    assert any(planted_in(file) for file in _exports(house)), "before, exports do tell"
     assert planted_in(house.http.get("/v1/auxiliaries/p1").content)
     assert house.post(DESTROYED, key="destroyed").status_code == 201
 
@@ -162,10 +185,14 @@ def test_once_destroyed_it_is_nowhere(house: House) -> None:
     assert '{"erased":true}' in record
     assert run(house.folder, "record", "p1").out.count("已销毁") >= 3
     assert house.http.post("/v1/lookup", json={"id_number": NUMBER}).json()["data"]["persons"] == []
+    for file in _exports(house):
+        assert planted_in(file) == []
     for row in _rows(house):
         assert planted_in(row) == []
         assert not any(key.hex() in row for key in wrapped)
     assert run(house.folder, "replay", "verify").code == 0
+    assert run(house.folder, "seal").code == 0
+    assert run(house.folder, "verify").code == 0
     with psycopg.connect(house.bureau.database, autocommit=True) as connection:
         connection.execute("CHECKPOINT")  # until then a dropped file's name is kept, empty
     for file in house.folder.rglob("*"):
@@ -204,6 +231,32 @@ def _with_bytes_read(row: str) -> Iterator[str]:
     yield row
     for digits in re.findall(r"\\x([0-9a-f]+)", row):
         yield bytes.fromhex(digits).decode(errors="replace")
+
+
+def _exports(house: House) -> Iterator[bytes]:
+    """What the command line writes to files: reports, the archive, a bundle with all disclosed."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        assert run(house.folder, "seal").code == 0
+        disclose = ("--disclose", "identity", "--disclose", "political")
+        for command in (
+            ("record", "p1", "--json"),
+            ("roster", "--out", str(folder / "roster.csv")),
+            ("roster", "--out", str(folder / "roster.jsonl")),
+            ("archive", "dump", str(folder / "archive")),
+            ("evidence", "export", "-o", str(folder / "b.zip"), "--person", "p1", "--all", *disclose),
+        ):  # fmt: skip
+            said = run(house.folder, *command)
+            assert said.code == 0, said
+            yield said.out.encode()
+        for file in folder.iterdir():
+            raw = file.read_bytes()
+            yield raw
+            if zipfile.is_zipfile(file):
+                with zipfile.ZipFile(file) as bundle:
+                    yield from (bundle.read(name) for name in bundle.namelist())
+            elif raw.startswith(b"\x1f\x8b"):
+                yield gzip.decompress(raw)
 
 
 def _answers(house: House) -> list[bytes]:

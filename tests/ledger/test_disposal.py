@@ -264,6 +264,52 @@ def test_a_backup_is_not_restored_over_a_vault_in_use(bureau, settings):
         restore(settings.vault, bureau.ledger.vault.contents())
 
 
+def in_files(vault, key):
+    """Whether the bytes of a key lie in a file of the vault's tables."""
+    with psycopg.connect(vault, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        rows = connection.execute(
+            "SELECT pg_read_binary_file(pg_relation_filepath(oid)) FROM pg_class"
+            " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')"
+        ).fetchall()
+    return any(key in raw for (raw,) in rows)
+
+
+def wrapped_of(vault, owner):
+    with psycopg.connect(vault) as connection:
+        query = "SELECT wrapped FROM data_keys WHERE (subject, class) = (%s, %s)"
+        [[wrapped]] = connection.execute(query, owner).fetchall()
+    return wrapped
+
+
+def test_whoever_is_writing_elsewhere_meanwhile_no_byte_of_a_key_stays(bureau, settings):
+    """A transaction in the ledger's own database, on the same server, holds deleted rows back."""
+    wrapped = wrapped_of(settings.vault, IDENTITY)
+    assert in_files(settings.vault, wrapped)
+    with psycopg.connect(settings.database) as writing, ThreadPoolExecutor(1) as pool:
+        writing.execute("SELECT pg_current_xact_id()")
+        destroying = pool.submit(enter, bureau, destruction())
+        with pytest.raises(TimeoutError):
+            destroying.result(0.5)
+        writing.rollback()
+        destroying.result(20)
+    assert not in_files(settings.vault, wrapped)
+
+
+def test_a_long_reader_of_the_vault_delays_private_answers_not_the_destruction(bureau, settings):
+    wrapped = wrapped_of(settings.vault, IDENTITY)
+    with psycopg.connect(settings.vault) as reading:
+        reading.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        reading.execute("SELECT count(*) FROM secrets")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            enter(bureau, destruction())
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            bureau.ledger.hold([IDENTITY])
+    bureau.ledger.hold([IDENTITY])
+    assert fields(bureau)["name"] == ERASED
+    assert not in_files(settings.vault, wrapped)
+
+
 def empty(vault):
     with psycopg.connect(vault, autocommit=True) as connection:
         connection.execute(
