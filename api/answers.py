@@ -12,6 +12,7 @@ from datetime import date
 from operator import itemgetter
 from typing import Any
 
+from api.asking import asks
 from api.entries import finding_dict, receipt_dict, to_bytes, type_dict
 from api.settings import Bureau
 from api.shapes import opened as _answer
@@ -48,6 +49,7 @@ MOST_ROWS = 1_000
 MOST_MONTHS = 1_200
 
 
+@asks(one="person")
 def record(bureau: Bureau, person: str, when: When = NOW) -> Answer:
     """Every facet of a person, every spell, the reviews, who is named. Raises UnknownSubject."""
     pair, stated = as_of(bureau, when)
@@ -61,6 +63,7 @@ def record(bureau: Bureau, person: str, when: When = NOW) -> Answer:
     return _with_people(bureau, stated, pair, data)
 
 
+@asks(one="person")
 def history(bureau: Bureau, person: str, when: When = NOW) -> Answer:
     """Every entry about a person as known, and what became of each. Raises UnknownSubject."""
     pair, stated = as_of(bureau, when)
@@ -70,6 +73,7 @@ def history(bureau: Bureau, person: str, when: When = NOW) -> Answer:
     return _answer(bureau, stated, {**ids, "entries": entries})
 
 
+@asks()
 def entry(bureau: Bureau, position: int, when: When = NOW) -> Answer:
     """One entry, what became of it, and what the law found of it. Raises UnknownFact."""
     pair, stated = as_of(bureau, when)
@@ -93,6 +97,7 @@ def entry(bureau: Bureau, position: int, when: When = NOW) -> Answer:
     return _answer(bureau, stated, data)
 
 
+@asks()
 def roster(
     bureau: Bureau,
     when: When = NOW,
@@ -112,6 +117,7 @@ def roster(
     return _answer(bureau, stated, {"unit": unit, "count": len(rows), "lines": rows})
 
 
+@asks()
 def headcounts(
     bureau: Bureau,
     when: When = NOW,
@@ -132,6 +138,7 @@ def headcounts(
     return _answer(bureau, stated, data)
 
 
+@asks()
 def series(
     bureau: Bureau,
     of: str,
@@ -198,6 +205,7 @@ def units(bureau: Bureau, when: When = NOW) -> Answer:
     return _answer(bureau, stated, {"units": rows})
 
 
+@asks()
 def unit(bureau: Bureau, unit: str, when: When = NOW) -> Answer:
     """Every facet of a unit, the units just below it, who is named. Raises UnknownSubject."""
     pair, stated = as_of(bureau, when)
@@ -210,6 +218,7 @@ def unit(bureau: Bureau, unit: str, when: When = NOW) -> Answer:
     return _with_people(bureau, stated, pair, data)
 
 
+@asks()
 def journal(
     bureau: Bureau,
     when: When = NOW,
@@ -238,6 +247,7 @@ def journal(
     return _answer(bureau, stated, data)
 
 
+@asks(one="person")
 def findings(
     bureau: Bureau, when: When = NOW, *, person: str | None = None, unit: str | None = None
 ) -> Answer:
@@ -247,6 +257,8 @@ def findings(
     """
     pair, stated = as_of(bureau, when)
     forest = bureau.ledger.forest(pair.recorded)
+    if person is not None and unit is not None:
+        raise BadInput("a person or a unit, not both", field="unit", zh="人员与单位只能给一个")
     if person is not None:
         _require_known(bureau, forest.kept(person), pair)
         people, tags = {person}, []
@@ -289,6 +301,7 @@ def _indexed(findings: Iterable[tuple[int, Finding]]) -> list[Answer]:
     return [{"index": index, **finding_dict(finding)} for index, finding in findings]
 
 
+@asks(hides=("number", "id_number", "name"), again=False)
 def lookup(
     bureau: Bureau,
     when: When = NOW,
@@ -314,6 +327,7 @@ def lookup(
     return _answer(bureau, stated, {"persons": _lookup.cards(records, people, pair)})
 
 
+@asks(one="person")
 def accountability(
     bureau: Bureau, person: str, when: When = NOW, then: str | int | None = None
 ) -> Answer:
@@ -340,6 +354,7 @@ def accountability(
     return _with_people(bureau, stated, pair, data)
 
 
+@asks(one="person")
 def accountability_over(
     bureau: Bureau,
     person: str,
@@ -365,6 +380,7 @@ def accountability_over(
     return _with_people(bureau, stated, pair, data)
 
 
+@asks(one="officer")
 def responsibilities(
     bureau: Bureau,
     officer: str,
@@ -385,6 +401,7 @@ def responsibilities(
     return _with_people(bureau, stated, pair, data)
 
 
+@asks(one="person")
 def pay(
     bureau: Bureau,
     person: str,
@@ -425,6 +442,7 @@ def pay(
     return _answer(bureau, stated, data)
 
 
+@asks()
 def due(bureau: Bureau, when: When = NOW, states: Sequence[str] = ()) -> Answer:
     """Promises with a term begun by `when.effective`: open, overdue, kept, late or lapsed."""
     pair, stated = as_of(bureau, when)

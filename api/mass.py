@@ -10,6 +10,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import Answer, When
+from api.asking import asks
 from api.entries import checked_bytes, finding_dict, request_of
 from api.settings import Bureau
 from api.shapes import opened
@@ -49,6 +50,7 @@ class MassBody(BaseModel):
     approved_by: Code | None = None
 
 
+@asks(name="mass-preview", hides=("body", "actor"), again=False)
 def preview(bureau: Bureau, body: bytes, actor: Actor | None = None) -> Answer:
     """Every person, who is refused and why, and what is found; nothing is stored.
 

@@ -15,6 +15,7 @@ from api import answers, mass, previews
 from api.answers import Answer, When, to_bytes
 from api.entries import MOST_BYTES, checked_bytes, request_of
 from api.problems import NotJson
+from api.reader import case_of, from_header
 from api.settings import Bureau
 from domain.events import Code, Id
 from domain.refusals import TooLarge
@@ -22,6 +23,8 @@ from projections import due as _due
 
 router = APIRouter(prefix="/v1")
 
+OWN = "本人查阅 / own record"
+"""What one's own record is read for, where nothing else is stated."""
 MIN_POSITION_SECONDS = 2.0
 """How long a read waits for the position it asks for."""
 
@@ -30,10 +33,27 @@ UnitPath = Annotated[Id, Path(description="the unit's opaque id")]
 Subject = Annotated[str, Field(pattern=r"^[a-z-]+:[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
 
 
-def bureau_of(request: Request) -> Bureau:
-    """The bureau, as far as whoever asks may read its private fields."""
+def bureau_of(
+    request: Request,
+    purpose: Annotated[
+        str | None,
+        Header(description="why private fields are read; UTF-8, percent-encoded. Needed for them"),
+    ] = None,
+    case: Annotated[str | None, Header(description="the id of the case it is read for")] = None,
+) -> Bureau:
+    """The bureau, as far as whoever asks may read its private fields; each read is put on record.
+
+    Raises BadInput, field "purpose" or "case".
+    """
     bureau: Bureau = request.app.state.bureau
-    return bureau.seen_with(request.state.asking.classes)
+    asking = request.state.asking
+    reader = request.app.state.guard.reader(request, asking.actor, asking.used)
+    reader = reader._replace(purpose=from_header(purpose), case=case_of(case))
+    own = None
+    if asking.own is not None:
+        reader = reader._replace(purpose=reader.purpose or OWN)
+        own = frozenset(bureau.ledger.forest(bureau.ledger.log.head()).family(asking.own))
+    return bureau.seen_with(asking.classes, own, reader)
 
 
 def when(
@@ -49,7 +69,8 @@ def when(
 ) -> When:
     """The pair a read asks about; waits for `Min-Position`."""
     if min_position is not None:
-        bureau_of(request).runner.reach(min_position, timeout=MIN_POSITION_SECONDS)
+        bureau: Bureau = request.app.state.bureau
+        bureau.runner.reach(min_position, timeout=MIN_POSITION_SECONDS)
     return When(effective, recorded)
 
 

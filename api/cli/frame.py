@@ -31,6 +31,7 @@ from rich.progress import (
 from domain.refusals import ImpactRefused, Refusal
 
 if TYPE_CHECKING:
+    from api.reader import Reader
     from api.settings import Bureau
     from domain.events import Actor
 
@@ -47,10 +48,12 @@ class Lang(StrEnum):
 
 
 class Frame(NamedTuple):
-    """The options that stand before the command."""
+    """The options that stand before the command; what its reads are for, and for which case."""
 
     data: Path | None
     lang: Lang
+    purpose: str | None = None
+    case: str | None = None
 
 
 class Failure(Exception):
@@ -132,7 +135,7 @@ def opened(context: typer.Context) -> Iterator["Bureau"]:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         with Bureau(Settings.of(frame(context).data)) as bureau:
-            yield bureau
+            yield bureau.read_by(_reader(context, bureau))
     except (VaultUnfit, KeyUnfit, Malformed) as unfit:
         raise Failure(f"账本与密钥库或数据库不相配:{unfit}", str(unfit)) from unfit
     except BadSetting as bad:
@@ -146,6 +149,15 @@ def opened(context: typer.Context) -> Iterator["Bureau"]:
         ) from lost
     except Lagging as lagging:
         raise Failure("查询表尚未跟上账本,请稍后再试", f"{lagging}; try again") from lagging
+
+
+def _reader(context: typer.Context, bureau: "Bureau") -> "Reader":
+    """Whoever runs the command. Raises BadInput."""
+    from api.reader import Reader
+
+    told = frame(context)
+    command = context.command_path.partition(" ")[2]
+    return Reader(bureau.reads, clerk(), f"cli {command}").stating(told.purpose, told.case)
 
 
 @contextmanager

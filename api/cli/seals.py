@@ -50,9 +50,12 @@ def seal(
     with opened(context) as bureau:
         try:
             if rotate:
-                change_key(bureau.ledger, bureau.sealer, clerk())
+                change_key(bureau.ledger, bureau.sealer, bureau.reads, clerk())
             else:
                 bureau.sealer.catch_up()
+                bureau.reads.sealer.catch_up()
+                bureau.pinning.pin()
+                bureau.reads.sealer.catch_up()
         except Broken as broken:
             raise Failure(f"账本有缺,不能封签:{broken}", f"not sealed: {broken}") from broken
         except KeyUnfit as unfit:
