@@ -7,9 +7,8 @@ Every question takes the opened bureau and `When`, waits until the records have 
 asked about, and raises a typed Refusal or Lagging.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from operator import itemgetter
 from typing import Any
 
 from api.asking import asks
@@ -18,6 +17,7 @@ from api.settings import Bureau
 from api.shapes import opened as _answer
 from api.shapes import people_in, plain
 from api.times import NOW, When, as_of, moment, months, period
+from domain.acts.people import ID_NUMBER
 from domain.bitemporal import AsOf
 from domain.events import FACETS, REGISTRY, Entry
 from domain.ledger.requests import Receipt
@@ -38,7 +38,6 @@ from projections import pay as _pay
 from projections import roster as _roster
 from projections.questions import lookup as _lookup
 from projections.questions import person as _person
-from projections.questions import series as _series
 from projections.questions.law import Published, rules_of
 from projections.questions.reviews import reviews
 
@@ -46,7 +45,6 @@ __all__ = ["NOW", "Answer", "When", "to_bytes"]
 
 Answer = dict[str, Any]
 MOST_ROWS = 1_000
-MOST_MONTHS = 1_200
 
 
 @asks(one="person")
@@ -107,13 +105,21 @@ def roster(
     grade: str | None = None,
     post: str | None = None,
     category: str | None = None,
+    id_numbers: bool = False,
 ) -> Answer:
-    """The auxiliaries in service, of a unit or of the bureau. Raises UnknownSubject."""
+    """The auxiliaries in service, of a unit or of the bureau, with their ID numbers where those are
+    asked for. Raises UnknownSubject.
+    """
     pair, stated = as_of(bureau, when)
     lines = _roster.roster(
         bureau.records, pair, unit, below=below, grade=grade, post=post, category=category
     )
     rows = [dict(line._asdict()) for line in lines]
+    if id_numbers:
+        subjects = [f"person:{line.person}" for line in lines]
+        held = bureau.records.values(ID_NUMBER, pair, subjects)
+        for subject, row in zip(subjects, rows, strict=True):
+            row["id_number"] = (held.get(subject) or {}).get("id_number")
     return _answer(bureau, stated, {"unit": unit, "count": len(rows), "lines": rows})
 
 
@@ -136,59 +142,6 @@ def headcounts(
     rows = [{by: key, "name": names.get(key or ""), "count": n} for key, n in counts]
     data = {"by": by, "unit": unit, "count": sum(n for _, n in counts), "counts": rows}
     return _answer(bureau, stated, data)
-
-
-@asks()
-def series(
-    bureau: Bureau,
-    of: str,
-    first_month: str | None = None,
-    last_month: str | None = None,
-    when: When = NOW,
-    unit: str | None = None,
-) -> Answer:
-    """Headcount, grade pyramid, vacancies or responsibility gaps on the last day of each month
-    (YYYY-MM, both included; the year so far where absent), of a unit and those below it or of the
-    bureau; `count` is None where the unit was not recorded. Raises BadInput, UnknownSubject.
-    """
-    pair, stated = as_of(bureau, when)
-    if of not in _SERIES:
-        raise BadInput(", ".join(_SERIES), field="of", zh=f"应为 {'、'.join(_SERIES)}")
-    days = _series.last_days(*months(first_month, last_month, pair.effective, ("from", "to")))
-    if len(days) > MOST_MONTHS:
-        raise BadInput(f"at most {MOST_MONTHS} months", field="to", zh=f"至多 {MOST_MONTHS} 个月")
-    question, of_all = _SERIES[of]
-    counted = question(bureau.records, _series.Asked(days, pair.recorded, unit))
-    keys = sorted({key for counts in counted for key in counts or ()}, key=_last_none)
-    rows = [
-        {
-            "month": f"{day:%Y-%m}",
-            "day": day,
-            "count": None if counts is None else of_all(counts),
-            "counts": [] if of == "headcount" else [
-                {"key": key, "count": None if counts is None else counts.get(key, 0)}
-                for key in keys
-            ],
-        }
-        for day, counts in zip(days, counted, strict=True)
-    ]  # fmt: skip
-    return _answer(bureau, stated, {"of": of, "unit": unit, "months": rows})
-
-
-def _everybody(counts: _series.Counts) -> int:
-    return sum(counts.values())
-
-
-def _last_none(key: str | None) -> tuple[bool, str]:
-    return key is None, key or ""
-
-
-_SERIES: dict[str, tuple[Callable[..., list[_series.Counts | None]], Callable[..., int]]] = {
-    "headcount": (_series.headcount, _everybody),
-    "pyramid": (_series.pyramid, _everybody),
-    "vacancies": (_series.vacancies, lambda counts: counts["head"] + counts["deputy"]),
-    "gaps": (_series.gaps, itemgetter("persons")),
-}
 
 
 def units(bureau: Bureau, when: When = NOW) -> Answer:

@@ -119,7 +119,7 @@ class Guard:
             self._bureau.reads, actor, f"{request.method} {route}",
             rights=None if used is None else access.told(used),
             request_id=request.state.request_id,
-            counted=lambda outcome: self._metrics.reads.labels(outcome).inc(),
+            noted=lambda outcome, _: self._metrics.reads.labels(outcome).inc(),
         )  # fmt: skip
 
     # who

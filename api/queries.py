@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import answers, mass, previews
+from api import answers, answers_series, mass, previews
 from api.answers import Answer, When, to_bytes
 from api.entries import MOST_BYTES, checked_bytes, request_of
 from api.problems import NotJson
@@ -242,7 +242,7 @@ def series(
     """Headcount, grade pyramid, vacant seats or responsibility gaps, on the last day of every
     month, as known at one point of the log 逐月统计.
     """
-    return answered(request, answers.series(bureau, of, first_month, last_month, when, unit))
+    return answered(request, answers_series.series(bureau, of, first_month, last_month, when, unit))
 
 
 @router.get("/units", tags=["units"])

@@ -53,7 +53,7 @@ UNNAMED = Question("unnamed")
 
 
 class Reader(NamedTuple):
-    """Whoever is answered. `counted` is told what became of each read."""
+    """Whoever is answered. `noted` is told what became of each read and where its row lies."""
 
     reads: ReadLog
     actor: Actor
@@ -62,7 +62,7 @@ class Reader(NamedTuple):
     case: str | None = None
     rights: Sequence[Mapping[str, Any]] | None = None
     request_id: str | None = None
-    counted: Callable[[str], None] = lambda _: None
+    noted: Callable[[str, int], None] = lambda *_: None
 
     def read(
         self,
@@ -100,9 +100,9 @@ class Reader(NamedTuple):
         try:
             position = self.reads.record(read)
         except ReadNotRecorded:
-            self.counted("unrecorded")
+            self.noted("unrecorded", 0)
             raise
-        self.counted(read.outcome)
+        self.noted(read.outcome, position)
         return position
 
     def stating(self, purpose: str | None, case: str | None) -> Self:

@@ -102,7 +102,9 @@ class Bureau:
     own: frozenset[str] | None = None
     """Whose private fields answers may open, by id; None is everybody's."""
     question: Question = UNNAMED
-    reader: Reader | PutAgain
+    reader: Reader
+    unread: PutAgain | None = None
+    """Where a question is put again, in place of the reader."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -178,6 +180,11 @@ class Bureau:
         """The same bureau for this reader."""
         return self.seen_with(self.classes, self.own, reader)
 
+    def noting(self, rows: list[int]) -> Self:
+        """The same bureau, which adds to `rows` where each read lies in the log of reads."""
+        reader = self.reader._replace(noted=lambda _, position: rows.append(position))
+        return self.read_by(reader)
+
     def asked(self, question: Question) -> Self:
         """The same bureau while it is asked this."""
         asked = copy(self)
@@ -187,7 +194,7 @@ class Bureau:
     def put_again_to(self, unread: PutAgain) -> Self:
         """The same bureau, of which nothing private is seen and nothing is answered to anybody."""
         again = copy(self)
-        again.classes, again.reader = frozenset(), unread
+        again.classes, again.unread = frozenset(), unread
         return again
 
     def read(
@@ -197,7 +204,7 @@ class Bureau:
 
         Raises PurposeMissing, ReadNotRecorded.
         """
-        return self.reader.read(self.question, as_of, persons, classes)
+        return (self.unread or self.reader).read(self.question, as_of, persons, classes)
 
     def __enter__(self) -> Self:
         return self

@@ -18,7 +18,7 @@ acts.load()
 HOUSE = Path(__file__).parents[1]
 PACKAGES = ("domain", "projections", "replay", "api")
 ENTRANCES = {
-    "api/cli.py": "the command personnel-ledger",
+    "api/cli/main.py": "the command personnel-ledger",
     "domain/ledger/persistence.py": "named in PERSISTENCE_MODULE",
 }
 OWNERS = {

@@ -85,6 +85,7 @@ def verify(
 ) -> None:
     """核验账本未被改动:逐条重算 / Read every entry again and check it against the seals."""
     from domain.notes import public
+    from replay import reads
     from replay.seals import Trust
     from replay.seals import verify as run
 
@@ -106,16 +107,19 @@ def verify(
         )
         with progress(context, "核验", "Verifying", 1.0) as done:
             verdict = run(bureau.database, trust, done)
-    _tell_verdict(context, verdict)
-    raise typer.Exit(verdict.exit_code)
+        with progress(context, "核验查阅日志", "Verifying the log of reads", 1.0) as done:
+            of_reads = reads.verify(bureau.database, verdict.key, done)
+    _tell_verdict(context, verdict, ("条登记", "entries"))
+    _tell_verdict(context, of_reads, ("条查阅日志", "rows of the log of reads"))
+    raise typer.Exit(verdict.exit_code or of_reads.exit_code)
 
 
-def _tell_verdict(context: typer.Context, verdict: "Verdict") -> None:
+def _tell_verdict(context: typer.Context, verdict: "Verdict", what: tuple[str, str]) -> None:
     page = console()
     if not verdict.findings:
         entries, sealed, heads = verdict[:3]
-        zh = f"✓ 一致:共 {entries} 条登记,{sealed} 条在 {heads} 个封签之下。"
-        en = f"✓ Green: {entries} entries, {sealed} under {heads} heads."
+        zh = f"✓ 一致:共 {entries} {what[0]},{sealed} 条在 {heads} 个封签之下。"
+        en = f"✓ Green: {entries} {what[1]}, {sealed} under {heads} heads."
         page.print(said(context, zh, en))
     for f in verdict.findings:
         more = f"({f.total})" if f.total > 1 else ""
