@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from domain.acts.seals import ReadsSealed
 from domain.ledger.reads import HEAD_NOTED, PREFIX
+from domain.ledger.sealer import key_changes
 from domain.ledger.seals import Broken, Seals
 from domain.ledger.statements import Statements
 from domain.merkle import Frontier
@@ -27,12 +28,16 @@ LEDGER = "ledger_"
 def verify(
     conninfo: str, key: Verifier | None, progress: Callable[[float], None] = lambda _: None
 ) -> Verdict:
-    """Check the log of reads and what each log noted of the other. `key`: one that signs for the
-    ledger now; it signs for the reads too. Changes nothing.
+    """Check the log of reads and what each log noted of the other. `key`: any of the ledger's
+    chain, which is taken as `replay.seals` verified it; its last key signs for the reads too.
+    Changes nothing.
     """
     with psycopg.connect(conninfo) as connection:
         origin = Seals(lambda: nullcontext(connection), PREFIX).origin()
-    own = None if key is None or origin is None else key._replace(name=origin)
+        changes = key_changes(connection, Statements(LEDGER))
+    own = None
+    if key is not None and origin is not None:
+        own = (Verifier.of(changes[-1].key) if changes else key)._replace(name=origin)
     found = _verify(conninfo, Trust(own), progress, PREFIX)
     told = [
         one._replace(zh=f"查阅日志:{one.zh}", en=f"log of reads: {one.en}")

@@ -56,15 +56,12 @@ class Finding(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """`position`: the log's head; `sealed`: how many entries are under the last head; `key`: the
-    last of the chain of keys that was followed from the one given.
-    """
+    """`position`: the log's head; `sealed`: how many entries are under the last head."""
 
     position: int
     sealed: int
     heads: int
     findings: list[Finding]
-    key: Verifier | None = None
 
     @property
     def exit_code(self) -> int:
@@ -129,7 +126,7 @@ class _Reading:
         for receipt in self._trust.receipts:
             self._receipt(receipt)
         findings = sorted(self._found.values(), key=_rank)
-        return Verdict(head, sealed, heads, findings, self._chain[-1][1] if self._chain else None)
+        return Verdict(head, sealed, heads, findings)
 
     def _find(self, kind: Kind, position: int, zh: str, en: str, total: int = 1) -> None:
         if (first := self._found.get(kind)) is not None:

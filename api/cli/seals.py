@@ -108,7 +108,7 @@ def verify(
         with progress(context, "核验", "Verifying", 1.0) as done:
             verdict = run(bureau.database, trust, done)
         with progress(context, "核验查阅日志", "Verifying the log of reads", 1.0) as done:
-            of_reads = reads.verify(bureau.database, verdict.key, done)
+            of_reads = reads.verify(bureau.database, chosen, done)
     _tell_verdict(context, verdict, ("条登记", "entries"))
     _tell_verdict(context, of_reads, ("条查阅日志", "rows of the log of reads"))
     raise typer.Exit(verdict.exit_code or of_reads.exit_code)

@@ -83,7 +83,7 @@ def test_a_purpose_that_is_none_is_refused_and_kept_nowhere(
     assert head(office) == before
 
 
-@pytest.mark.parametrize("header", ["", "   ", "%20"])
+@pytest.mark.parametrize("header", ["", "%20%20", "%0A"])
 def test_a_blank_purpose_is_none(office: Office, header: str) -> None:
     assert asked(office, TOLD, Purpose=header).json()["code"] == "purpose-missing"
 
@@ -234,11 +234,13 @@ def test_reads_for_a_case_that_is_sealed_are_left_out(office: Office) -> None:
 
 def test_a_merged_persons_reads_are_those_of_both_ids(office: Office) -> None:
     office.entered(person("read-2", name="并一"), person("read-3", name="并二"))
+    before = head(office)
     office.http.get("/v1/auxiliaries/read-3")
     office.entered(
         {"type": "PersonsMerged", "effective": "2023-01-01", "kept": "read-2", "merged": "read-3"}
     )
-    assert [read["question"] for read in who_read(office, "read-2")] == ["record"]
+    found = [read for read in who_read(office, "read-2") if read["position"] > before]
+    assert [read["question"] for read in found] == ["record"]
 
 
 def test_the_same_question_reads_the_same_whoever_keeps_count(office: Office) -> None:
