@@ -30,6 +30,7 @@ def chosen(tmp_path, settings, database, monkeypatch):
     for name in ("database", "vault", "kek_file", "seal_key_file"):
         monkeypatch.setenv(f"PERSONNEL_LEDGER_{name.upper()}", str(getattr(own, name)))
     monkeypatch.setenv("PERSONNEL_LEDGER_LANG", "en")
+    monkeypatch.setenv("PERSONNEL_LEDGER_PURPOSE", "a test")
     return own
 
 
