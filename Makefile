@@ -47,6 +47,7 @@ bench: setup ## ratios beside the library's recorder and plain COPY; figures of 
 	$(BIN)/python -m tests.benchmarks.log
 	$(BIN)/python -m tests.benchmarks.records
 	$(BIN)/python -m tests.benchmarks.intake
+	$(BIN)/python -m tests.benchmarks.reads
 
 bench-growth: setup ## one person and one unit at 1.3 and at 13 million facts: a quarter of an hour, 20 GB
 	$(BIN)/python -m tests.benchmarks.records --growth

@@ -5,23 +5,26 @@ row decide on that row and on its private fields.
 """
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from domain.acts.rights import PrivateClass, Role, account_of
 from domain.events import REGISTRY, Actor
 
 Action = Literal[
-    "open", "describe", "read", "search", "examine", "follow", "prove", "measure", "propose",
-    "enter", "administer", "approve", "inquire",
+    "open", "describe", "read", "search", "examine", "oversee", "own", "follow", "prove", "measure",
+    "propose", "enter", "administer", "approve", "inquire",
 ]  # fmt: skip
-"""`open` asks nobody who they are. `examine`: entries and what was believed. `propose`: to send
-acts at all; each act then asks for what `action_of` says. `inquire`: cases, while they are sealed.
+"""`open` asks nobody who they are. `examine`: entries and what was believed. `oversee`: who has
+read. `own`: one's own record. `propose`: to send acts at all; each act then asks for what
+`action_of` says. `inquire`: cases, while they are sealed.
 """
+LOOKS = frozenset(("read", "search", "examine", "oversee", "own", "follow"))
+"""Actions that look at records: what is denied of them is put on record too."""
 
 _EVERYONE: frozenset[Role] = frozenset(
-    ("clerk", "approver", "inspector", "auditor", "system", "administrator")
+    ("clerk", "approver", "inspector", "auditor", "system", "administrator", "subject")
 )
-_READERS: frozenset[Role] = _EVERYONE - {"administrator"}
+_READERS: frozenset[Role] = _EVERYONE - {"administrator", "subject"}
 
 ROLES: dict[Action, frozenset[Role]] = {
     "open": _EVERYONE,
@@ -30,6 +33,8 @@ ROLES: dict[Action, frozenset[Role]] = {
     "read": _READERS,
     "search": _READERS,
     "examine": frozenset(("clerk", "approver", "inspector", "auditor")),
+    "oversee": frozenset(("inspector", "auditor")),
+    "own": frozenset(("subject",)),
     "follow": frozenset(("auditor", "system")),
     "measure": frozenset(("auditor", "administrator")),
     "propose": frozenset(("clerk", "administrator", "inspector")),
@@ -39,9 +44,10 @@ ROLES: dict[Action, frozenset[Role]] = {
     "approve": frozenset(("approver",)),
 }
 
-Rows = Literal["none", "person", "unit", "either", "subject", "acts", "whole"]
-"""How a request names its rows: it has none; by a person, by a unit, by one or both, by `subject`;
-by the acts it sends; or it touches the whole bureau.
+Rows = Literal["none", "own", "person", "unit", "either", "subject", "acts", "whole"]
+"""How a request names its rows: it has none; by the right itself, which names a person; by a
+person, by a unit, by one or both, by `subject`; by the acts it sends; or it touches the whole
+bureau.
 """
 
 
@@ -69,6 +75,9 @@ ROUTES: dict[str, Rule] = {
     "GET /v1/auxiliaries/{person}/pay": Rule("read", "person"),
     "GET /v1/auxiliaries/{person}/accountability": Rule("read", "person"),
     "GET /v1/officers/{person}/responsibilities": Rule("read", "person"),
+    "GET /v1/auxiliaries/{person}/reads": Rule("oversee", "person"),
+    "GET /v1/own/record": Rule("own", "own"),
+    "GET /v1/own/reads": Rule("own", "own"),
     "GET /v1/units/{unit}": Rule("read", "unit"),
     "GET /v1/roster": Rule("read", "unit"),
     "GET /v1/headcounts": Rule("read", "unit"),
@@ -99,8 +108,8 @@ EVERY_CLASS: frozenset[str] = frozenset(get_args(PrivateClass))
 ADMINISTERED = frozenset(
     ("ApiKeyIssued", "ApiKeyRevoked", "CalendarPublished", "EscrowHolderNamed", "LegalHoldLifted",
      "LegalHoldPlaced", "PackPublished", "PrivateDataDestroyed", "PrivateDataRestricted",
-     "PrivateDataRestrictionLifted", "RetentionHeld", "RoleGranted", "RoleWithdrawn",
-     "SealKeyChanged")
+     "PrivateDataRestrictionLifted", "ReadsSealed", "RetentionHeld", "RoleGranted",
+     "RoleWithdrawn", "SealKeyChanged")
 )  # fmt: skip
 
 
@@ -170,6 +179,11 @@ def covers(grant: Grant, asked: Asked, below: Iterable[str] = ()) -> bool:
 def classes_of(grants: Iterable[Grant]) -> frozenset[str]:
     """The private fields that rights over the same rows open together."""
     return frozenset(cls for grant in grants for cls in grant.classes)
+
+
+def told(grants: Iterable[Grant]) -> list[dict[str, Any]]:
+    """Rights as a read's row keeps them: role, unit they cover (None the whole bureau), classes."""
+    return [{"role": g.role, "unit": g.unit, "classes": sorted(g.classes)} for g in grants]
 
 
 def actor_of(account: Account, role: str) -> Actor:

@@ -9,14 +9,15 @@ asked about, and raises a typed Refusal or Lagging.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from operator import itemgetter
 from typing import Any
 
+from api.asking import asks
 from api.entries import finding_dict, receipt_dict, to_bytes, type_dict
 from api.settings import Bureau
 from api.shapes import opened as _answer
 from api.shapes import people_in, plain
 from api.times import NOW, When, as_of, moment, months, period
+from domain.acts.people import ID_NUMBER
 from domain.bitemporal import AsOf
 from domain.events import FACETS, REGISTRY
 from domain.law import Rules
@@ -38,7 +39,6 @@ from projections import pay as _pay
 from projections import roster as _roster
 from projections.questions import lookup as _lookup
 from projections.questions import person as _person
-from projections.questions import series as _series
 from projections.questions import unfilled as _unfilled
 from projections.questions.law import Published, rules_of
 from projections.questions.reviews import reviews
@@ -47,9 +47,9 @@ __all__ = ["NOW", "Answer", "When", "to_bytes"]
 
 Answer = dict[str, Any]
 MOST_ROWS = 1_000
-MOST_MONTHS = 1_200
 
 
+@asks(one="person")
 def record(bureau: Bureau, person: str, when: When = NOW) -> Answer:
     """Every facet of a person, every spell, the reviews, who is named. Raises UnknownSubject."""
     pair, stated = as_of(bureau, when)
@@ -64,6 +64,7 @@ def record(bureau: Bureau, person: str, when: When = NOW) -> Answer:
     return _with_people(bureau, stated, pair, data)
 
 
+@asks(one="person")
 def history(bureau: Bureau, person: str, when: When = NOW) -> Answer:
     """Every entry about a person as known, and what became of each. Raises UnknownSubject."""
     pair, stated = as_of(bureau, when)
@@ -73,6 +74,7 @@ def history(bureau: Bureau, person: str, when: When = NOW) -> Answer:
     return _answer(bureau, stated, {**ids, "entries": entries})
 
 
+@asks()
 def entry(bureau: Bureau, position: int, when: When = NOW) -> Answer:
     """One entry, what became of it, and what the law found of it; of one kept from whoever asks
     that it is there. Raises UnknownFact.
@@ -100,6 +102,7 @@ def entry(bureau: Bureau, position: int, when: When = NOW) -> Answer:
     return _answer(bureau, stated, data)
 
 
+@asks()
 def roster(
     bureau: Bureau,
     when: When = NOW,
@@ -109,16 +112,25 @@ def roster(
     grade: str | None = None,
     post: str | None = None,
     category: str | None = None,
+    id_numbers: bool = False,
 ) -> Answer:
-    """The auxiliaries in service, of a unit or of the bureau. Raises UnknownSubject."""
+    """The auxiliaries in service, of a unit or of the bureau, with their ID numbers where those are
+    asked for. Raises UnknownSubject.
+    """
     pair, stated = as_of(bureau, when)
     lines = _roster.roster(
         bureau.records, pair, unit, below=below, grade=grade, post=post, category=category
     )
     rows = [dict(line._asdict()) for line in lines]
+    if id_numbers:
+        subjects = [f"person:{line.person}" for line in lines]
+        held = bureau.records.values(ID_NUMBER, pair, subjects)
+        for subject, row in zip(subjects, rows, strict=True):
+            row["id_number"] = (held.get(subject) or {}).get("id_number")
     return _answer(bureau, stated, {"unit": unit, "count": len(rows), "lines": rows})
 
 
+@asks()
 def headcounts(
     bureau: Bureau,
     when: When = NOW,
@@ -139,58 +151,6 @@ def headcounts(
     return _answer(bureau, stated, data)
 
 
-def series(
-    bureau: Bureau,
-    of: str,
-    first_month: str | None = None,
-    last_month: str | None = None,
-    when: When = NOW,
-    unit: str | None = None,
-) -> Answer:
-    """Headcount, grade pyramid, vacancies or responsibility gaps on the last day of each month
-    (YYYY-MM, both included; the year so far where absent), of a unit and those below it or of the
-    bureau; `count` is None where the unit was not recorded. Raises BadInput, UnknownSubject.
-    """
-    pair, stated = as_of(bureau, when)
-    if of not in _SERIES:
-        raise BadInput(", ".join(_SERIES), field="of", zh=f"应为 {'、'.join(_SERIES)}")
-    days = _series.last_days(*months(first_month, last_month, pair.effective, ("from", "to")))
-    if len(days) > MOST_MONTHS:
-        raise BadInput(f"at most {MOST_MONTHS} months", field="to", zh=f"至多 {MOST_MONTHS} 个月")
-    question, of_all = _SERIES[of]
-    counted = question(bureau.records, _series.Asked(days, pair.recorded, unit))
-    keys = sorted({key for counts in counted for key in counts or ()}, key=_last_none)
-    rows = [
-        {
-            "month": f"{day:%Y-%m}",
-            "day": day,
-            "count": None if counts is None else of_all(counts),
-            "counts": [] if of == "headcount" else [
-                {"key": key, "count": None if counts is None else counts.get(key, 0)}
-                for key in keys
-            ],
-        }
-        for day, counts in zip(days, counted, strict=True)
-    ]  # fmt: skip
-    return _answer(bureau, stated, {"of": of, "unit": unit, "months": rows})
-
-
-def _everybody(counts: _series.Counts) -> int:
-    return sum(counts.values())
-
-
-def _last_none(key: str | None) -> tuple[bool, str]:
-    return key is None, key or ""
-
-
-_SERIES: dict[str, tuple[Callable[..., list[_series.Counts | None]], Callable[..., int]]] = {
-    "headcount": (_series.headcount, _everybody),
-    "pyramid": (_series.pyramid, _everybody),
-    "vacancies": (_series.vacancies, lambda counts: counts["head"] + counts["deputy"]),
-    "gaps": (_series.gaps, itemgetter("persons")),
-}
-
-
 def units(bureau: Bureau, when: When = NOW) -> Answer:
     """The unit tree: every unit recorded by that day, in order of id."""
     pair, stated = as_of(bureau, when)
@@ -205,6 +165,7 @@ def units(bureau: Bureau, when: When = NOW) -> Answer:
     return _answer(bureau, stated, {"units": rows})
 
 
+@asks()
 def unit(bureau: Bureau, unit: str, when: When = NOW) -> Answer:
     """Every facet of a unit, the units just below it, who is named. Raises UnknownSubject."""
     pair, stated = as_of(bureau, when)
@@ -218,6 +179,7 @@ def unit(bureau: Bureau, unit: str, when: When = NOW) -> Answer:
     return _with_people(bureau, stated, pair, data)
 
 
+@asks()
 def journal(
     bureau: Bureau,
     when: When = NOW,
@@ -246,6 +208,7 @@ def journal(
     return _answer(bureau, stated, data)
 
 
+@asks(one="person")
 def findings(
     bureau: Bureau, when: When = NOW, *, person: str | None = None, unit: str | None = None
 ) -> Answer:
@@ -255,6 +218,8 @@ def findings(
     """
     pair, stated = as_of(bureau, when)
     forest = bureau.ledger.forest(pair.recorded)
+    if person is not None and unit is not None:
+        raise BadInput("a person or a unit, not both", field="unit", zh="人员与单位只能给一个")
     if person is not None:
         _require_known(bureau, forest.kept(person), pair)
         people, tags = {person}, []
@@ -297,6 +262,7 @@ def _indexed(findings: Iterable[tuple[int, Finding]]) -> list[Answer]:
     return [{"index": index, **finding_dict(finding)} for index, finding in findings]
 
 
+@asks(hides=("number", "id_number", "name"), again=False)
 def lookup(
     bureau: Bureau,
     when: When = NOW,
@@ -322,6 +288,7 @@ def lookup(
     return _answer(bureau, stated, {"persons": _lookup.cards(records, people, pair)})
 
 
+@asks(one="person")
 def accountability(
     bureau: Bureau, person: str, when: When = NOW, then: str | int | None = None
 ) -> Answer:
@@ -350,6 +317,7 @@ def accountability(
     return _with_people(bureau, stated, pair, data)
 
 
+@asks(one="person")
 def accountability_over(
     bureau: Bureau,
     person: str,
@@ -379,6 +347,7 @@ def accountability_over(
     return _with_people(bureau, stated, pair, data)
 
 
+@asks(one="officer")
 def responsibilities(
     bureau: Bureau,
     officer: str,
@@ -399,6 +368,7 @@ def responsibilities(
     return _with_people(bureau, stated, pair, data)
 
 
+@asks(one="person")
 def pay(
     bureau: Bureau,
     person: str,
@@ -447,6 +417,7 @@ def pay(
     return _answer(bureau, stated, data)
 
 
+@asks()
 def due(bureau: Bureau, when: When = NOW, states: Sequence[str] = ()) -> Answer:
     """Promises with a term begun by `when.effective`: open, overdue, kept, late or lapsed."""
     pair, stated = as_of(bureau, when)

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from api.answers import Answer, of_person
+from api.asking import asks
 from api.settings import Bureau
 from api.shapes import opened, people_in, plain
 from api.times import NOW, When, as_of, months
@@ -48,6 +49,7 @@ def _named(bureau: Bureau, subject: str, pair: AsOf) -> Answer:
     return {"subject": subject, **{name: v for name, v in ids.items() if name != "person"}}
 
 
+@asks(one="subject")
 def beliefs(bureau: Bureau, subject: str, when: When = NOW, facet: str | None = None) -> Answer:
     """What each position up to `when.recorded` said of the day `when.effective`, and which entry
     changed it; of one facet or all. Raises BadInput, UnknownSubject.
@@ -59,6 +61,7 @@ def beliefs(bureau: Bureau, subject: str, when: When = NOW, facet: str | None = 
     return opened(bureau, stated, data)
 
 
+@asks(one="subject")
 def rectangles(bureau: Bureau, subject: str, when: When = NOW, facet: str | None = None) -> Answer:
     """Both axes of the single-valued facets of a subject, up to `when.recorded`.
 
@@ -70,6 +73,7 @@ def rectangles(bureau: Bureau, subject: str, when: When = NOW, facet: str | None
     return opened(bureau, stated, {**_named(bureau, about, pair), "facets": found})
 
 
+@asks(one="subject")
 def explain(bureau: Bureau, subject: str, facet: str, when: When = NOW) -> Answer:
     """The entries that an answer rests on: without one of them it would be another.
 
@@ -81,6 +85,7 @@ def explain(bureau: Bureau, subject: str, facet: str, when: When = NOW) -> Answe
     return opened(bureau, stated, {**_named(bureau, about, pair), **found})
 
 
+@asks(pair="after", one="subject")
 def compare(bureau: Bureau, subject: str, before: When, after: When) -> Answer:
     """Where two pairs differ about a person or a unit, facet by facet, and the entries that made
     it so; of a unit also who came onto its roster (with those below it) and who went off it.
@@ -123,6 +128,7 @@ def _moves(bureau: Bureau, unit: str, first: AsOf, second: AsOf) -> dict[str, An
     }
 
 
+@asks()
 def retro(
     bureau: Bureau,
     before: str | int | None,

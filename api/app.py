@@ -30,6 +30,7 @@ from api import (
     problems,
     queries,
     queries_axes,
+    queries_reads,
     sealing,
 )
 from api.documents import openapi
@@ -61,7 +62,10 @@ def create_app(bureau: Bureau) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         stop = threading.Event()
-        work = [bureau.runner.follow, bureau.sealer.follow]
+        work = [
+            bureau.runner.follow, bureau.sealer.follow, bureau.reads.sealer.follow,
+            bureau.pinning.follow,
+        ]  # fmt: skip
         if app.state.cosigning is not None:
             work.append(app.state.cosigning.follow)
         if (folder := bureau.settings.backup_dir) is not None:
@@ -76,7 +80,8 @@ def create_app(bureau: Bureau) -> FastAPI:
         for thread in threads:
             thread.join(10)
 
-    guard = Guard(bureau)
+    metrics = Metrics()
+    guard = Guard(bureau, metrics)
     app = FastAPI(
         dependencies=[Depends(guard)],
         title="personnel-ledger",
@@ -87,10 +92,10 @@ def create_app(bureau: Bureau) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.bureau = bureau
-    app.state.metrics = Metrics()
+    app.state.metrics = metrics
     app.state.cosigning = _cosigning(bureau)
     app.state.guard = guard
-    app.add_middleware(Edge, metrics=app.state.metrics, here=not bureau.settings.guarded)
+    app.add_middleware(Edge, metrics=metrics, here=not bureau.settings.guarded)
     app.exception_handler(Refusal)(problems.of_refusal)
     app.exception_handler(Lagging)(problems.of_lag)
     app.exception_handler(OperationalError)(problems.of_no_database)
@@ -100,6 +105,7 @@ def create_app(bureau: Bureau) -> FastAPI:
     app.include_router(queries.router)
     app.include_router(queries_axes.router)
     app.include_router(cases.router)
+    app.include_router(queries_reads.router)
     app.include_router(feed.router)
     app.include_router(sealing.router)
     app.include_router(approvals.router)
@@ -229,6 +235,7 @@ def _add_health(app: FastAPI) -> None:
         lag = bureau.sealer.lag()
         app.state.metrics.unsealed.set(lag.entries)
         app.state.metrics.unsealed_seconds.set(lag.seconds)
+        app.state.metrics.unsealed_reads.set(bureau.reads.sealer.lag().seconds)
         if app.state.cosigning is not None:
             app.state.metrics.silence.set(app.state.cosigning.silence().seconds)
         return Response(generate_latest(app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -7,6 +7,7 @@ him, and nobody else's refusals tell of them.
 from fastapi import APIRouter, Request, Response
 
 from api.answers import Answer
+from api.asking import asks
 from api.queries import TheBureau, TheWhen, answered
 from api.settings import Bureau
 from api.shapes import opened, plain
@@ -16,6 +17,7 @@ from projections.cases import register, undermined
 router = APIRouter(prefix="/v1")
 
 
+@asks(again=False)
 def cases(bureau: Bureau, when: When = NOW) -> Answer:
     """Every person of every case begun by the day, and how each stands; `undermined` are the acts
     of cases that would now be refused, by what was entered since.

@@ -40,6 +40,12 @@ class Metrics:
         self.conflicts = Counter(
             name + "conflicts", "Requests that lost to another", registry=self.registry
         )
+        self.reads = Counter(
+            name + "reads", "Looks at records: allowed, denied, or unrecorded and so not answered",
+            ["outcome"], registry=self.registry,
+        )  # fmt: skip
+        for outcome in ("allowed", "denied", "unrecorded"):
+            self.reads.labels(outcome)
         self.seconds = Histogram(
             name + "request_seconds", "Time to answer", ["method", "route", "status"],
             registry=self.registry,
@@ -53,6 +59,10 @@ class Metrics:
         )
         self.unsealed_seconds = Gauge(
             name + "seal_lag_seconds", "Age of the oldest entry not sealed yet",
+            registry=self.registry,
+        )  # fmt: skip
+        self.unsealed_reads = Gauge(
+            name + "read_seal_lag_seconds", "Age of the oldest read on record not sealed yet",
             registry=self.registry,
         )  # fmt: skip
         self.silence = Gauge(

@@ -1,11 +1,13 @@
 """Answers as files for other offices: .xlsx, .csv or .jsonl, in the bureau's own column order.
 
 Owns which columns a report has and what a file states of itself. Invariant: every file says its two
-times, its position and the ledger's head; a private column is in it only where it was asked for.
+times, its position, the ledger's head and where the log of reads has it; a private column is in it
+only where it was asked for.
 
 The first line of a sheet and of a CSV file is a title that says them, the headings stand below it;
 a workbook has a sheet of notes besides. The first line of a .jsonl file is {"report", "as_of",
-"head", "private", "count"}, each further one a row under the columns' own names, codes as stored.
+"head", "read", "private", "count"}, each further one a row under the columns' own names, codes as
+stored.
 """
 
 import tomllib
@@ -23,7 +25,7 @@ from api.settings import Bureau
 from api.words import NAMES, Words
 from api.workbook import Cell, Sheet, write, write_csv, write_lines
 from domain.acts.grades import GRADE
-from domain.acts.people import ID_NUMBER, SERVICE
+from domain.acts.people import SERVICE
 from domain.bitemporal import AsOf
 from domain.events import Facet
 from domain.refusals import BadInput
@@ -32,6 +34,7 @@ from projections import roster as _roster
 SUFFIXES = (".xlsx", ".csv", ".jsonl")
 BAD_COLUMNS = "columns"
 _NOTES = ("说明", "notes")
+_READ = ("查阅日志位置", "position in the log of reads")
 
 Row = Mapping[str, Any]
 Answer = Mapping[str, Any]
@@ -64,7 +67,9 @@ class Layout(BaseModel):
 
 
 class Made(NamedTuple):
-    """A report ready to be written: headings by field, and rows of plain values."""
+    """A report ready to be written: headings by field, and rows of plain values. `read`: where the
+    log of reads has that it was taken out.
+    """
 
     report: str
     fields: list[Field]
@@ -72,6 +77,7 @@ class Made(NamedTuple):
     rows: list[Row]
     as_of: Answer
     head: int
+    read: int
 
     @property
     def private(self) -> bool:
@@ -86,13 +92,20 @@ class Made(NamedTuple):
 
 
 def made(
-    bureau: Bureau, report: str, answer: Answer, *, lang: str, layout: Path | None, private: bool
+    bureau: Bureau,
+    report: str,
+    answer: Answer,
+    *,
+    read: int,
+    lang: str,
+    layout: Path | None,
+    private: bool,
 ) -> Made:
     """A report of an answer (as JSON has it). Raises BadInput, field "columns"."""
     fields, headings = _fields(report, lang, _layout(bureau, layout, report), private=private)
     rows = list(REPORTS[report].rows(bureau, answer))
     head = bureau.ledger.moment().position
-    return Made(report, fields, headings, rows, answer["as_of"], head)
+    return Made(report, fields, headings, rows, answer["as_of"], head, read)
 
 
 def save(report: Made, out: Path, *, lang: str, encoding: str = "utf-8-sig") -> None:
@@ -110,13 +123,22 @@ def save(report: Made, out: Path, *, lang: str, encoding: str = "utf-8-sig") -> 
 
 
 def title_of(report: Made, lang: str) -> str:
-    """What stands above the headings: report, two times, position, head."""
+    """What stands above the headings: report, two times, position, head, the read on record."""
     zh, en = REPORTS[report.report].words
     effective, recorded = report.as_of["effective"], report.as_of["recorded"]
     at = instant(report.as_of.get("recorded_at"))
     zh = f"{zh}(截至{effective}) 登记位置 {recorded}({at}) 账本末位 {report.head}"
+    zh += f" 查阅日志 {report.read}"
     en = f"{en} (as of {effective}), recorded position {recorded} ({at}), head {report.head}"
+    en += f", read {report.read}"
     return pick((zh, en), lang)
+
+
+def watermark(rows: Iterable[int], lang: str) -> Sheet:
+    """The sheet that says where the log of reads has what a workbook was made of."""
+    rows = sorted(rows)
+    where = f"{rows[0]}–{rows[-1]}" if rows else "—"
+    return Sheet(pick(_NOTES, lang), [pick(_READ, lang)], [[where]])
 
 
 def _notes(report: Made, lang: str) -> Sheet:
@@ -127,6 +149,7 @@ def _notes(report: Made, lang: str) -> Sheet:
         (("认知位置", "recorded position"), as_of["recorded"]),
         (("该位置登记时间", "recorded at"), instant(as_of.get("recorded_at"))),
         (("导出时账本末位", "head when exported"), report.head),
+        (_READ, report.read),
         (("折叠版本", "fold"), as_of["fold"]),
         (("行数", "rows"), len(report.rows)),
         (("含保密列", "private columns"), word(report.private, lang)),
@@ -139,7 +162,7 @@ def _notes(report: Made, lang: str) -> Sheet:
 def _lines(report: Made) -> Iterator[Row]:
     yield {
         "report": report.report, "as_of": report.as_of, "head": report.head,
-        "private": report.private, "count": len(report.rows),
+        "read": report.read, "private": report.private, "count": len(report.rows),
     }  # fmt: skip
     for row in report.rows:
         yield {field.name: row.get(field.name) for field in report.fields}
@@ -230,15 +253,11 @@ def _roster_rows(bureau: Bureau, answer: Answer) -> Iterator[Row]:
 
     since = {f.subject: f.effective for f in bureau.records.at([SERVICE], subjects, pair)}
     ladders = said(GRADE, "ladder")
-    numbers = bureau.ledger.vault.reveal(
-        {s: {"id_number": number} for s, number in said(ID_NUMBER, "id_number").items()}
-    )
     for subject, line in zip(subjects, lines, strict=True):
         hired = since.get(subject)
         yield {
             **line, "ladder": ladders.get(subject), "unit_name": names.get(line["unit"] or ""),
             "hired_on": hired and hired.isoformat(),
-            "id_number": numbers.get(subject, {}).get("id_number"),
         }  # fmt: skip
 
 

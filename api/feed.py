@@ -9,8 +9,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from api.asking import asks
 from api.entries import to_bytes
 from api.queries import TheBureau
+from api.settings import Bureau
+from api.shapes import everyone_in
+from api.times import NOW, When, moment
 from domain.events import Entry
 
 MOST = 1_000
@@ -27,14 +31,28 @@ def changes(
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
 ) -> Response:
     """Notices of the entries after a position, in order; none is ever missing (CloudEvents 1.0)."""
-    ledger = bureau.ledger
-    entries = list(ledger.log.entries(after=after, limit=limit))
-    last = entries[-1].position if entries else after
+    notices = since(bureau, after, limit)
+    last = int(notices[-1]["sequence"]) if notices else after
     headers = {"Ledger-Position": str(last), "Cache-Control": "private, no-cache"}
-    if len(entries) == limit:
+    if len(notices) == limit:
         headers["Link"] = f'<{request.url.path}?after={last}&limit={limit}>; rel="next"'
-    notices = [bare(e.position) if ledger.hides(e.tags) else notice(Entry(*e)) for e in entries]
     return Response(to_bytes(notices), 200, headers, MEDIA_TYPE)
+
+
+@asks(name="changes")
+def since(bureau: Bureau, after: int, limit: int, when: When = NOW) -> list[dict[str, Any]]:
+    """Notices of the entries after a position, on record where there are any: asking in vain tells
+    of nobody.
+    """
+    until = None if when.recorded is None else moment(bureau, when.recorded).position
+    ledger = bureau.ledger
+    notices = [
+        bare(e.position) if ledger.hides(e.tags) else notice(Entry(*e))
+        for e in ledger.log.entries(after=after, limit=limit, until=until)
+    ]
+    if notices:
+        bureau.read({"recorded": int(notices[-1]["sequence"])}, {*everyone_in(notices)}, ())
+    return notices
 
 
 def bare(position: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ this machine's user is the one account, and the server listens nowhere else.
 """
 
 import hmac
+from collections.abc import Iterable
 from datetime import date
 from hashlib import sha256
 from typing import NamedTuple
@@ -15,7 +16,9 @@ from fastapi import Request
 from api import access
 from api.access import Account, Asked, Grant, Rows, Rule
 from api.certificates import HEADER, Certificates
+from api.edge import Metrics
 from api.problems import NotAllowed, NotIdentified, TooOften
+from api.reader import Question, Reader
 from api.settings import Bureau, Settings
 from api.slowing import Slowing
 from api.times import When, as_of
@@ -40,7 +43,8 @@ _BELONGING = (UNIT, HOST, OFFICER)
 
 class Asking(NamedTuple):
     """Who asks and what for. `grants` None: this machine's own user, who may everything. `sight`:
-    which cases may be seen; None is all of them.
+    which cases may be seen; None is all of them. `used`: the rights that reach these rows. `own`:
+    whose own record it is.
     """
 
     actor: Actor
@@ -48,6 +52,8 @@ class Asking(NamedTuple):
     grants: tuple[Grant, ...] | None
     classes: frozenset[str] | None
     sight: Sight | None
+    used: tuple[Grant, ...] | None = None
+    own: str | None = None
 
 
 _OWN = Asking(LOCAL, Account(LOCAL.issuer, LOCAL.subject), None, None, None)
@@ -71,12 +77,13 @@ class Guard:
     people are not whole.
     """
 
-    def __init__(self, bureau: Bureau) -> None:
+    def __init__(self, bureau: Bureau, metrics: Metrics) -> None:
         told = bureau.settings
         self._bureau = bureau
         self._guarded = told.guarded
         self._tokens = Tokens(told.issuer, told.audience, told.jwks) if told.by_token else None
         self._certificates = certificates(told) if told.by_certificate else None
+        self._metrics = metrics
         self._by_source = Slowing(100, SECONDS / 10)
         self._by_claim = Slowing(10, SECONDS)
 
@@ -91,10 +98,15 @@ class Guard:
         elif rule.action == "open":
             request.state.asking = _ANYBODY
         else:
-            request.state.asking = self._allowed(request, rule)
+            account = self._identified(request)
+            try:
+                request.state.asking = self._allowed(request, rule, account)
+            except NotAllowed:
+                if rule.action in access.LOOKS:
+                    self._note_denied(request, account, route)
+                raise
 
-    def _allowed(self, request: Request, rule: Rule) -> Asking:
-        account = self._identified(request)
+    def _allowed(self, request: Request, rule: Rule, account: Account) -> Asking:
         if rule.action == "approve" and _by_key(request):
             raise NotAllowed  # whoever issues keys would agree in the name of others
         held = self._held(account.id)
@@ -102,7 +114,7 @@ class Guard:
         if rule.rows != "acts" and any(grant.unit is not None for grant in grants):
             whole = [grant for grant in grants if grant.unit is None]
             when = When(*(request.query_params.get(n) for n in ("effective", "recorded")))
-            if rule.rows == "none":
+            if rule.rows in ("none", "own"):
                 pass
             elif (asked := self._named(request, rule.rows, when)) is not None:
                 pair, _ = as_of(self._bureau, when)
@@ -113,7 +125,25 @@ class Guard:
         if not grants or (rule.cls is not None and rule.cls not in classes):
             raise NotAllowed
         actor = access.actor_of(account, grants[0].role)
-        return Asking(actor, account, tuple(held), classes, self._sight(held))
+        own = grants[0].person if rule.rows == "own" else None
+        return Asking(actor, account, tuple(held), classes, self._sight(held), tuple(grants), own)
+
+    def _note_denied(self, request: Request, account: Account, route: str) -> None:
+        """Who was refused which look; about whom, only where the ledger knows that person."""
+        said = request.path_params.get("person", "")
+        known = bool(said) and "\0" not in said and self._bureau.records.of(f"person:{said}")
+        reader = self.reader(request, access.actor_of(account, "none"))
+        reader.denied(Question(route, subject=said if known else None))
+
+    def reader(self, request: Request, actor: Actor, used: Iterable[Grant] | None = None) -> Reader:
+        """Whoever asks, as the log of reads knows them. What for is theirs to state."""
+        route = getattr(request.scope.get("route"), "path", "")
+        return Reader(
+            self._bureau.reads, actor, f"{request.method} {route}",
+            rights=None if used is None else access.told(used),
+            request_id=request.state.request_id,
+            noted=lambda outcome, _: self._metrics.reads.labels(outcome).inc(),
+        )  # fmt: skip
 
     # who
 

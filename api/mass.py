@@ -11,6 +11,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import Answer, When
+from api.asking import asks
 from api.entries import checked_bytes, finding_dict, request_of
 from api.settings import Bureau
 from api.shapes import opened
@@ -50,6 +51,7 @@ class MassBody(BaseModel):
     approved_by: Code | None = None
 
 
+@asks(name="mass-preview", hides=("body", "allowed"), again=False)
 def preview(
     bureau: Bureau, body: bytes, allowed: Callable[[Request], Request] = lambda asked: asked
 ) -> Answer:

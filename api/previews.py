@@ -7,9 +7,10 @@ entering would be refused.
 from datetime import timedelta
 from typing import Any
 
+from api.asking import asks
 from api.entries import finding_dict
 from api.settings import Bureau
-from api.shapes import plain
+from api.shapes import opened, plain
 from api.times import NOW, as_of
 from domain.bitemporal import last_day
 from domain.events import FACETS, REGISTRY
@@ -23,6 +24,7 @@ DAY = timedelta(days=1)
 Answer = dict[str, Any]
 
 
+@asks(hides=("request",), again=False)
 def preview(bureau: Bureau, request: Request) -> Answer:
     """What entering would find and undermine; nothing is stored.
 
@@ -55,7 +57,7 @@ def preview(bureau: Bureau, request: Request) -> Answer:
         "responsibility": plain(rows),
         "people_left_out": left_out,
     }  # fmt: skip
-    return {"as_of": stated, "data": data}
+    return opened(bureau, stated, data)
 
 
 def _may_be_told(decided: Decided, change: Change) -> bool:

@@ -12,10 +12,11 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import answers, mass, previews
+from api import answers, answers_series, mass, previews
 from api.answers import Answer, When, to_bytes
 from api.entries import MOST_BYTES, checked_bytes, request_of
 from api.problems import NotJson
+from api.reader import case_of, from_header
 from api.settings import Bureau
 from domain.events import Code, Id
 from domain.refusals import TooLarge
@@ -23,6 +24,8 @@ from projections import due as _due
 
 router = APIRouter(prefix="/v1")
 
+OWN = "本人查阅 / own record"
+"""What one's own record is read for, where nothing else is stated."""
 MIN_POSITION_SECONDS = 2.0
 """How long a read waits for the position it asks for."""
 
@@ -31,11 +34,28 @@ UnitPath = Annotated[Id, Path(description="the unit's opaque id")]
 Subject = Annotated[str, Field(pattern=r"^[a-z-]+:[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
 
 
-def bureau_of(request: Request) -> Bureau:
-    """The bureau, as far as whoever asks may read its private fields and see its cases."""
+def bureau_of(
+    request: Request,
+    purpose: Annotated[
+        str | None,
+        Header(description="why private fields are read; UTF-8, percent-encoded. Needed for them"),
+    ] = None,
+    case: Annotated[str | None, Header(description="the id of the case it is read for")] = None,
+) -> Bureau:
+    """The bureau, as far as whoever asks may read its private fields and see its cases; each read
+    is put on record.
+
+    Raises BadInput, field "purpose" or "case".
+    """
     bureau: Bureau = request.app.state.bureau
     asking = request.state.asking
-    return bureau.seen_with(asking.classes, asking.sight)
+    reader = request.app.state.guard.reader(request, asking.actor, asking.used)
+    reader = reader._replace(purpose=from_header(purpose), case=case_of(case))
+    only = None
+    if asking.own is not None:
+        reader = reader._replace(purpose=reader.purpose or OWN)
+        only = frozenset(bureau.ledger.forest(bureau.ledger.log.head()).family(asking.own))
+    return bureau.seen_with(asking.classes, asking.sight, only).read_by(reader)
 
 
 def when(
@@ -51,7 +71,8 @@ def when(
 ) -> When:
     """The pair a read asks about; waits for `Min-Position`."""
     if min_position is not None:
-        bureau_of(request).runner.reach(min_position, timeout=MIN_POSITION_SECONDS)
+        bureau: Bureau = request.app.state.bureau
+        bureau.runner.reach(min_position, timeout=MIN_POSITION_SECONDS)
     return When(effective, recorded)
 
 
@@ -223,7 +244,7 @@ def series(
     """Headcount, grade pyramid, vacant seats or responsibility gaps, on the last day of every
     month, as known at one point of the log 逐月统计.
     """
-    return answered(request, answers.series(bureau, of, first_month, last_month, when, unit))
+    return answered(request, answers_series.series(bureau, of, first_month, last_month, when, unit))
 
 
 @router.get("/units", tags=["units"])

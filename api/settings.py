@@ -5,19 +5,25 @@ nothing listens beyond this machine.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from copy import copy
 from datetime import UTC, datetime, timedelta
+from getpass import getuser
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from psycopg_pool import ConnectionPool
 
+from api.reader import UNNAMED, PutAgain, Question, Reader
+from domain.events import Actor
 from domain.ledger import Ledger
 from domain.ledger.keyfile import KeyUnfit
 from domain.ledger.log import EventLog
+from domain.ledger.pinning import Pinning
+from domain.ledger.reads import PREFIX as READS
+from domain.ledger.reads import ReadLog
 from domain.ledger.sealer import Sealer
 from domain.ledger.seals import Seals
 from domain.ledger.server import EmbeddedServer
@@ -125,8 +131,16 @@ class Bureau:
 
     classes: frozenset[str] | None = None
     """The private fields that answers may open; None is all of them."""
+    sight: Sight | None = None
+    """Of which cases answers may tell; None is all of them."""
     own: frozenset[str] = frozenset()
     """The ids of whoever asks: who complained of oneself stays closed, whatever the classes."""
+    only: frozenset[str] | None = None
+    """Whose private fields answers may open, by id; None is everybody's."""
+    question: Question = UNNAMED
+    reader: Reader
+    unread: PutAgain | None = None
+    """Where a question is put again, in place of the reader."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -176,6 +190,11 @@ class Bureau:
         self.sealer = Sealer(sealing.connection, key_file)
         self.runner = Runner(log, self.pool)
         self.records = self.runner.records
+        reads_sealer = Sealer(sealing.connection, key_file, prefix=READS)
+        self.reads = opening.enter_context(closing(ReadLog(database, reads_sealer)))
+        Seals(self.pool.connection, READS, create=True)
+        self.pinning = Pinning(self.ledger, self.sealer, self.reads)
+        self.reader = Reader(self.reads, Actor(subject=getuser()), "here")
 
     def vault_backup(self) -> tuple[datetime | None, bool]:
         """When the newest backup of the vault was made, and whether that is too long ago."""
@@ -183,17 +202,55 @@ class Bureau:
         longest = timedelta(days=self.settings.backup_days)
         return made_at, made_at is None or datetime.now(UTC) - made_at > longest
 
-    def seen_with(self, classes: frozenset[str] | None, sight: Sight | None) -> Self:
-        """The same bureau for one who may read these private fields, and of cases what `sight`
-        says: facts and entries of other cases are not there. None is everything.
+    def seen_with(
+        self,
+        classes: frozenset[str] | None,
+        sight: Sight | None,
+        only: frozenset[str] | None = None,
+    ) -> Self:
+        """The same bureau for one who may read these private fields, `only` of these persons, and
+        of cases what `sight` says: facts and entries of other cases are not there. None is
+        everything.
         """
         seen = copy(self)
-        seen.classes = classes
+        seen.classes, seen.only = classes, only
         if sight is not None:
-            seen.own = sight.own
+            seen.sight, seen.own = sight, sight.own
             seen.records = self.records.seen_by(sight)
             seen.ledger = self.ledger.seen_without(hiding(seen.records))
         return seen
+
+    def read_by(self, reader: Reader) -> Self:
+        """The same bureau for this reader."""
+        seen = copy(self)
+        seen.reader = reader
+        return seen
+
+    def noting(self, rows: list[int]) -> Self:
+        """The same bureau, which adds to `rows` where each read lies in the log of reads."""
+        reader = self.reader._replace(noted=lambda _, position: rows.append(position))
+        return self.read_by(reader)
+
+    def asked(self, question: Question) -> Self:
+        """The same bureau while it is asked this."""
+        asked = copy(self)
+        asked.question = question
+        return asked
+
+    def put_again_to(self, unread: PutAgain) -> Self:
+        """The same bureau, of which nothing private is seen and nothing is answered to anybody."""
+        again = copy(self)
+        again.classes, again.unread = frozenset(), unread
+        return again
+
+    def read(
+        self, as_of: Mapping[str, Any], persons: Collection[str], classes: Collection[str]
+    ) -> int:
+        """Put on record what the question is about to be answered with; the position of the row.
+
+        Raises PurposeMissing, ReadNotRecorded.
+        """
+        return (self.unread or self.reader).read(self.question, as_of, persons, classes)
 
     def __enter__(self) -> Self:
         return self

@@ -1,10 +1,11 @@
 """What questions answer with, as plain objects.
 
 Owns the turn from named tuples to objects, and the opening of private values. Invariant: a
-half-open end is given its last day too (至…止), and an open one is None.
+half-open end is given its last day too (至…止), and an open one is None; nothing is opened before
+the read is on record.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
@@ -12,27 +13,62 @@ from api.settings import Bureau
 from domain.bitemporal import OPEN, last_day
 from domain.ledger.vault import is_sealed, sealed_owners
 
+_PERSONS = {"person", "officer", "same_as"}
+"""Names under which an answer holds a person's id."""
 _REPEATING = {"who", "named"}
 """Properties that only say again what the fields say."""
 
 
 def opened(bureau: Bureau, stated: dict[str, Any], data: Any) -> dict[str, Any]:
-    """The answer with its pair, its private values open, but for those of other classes than the
-    bureau is seen with, and who complained of whoever asks: they read {"withheld": true}.
+    """The answer with its pair, once the read is on record. Its private values are open, but for
+    those of classes, or of persons, that the bureau is not seen with, and who complained of whoever
+    asks: they read {"withheld": true}. Raises PurposeMissing, ReadNotRecorded.
     """
-    if bureau.classes is not None:
-        data = _veiled(data, bureau.classes, bureau.own)
-    bureau.ledger.hold(sealed_owners(data))
+    persons = {*everyone_in(data), *(owner.subject for owner in sealed_owners(data))}
+    if bureau.classes is not None or bureau.only is not None:
+        data = _veiled(data, bureau)
+    owners = set(sealed_owners(data))
+    bureau.read(stated, persons, {owner.cls for owner in owners})
+    bureau.ledger.hold(owners)
     return {"as_of": stated, "data": bureau.ledger.vault.reveal(data)}
 
 
-def _veiled(value: Any, classes: frozenset[str], own: frozenset[str]) -> Any:
+def _veiled(value: Any, bureau: Bureau) -> Any:
     if is_sealed(value):
-        told_of_him = value["k"] == "complainant" and value["o"] in own
-        return value if value["k"] in classes and not told_of_him else {"withheld": True}
+        cls, whose = value["k"], value["o"]
+        seen = (bureau.classes is None or cls in bureau.classes) and (
+            bureau.only is None or whose in bureau.only
+        )
+        told_of_him = cls == "complainant" and whose in bureau.own
+        return value if seen and not told_of_him else {"withheld": True}
     if isinstance(value, dict):
-        return {name: _veiled(inner, classes, own) for name, inner in value.items()}
-    return [_veiled(inner, classes, own) for inner in value] if isinstance(value, list) else value
+        return {name: _veiled(inner, bureau) for name, inner in value.items()}
+    return [_veiled(inner, bureau) for inner in value] if isinstance(value, list) else value
+
+
+def everyone_in(value: Any) -> Iterator[str]:
+    """The ids of every person of whom an answer tells anything, private values sealed or not."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name in _PERSONS and isinstance(inner, str):
+                yield inner
+            elif name == "aliases":
+                yield from inner
+            elif name == "subject" and isinstance(inner, str):
+                yield from _persons((inner,))
+            elif name == "tags" and isinstance(inner, list):
+                yield from _persons(inner)
+            else:
+                yield from everyone_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from everyone_in(inner)
+
+
+def _persons(subjects: Iterable[Any]) -> Iterator[str]:
+    for subject in subjects:
+        if isinstance(subject, str) and subject.startswith("person:"):
+            yield subject[7:]
 
 
 def plain(value: Any) -> Any:
@@ -55,7 +91,7 @@ def people_in(value: Any) -> Iterator[str]:
     """The ids of everyone who is named in an answer."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            if name in ("person", "officer", "same_as") and isinstance(inner, str):
+            if name in _PERSONS and isinstance(inner, str):
                 yield inner
             else:
                 yield from people_in(inner)

@@ -18,6 +18,7 @@ from psycopg.sql import SQL, Identifier
 
 from api.settings import Bureau, Settings
 from domain.events import FACETS, REGISTRY
+from domain.ledger import reads
 from domain.ledger.log import EventLog
 from domain.ledger.server import EmbeddedServer
 from tests.installed import InstalledServer
@@ -32,6 +33,7 @@ budgets.register_profile(
 if profile := os.environ.get("HYPOTHESIS_PROFILE"):
     budgets.load_profile(profile)
 
+PURPOSE = "测试"
 _numbers = itertools.count(1)
 # no test pulls the plug, so nothing needs to reach the disk
 _SETTINGS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "256MB"}
@@ -64,8 +66,10 @@ def server() -> Iterator[EmbeddedServer | InstalledServer]:
 
 @pytest.fixture(scope="session")
 def template(server: EmbeddedServer) -> str:
-    """A database that holds an empty log under the usual prefix."""
-    EventLog(server.conninfo("template_ledger")).close()
+    """A database that holds an empty log under the usual prefix, and an empty log of reads."""
+    conninfo = server.conninfo("template_ledger")
+    EventLog(conninfo).close()
+    EventLog(conninfo, prefix=reads.PREFIX, partition_size=reads.PARTITION).close()
     return "template_ledger"
 
 
@@ -98,9 +102,9 @@ def settings(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def bureau(settings: Settings, database: str) -> Iterator[Bureau]:
-    """An empty bureau: its ledger and records in a fresh database."""
+    """An empty bureau: its ledger and records in a fresh database, read for a stated purpose."""
     with Bureau(settings._replace(database=database)) as opened:
-        yield opened
+        yield opened.read_by(opened.reader.stating(PURPOSE, None))
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +114,7 @@ def common_bureau(server: EmbeddedServer, template: str, settings: Settings) -> 
         contextmanager(_fresh)(server, template) as database,
         Bureau(settings._replace(database=database)) as opened,
     ):
-        yield opened
+        yield opened.read_by(opened.reader.stating(PURPOSE, None))
 
 
 @pytest.fixture

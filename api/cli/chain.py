@@ -100,6 +100,7 @@ def answer_list(
     A row that cannot be answered says why; the others are answered. Raises BadInput where the
     workbook cannot be read.
     """
+    from api.exports import watermark
     from api.intake.reading import read
     from api.workbook import Sheet, write
     from domain.refusals import MissingField
@@ -116,14 +117,16 @@ def answer_list(
         )  # fmt: skip
     questions = [_question(row.cells, at) for row in asked.rows]
     lang = "zh" if said(context, "zh", "en") == "zh" else "en"
+    looks: list[int] = []
     with asking(context) as bureau:
         now = now or str(bureau.ledger.moment().position)
         with progress(context, "逐项查明责任", "Answering", len(questions)) as done:
             rows = []
             for n, question in enumerate(questions, 1):
-                rows.append(_listed(bureau, question, then, now, lang))
+                rows.append(_listed(bureau.noting(looks), question, then, now, lang))
                 done(n)
-    write(out, [Sheet("责任", [pick(words, lang) for words in _HEADINGS], rows)])
+    answered = Sheet("责任", [pick(words, lang) for words in _HEADINGS], rows)
+    write(out, [answered, watermark(looks, lang)])
     unanswered = sum(1 for row in rows if row[-1])
     console().print(
         said(
@@ -155,12 +158,16 @@ def _listed(
     from api import answers
     from api.cli.chain_drawn import place_of, was_recorded, words_of
     from api.intake.values import text_of
+    from api.reader import PurposeMissing
+    from domain.ledger.reads import ReadNotRecorded
     from domain.refusals import Refusal
 
     head = [question[0] or question[1], text_of(question[2])]
     try:
         person, day = _asked(bureau, question)
         answer = _plain(answers.accountability(bureau, person, answers.When(day, now), then))
+    except (PurposeMissing, ReadNotRecorded):
+        raise  # it is no fault of the row
     except Refusal as refusal:
         return [*head, *[""] * 6, refusal.detail if lang == "en" else refusal.detail_zh]
     data, stands = answer["data"], answer["data"]["now"]

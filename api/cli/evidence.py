@@ -9,11 +9,14 @@ code that every bundle carries.
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.frame import Effective, Failure, Recorded, asking, console, patience, tell
+
+if TYPE_CHECKING:
+    from api.reader import Question
 
 app = typer.Typer(help="证据包:导出与核验 / Bundles of evidence.", no_args_is_help=True)
 
@@ -66,15 +69,24 @@ def export(
         known = ", ".join(sorted(classes))
         raise typer.BadParameter(f"--disclose {unknown[0]}: {known}")
     with asking(context) as bureau:
-        pair, _ = as_of(bureau, When(effective, recorded))
+        pair, stated = as_of(bureau, When(effective, recorded))
         opened = frozenset(disclose or ())
         wanted = Wanted(pair, person, everything, opened, head, old or (), cases)
+        bureau.asked(_question(person, everything=everything)).read(
+            stated, {person} if person else (), wanted.disclose
+        )
         try:
             with patience(context):
                 count = run(bureau.ledger, bureau.records, bureau.sealer, wanted, output)
         except Unprovable as unprovable:
             raise Failure(unprovable.zh, str(unprovable)) from unprovable
     tell(context, f"已导出 {count} 条登记。", f"{count} entries written.")
+
+
+def _question(person: str | None, *, everything: bool) -> "Question":
+    from api.reader import Question
+
+    return Question("evidence", {"person": person, "all": everything}, person)
 
 
 @app.command("check")

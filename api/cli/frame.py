@@ -31,6 +31,7 @@ from rich.progress import (
 from domain.refusals import ImpactRefused, Refusal
 
 if TYPE_CHECKING:
+    from api.reader import Reader
     from api.settings import Bureau, Settings
     from domain.events import Actor
 
@@ -47,10 +48,12 @@ class Lang(StrEnum):
 
 
 class Frame(NamedTuple):
-    """The options that stand before the command."""
+    """The options that stand before the command; what its reads are for, and for which case."""
 
     data: Path | None
     lang: Lang
+    purpose: str | None = None
+    case: str | None = None
 
 
 class Failure(Exception):
@@ -119,7 +122,7 @@ def opened(context: typer.Context) -> Iterator["Bureau"]:
     from api.settings import Bureau
 
     with failing(), Bureau(settings(context)) as bureau:
-        yield bureau
+        yield bureau.read_by(_reader(context, bureau))
 
 
 def settings(context: typer.Context) -> "Settings":
@@ -174,6 +177,15 @@ def failing() -> Iterator[None]:
         ) from denied
     except Lagging as lagging:
         raise Failure("查询表尚未跟上账本,请稍后再试", f"{lagging}; try again") from lagging
+
+
+def _reader(context: typer.Context, bureau: "Bureau") -> "Reader":
+    """Whoever runs the command. Raises BadInput."""
+    from api.reader import Reader
+
+    told = frame(context)
+    command = context.command_path.partition(" ")[2]
+    return Reader(bureau.reads, clerk(), f"cli {command}").stating(told.purpose, told.case)
 
 
 @contextmanager

@@ -40,6 +40,7 @@ from api.rendering import Column, instant, pick, table
 if TYPE_CHECKING:
     from api.intake import Dependent, Fault, FileCount, Line, Plan, Reason, Report
     from api.intake import Mapping as FileMapping
+    from api.settings import Bureau
 
 FILES = Annotated[
     list[Path], typer.Argument(metavar="FILE…", exists=True, help="文件或目录 / files or folders")
@@ -74,6 +75,9 @@ class FilesFirst(TyperGroup):
             args = ["files", *args]
         return super().parse_args(ctx, args)
 
+
+COMPARED = "导入核对 / compared with a sheet"
+"""What private fields are read for by an import, where nothing else is stated."""
 
 app = typer.Typer(
     cls=FilesFirst, no_args_is_help=True,
@@ -123,6 +127,7 @@ def import_(
         with progress(context, "读取、核对", "Reading and checking", None):
             ways = Ways(promoted_by, demoted_by)
             plan = importer.plan(files, known, dated.date() if dated else None, ways, approved_by)
+        _put_on_record(bureau, {line.person for line in plan.lines if line.person})
         faults = plan.rejected
         if enter:
             with progress(context, "登记", "Entering", len(plan.drafts)) as done:
@@ -140,6 +145,18 @@ def import_(
                 tell(context, f"退回的行:{path}", f"Rejected rows: {path}")
         if not enter:
             tell(context, "以上未登记;登记请加 --enter。", "Nothing was entered; add --enter.")
+
+
+def _put_on_record(bureau: "Bureau", persons: set[str]) -> None:
+    """That a sheet was held against what the ledger says of these persons: what agrees and what
+    does not tells of private values too.
+    """
+    from api.reader import Question
+
+    if persons:
+        reader = bureau.reader._replace(purpose=bureau.reader.purpose or COMPARED)
+        asked = bureau.read_by(reader).asked(Question("import"))
+        asked.read({"recorded": bureau.ledger.moment().position}, persons, ("identity",))
 
 
 def _entered(context: typer.Context, report: "Report") -> list[RenderableType]:

@@ -6,9 +6,10 @@ command is chosen.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from api.cli import (
     access,
@@ -24,6 +25,7 @@ from api.cli import (
     mass,
     overview,
     person,
+    reads,
     relaw,
     retro,
     seals,
@@ -31,6 +33,44 @@ from api.cli import (
     vault,
 )
 from api.cli.frame import Frame, Lang, run
+
+
+def _stating(
+    purpose: Annotated[
+        str | None,
+        typer.Option(
+            "--purpose", envvar="PERSONNEL_LEDGER_PURPOSE", metavar="TEXT",
+            help="查阅私密字段的用途 / what private fields are read for",
+        ),
+    ] = None,
+    case: Annotated[
+        str | None,
+        typer.Option(
+            "--case", envvar="PERSONNEL_LEDGER_CASE", metavar="ID",
+            help="为哪一案件查阅 / the case it is read for",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
+    """The options of every command that may show private fields."""
+
+
+class Reading(TyperCommand):
+    """A command that reads: its purpose and case are declared once, and reach it in its `Frame`."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        form = typer.Typer(add_completion=False)
+        form.command()(_stating)
+        for option in typer.main.get_command(form).params:
+            option.expose_value, option.callback = False, _stated
+            self.params.append(option)
+
+
+def _stated(context: Any, option: Any, value: str | None) -> None:
+    told = context.find_object(Frame) or Frame(None, Lang.ZH)
+    changed = {"purpose": told.purpose, "case": told.case, option.name: value}
+    context.obj = Frame(told.data, told.lang, **changed)
+
 
 app = typer.Typer(
     name="personnel-ledger",
@@ -66,6 +106,7 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
         person.history,
         person.pay,
         chain.chain,
+        reads.who_read,
     ],
     "全局 / The bureau": [
         overview.roster,
@@ -86,12 +127,13 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
     ],
     "核验 / Proving": [seals.seal, seals.verify, ledger.bench],
 }
+READ = ("登记 / Entering", "人员 / A person", "全局 / The bureau", "两个时间 / Both times")
 for panel, commands in COMMANDS.items():
     for command in commands:
-        app.command(rich_help_panel=panel)(command)
+        app.command(rich_help_panel=panel, cls=Reading if panel in READ else None)(command)
 importing.app.command("guess")(guess.guess)
 app.add_typer(importing.app, name="import", rich_help_panel="登记 / Entering")
-ledger.replay.command()(axes.compare)
+ledger.replay.command(cls=Reading)(axes.compare)
 ledger.replay.command()(relaw.relaw)
 app.add_typer(ledger.replay, name="replay", rich_help_panel="核验 / Proving")
 app.add_typer(evidence.app, name="evidence", rich_help_panel="核验 / Proving")

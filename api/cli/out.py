@@ -98,11 +98,15 @@ def _save(
     from api.intake import reading_back, to_toml
 
     lang = frame(context).lang
+    rows: list[int] = []
     with asking(context) as bureau:
+        reader = bureau.reader._replace(via=f"{bureau.reader.via} --out")
+        classes = None if to_file.private else frozenset[str]()
+        asked = bureau.seen_with(classes, None).read_by(reader).noting(rows)
         with patience(context):
-            answer = orjson.loads(to_bytes(question(bureau)))
+            answer = orjson.loads(to_bytes(question(asked)))
             made = exports.made(
-                bureau, report, answer,
+                bureau, report, answer, read=rows[-1],
                 lang=lang, layout=to_file.columns, private=to_file.private,
             )  # fmt: skip
         mapping = None

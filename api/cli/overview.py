@@ -65,7 +65,14 @@ def roster(
         context,
         "roster",
         lambda bureau: answers.roster(
-            bureau, when, unit, below=below, grade=grade, post=post, category=category
+            bureau,
+            when,
+            unit,
+            below=below,
+            grade=grade,
+            post=post,
+            category=category,
+            id_numbers=private,
         ),
         _draw_roster,
         ToFile(out, columns, private, gb18030, mapping_out),

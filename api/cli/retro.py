@@ -64,18 +64,24 @@ def retro(
 
     def draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
         if out is not None:
-            _write(out, data, lang)
+            _write(out, data, lang, looks)
         yield from _draw(data, lang)
 
     when = times.When(effective, recorded)
+    looks: list[int] = []
     ask(
         context,
         lambda bureau: answers_axes.retro(
-            bureau, before, when, first_month=first, last_month=last, everyone=everyone
+            bureau.noting(looks),
+            before,
+            when,
+            first_month=first,
+            last_month=last,
+            everyone=everyone,
         ),
         draw,
         as_json=json,
-    )
+    )  # fmt: skip
     if out is not None:
         tell(context, f"已写入 {out}", f"written to {out}")
 
@@ -144,7 +150,8 @@ def _placed_rows(data: Mapping[str, Any], lang: str) -> Iterator[tuple[str, ...]
         )  # fmt: skip
 
 
-def _write(out: Path, data: Mapping[str, Any], lang: str) -> None:
+def _write(out: Path, data: Mapping[str, Any], lang: str, looks: list[int]) -> None:
+    from api.exports import watermark
     from api.workbook import Sheet, write
 
     months = [
@@ -166,6 +173,7 @@ def _write(out: Path, data: Mapping[str, Any], lang: str) -> None:
                     [pick(w, lang) for w in _ROSTER],
                     _placed_rows(data, lang),
                 ),
+                watermark(looks, lang),
             ],
         )
     except OSError as fault:

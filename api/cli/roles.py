@@ -88,7 +88,6 @@ def _roles(connection: "Connection[Any]", field: str) -> "Roles":
 
 def _make(connection: "Connection[Any]", roles: "Roles") -> dict[str, str]:
     """The passwords of the roles that are new."""
-    from domain.ledger.log import PARTITION_SIZE
     from domain.ledger.migrate import migrate
     from domain.ledger.roles import LOGS, as_owner
     from domain.ledger.vault_statements import make
@@ -98,8 +97,8 @@ def _make(connection: "Connection[Any]", roles: "Roles") -> dict[str, str]:
         connection.execute(statement)
     with as_owner(connection, roles):
         if roles.guards_log:
-            for prefix in LOGS:
-                migrate(connection, "log", prefix, partition_size=PARTITION_SIZE)
+            for prefix, partition_size in LOGS.items():
+                migrate(connection, "log", prefix, partition_size=partition_size)
                 migrate(connection, "seals", prefix)
         else:
             with connection.transaction():
@@ -160,7 +159,6 @@ def print_roles(context: typer.Context) -> None:
 def _script(connection: "Connection[Any]", roles: "Roles") -> Iterator[str]:
     from psycopg.sql import SQL, Identifier
 
-    from domain.ledger.log import PARTITION_SIZE
     from domain.ledger.migrate import pending
     from domain.ledger.roles import LOGS
     from domain.ledger.vault_statements import schema
@@ -168,8 +166,8 @@ def _script(connection: "Connection[Any]", roles: "Roles") -> Iterator[str]:
     yield from (statement.as_string(connection) for statement in roles.making())
     yield SQL("SET ROLE {}").format(Identifier(roles.name("owner"))).as_string(connection)
     if roles.guards_log:
-        for prefix in LOGS:
-            for statement in pending(connection, "log", prefix, partition_size=PARTITION_SIZE):
+        for prefix, partition_size in LOGS.items():
+            for statement in pending(connection, "log", prefix, partition_size=partition_size):
                 yield statement.decode()
             for statement in pending(connection, "seals", prefix):
                 yield statement.decode()

@@ -60,9 +60,12 @@ def seal(
     with opened(context) as bureau:
         try:
             if rotate:
-                change_key(bureau.ledger, bureau.sealer, clerk())
+                change_key(bureau.ledger, bureau.sealer, bureau.reads, clerk())
             else:
                 bureau.sealer.catch_up()
+                bureau.reads.sealer.catch_up()
+                bureau.pinning.pin()
+                bureau.reads.sealer.catch_up()
         except Broken as broken:
             raise Failure(f"账本有缺,不能封签:{broken}", f"not sealed: {broken}") from broken
         except KeyUnfit as unfit:
@@ -91,6 +94,7 @@ def verify(
     ] = None,
 ) -> None:
     """核验账本未被改动:逐条重算 / Read every entry again and check it against the seals."""
+    from replay import reads
     from replay.seals import Trust
     from replay.seals import verify as run
 
@@ -103,8 +107,11 @@ def verify(
         )
         with progress(context, "核验", "Verifying", 1.0) as done:
             verdict = run(database, trust, done)
-    _tell_verdict(context, verdict)
-    raise typer.Exit(verdict.exit_code)
+        with progress(context, "核验查阅日志", "Verifying the log of reads", 1.0) as done:
+            of_reads = reads.verify(database, chosen, done)
+    _tell_verdict(context, verdict, ("条登记", "entries"))
+    _tell_verdict(context, of_reads, ("条查阅日志", "rows of the log of reads"))
+    raise typer.Exit(verdict.exit_code or of_reads.exit_code)
 
 
 @contextmanager
@@ -132,12 +139,12 @@ def _checked(context: typer.Context, key: str | None) -> Iterator[tuple[str, "Ve
         yield bureau.database, public(origin, bureau.sealer.key())
 
 
-def _tell_verdict(context: typer.Context, verdict: "Verdict") -> None:
+def _tell_verdict(context: typer.Context, verdict: "Verdict", what: tuple[str, str]) -> None:
     page = console()
     if not verdict.findings:
         entries, sealed, heads = verdict[:3]
-        zh = f"✓ 一致:共 {entries} 条登记,{sealed} 条在 {heads} 个封签之下。"
-        en = f"✓ Green: {entries} entries, {sealed} under {heads} heads."
+        zh = f"✓ 一致:共 {entries} {what[0]},{sealed} 条在 {heads} 个封签之下。"
+        en = f"✓ Green: {entries} {what[1]}, {sealed} under {heads} heads."
         page.print(said(context, zh, en))
     for f in verdict.findings:
         more = f"({f.total})" if f.total > 1 else ""

@@ -74,7 +74,7 @@ def series(
     json: Json = False,
 ) -> None:
     """逐月统计(各月末日):人数、层级、空缺、责任空档 / Month by month, on its last day."""
-    from api import answers
+    from api import answers, answers_series
 
     if out is not None and (json or out.suffix not in (".xlsx", ".csv")):
         raise typer.BadParameter(
@@ -89,7 +89,7 @@ def series(
     when = answers.When(effective, recorded)
     ask(
         context,
-        lambda bureau: answers.series(bureau, of.value, first, last, when, unit),
+        lambda bureau: answers_series.series(bureau, of.value, first, last, when, unit),
         draw,
         as_json=json,
     )

@@ -1,7 +1,7 @@
 """Who may do what 权限: roles granted to accounts, and keys for small systems.
 
 Owns the entries that give and take rights. Invariant: no secret is in an entry, only its hash; an
-auxiliary in service is never an approver.
+auxiliary in service is never an approver; an account is the subject of one person at most.
 """
 
 from hashlib import sha256
@@ -18,7 +18,7 @@ from domain.refusals import AlreadyRecorded, BadInput, MissingField
 ROLE = Facet("role", of="account", zh="账号角色", en="account's role", many=True, stays=True)
 API_KEY = Facet("api-key", of="key", zh="接口密钥", en="API key", stays=True, ever=True)
 
-Role = Literal["clerk", "approver", "inspector", "auditor", "system", "administrator"]
+Role = Literal["clerk", "approver", "inspector", "auditor", "system", "administrator", "subject"]
 PrivateClass = Literal["identity", "health", "finance", "political", "complainant", "family"]
 AccountId = Annotated[Id, Subject("account")]
 KeyId = Annotated[Id, Subject("key")]
@@ -39,7 +39,8 @@ class RoleGranted(Event):
     """An account may act in a role (授予权限): in a unit and what is below it, or the whole bureau.
 
     `classes`: the private fields it may read. `attest`: whether it may vouch that something
-    happened. `person`: whose account it is; an approver's must be known.
+    happened. `person`: whose account it is; an approver's must be known. A `subject` sees that
+    person's own record and who has read it, and nothing else.
     """
 
     zh = "授予权限"
@@ -74,9 +75,24 @@ class RoleGranted(Event):
             if in_service(case, self.person):
                 case.forbid("在职辅警的账号不得担任批准人",
                             "an auxiliary in service is never an approver", "person")  # fmt: skip
+        if self.role == "subject":
+            self._require_own(case)
         said = self.model_dump(mode="json", exclude={"account"}, exclude_none=True)
         if any(fact.value == said for fact in case.every(ROLE, self.account)):
             raise AlreadyRecorded("the account has this right", zh="该账号已有此权限")
+
+    def _require_own(self, case: Case) -> None:
+        """Whose record it is, and that it is nobody else's too."""
+        if self.person is None:
+            raise MissingField("whose own record it is", field="person",
+                               zh="本人账号须指明所属人员")  # fmt: skip
+        if self.unit is not None:
+            raise BadInput("one's own record lies in no unit", field="unit",
+                           zh="本人查阅权限不限单位")  # fmt: skip
+        others = {f.value["person"] for f in case.every(ROLE, self.account)
+                  if f.value["role"] == "subject"} - {self.person}  # fmt: skip
+        if others:
+            case.forbid("该账号已属另一人员", "the account is another person's", "person")
 
 
 class RoleWithdrawn(Event):

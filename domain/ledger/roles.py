@@ -15,8 +15,11 @@ from typing import Any, NamedTuple
 from psycopg import Connection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
-LOGS = ("ledger_",)
-"""Prefixes of the logs in the ledger's database."""
+from domain.ledger import reads
+from domain.ledger.log import PARTITION_SIZE
+
+LOGS: Mapping[str, int] = {"ledger_": PARTITION_SIZE, reads.PREFIX: reads.PARTITION}
+"""Prefixes of the logs in the ledger's database, and how large their partitions are."""
 DERIVED = "derived"
 _MOST_NAME = 50
 

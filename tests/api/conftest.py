@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import date
 from itertools import count
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -20,6 +21,8 @@ from domain.events import Proposal
 from domain.law import load_packs
 from domain.ledger.requests import Request
 
+STATED = {"Purpose": quote("月度核对")}
+"""What private fields are read for."""
 _keys = count(1)
 DAY = date(2015, 1, 1)
 CLOSED = """
@@ -92,7 +95,7 @@ def office(common_bureau: Bureau) -> Iterator[Office]:
     bureau.ledger.enter(Request(published))
     with (
         serving(create_app(bureau)) as port,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, headers=STATED) as http,
     ):
         opened = Office(bureau, http, port)
         opened.entered(

@@ -20,11 +20,11 @@ from api.slowing import MOST, Slowing
 from domain.acts.rights import ApiKeyIssued, ApiKeyRevoked, RoleGranted, RoleWithdrawn, account_of
 from domain.events import REGISTRY, Event, Proposal
 from domain.ledger.requests import Request
-from tests.api.conftest import hired, person, serving, transferred, unit
+from tests.api.conftest import STATED, hired, person, serving, transferred, unit
 from tests.api.identities import AUDIENCE, ISSUER, Provider
 
-ROLES = ("clerk", "approver", "inspector", "auditor", "system", "administrator")
-ALL = "clerk approver inspector auditor system administrator"
+ROLES = ("clerk", "approver", "inspector", "auditor", "system", "administrator", "subject")
+ALL = "clerk approver inspector auditor system administrator subject"
 READ = "clerk approver inspector auditor system"
 EXAMINE = "clerk approver inspector auditor"
 HERE, THERE = "p-north", "p-south"
@@ -43,6 +43,9 @@ TABLE = {
     "GET /v1/auxiliaries/{person}/pay": (READ, "named", ""),
     "GET /v1/auxiliaries/{person}/accountability": (READ, "named", ""),
     "GET /v1/officers/{person}/responsibilities": (READ, "named", ""),
+    "GET /v1/auxiliaries/{person}/reads": ("inspector auditor", "named", ""),
+    "GET /v1/own/record": ("subject", "all", ""),
+    "GET /v1/own/reads": ("subject", "all", ""),
     "GET /v1/units/{unit}": (READ, "named", ""),
     "GET /v1/roster": (READ, "named", "?unit={unit}"),
     "GET /v1/headcounts": (READ, "named", "?unit={unit}"),
@@ -114,7 +117,7 @@ def opened(bureau: Bureau, folder: Path) -> Iterator[Desk]:
     app = create_app(bureau)
     with (
         serving(app) as port,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, headers=STATED) as http,
     ):
         yield Desk(bureau, app, http, provider)
 
@@ -134,9 +137,10 @@ def desk(common_bureau: Bureau, tmp_path_factory: pytest.TempPathFactory) -> Ite
         )  # fmt: skip
         assert answer.status_code == 201, answer.text
         for role in ROLES:
-            who = {"person": "p-chief"} if role == "approver" else {}
+            who = {"person": "p-chief"} if role in ("approver", "subject") else {}
+            within = {} if role == "subject" else {"unit": "north"}
             desk.grant(f"{role}-whole", role, classes=["identity"], **who)
-            desk.grant(f"{role}-north", role, unit="north", classes=["identity"], **who)
+            desk.grant(f"{role}-north", role, classes=["identity"], **within, **who)
         for subject in WAITING:
             WAITING[subject] = waiting(desk, subject)
         bureau = desk.bureau

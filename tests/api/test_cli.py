@@ -21,7 +21,7 @@ from api.cli.frame import clerk
 from api.settings import Bureau, Settings
 from domain.acts.packs import PackPublished
 from domain.law import Pack, load_packs
-from tests.api.conftest import CLOSED, serving
+from tests.api.conftest import CLOSED, STATED, serving
 
 ROSTER = Path(__file__).parents[1] / "data" / "rosters" / "roster_city.xlsx"
 ATTESTED = {
@@ -84,7 +84,11 @@ def run(folder: Path, *arguments: str, stdin: bytes = b"") -> Said:
     command = [sys.executable, "-m", "api.cli.main", "--data", str(folder), *arguments]
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PERSONNEL_LEDGER")}
     done = subprocess.run(
-        command, input=stdin, capture_output=True, check=False, env={**clean, "COLUMNS": "100"}
+        command,
+        input=stdin,
+        capture_output=True,
+        check=False,
+        env={**clean, "COLUMNS": "100", "PERSONNEL_LEDGER_PURPOSE": "测试"},
     )
     said = Said(done.returncode, done.stdout.decode(), done.stderr.decode())
     assert "Traceback" not in said.err
@@ -366,7 +370,8 @@ def test_json_is_the_very_answer_of_the_api(desk: Desk) -> None:
         pass
     with serving(create_app(desk.bureau)) as port:
         served = {
-            path: httpx.get(f"http://127.0.0.1:{port}{path}", params=pair).text for path in asked
+            path: httpx.get(f"http://127.0.0.1:{port}{path}", params=pair, headers=STATED).text
+            for path in asked
         }
 
     assert {path: desk.run(*arguments).out for path, arguments in asked.items()} == served

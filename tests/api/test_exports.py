@@ -45,8 +45,8 @@ def answer_of(bureau, question=answers.roster, *args, **kwargs):
 
 
 def made(bureau, report="roster", answer=None, layout=None, private=False, lang="zh"):
-    answer = answer or answer_of(bureau, answers.roster, WHEN)
-    return exports.made(bureau, report, answer, lang=lang, layout=layout, private=private)
+    answer = answer or answer_of(bureau, answers.roster, WHEN, id_numbers=private)
+    return exports.made(bureau, report, answer, read=7, lang=lang, layout=layout, private=private)
 
 
 def layout(tmp_path, text):
@@ -182,7 +182,8 @@ def test_an_exported_roster_imported_into_an_empty_ledger_is_the_same_roster(
     written = tmp_path / "mapping.toml"
     written.write_text(text, "utf-8")
 
-    with Bureau(settings._replace(database=database)) as empty:
+    with Bureau(settings._replace(database=database)) as opened:
+        empty = opened.read_by(opened.reader.stating("核对", None))
         importer = Importer(empty.ledger)
         done = importer.enter(importer.plan([tmp_path / name], written))
         assert done.rejected == []

@@ -20,7 +20,7 @@ from psycopg.sql import SQL, Identifier
 
 from api.settings import Bureau, Settings
 from domain.ledger.server import EmbeddedServer
-from tests.api.conftest import person
+from tests.api.conftest import STATED, person
 from tests.api.test_cli import Said, act, run
 
 NUMBER = "11010519491231002X"
@@ -71,7 +71,7 @@ def house() -> Iterator[House]:
             ) as served,
         ):
             try:
-                with httpx.Client(base_url=_address(served), timeout=30) as http:
+                with httpx.Client(base_url=_address(served), timeout=30, headers=STATED) as http:
                     yield House(folder, bureau, http, served, log, kept)
             finally:
                 served.terminate()

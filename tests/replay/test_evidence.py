@@ -234,7 +234,7 @@ def test_a_receipt_is_held_against_the_entries(bureau, tmp_path):
 @BOTH
 def test_a_changed_key_is_followed(bureau, tmp_path, complete):
     first, size = key_of(bureau), bureau.ledger.log.head()
-    change_key(bureau.ledger, bureau.sealer, Actor())
+    change_key(bureau.ledger, bureau.sealer, bureau.reads, Actor())
     list(bureau.runner.catch_up())
     path = exported(bureau, tmp_path / "b.zip", recorded=size, complete=complete)
     green(path, key=first)

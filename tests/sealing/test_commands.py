@@ -30,6 +30,7 @@ def chosen(tmp_path, settings, database, monkeypatch):
     for name in ("database", "vault", "kek_file", "seal_key_file"):
         monkeypatch.setenv(f"PERSONNEL_LEDGER_{name.upper()}", str(getattr(own, name)))
     monkeypatch.setenv("PERSONNEL_LEDGER_LANG", "en")
+    monkeypatch.setenv("PERSONNEL_LEDGER_PURPOSE", "a test")
     return own
 
 
@@ -111,7 +112,7 @@ def test_a_changed_key_is_followed_from_either_end(chosen, database):
         origin = bureau.sealer.seals.origin()
         keys = [public(origin, bureau.sealer.key())]
         for _ in range(2):
-            receipt = change_key(bureau.ledger, bureau.sealer, Actor())
+            receipt = change_key(bureau.ledger, bureau.sealer, bureau.reads, Actor())
             keys.append(public(origin, bureau.sealer.key()))
             enter(bureau, f"p{receipt.position}")
             bureau.sealer.catch_up()
@@ -132,10 +133,10 @@ def test_a_change_cut_short_after_its_entry_is_finished(chosen, database, monkey
         with monkeypatch.context() as cut:
             cut.setattr("pathlib.Path.replace", _cut)
             with pytest.raises(KeyboardInterrupt):
-                change_key(bureau.ledger, bureau.sealer, Actor())
+                change_key(bureau.ledger, bureau.sealer, bureau.reads, Actor())
         with pytest.raises(KeyUnfit):
             bureau.sealer.seal()
-        change_key(bureau.ledger, bureau.sealer, Actor())
+        change_key(bureau.ledger, bureau.sealer, bureau.reads, Actor())
         assert [e.type for e in bureau.ledger.entries()].count("SealKeyChanged") == 1
         assert verify(database, Trust(old)).findings == []
 
@@ -147,10 +148,10 @@ def _cut(*_):
 def test_a_change_that_one_key_did_not_sign_is_refused(chosen):
     with Bureau(chosen) as bureau:
         with pytest.raises(Broken):
-            change_key(bureau.ledger, bureau.sealer, Actor())
+            change_key(bureau.ledger, bureau.sealer, bureau.reads, Actor())
         enter(bureau, "p1")
         bureau.sealer.catch_up()
-        change_key(bureau.ledger, bureau.sealer, Actor())
+        change_key(bureau.ledger, bureau.sealer, bureau.reads, Actor())
         fields = next(bureau.ledger.entries(types=["SealKeyChanged"])).fields
         note = Note.of(fields["note"])
 

@@ -1,0 +1,111 @@
+"""Who has looked: the reads in which a person was, alone or in a list.
+
+Owns the answer to that. Invariant: whether somebody was in a list is learnt by putting the list's
+question again as of its own pair; where that gives other persons than the digest on record, the
+read is shown as one that may have been about them.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from api.answers import Answer
+from api.asking import asks, put_again
+from api.cases import cases
+from api.settings import Bureau
+from api.shapes import opened
+from api.times import NOW, as_of, day_of
+from domain.ledger.reads import Row, digest_of
+from domain.refusals import BadInput, Refusal, UnknownSubject
+from domain.workdays import SHANGHAI
+from projections.cases import sealed_cases
+
+DAY = timedelta(days=1)
+
+
+@asks(again=False, one="person")
+def who_read(
+    bureau: Bureau,
+    person: str,
+    first_day: str | date | None = None,
+    last_day: str | date | None = None,
+) -> Answer:
+    """Every read in which a person was, under any id that is that person's now, from one day to
+    another in Asia/Shanghai, both included.
+
+    Reads made for cases that are sealed now from whoever asks are left out. `sure` is False of a
+    list that cannot be put again as it was. Raises UnknownSubject, ImpossibleDate, BadInput.
+    """
+    pair, stated = as_of(bureau, NOW)
+    family = set(bureau.ledger.forest(pair.recorded).family(person))
+    if not any(bureau.records.of(f"person:{one}") for one in family):
+        raise UnknownSubject(field="person")
+    first, last = day_of(first_day, "first_day"), day_of(last_day, "last_day")
+    if first is not None and last is not None and last < first:
+        raise BadInput("a period ends after it begins", field="last_day", zh="止日不得早于起日")
+    log = bureau.reads.log
+    after = 0 if first is None else log.position_at(_midnight(first) - timedelta(microseconds=1))
+    until = log.head()
+    if last is not None:
+        until = min(until, log.position_at(_midnight(last + DAY) - timedelta(microseconds=1)))
+    rows = {row.position: (row, True) for row in bureau.reads.naming(family, after, until)}
+    rows |= {row.position: (row, sure) for row, sure in _in_lists(bureau, family, after, until)}
+    kept = _kept_from(bureau, [row for row, _ in rows.values()])
+    shown = [_told(*rows[position]) for position in sorted(rows.keys() - kept)]
+    data = {
+        "person": person, "first_day": first, "last_day": last,
+        "until": until, "count": len(shown), "reads": shown,
+    }  # fmt: skip
+    return opened(bureau, stated, data)
+
+
+def _kept_from(bureau: Bureau, rows: list[Row]) -> set[int]:
+    """Of these reads, those made for cases that are sealed from whoever asks, and looks at the
+    register of cases.
+    """
+    sight = bureau.sight
+    if sight is None or (sight.cases and not sight.own):
+        return set()
+    made_for = {row.position: row.said["case"] for row in rows if "case" in row.said}
+    sealed = sealed_cases(bureau.records, made_for.values())
+    register = {row.position for row in rows if row.said["question"] == cases.__name__}
+    return register | {position for position, case in made_for.items() if case in sealed}
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), SHANGHAI)
+
+
+def _in_lists(
+    bureau: Bureau, family: set[str], after: int, until: int
+) -> Iterator[tuple[Row, bool]]:
+    """The lists that a person was in, and whether that is certain; each is put again once."""
+    found: dict[str, bool | None] = {}
+    for row in bureau.reads.lists(after, until):
+        digest = row.said["digest"]
+        if digest not in found:
+            found[digest] = _was_in(bureau, row, family)
+        if found[digest] is not False:
+            yield row, found[digest] is True
+
+
+def _was_in(bureau: Bureau, row: Row, family: set[str]) -> bool | None:
+    try:
+        persons = put_again(bureau, row.said)
+    except (Refusal, LookupError, TypeError):  # a question or a parameter that is no more
+        return None
+    return not family.isdisjoint(persons) if digest_of(persons) == row.said["digest"] else None
+
+
+_TOLD = (
+    "outcome", "actor", "via", "question", "parameters", "effective", "recorded", "classes",
+    "count", "purpose", "case", "rights", "request_id",
+)  # fmt: skip
+
+
+def _told(row: Row, sure: bool) -> dict[str, Any]:
+    told = {name: row.said[name] for name in _TOLD if name in row.said}
+    return {
+        "position": row.position, "at": row.recorded_at, **told,
+        "list": row.listed, "sure": sure,
+    }  # fmt: skip

@@ -1,0 +1,91 @@
+"""Whether the log of reads is what was sealed, and whether the two logs bear each other out.
+
+Owns the verdict on the second log, in the sentences of the first. Invariant: what one log noted of
+the other's heads must still be a head of it; so neither is cut short or rewritten alone.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg import Connection
+
+from domain.acts.seals import ReadsSealed
+from domain.ledger.reads import HEAD_NOTED, PREFIX
+from domain.ledger.sealer import key_changes
+from domain.ledger.seals import Broken, Seals
+from domain.ledger.statements import Statements
+from domain.merkle import Frontier
+from domain.notes import Head, Note, NoteInvalid, Verifier
+from replay.seals import Finding, Kind, Trust, Verdict
+from replay.seals import verify as _verify
+
+LEDGER = "ledger_"
+
+
+def verify(
+    conninfo: str, key: Verifier | None, progress: Callable[[float], None] = lambda _: None
+) -> Verdict:
+    """Check the log of reads and what each log noted of the other. `key`: any of the ledger's
+    chain, which is taken as `replay.seals` verified it; its last key signs for the reads too.
+    Changes nothing.
+    """
+    with psycopg.connect(conninfo) as connection:
+        origin = Seals(lambda: nullcontext(connection), PREFIX).origin()
+        changes = key_changes(connection, Statements(LEDGER))
+    own = None
+    if key is not None and origin is not None:
+        own = (Verifier.of(changes[-1].key) if changes else key)._replace(name=origin)
+    found = _verify(conninfo, Trust(own), progress, PREFIX)
+    told = [
+        one._replace(zh=f"查阅日志:{one.zh}", en=f"log of reads: {one.en}")
+        for one in found.findings
+    ]
+    with psycopg.connect(conninfo) as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        told += _noted(connection, PREFIX, _in_ledger(connection), "账本", "查阅日志")
+        told += _noted(connection, LEDGER, _in_reads(connection), "查阅日志", "账本")
+    return found._replace(findings=told)
+
+
+def _in_ledger(connection: Connection[Any]) -> Iterator[tuple[int, str]]:
+    """Where the ledger noted a head of the reads, and its text."""
+    rows = connection.execute(Statements(LEDGER).data_of_type, (ReadsSealed.__name__, 0))
+    return ((position, orjson.loads(data)["fields"]["note"]) for position, data in rows)
+
+
+def _in_reads(connection: Connection[Any]) -> Iterator[tuple[int, str]]:
+    rows = connection.execute(Statements(PREFIX).data_of_type, (HEAD_NOTED, 0))
+    return ((position, orjson.loads(data)["note"]) for position, data in rows)
+
+
+_EN = {"账本": "the ledger", "查阅日志": "the log of reads"}
+
+
+def _noted(
+    connection: Connection[Any], prefix: str, notes: Iterator[tuple[int, str]], by: str, of: str
+) -> Iterator[Finding]:
+    """The first head that `by` noted and `of`, under its prefix, does not bear out."""
+    seals = Seals(lambda: nullcontext(connection), prefix)
+    last, subtree = seals.last(), seals.subtree()
+    sealed = 0 if last is None else last.size
+    for position, text in notes:
+        try:
+            head = Head.of(Note.of(text).text)
+            same = head.size <= sealed and Frontier(head.size, subtree).root() == head.root
+        except (NoteInvalid, Broken):
+            same = False
+            head = None
+        if same:
+            continue
+        cut = head is not None and head.size > sealed
+        zh = f"末尾被截去,现只有 {sealed} 条已封签" if cut else "其历史被改写"
+        en = f"only {sealed} are sealed: the end was cut off" if cut else "history was rewritten"
+        yield Finding(
+            Kind.WITNESS, position,
+            f"{by}第 {position} 条所记{of}的封签与现存不符:{zh}",
+            f"{_EN[by]} noted at {position} a head that {_EN[of]} does not bear out: {en}",
+        )  # fmt: skip
+        return

@@ -1,0 +1,130 @@
+"""Reads on the command line: the purpose, who has read, and no answer before its row."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from domain.ledger.reads import READ_DENIED, RECORD_READ, Row
+from tests.api import test_cli
+from tests.api.test_cli import Desk
+
+desk = test_cli.desk
+
+ASKED = ("record", "P1")
+
+
+def command(desk: Desk, *arguments: str, purpose: str | None = None) -> subprocess.Popen[bytes]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PERSONNEL_LEDGER")}
+    env = {**clean, **({"PERSONNEL_LEDGER_PURPOSE": purpose} if purpose else {})}
+    return subprocess.Popen(
+        [sys.executable, "-m", "api.cli.main", "--data", str(desk.folder), *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env,
+    )  # fmt: skip
+
+
+def said(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out.decode(), err.decode()
+
+
+def rows(desk: Desk, after: int) -> list[Row]:
+    return [Row.of(stored) for stored in desk.bureau.reads.log.entries(after=after)]
+
+
+def head(desk: Desk) -> int:
+    return desk.bureau.reads.log.head()
+
+
+def test_private_fields_need_a_purpose_from_the_option_or_the_shell(desk: Desk) -> None:
+    before = head(desk)
+    code, out, err = said(command(desk, *ASKED))
+    assert (code, out) == (1, "")
+    assert "--purpose" in err
+    assert "张三" in said(command(desk, *ASKED, "--purpose", "案卷核对", "--case", "C-9"))[1]
+    assert "张三" in said(command(desk, *ASKED, purpose="月度核对"))[1]
+    found = rows(desk, before)
+    assert [(row.type, row.said.get("purpose"), row.said.get("case")) for row in found] == [
+        (READ_DENIED, None, None), (RECORD_READ, "案卷核对", "C-9"),
+        (RECORD_READ, "月度核对", None),
+    ]  # fmt: skip
+    assert {row.said["via"] for row in found} == {"cli record"}
+
+
+@pytest.mark.parametrize("arguments", [("headcount",), ("unit",), ("due",), ("pay", "P1")])
+def test_what_shows_nothing_private_needs_none(desk: Desk, arguments: tuple[str, ...]) -> None:
+    assert said(command(desk, *arguments))[0] == 0
+
+
+def test_an_export_without_private_columns_needs_none_and_says_where_it_is(
+    desk: Desk, tmp_path: Path
+) -> None:  # fmt: skip
+    out = tmp_path / "a.csv"
+    assert said(command(desk, "roster", "--out", str(out)))[0] == 0
+    row = rows(desk, 0)[-1]
+    assert f"查阅日志 {row.position}" in out.read_text("utf-8-sig").splitlines()[0]
+    assert (row.said["via"], row.said.get("classes")) == ("cli roster --out", None)
+    private = ("roster", "--out", str(out), "--private")
+    assert said(command(desk, *private))[0] == 1
+    assert said(command(desk, *private, purpose="报送"))[0] == 0
+    assert rows(desk, 0)[-1].said["classes"] == ["identity"]
+    assert "张三" in out.read_text("utf-8-sig")
+
+
+def test_who_read_is_a_table(desk: Desk) -> None:
+    said(command(desk, *ASKED, purpose="列名之用"))
+    code, out, _ = said(command(desk, "who-read", "P1"))
+    assert code == 0
+    assert "列名之用" in out
+    assert said(command(desk, "who-read", "nobody"))[0] == 1
+
+
+def test_killed_before_its_row_is_durable_a_read_has_answered_nothing(desk: Desk) -> None:
+    before = head(desk)
+    with psycopg.connect(desk.bureau.database) as holding:
+        holding.execute("LOCK TABLE reads_entries IN ACCESS EXCLUSIVE MODE")
+        asking = command(desk, *ASKED, purpose="被杀")
+        _until_it_waits_for_the_lock(desk)
+        asking.send_signal(signal.SIGKILL)
+        assert said(asking) == (-signal.SIGKILL, "", "")
+    # its row may have come after all: a read on record that nobody saw is harmless
+    assert len(rows(desk, before)) <= 1
+
+
+def _until_it_waits_for_the_lock(desk: Desk) -> None:
+    waiting = (
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'"
+        " AND relation = 'reads_entries'::regclass"
+    )
+    with psycopg.connect(desk.bureau.database, autocommit=True) as watching:
+        for _ in range(600):
+            if watching.execute(waiting).fetchone() != (0,):
+                return
+            time.sleep(0.05)
+    raise AssertionError("it does not wait")
+
+
+def test_killed_with_its_row_durable_a_read_is_on_record_unanswered(desk: Desk) -> None:
+    """The process ends itself the moment it learns that its row is durable."""
+    before = head(desk)
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from api import answers\n"
+        "from api.settings import Bureau, Settings\n"
+        "with Bureau(Settings(Path(sys.argv[1]))) as bureau:\n"
+        "    die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    reader = bureau.reader.stating('自尽', None)._replace(noted=die)\n"
+        "    print(answers.record(bureau.read_by(reader), 'P1'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(desk.folder)], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGKILL, b"")
+    found = [row for row in rows(desk, before) if row.said["purpose"] == "自尽"]
+    assert [row.type for row in found] == [RECORD_READ]
