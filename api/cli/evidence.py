@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="证据包:导出与核验 / Bundles of evidence.", no_args_is_help=True)
 
 
-@app.command("export")
 def export(
     context: typer.Context,
     output: Annotated[
