@@ -27,6 +27,7 @@ from api.entries import request_of, to_bytes
 from api.guard import Guard
 from api.queries import TheBody, TheBureau
 from api.settings import Bureau
+from api.stamping import Stamping
 from api.witnessing import Cosigning
 from domain.ledger.requests import Request as Entering
 from domain.refusals import Refusal
@@ -41,7 +42,7 @@ _KEY = re.compile("[\x21-\x7e]{1,255}")
 def create_app(bureau: Bureau) -> FastAPI:
     """The application over an opened bureau; it keeps the records while it runs.
 
-    Raises WitnessUnfit, AccessUnfit.
+    Raises WitnessUnfit, StampingUnfit, AccessUnfit.
     """
 
     @asynccontextmanager
@@ -50,6 +51,8 @@ def create_app(bureau: Bureau) -> FastAPI:
         work = [bureau.runner.follow, bureau.sealer.follow]
         if app.state.cosigning is not None:
             work.append(app.state.cosigning.follow)
+        if app.state.stamping is not None:
+            work.append(app.state.stamping.follow)
         threads = [threading.Thread(target=one, args=(stop,), daemon=True) for one in work]
         app.state.follower = threads[0]
         for thread in threads:
@@ -72,6 +75,7 @@ def create_app(bureau: Bureau) -> FastAPI:
     app.state.bureau = bureau
     app.state.metrics = Metrics()
     app.state.cosigning = _cosigning(bureau)
+    app.state.stamping = _stamping(bureau)
     app.state.guard = guard
     app.add_middleware(Edge, metrics=app.state.metrics, here=not bureau.settings.guarded)
     app.exception_handler(Refusal)(problems.of_refusal)
@@ -100,6 +104,14 @@ def _cosigning(bureau: Bureau) -> Cosigning | None:
     if url is None and key is None:
         return None
     return Cosigning(bureau.sealer.seals, url or "", key or "")
+
+
+def _stamping(bureau: Bureau) -> Stamping | None:
+    """With the time-stamp authority that the settings name, if they do. Raises StampingUnfit."""
+    url, roots = bureau.settings.stamps, bureau.settings.stamp_roots
+    if url is None and roots is None:
+        return None
+    return Stamping(bureau.sealer, url or "", roots)
 
 
 def _add_entering(app: FastAPI) -> None:
@@ -181,6 +193,8 @@ def _add_health(app: FastAPI) -> None:
         app.state.metrics.unsealed_seconds.set(lag.seconds)
         if app.state.cosigning is not None:
             app.state.metrics.silence.set(app.state.cosigning.silence().seconds)
+        if app.state.stamping is not None:
+            app.state.metrics.overdue.set(max(0.0, app.state.stamping.overdue().seconds))
         return Response(generate_latest(app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/v1/openapi.json", include_in_schema=False)

@@ -35,7 +35,8 @@ class Settings(NamedTuple):
     connection strings; where absent the embedded server is used. `sealer`: that of the sealer's own
     role. `witness`: where heads are sent to be cosigned, and under which key (vkey). `backup_days`:
     how old the newest backup of the vault may be. `issuer`, `audience`, `jwks` (file or address):
-    the identity provider whose tokens are believed.
+    the identity provider whose tokens are believed. `stamps`: where heads are sent to be
+    time-stamped, and the authority's certificates (PEM).
     """
 
     data: Path
@@ -50,6 +51,8 @@ class Settings(NamedTuple):
     issuer: str | None = None
     audience: str | None = None
     jwks: str | None = None
+    stamps: str | None = None
+    stamp_roots: Path | None = None
 
     @property
     def kek_path(self) -> Path:
@@ -63,7 +66,8 @@ class Settings(NamedTuple):
     @classmethod
     def of(cls, data: Path | None = None) -> Self:
         """From PERSONNEL_LEDGER_DATA, _DATABASE, _VAULT, _KEK_FILE, _SEALER, _SEAL_KEY_FILE,
-        _WITNESS, _WITNESS_KEY, _BACKUP_DAYS, _ISSUER, _AUDIENCE and _JWKS. Raises BadSetting.
+        _WITNESS, _WITNESS_KEY, _BACKUP_DAYS, _ISSUER, _AUDIENCE, _JWKS, _STAMPS and _STAMP_ROOTS.
+        Raises BadSetting.
         """
 
         def get(name: str) -> str | None:
@@ -80,6 +84,7 @@ class Settings(NamedTuple):
             get("DATABASE"), get("VAULT"), file("KEK_FILE"),
             get("SEALER"), file("SEAL_KEY_FILE"), get("WITNESS"), get("WITNESS_KEY"),
             int(days), get("ISSUER"), get("AUDIENCE"), get("JWKS"),
+            get("STAMPS"), file("STAMP_ROOTS"),
         )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from api.cli.frame import Failure, clerk, console, opened, progress, said, tell
 if TYPE_CHECKING:
     from domain.notes import Note, Verifier
     from replay.seals import Verdict
+    from replay.stamps import Authority
     from replay.witness import Witness
 
 LOOPBACK = "127.0.0.1"
@@ -79,10 +80,14 @@ def verify(
     receipt: Annotated[
         list[Path] | None, typer.Option("--receipt", help="回执文件,可多次 / a receipt")
     ] = None,
+    stamps: Annotated[
+        Path | None, typer.Option("--stamps", help="时间戳机构证书 / the authority's certificates")
+    ] = None,
 ) -> None:
     """核验账本未被改动:逐条重算 / Read every entry again and check it against the seals."""
     from domain.notes import public
-    from replay.seals import Trust
+    from replay.contents import findings
+    from replay.seals import Trust, merged
     from replay.seals import verify as run
 
     with opened(context) as bureau:
@@ -100,9 +105,11 @@ def verify(
             None if kept is None else _note(kept),
             None if witness_key is None else _verifier(witness_key),
             [_note(file) for file in receipt or ()],
+            _authority(stamps or bureau.settings.stamp_roots),
         )
         with progress(context, "核验", "Verifying", 1.0) as done:
             verdict = run(bureau.database, trust, done)
+            verdict = merged(verdict, findings(bureau.ledger, verdict.position))
     _tell_verdict(context, verdict)
     raise typer.Exit(verdict.exit_code)
 
@@ -208,6 +215,17 @@ def _note_form(source: Path | str) -> Iterator[None]:
         yield
     except NoteInvalid as invalid:
         raise Failure(f"{source}:格式有误", f"{source}: {invalid}") from invalid
+
+
+def _authority(file: Path | None) -> "Authority | None":
+    from replay.stamps import Authority
+
+    if file is None:
+        return None
+    try:
+        return Authority.of(file)
+    except (OSError, ValueError) as unread:
+        raise Failure(f"{file} 不是可读取的证书", f"{file} holds no certificate") from unread
 
 
 def _verifier(vkey: str) -> "Verifier":
