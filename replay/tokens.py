@@ -125,17 +125,19 @@ class Certificate:
         """Whether the signature is this key's over the text. Raises Unknown."""
         kind, named = SIGNATURES.get(oid(algorithm.parts()[0]), (None, None))
         hashed = _HASHES.get(named or digest or "")
+        if kind is None or hashed is None:
+            raise Unknown("another kind of signature")
         try:
             key = load_der_public_key(self._key)
         except (ValueError, UnsupportedAlgorithm):
-            key = None
+            raise Unknown("another kind of key") from None
         try:
-            if kind == "rsa" and hashed and isinstance(key, rsa.RSAPublicKey):
+            if kind == "rsa" and isinstance(key, rsa.RSAPublicKey):
                 key.verify(signature, text, padding.PKCS1v15(), hashed())
-            elif kind == "ec" and hashed and isinstance(key, ec.EllipticCurvePublicKey):
+            elif kind == "ec" and isinstance(key, ec.EllipticCurvePublicKey):
                 key.verify(signature, text, ec.ECDSA(hashed()))
             else:
-                raise Unknown("another kind of signature")
+                return False
         except InvalidSignature:
             return False
         return True
