@@ -9,7 +9,7 @@ import hashlib
 import json
 import zipfile
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,19 +26,24 @@ def node(left: bytes, right: bytes) -> bytes:
 
 def root_of(leaves: Sequence[bytes]) -> bytes:
     """The root over leaf hashes."""
+    return roots_of(leaves, {len(leaves)})[len(leaves)]
+
+
+def roots_of(leaves: Sequence[bytes], sizes: Collection[int]) -> dict[int, bytes]:
+    """The roots over the first so many leaf hashes, for each size that there is."""
     peaks: list[bytes] = []
-    for count, leaf in enumerate(leaves, 1):
-        top = leaf
+    roots = {0: EMPTY}
+    for size, leaf in enumerate(leaves, 1):
+        top, count = leaf, size
         while not count & 1:
             top = node(peaks.pop(), top)
-            count >>= 1  # noqa: PLW2901
+            count >>= 1
         peaks.append(top)
-    if not peaks:
-        return EMPTY
-    top = peaks.pop()
-    while peaks:
-        top = node(peaks.pop(), top)
-    return top
+        if size in sizes:
+            for left in reversed(peaks[:-1]):
+                top = node(left, top)
+            roots[size] = top
+    return roots
 
 
 def included(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
@@ -157,6 +162,8 @@ class Bundle:
 
     def __init__(self, path: Path) -> None:
         self._zip = zipfile.ZipFile(path)
+        if any(info.compress_type != zipfile.ZIP_STORED for info in self._zip.infolist()):
+            raise ValueError("a file is compressed")
         self.names = self._zip.namelist()
         self.manifest: dict[str, Any] = self.json("manifest.json")
         if self.manifest["format"] != FORMAT:

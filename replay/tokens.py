@@ -6,6 +6,8 @@ signature over it and over the very message was checked; what this reader does n
 """
 
 import hashlib
+import re
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -91,6 +93,16 @@ def moment(part: Part) -> int:
         raise ValueError("no time")
     at = datetime.strptime(whole, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     return (at - _EPOCH) // timedelta(microseconds=1) + int((fraction + "000000")[:6])
+
+
+def pem(text: str) -> list[bytes]:
+    """The certificates in a file of them. Raises ValueError where there are none."""
+    blocks = re.findall(
+        "-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", text, re.DOTALL
+    )
+    if not blocks:
+        raise ValueError("no certificate")
+    return [b64decode(block) for block in blocks]
 
 
 class Certificate:

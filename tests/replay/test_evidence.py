@@ -25,8 +25,9 @@ from domain.ledger import Request
 from domain.ledger.rotation import change_key
 from domain.merkle import leaf_bytes
 from domain.notes import Note, public, signer
-from replay.check import Asked, Kind, check
+from replay.check import check
 from replay.evidence import Unprovable, Wanted, checker, export
+from replay.findings import Asked, Kind
 from replay.offline import entry_of
 from tests.given import act
 
@@ -61,7 +62,7 @@ def enter(bureau, *proposals):
 
 def exported(bureau, path, *, recorded=None, **wanted):
     pair = AsOf(LATER, recorded or bureau.ledger.log.head())
-    wanted = {"person": "a", "complete": False, "disclose": frozenset({"identity"})} | wanted
+    wanted = {"persons": ["a"], "complete": False, "disclose": frozenset({"identity"})} | wanted
     export(bureau.ledger, bureau.records, bureau.sealer, Wanted(pair, **wanted), path)
     return path
 
@@ -169,7 +170,7 @@ def test_it_runs_where_there_is_python_and_cryptography_alone(bureau, tmp_path):
 
 
 def test_any_record_is_replayed_at_any_pair(bureau, tmp_path):
-    path = exported(bureau, tmp_path / "b.zip", person=None, complete=True)
+    path = exported(bureau, tmp_path / "b.zip", persons=[], complete=True)
     for person in "ab":
         for recorded in (5, 7, 9, None):
             when = When(DAY, recorded)
@@ -396,7 +397,7 @@ def test_another_key_that_signs_everything_anew_is_not_the_one_given(bureau, who
     packed(whole, held)
     assert kinds(whole) == []
     assert kinds(whole, key=key_of(bureau)) == [Kind.SIGNATURE]
-    assert kinds(whole, witness_key=key_of(bureau)) == [Kind.WITNESS]
+    assert kinds(whole, witness_keys=[key_of(bureau)]) == [Kind.WITNESS]
 
 
 def test_a_byte_changed_in_place_is_found(whole):
