@@ -7,6 +7,7 @@ says what the bytes themselves give; nothing is taken from a field that could be
 
 import hashlib
 import json
+import re
 import zipfile
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Collection, Iterator, Sequence
@@ -18,6 +19,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FORMAT = "personnel-ledger-evidence/1"
 EMPTY = hashlib.sha256().digest()
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+
+
+def b64(text: str) -> bytes:
+    """Base64 of one form only. Raises ValueError."""
+    if not _BASE64.fullmatch(text):
+        raise ValueError("no base64")
+    return b64decode(text)
 
 
 def node(left: bytes, right: bytes) -> bytes:
@@ -89,12 +98,12 @@ def extends(old: int, before: bytes, new: int, after: bytes, path: Sequence[byte
 def signed(note: str, vkey: str) -> bool:
     """Whether a note bears a valid line of this key (`name+id+base64`). Raises ValueError."""
     name, _, rest = vkey.strip().partition("+")
-    key = b64decode(rest.partition("+")[2])
+    key = b64(rest.partition("+")[2])
     key_id = hashlib.sha256(f"{name}\n".encode() + key).digest()[:4]
     text, _, below = note.rpartition("\n\n")
     for line in below.splitlines():
         dash, whose, written = [*line.split(" "), "", ""][:3]
-        if (dash, whose) != ("—", name) or (raw := b64decode(written))[:4] != key_id:
+        if (dash, whose) != ("—", name) or (raw := b64(written))[:4] != key_id:
             continue
         message, signature = (text + "\n").encode(), raw[4:]
         if key[0] == 4:  # a cosignature says when it was made
@@ -111,7 +120,7 @@ def signed(note: str, vkey: str) -> bool:
 def head_of(note: str) -> tuple[str, int, bytes]:
     """Origin, size and root of a head."""
     origin, size, root = note.split("\n")[:3]
-    return origin, int(size), b64decode(root, validate=True)
+    return origin, int(size), b64(root)
 
 
 class Entry(NamedTuple):
@@ -153,24 +162,46 @@ def entry_of(raw: bytes) -> Entry:
 
 def commitment(salt: str, value: str) -> str:
     """What a disclosed value and its salt (base64) commit to."""
-    raw = hashlib.sha256(b"PRL-C1" + b64decode(salt) + value.encode()).digest()
+    raw = hashlib.sha256(b"PRL-C1" + b64(salt) + value.encode()).digest()
     return urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 class Bundle:
-    """The files of a bundle."""
+    """The files of a bundle, as they lie: the zip's directory says where, digests say what.
+
+    Raises ValueError, zipfile.BadZipFile.
+    """
 
     def __init__(self, path: Path) -> None:
         self._zip = zipfile.ZipFile(path)
-        if any(info.compress_type != zipfile.ZIP_STORED for info in self._zip.infolist()):
+        held = self._zip.infolist()
+        if any(i.compress_type or i.compress_size != i.file_size for i in held):
             raise ValueError("a file is compressed")
-        self.names = self._zip.namelist()
+        self._held = {info.filename: info for info in held}
+        self.names = [info.filename for info in held]
         self.manifest: dict[str, Any] = self.json("manifest.json")
         if self.manifest["format"] != FORMAT:
             raise ValueError("another format")
 
+    def _blocks(self, name: str) -> Iterator[bytes]:
+        info, file = self._held[name], self._zip.fp
+        if file is None:
+            raise ValueError("the bundle is closed")
+        file.seek(info.header_offset)
+        header = file.read(30)
+        lengths = (int.from_bytes(header[n : n + 2], "little") for n in (26, 28))
+        at = info.header_offset + 30 + sum(lengths)
+        left = info.file_size
+        while left:
+            file.seek(at)
+            block = file.read(min(left, 1 << 20))
+            if header[:4] != b"PK\x03\x04" or not block:
+                raise ValueError("a file ends early")
+            yield block
+            at, left = at + len(block), left - len(block)
+
     def read(self, name: str) -> bytes:
-        return self._zip.read(name)
+        return b"".join(self._blocks(name))
 
     def json(self, name: str) -> Any:
         return json.loads(self.read(name))
@@ -179,17 +210,22 @@ class Bundle:
         return self.read(name).decode()
 
     def digest(self, name: str) -> str:
-        with self._zip.open(name) as file:
-            hashed = hashlib.sha256()
-            while block := file.read(1 << 20):
-                hashed.update(block)
-            return hashed.hexdigest()
+        hashed = hashlib.sha256()
+        for block in self._blocks(name):
+            hashed.update(block)
+        return hashed.hexdigest()
 
     def entries(self) -> Iterator[Entry]:
-        with self._zip.open("entries.bin") as file:
-            while length := file.read(4):
-                size = int.from_bytes(length)
-                raw = file.read(size)
-                if len(raw) != size or len(length) != 4:
-                    raise ValueError("the entries end early")
-                yield entry_of(raw)
+        held = b""
+        for block in self._blocks("entries.bin"):
+            held, at = held + block, 0
+            while len(held) >= at + 4 and len(held) >= (end := _end_of(held, at)):
+                yield entry_of(held[at + 4 : end])
+                at = end
+            held = held[at:]
+        if held:
+            raise ValueError("the entries end early")
+
+
+def _end_of(held: bytes, at: int) -> int:
+    return at + 4 + int.from_bytes(held[at : at + 4])

@@ -7,19 +7,22 @@ signature over it and over the very message was checked; what this reader does n
 
 import hashlib
 import re
-from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from replay.offline import b64
+
 SIGNED_DATA, TST_INFO = "1.2.840.113549.1.7.2", "1.2.840.113549.1.9.16.1.4"
 CONTENT_TYPE, MESSAGE_DIGEST = "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4"
 BASIC_CONSTRAINTS, EXTENDED_USE, STAMPING = "2.5.29.19", "2.5.29.37", "1.3.6.1.5.5.7.3.8"
+RSA, CURVE = "1.2.840.113549.1.1.1", "1.2.840.10045.2.1"
+CURVES = {"1.2.840.10045.3.1.7", "1.3.132.0.34", "1.3.132.0.35"}
 DIGESTS = {
     "2.16.840.1.101.3.4.2.1": "sha256", "2.16.840.1.101.3.4.2.2": "sha384",
     "2.16.840.1.101.3.4.2.3": "sha512",
@@ -56,12 +59,12 @@ def read(raw: bytes) -> Iterator[Part]:
     """The elements that lie one after the other. Raises ValueError."""
     at = 0
     while at < len(raw):
-        start, length = at + 2, raw[at + 1]
-        if length & 0x80:
+        start, length = at + 2, int.from_bytes(raw[at + 1 : at + 2])
+        if length > 0x80:
             start += length & 0x7F
             length = int.from_bytes(raw[at + 2 : start])
-        if start + length > len(raw) or raw[at] & 0x1F == 0x1F or start == at + 0x82:
-            raise ValueError("an element ends early")
+        if start + length > len(raw) or raw[at + 1] == 0x80 or raw[at] & 0x1F == 0x1F:
+            raise ValueError("an element ends early, or is of another form")
         yield Part(raw[at], raw[start : start + length], raw[at : start + length])
         at = start + length
 
@@ -102,7 +105,7 @@ def pem(text: str) -> list[bytes]:
     )
     if not blocks:
         raise ValueError("no certificate")
-    return [b64decode(block) for block in blocks]
+    return [b64("".join(block.split())) for block in blocks]
 
 
 class Certificate:
@@ -137,12 +140,10 @@ class Certificate:
         """Whether the signature is this key's over the text. Raises Unknown."""
         kind, named = SIGNATURES.get(oid(algorithm.parts()[0]), (None, None))
         hashed = _HASHES.get(named or digest or "")
-        if kind is None or hashed is None:
-            raise Unknown("another kind of signature")
-        try:
-            key = load_der_public_key(self._key)
-        except (ValueError, UnsupportedAlgorithm):
-            raise Unknown("another kind of key") from None
+        what, *curve = (oid(part) for part in one(self._key).parts()[0].parts() if part.tag == 6)
+        if hashed is None or what not in (RSA, CURVE) or not set(curve) <= CURVES:
+            raise Unknown("another kind of signature or key")
+        key = load_der_public_key(self._key)
         try:
             if kind == "rsa" and isinstance(key, rsa.RSAPublicKey):
                 key.verify(signature, text, padding.PKCS1v15(), hashed())
