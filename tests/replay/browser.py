@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import shutil
-import subprocess
 import time
 from contextlib import suppress
 
@@ -26,30 +25,25 @@ class Browser:
         there, self._to = _above(*os.pipe())
         self._from, back = _above(*os.pipe())
 
-        def placed():
-            os.dup2(there, 3)
-            os.dup2(back, 4)
-
         command = [
             CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
             "--no-first-run", "--disable-background-networking", "--disable-component-update",
             "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={folder}",
             "--remote-debugging-pipe", "about:blank",
         ]  # fmt: skip
-        self._process = subprocess.Popen(
-            command, preexec_fn=placed, pass_fds=(3, 4), stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        null = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0)
+        placed = [(os.POSIX_SPAWN_DUP2, there, 3), (os.POSIX_SPAWN_DUP2, back, 4), null]
+        quiet = [(os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]
+        self._pid = os.posix_spawn(CHROMIUM, command, os.environ, file_actions=[*placed, *quiet])
         os.close(there)
         os.close(back)
         self._held, self._number, self._session = b"", 0, None
         self.asked = []
 
     def close(self):
-        with suppress(OSError):
+        with suppress(OSError):  # it may end before it answers
             self.call("Browser.close")
-        self._process.terminate()
-        self._process.wait(10)
+        os.waitpid(self._pid, 0)
         os.close(self._to)
         os.close(self._from)
 

@@ -3,11 +3,15 @@
 import json
 import random
 import zipfile
+from base64 import b64decode, b64encode
 from hashlib import sha256
 
+import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from api.answers import When, record
+from api.stamping import Stamping
 from domain.bitemporal import AsOf
 from domain.events import Actor
 from domain.ledger.rotation import change_key
@@ -17,18 +21,15 @@ from replay.evidence import Wanted, export, page
 from replay.findings import Asked
 from tests.histories import History, sample_steps
 from tests.replay.browser import CHROMIUM, Browser
-from tests.replay.test_evidence import (
+from tests.replay.bundles import (
     ALTERED,
     DAY,
-    When,
-    bureau,  # noqa: F401 - the ledger of two persons, a fixture
     exported,
     files,
     key_of,
-    orjson,
     packed,
-    record,
 )
+from tests.sealing.authority import OPENSSL, LocalAuthority
 from tests.vendor import FOLDER, LIBRARIES
 
 needs_chromium = pytest.mark.skipif(
@@ -52,6 +53,13 @@ def opened(tmp_path_factory):
 
 
 STRANGER = str(public("auditor/w", Ed25519PrivateKey.generate(), COSIGNATURE))
+
+
+@pytest.fixture
+def bureau(evident):
+    return evident
+
+
 SHOWN = """JSON.stringify([...document.querySelectorAll('#verdict li')].map(
     one => [one.querySelector('.zh').textContent, one.querySelector('.en').textContent]))"""
 FILES = {"kept": "kept", "receipts": "receipts", "stamps": "stamps", "report": "report"}
@@ -189,6 +197,36 @@ def test_whatever_byte_is_changed_both_say_the_same(bureau, tmp_path, browser, o
         path.write_bytes(raw)
         codes.add(alike(browser, opened, path))
     assert len(codes) > 4
+
+
+@needs_chromium
+@pytest.mark.skipif(OPENSSL is None, reason="the openssl command is not installed")
+@pytest.mark.parametrize("curve", [False, True])
+def test_time_stamps_are_checked_alike(bureau, tmp_path, browser, opened, curve):
+    local, other = (LocalAuthority(tmp_path / name, curve=curve) for name in ("one", "two"))
+    with local.served() as url:
+        Stamping(bureau.sealer, url, local.roots).ask()
+    whole = exported(bureau, tmp_path / "b.zip")
+    for roots in (local.roots, local.own):
+        assert alike(browser, opened, whole, stamps=roots) == 0
+    assert alike(browser, opened, whole) == 0
+    assert alike(browser, opened, whole, stamps=other.roots) == 26
+    assert alike(browser, opened, whole, stamps=tmp_path / "one" / "serial") == 25
+    held = files(whole)
+    [stamp] = json.loads(held["stamps.json"])
+    raw, drawn, codes = b64decode(stamp["response"]), random.Random(5), set()
+    for _ in range(25):
+        spoilt = bytearray(raw)
+        spoilt[drawn.randrange(len(raw))] ^= 1 << drawn.randrange(8)
+        changed = [stamp | {"response": b64encode(spoilt).decode()}]
+        held["stamps.json"] = orjson.dumps(changed)
+        path = packed(tmp_path / "c.zip", held)
+        codes.add(alike(browser, opened, path, stamps=local.roots))
+    assert codes == {23}  # the manifest; in the sentences the stamps too
+    stamp["note"] = stamp["note"].replace("\n10\n", "\n9\n")
+    held["stamps.json"] = orjson.dumps([stamp])
+    path = packed(tmp_path / "c.zip", held)
+    assert alike(browser, opened, path, stamps=local.roots) == 23
 
 
 RECORDS = """
