@@ -11,7 +11,7 @@ import re
 from base64 import b64encode
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +26,14 @@ from domain.ledger import Ledger
 from domain.ledger.reading import ever_joined
 from domain.ledger.sealer import Sealer
 from domain.ledger.seals import Sealed, Stamped
-from domain.ledger.vault import Erased, Restricted, Unreadable, Vault, sealed_owners
+from domain.ledger.vault import (
+    Erased,
+    Restricted,
+    Unreadable,
+    Vault,
+    VaultUnfit,
+    sealed_owners,
+)
 from domain.merkle import inclusion, leaf_bytes
 from domain.notes import Note, public, signer
 from domain.record import FOLD
@@ -269,7 +276,7 @@ class _Export:
                 mine = everybody or sealed["o"] in self._family or entry.position in self._picked
                 if sealed["k"] not in wanted.disclose or not mine:
                     continue
-                with suppress(Unreadable):
+                with suppress(Unreadable), _opening(entry.position):
                     salt, plaintext = vault.disclose(name, sealed)
                     yield {
                         "position": entry.position, "field": name, "class": sealed["k"],
@@ -286,12 +293,14 @@ class _Export:
             "spells": _person.spells(self._records, kept, as_of.recorded),
         }
         vault = self._ledger.vault
-        vault.hold(sealed_owners(data))
+        with _opening(as_of.recorded):
+            vault.hold(sealed_owners(data))
+            shown = _shown(vault, disclosed, data)
         stated = {
             "effective": as_of.effective, "recorded": as_of.recorded,
             "recorded_at": self._ledger.log.recorded_at(as_of.recorded), "fold": FOLD,
         }  # fmt: skip
-        return {"as_of": stated, "data": {"person": person, **_shown(vault, disclosed, data)}}
+        return {"as_of": stated, "data": {"person": person, **shown}}
 
     def _manifest(self) -> dict[str, Any]:
         wanted = self._wanted
@@ -346,6 +355,18 @@ def codebook() -> dict[str, Any]:
         for name, f in sorted(FACETS.items())
     }
     return {"fold": FOLD, "types": types, "facets": facets}
+
+
+@contextmanager
+def _opening(position: int) -> Iterator[None]:
+    """A field that its owner's key does not open is no evidence. Raises Unprovable."""
+    try:
+        yield
+    except (ValueError, VaultUnfit) as unfit:
+        raise Unprovable(
+            f"第 {position} 条登记的保密字段不能以其所属人员的密钥打开,请先核验(verify)",
+            f"a private field of entry {position} does not open with its owner's key; verify first",
+        ) from unfit
 
 
 def _shown(vault: Vault, disclosed: set[str], value: Any, name: str = "") -> Any:
