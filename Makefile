@@ -19,7 +19,7 @@ serve: $(VENV)/.ready ## the API on this machine
 	$(LEDGER) serve
 
 ##@ Work
-.PHONY: setup test test-installed quick lint bench bench-growth import-chicago soak faults vendor lock clean
+.PHONY: setup test test-installed quick lint bench bench-growth import-chicago soak faults browser vendor lock clean
 setup: $(VENV)/.ready ## the virtual environment, from the lock
 
 $(VENV)/.ready: requirements.lock pyproject.toml
@@ -64,6 +64,9 @@ soak: setup ## random histories against fold and oracle, without a budget
 
 faults: setup ## put known faults in, one at a time: do the random histories notice?
 	$(BIN)/python -m tests.faults
+
+browser: ## Debian, as root: the Chromium with which the tests open check.html (without it they skip)
+	apt-get install -y --no-install-recommends chromium
 
 vendor: ## take the libraries of check.html from their pinned packages anew (npm)
 	$(BIN)/python -m tests.vendor

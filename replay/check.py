@@ -99,8 +99,8 @@ class _Check(Told):
         proofs = self.bundle.json("proofs.json")
         expected, last, count = 1, 0, 0
         for entry in self.bundle.entries():
-            position, count = entry.position, count + 1
-            self.leaves[position] = entry.leaf
+            position, leaf, count = entry.position, entry.leaf, count + 1
+            self.leaves[position] = leaf
             self.times[position] = entry.recorded_at
             if self.complete and expected <= self.recorded and position > expected:
                 self._missing(expected)
@@ -117,10 +117,10 @@ class _Check(Told):
                 )  # fmt: skip
             last = entry.recorded_at
             if self.complete and position <= self.recorded:
-                good = sealed[position - 1 : position] == [entry.leaf]
+                good = sealed[position - 1 : position] == [leaf]
             else:
                 path = [b64(step) for step in proofs["entries"].get(str(position), ())]
-                good = included(entry.leaf, position - 1, self.size, path) == self.root
+                good = included(leaf, position - 1, self.size, path) == self.root
             if not good:
                 self.find(
                     Kind.ENTRY, f"第 {position} 条登记不是封签时的原样",

@@ -124,14 +124,18 @@ def head_of(note: str) -> tuple[str, int, bytes]:
 
 
 class Entry(NamedTuple):
-    """An entry as it was hashed: `leaf` is the hash of its very bytes."""
+    """An entry as it was hashed, from its very bytes."""
 
     position: int
     recorded_at: int
     type: str
     tags: list[str]
     data: bytes
-    leaf: bytes
+    raw: bytes
+
+    @property
+    def leaf(self) -> bytes:
+        return hashlib.sha256(self.raw).digest()
 
 
 def entry_of(raw: bytes) -> Entry:
@@ -156,8 +160,7 @@ def entry_of(raw: bytes) -> Entry:
     if at != len(raw):
         raise ValueError("an entry goes on")
     recorded_at = int.from_bytes(raw[13:21], signed=True)
-    leaf = hashlib.sha256(raw).digest()
-    return Entry(int.from_bytes(raw[5:13]), recorded_at, type_, tags, data, leaf)
+    return Entry(int.from_bytes(raw[5:13]), recorded_at, type_, tags, data, raw)
 
 
 def commitment(salt: str, value: str) -> str:

@@ -72,6 +72,13 @@ function exact(large) {
   return Number.isSafeInteger(number) ? number : large;
 }
 
+// Eight bytes as a whole number, of either sign where that is asked.
+function eight(view, at, signed) {
+  const high = signed ? view.getInt32(at) : view.getUint32(at);
+  if (-0x200000 < high && high < 0x200000) return high * 0x100000000 + view.getUint32(at + 4);
+  return exact(signed ? view.getBigInt64(at) : view.getBigUint64(at));
+}
+
 function after(position) {
   return typeof position === "bigint" ? exact(position + BigInt(1)) : position + 1;
 }
@@ -233,12 +240,12 @@ function entryOf(raw) {
   const data = sized();
   if (at !== raw.length) throw new Error("an entry goes on");
   return {
-    position: exact(view.getBigUint64(5)),
-    recordedAt: exact(view.getBigInt64(13)),
+    position: eight(view, 5, false),
+    recordedAt: eight(view, 13, true),
     type,
     tags,
     data,
-    leaf: digest(raw),
+    raw,
   };
 }
 

@@ -194,8 +194,10 @@ def test_row_deleted_and_renumbered(lab):
 
 def test_row_inserted(lab):
     copy = (
-        "INSERT INTO ledger_entries SELECT {0}, e.recorded_at, e.type, e.tags, e.data"
-         " FROM ledger_entries e WHERE position = {1}",
+        (
+            "INSERT INTO ledger_entries SELECT {0}, e.recorded_at, e.type, e.tags, e.data"
+            " FROM ledger_entries e WHERE position = {1}"
+        ),
         "INSERT INTO ledger_tags SELECT tag, type, {0} FROM ledger_tags WHERE position = {1}",
     )
     tamper(lab.database, *renumbered(1, f"position > {FIRST}"),
