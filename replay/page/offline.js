@@ -289,7 +289,7 @@ function directory(raw) {
       size: long(24),
       at: long(42),
     };
-    if (short(6) > 63) throw new Error("a newer zip");
+    if (view.getUint8(at + 6) > 63) throw new Error("a newer zip");
     let place = at + 46 + name;
     const past = place + extra;
     while (place + 4 <= past) {

@@ -43,7 +43,7 @@ class Refold {
   apply(position, type, data) {
     const said = JSON.parse(text(data));
     const declared = own(this.types, type);
-    if ((has(said, "version") ? said.version : 1) !== declared.version) {
+    if ((has(said, "version") ? said.version : 1) !== own(declared, "version")) {
       throw new Error("a schema version that the codebook does not hold");
     }
     const root = given(said, "root");
@@ -68,8 +68,9 @@ class Refold {
     }
     if (chain.last.ends !== null) this.note(this.enders, chain.last.ends, chain);
     const kind = own(this.types, chain.type);
-    if (kind.leaves) this.note(this.departures, own(chain.last.fields, kind.leaves), chain);
-    if (kind.merges && kind.merges.length) this.join();
+    const [leaves, merges] = [own(kind, "leaves"), own(kind, "merges")];
+    if (leaves) this.note(this.departures, own(chain.last.fields, leaves), chain);
+    if (merges && merges.length) this.join();
   }
 
   note(held, name, chain) {
@@ -81,7 +82,7 @@ class Refold {
     this.into = new Map();
     const chains = Array.from(this.chains.values()).sort((a, b) => a.root - b.root);
     for (const chain of chains) {
-      const merges = own(this.types, chain.type).merges;
+      const merges = own(own(this.types, chain.type), "merges");
       if (merges && merges.length && chain.content !== null) {
         const [low, high] = merges.map((name) => this.kept(own(chain.content.fields, name)));
         if (low !== high) this.into.set(low, high);
@@ -105,7 +106,7 @@ class Refold {
     const held = [];
     for (const chain of this.chains.values()) held.push.apply(held, this.facts(chain, kept));
     if (!held.length) return null;
-    const names = Object.keys(this.facets).filter((name) => this.facets[name].of === "person");
+    const names = Object.keys(this.facets).filter((name) => own(this.facets[name], "of") === "person");
     const facets = names.sort(byPoint).map((name) => {
       const facts = held.filter((fact) => fact.facet === name);
       return this.facet(name, facts, effective);
@@ -114,7 +115,7 @@ class Refold {
   }
 
   facet(name, facts, day) {
-    const { zh, en, many } = this.facets[name];
+    const [zh, en, many] = ["zh", "en", "many"].map((each) => own(this.facets[name], each));
     const answer = { facet: name, zh, en, many };
     facts = facts.slice().sort((a, b) => beyond(a.place, b.place));
     if (many) {
@@ -136,24 +137,26 @@ class Refold {
     const declared = own(this.types, chain.type);
     const fields = this.renamed(declared, content.fields);
     const [seen, found] = [new Set(), []];
-    for (const writes of declared.writes) {
-      const facet = own(this.facets, writes.facet);
-      const keys = given(fields, writes.key);
+    for (const writes of own(declared, "writes")) {
+      const [name, slotted, since, none] =
+        ["facet", "slot", "since", "none"].map((each) => own(writes, each));
+      const facet = own(this.facets, name);
+      const keys = given(fields, own(writes, "key"));
       const mine = typeof keys === "string" ? keys === person : (keys || []).includes(person);
-      if (facet.of !== "person" || !mine) continue;
+      if (own(facet, "of") !== "person" || !mine) continue;
       const value = valueOf(writes, fields);
       if (value === NOTHING) continue;
-      const slot = writes.slot ? String(given(fields, writes.slot) || "") : "";
-      const both = JSON.stringify([writes.facet, slot]);
+      const slot = slotted ? String(given(fields, slotted) || "") : "";
+      const both = JSON.stringify([name, slot]);
       if (seen.has(both) && fields !== content.fields) continue;
       seen.add(both);
-      const effective = (writes.since && given(fields, writes.since)) || content.effective;
-      const place = [effective, content.seq - (writes.none ? 1 : 0), chain.root];
+      const effective = (since && given(fields, since)) || content.effective;
+      const place = [effective, content.seq - (none ? 1 : 0), chain.root];
       let [until, endedBy] = [content.until, null];
-      for (const [day, entry] of this.caps(chain, writes.facet, person, place)) {
+      for (const [day, entry] of this.caps(chain, name, person, place)) {
         if (day < until) [until, endedBy] = [day, entry];
       }
-      const facts = { facet: writes.facet, slot, effective, until, place, value };
+      const facts = { facet: name, slot, effective, until, place, value };
       found.push(Object.assign(facts, { entry: content.entry, endedBy }));
     }
     return found;
@@ -161,7 +164,8 @@ class Refold {
 
   renamed(declared, fields) {
     const now = {};
-    for (const [name, kind] of declared.merges && declared.merges.length ? [] : declared.subjects) {
+    const merges = own(declared, "merges");
+    for (const [name, kind] of merges && merges.length ? [] : own(declared, "subjects")) {
       const value = given(fields, name);
       if (kind !== "person" || value === null) continue;
       if (typeof value === "string") {
@@ -180,16 +184,16 @@ class Refold {
     const found = [];
     for (const ender of (this.enders.get(chain.id) || new Map()).values()) {
       const end = ender.content;
-      const ends = own(this.types, ender.type).ends;
+      const ends = own(own(this.types, ender.type), "ends");
       if (end !== null && end.ends === chain.id && ends.includes(facet)) {
         found.push([end.effective, end.entry]);
       }
     }
-    if (own(this.facets, facet).stays) return found;
+    if (own(own(this.facets, facet), "stays")) return found;
     for (const alias of this.family(person)) {
       for (const departure of (this.departures.get(alias) || new Map()).values()) {
         const left = departure.content;
-        const name = own(this.types, departure.type).leaves;
+        const name = own(own(this.types, departure.type), "leaves");
         if (left === null || own(left.fields, name) !== alias) continue;
         if (beyond([left.effective, left.seq, departure.root], place) > 0) {
           found.push([left.effective, left.entry]);
@@ -201,14 +205,14 @@ class Refold {
 }
 
 function valueOf(writes, fields) {
-  const names = writes.value;
-  if (writes.none) return null;
+  const names = own(writes, "value");
+  if (own(writes, "none")) return null;
   if (names.length && given(fields, names[0]) === null) return NOTHING;
   const value = {};
   for (const name of names) {
     if (given(fields, name) !== null) value[name] = fields[name];
   }
-  return Object.assign(value, writes.fixed);
+  return Object.assign(value, own(writes, "fixed"));
 }
 
 function resolved(facts, day, slot) {
