@@ -8,6 +8,7 @@ code that every bundle carries.
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -57,7 +58,6 @@ def export(
     """导出证据包 / Write a bundle that can be checked without this software or a network."""
     from api.times import When, as_of
     from domain.acts import load
-    from domain.events import REGISTRY
     from replay.evidence import Unprovable, Wanted
     from replay.evidence import export as run
 
@@ -67,19 +67,26 @@ def export(
         raise typer.BadParameter(
             "给出 --person、--entry、--document 或 --all / give one of these, or several"
         )
-    classes = {mark.cls for cls in REGISTRY.values() for mark in cls.private.values()}
-    if unknown := sorted(set(disclose or ()) - classes):
-        known = ", ".join(sorted(classes))
-        raise typer.BadParameter(f"--disclose {unknown[0]}: {known}")
+    opened = _classes(disclose or ())
     with asking(context) as bureau:
         pair, _ = as_of(bureau, When(effective, recorded))
-        wanted = Wanted(pair, *case, everything, frozenset(disclose or ()), head, old or ())
+        wanted = Wanted(pair, *case, everything, opened, head, old or ())
         try:
             with patience(context):
                 count = run(bureau.ledger, bureau.records, bureau.sealer, wanted, output)
         except Unprovable as unprovable:
             raise Failure(unprovable.zh, str(unprovable)) from unprovable
     tell(context, f"已导出 {count} 条登记。", f"{count} entries written.")
+
+
+def _classes(disclose: Sequence[str]) -> frozenset[str]:
+    from domain.events import REGISTRY
+
+    classes = {mark.cls for cls in REGISTRY.values() for mark in cls.private.values()}
+    if unknown := sorted(set(disclose) - classes):
+        known = ", ".join(sorted(classes))
+        raise typer.BadParameter(f"--disclose {unknown[0]}: {known}")
+    return frozenset(disclose)
 
 
 @app.command("check")
