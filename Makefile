@@ -19,7 +19,7 @@ serve: $(VENV)/.ready ## the API on this machine
 	$(LEDGER) serve
 
 ##@ Work
-.PHONY: setup test test-installed quick lint bench bench-growth import-chicago soak faults lock clean
+.PHONY: setup test test-installed quick lint bench bench-growth import-chicago soak faults browser vendor lock clean
 setup: $(VENV)/.ready ## the virtual environment, from the lock
 
 $(VENV)/.ready: requirements.lock pyproject.toml
@@ -65,6 +65,12 @@ soak: setup ## random histories against fold, oracle and deciding all again, wit
 
 faults: setup ## put known faults in, one at a time: do the random histories notice?
 	$(BIN)/python -m tests.faults
+
+browser: ## Debian, as root: the Chromium with which the tests open check.html (without it they skip)
+	apt-get install -y --no-install-recommends chromium
+
+vendor: ## take the libraries of check.html from their pinned packages anew (npm)
+	$(BIN)/python -m tests.vendor
 
 lock: ## pin the dependencies anew, with hashes
 	$(BIN)/python -m piptools compile --quiet --allow-unsafe --extra dev --generate-hashes \

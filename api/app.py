@@ -39,6 +39,7 @@ from api.entries import request_of, to_bytes
 from api.guard import Guard
 from api.queries import TheBody, TheBureau
 from api.settings import Bureau
+from api.stamping import Stamping
 from api.witnessing import Cosigning
 from domain.events import Id
 from domain.ledger.backing import Keeping
@@ -56,7 +57,7 @@ _KEY = re.compile("[\x21-\x7e]{1,255}")
 def create_app(bureau: Bureau) -> FastAPI:
     """The application over an opened bureau; it keeps the records while it runs.
 
-    Raises WitnessUnfit, AccessUnfit.
+    Raises WitnessUnfit, StampingUnfit, AccessUnfit.
     """
 
     @asynccontextmanager
@@ -68,6 +69,8 @@ def create_app(bureau: Bureau) -> FastAPI:
         ]  # fmt: skip
         if app.state.cosigning is not None:
             work.append(app.state.cosigning.follow)
+        if app.state.stamping is not None:
+            work.append(app.state.stamping.follow)
         if (folder := bureau.settings.backup_dir) is not None:
             age = timedelta(days=bureau.settings.backup_days)
             work.append(Keeping(bureau.ledger.vault, bureau.kek, folder, age).follow)
@@ -94,6 +97,7 @@ def create_app(bureau: Bureau) -> FastAPI:
     app.state.bureau = bureau
     app.state.metrics = metrics
     app.state.cosigning = _cosigning(bureau)
+    app.state.stamping = _stamping(bureau)
     app.state.guard = guard
     app.add_middleware(Edge, metrics=metrics, here=not bureau.settings.guarded)
     app.exception_handler(Refusal)(problems.of_refusal)
@@ -126,6 +130,14 @@ def _cosigning(bureau: Bureau) -> Cosigning | None:
     if url is None and key is None:
         return None
     return Cosigning(bureau.sealer.seals, url or "", key or "")
+
+
+def _stamping(bureau: Bureau) -> Stamping | None:
+    """With the time-stamp authority that the settings name, if they do. Raises StampingUnfit."""
+    url, roots = bureau.settings.stamps, bureau.settings.stamp_roots
+    if url is None and roots is None:
+        return None
+    return Stamping(bureau.sealer, url or "", roots)
 
 
 def _add_entering(app: FastAPI) -> None:
@@ -238,6 +250,8 @@ def _add_health(app: FastAPI) -> None:
         app.state.metrics.unsealed_reads.set(bureau.reads.sealer.lag().seconds)
         if app.state.cosigning is not None:
             app.state.metrics.silence.set(app.state.cosigning.silence().seconds)
+        if app.state.stamping is not None:
+            app.state.metrics.overdue.set(max(0.0, app.state.stamping.overdue().seconds))
         return Response(generate_latest(app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/v1/openapi.json", include_in_schema=False)

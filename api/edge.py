@@ -69,6 +69,10 @@ class Metrics:
             name + "witness_lag_seconds", "Age of the oldest head not cosigned yet",
             registry=self.registry,
         )  # fmt: skip
+        self.overdue = Gauge(
+            name + "stamp_overdue_seconds", "For how long a time stamp is due",
+            registry=self.registry,
+        )  # fmt: skip
 
 
 class Edge:

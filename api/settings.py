@@ -47,7 +47,8 @@ class Settings(NamedTuple):
     how old the newest backup of the vault may be; `backup_dir`: where `serve` makes them. `issuer`,
     `audience`, `jwks` (file or address): the identity provider whose tokens are believed. `proxy`,
     `proxy_secret_file`: whom the server believes which client certificate came; `client_ca`,
-    `client_crl`, `client_issuer`: whose.
+    `client_crl`, `client_issuer`: whose. `stamps`, `stamp_roots`: where heads are sent to be
+    time-stamped, and the authority's certificates (PEM).
     """
 
     data: Path
@@ -68,6 +69,8 @@ class Settings(NamedTuple):
     client_ca: Path | None = None
     client_crl: Path | None = None
     client_issuer: str | None = None
+    stamps: str | None = None
+    stamp_roots: Path | None = None
 
     @property
     def kek_path(self) -> Path:
@@ -90,7 +93,8 @@ class Settings(NamedTuple):
     def of(cls, data: Path | None = None) -> Self:
         """From PERSONNEL_LEDGER_DATA, _DATABASE, _VAULT, _KEK_FILE, _SEALER, _SEAL_KEY_FILE,
         _WITNESS, _WITNESS_KEY, _BACKUP_DAYS, _BACKUP_DIR, _ISSUER, _AUDIENCE, _JWKS, _PROXY,
-        _PROXY_SECRET_FILE, _CLIENT_CA, _CLIENT_CRL and _CLIENT_ISSUER. Raises BadSetting.
+        _PROXY_SECRET_FILE, _CLIENT_CA, _CLIENT_CRL, _CLIENT_ISSUER, _STAMPS and _STAMP_ROOTS.
+        Raises BadSetting.
         """
 
         def get(name: str) -> str | None:
@@ -109,6 +113,7 @@ class Settings(NamedTuple):
             int(days), file("BACKUP_DIR"), get("ISSUER"), get("AUDIENCE"), get("JWKS"),
             get("PROXY"), file("PROXY_SECRET_FILE"), file("CLIENT_CA"), file("CLIENT_CRL"),
             get("CLIENT_ISSUER"),
+            get("STAMPS"), file("STAMP_ROOTS"),
         )  # fmt: skip
 
 

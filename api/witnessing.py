@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from typing import NamedTuple
 
 import structlog
@@ -61,6 +62,14 @@ class Silence(NamedTuple):
     seconds: float
 
 
+def told(silence: Callable[[], Silence]) -> Silence:
+    """How long it is, as far as the database can say: its absence ends no thread."""
+    try:
+        return silence()
+    except Exception:  # noqa: BLE001 - whatever it is, it was the fault that is being told
+        return Silence(0, 0.0)
+
+
 class Cosigning:
     """Sends the newest head of a ledger to its witness, again and again.
 
@@ -101,7 +110,7 @@ class Cosigning:
             except WitnessRefuses as refuses:
                 _logger.critical("witness-refuses", why=type(refuses).__name__)
             except Exception as fault:  # noqa: BLE001 - it is asked again
-                silence = self.silence()
+                silence = told(self.silence)
                 tell = _logger.critical if silence.seconds > SILENT_SECONDS else _logger.warning
                 tell("witness-silent", fault=type(fault).__name__, **silence._asdict())
             stop.wait(EVERY_SECONDS)

@@ -8,102 +8,45 @@ signed head; what a bundle cannot prove is said, never passed over.
 """
 
 import argparse
+import hashlib
 import json
 import sys
-import zipfile
-from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from enum import IntEnum
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from replay.findings import Asked, Finding, Kind, Told, Verdict
 from replay.offline import (
     Bundle,
-    Entry,
+    b64,
     commitment,
     extends,
     head_of,
     included,
     root_of,
+    roots_of,
     signed,
 )
-from replay.refold import FOLD, Refold, differing, sealed_in
+from replay.refold import sealed_in
+from replay.remarks import counted, remarked
+from replay.replayed import Replays
+from replay.tokens import Certificate, Unknown, pem, stamped
 
-MERGES, KEY_CHANGED = "merges:person", "SealKeyChanged"
-
-
-class Kind(IntEnum):
-    """What is wrong; the number is the exit code. 10 to 20 are those of `verify`."""
-
-    ENTRY = 10
-    MISSING = 11
-    TIME = 12
-    TREE = 14
-    HEAD = 15
-    SIGNATURE = 16
-    WITNESS = 17
-    RECEIPT = 20
-    DISCLOSED = 21
-    REPORT = 22
-    FILE = 23
-    UNPROVED = 24
-    UNREADABLE = 25
+KEY_CHANGED, PACK = "SealKeyChanged", "PackPublished"
+SLACK = 300_000_000
+"""Microseconds by which the clocks of a ledger and of a time-stamp authority may differ."""
 
 
-class Finding(NamedTuple):
-    kind: Kind
-    zh: str
-    en: str
-
-
-class Asked(NamedTuple):
-    """What the one who checks brings along: a public key of the ledger, a witness's key, a head
-    kept from an earlier visit, receipts, an answer to compare; whom to replay, as of when.
-    """
-
-    key: str | None = None
-    witness_key: str | None = None
-    kept: Path | None = None
-    receipts: Sequence[Path] = ()
-    report: Path | None = None
-    replay: str | None = None
-    effective: str | None = None
-    recorded: int | None = None
-
-
-class Verdict(NamedTuple):
-    """`said`: what is shown where nothing is wrong (zh, en); `replayed`: the record asked for."""
-
-    findings: list[Finding]
-    said: list[tuple[str, str]]
-    replayed: Any = None
-
-    @property
-    def exit_code(self) -> int:
-        """0, or the smallest kind of what is wrong."""
-        return min((int(f.kind) for f in self.findings), default=0)
-
-    def lines(self) -> Iterator[str]:
-        for finding in self.findings:
-            yield f"✗ {finding.zh}。"
-            yield f"  {finding.en}. [{int(finding.kind)}]"
-        if not self.findings:
-            for zh, en in self.said:
-                yield f"· {zh}。"
-                yield f"  {en}."
-            yield "✓ 证据包核验一致。 / The bundle is what the ledger sealed."
-
-
-class _Check:
+class _Check(Told):
     """One check of one bundle."""
 
     def __init__(self, path: Path, asked: Asked) -> None:
+        super().__init__()
         self.bundle = Bundle(path)
         self.asked = asked
-        self.findings: list[Finding] = []
-        self.said: list[tuple[str, str]] = []
         self.replayed: Any = None
+        self.remarks: list[dict[str, Any]] = []
         manifest = self.bundle.manifest
         self.recorded: int = int(manifest["recorded"])
         self.complete: bool = manifest["complete"] is True
@@ -114,22 +57,17 @@ class _Check:
         self.changes: list[tuple[int, dict[str, str]]] = []
         self._open: dict[str, Any] = {}
 
-    def find(self, kind: Kind, zh: str, en: str) -> None:
-        if all(f.kind is not kind or f.en != en for f in self.findings):
-            self.findings.append(Finding(kind, zh, en))
-
-    def say(self, zh: str, en: str) -> None:
-        self.said.append((zh, en))
-
     def verdict(self) -> Verdict:
         stages: list[tuple[str, str, Callable[[], None]]] = [
             ("文件", "files", self.files),
             ("登记", "entries", self.entries),
             ("封签", "head", self.head),
             ("先前所存封签", "head kept", self.kept),
+            ("时间戳", "time stamps", self.stamps),
             ("回执", "receipts", self.receipts),
             ("披露", "disclosed fields", self.disclosed),
             ("档案", "record", self.records),
+            ("提示", "remarks", self.remark),
         ]
         for zh, en, stage in stages:
             try:
@@ -137,7 +75,7 @@ class _Check:
             except Exception:  # noqa: BLE001 - whatever a hostile file does to a parser is a finding
                 self.find(Kind.UNREADABLE, f"{zh}部分不能读取", f"the part {en} cannot be read")
         order = sorted(self.findings, key=lambda f: f.kind)
-        return Verdict(order, self.said, self.replayed)
+        return Verdict(order, self.said, self.replayed, self.remarks)
 
     def files(self) -> None:
         """Every file is the one the manifest names, once."""
@@ -148,11 +86,7 @@ class _Check:
         for name in sorted(named.keys() ^ (set(self.bundle.names) - own)):
             self.find(Kind.FILE, f"文件 {name} 缺失或多出", f"the file {name} is missing or extra")
         for name in sorted(named.keys() & set(self.bundle.names)):
-            try:
-                same = self.bundle.digest(name) == named[name]["sha256"]
-            except zipfile.BadZipFile:
-                same = False
-            if not same:
+            if self.bundle.digest(name) != named[name]["sha256"]:
                 self.find(
                     Kind.FILE, f"文件 {name} 与清单不符",
                     f"the file {name} is not what the manifest names",
@@ -165,8 +99,8 @@ class _Check:
         proofs = self.bundle.json("proofs.json")
         expected, last, count = 1, 0, 0
         for entry in self.bundle.entries():
-            position, count = entry.position, count + 1
-            self.leaves[position] = entry.leaf
+            position, leaf, count = entry.position, entry.leaf, count + 1
+            self.leaves[position] = leaf
             self.times[position] = entry.recorded_at
             expected = self.bundle.past_withheld(expected)
             if self.complete and expected <= self.recorded and position > expected:
@@ -184,10 +118,10 @@ class _Check:
                 )  # fmt: skip
             last = entry.recorded_at
             if self.complete and position <= self.recorded:
-                good = sealed[position - 1 : position] == [entry.leaf]
+                good = sealed[position - 1 : position] == [leaf]
             else:
-                path = [b64decode(step) for step in proofs["entries"].get(str(position), ())]
-                good = included(entry.leaf, position - 1, self.size, path) == self.root
+                path = [b64(step) for step in proofs["entries"].get(str(position), ())]
+                good = included(leaf, position - 1, self.size, path) == self.root
             if not good:
                 self.find(
                     Kind.ENTRY, f"第 {position} 条登记不是封签时的原样",
@@ -195,9 +129,19 @@ class _Check:
                 )  # fmt: skip
             if entry.type == KEY_CHANGED:
                 self.changes.append((position, json.loads(entry.data)["fields"]))
+            if entry.type == PACK:
+                self._pack(position, json.loads(entry.data)["fields"])
         if self.complete:
             self._all_leaves(sealed, expected, proofs)
         self._say_entries(count)
+
+    def _pack(self, position: int, pack: Mapping[str, str]) -> None:
+        if hashlib.sha256(pack["text"].encode()).hexdigest() != pack["digest"]:
+            self.find(
+                Kind.DIGEST, f"第 {position} 条登记所发布的规则包 {pack['code']} 与其摘要不符",
+                f"the pack {pack['code']} that entry {position} publishes is not what its digest "
+                "says",
+            )  # fmt: skip
 
     def _missing(self, position: int) -> None:
         self.find(Kind.MISSING, f"缺第 {position} 条登记", f"entry {position} is missing")
@@ -206,7 +150,7 @@ class _Check:
         if (expected := self.bundle.past_withheld(expected)) <= self.recorded:
             self._missing(expected)
         self.leaves |= {p: sealed[p - 1] for p in self.bundle.withheld}
-        path = [b64decode(step) for step in proofs["extensions"][str(self.recorded)]]
+        path = [b64(step) for step in proofs["extensions"][str(self.recorded)]]
         grown = extends(self.recorded, root_of(sealed), self.size, self.root, path)
         if len(sealed) != self.recorded or not grown:
             self.find(
@@ -256,12 +200,13 @@ class _Check:
         said = f"{self.origin} evidence\n{self.bundle.digest('manifest.json')}\n"
         if over.rpartition("\n\n")[0] + "\n" != said or not signed(over, chain[-1]):
             self._unsigned("清单没有有效签名", "the manifest bears no valid signature")
-        witness = self.asked.witness_key
-        if witness is not None and not signed(self.note, witness):
-            self.find(
-                Kind.WITNESS, "封签没有该见证人的有效会签",
-                "the head bears no valid line of this witness",
-            )  # fmt: skip
+        for witness in self.asked.witness_keys:
+            if not signed(self.note, witness):
+                whose = witness.partition("+")[0]
+                self.find(
+                    Kind.WITNESS, f"封签没有见证人 {whose} 的有效会签",
+                    f"the head bears no valid line of the witness {whose}",
+                )  # fmt: skip
 
     def _unsigned(self, zh: str, en: str) -> None:
         self.find(Kind.SIGNATURE, zh, en)
@@ -290,14 +235,8 @@ class _Check:
             return
         origin, size, root = head_of(self.asked.kept.read_text())
         proofs = self.bundle.json("proofs.json")["extensions"]
-        if origin != self.origin or size > self.size:
-            good = False
-        elif str(size) in proofs or size == self.size:
-            path = [b64decode(step) for step in proofs.get(str(size), ())]
-            good = extends(size, root, self.size, self.root, path)
-        elif self.complete and size <= self.recorded:
-            good = root_of([self.leaves[n] for n in range(1, size + 1)]) == root
-        else:
+        good = self._leads(origin, size, root, proofs, {})
+        if good is None:
             self.find(
                 Kind.UNPROVED, f"本包不能证明账本是所存 {size} 条封签的延续,请以 --old {size} 导出",
                 f"that the log extends the head kept over {size} entries cannot be proved with "
@@ -316,6 +255,79 @@ class _Check:
                 f"the log does not extend the head kept over {size} entries: it was rewritten",
             )  # fmt: skip
 
+    def _leads(
+        self, origin: str, size: int, root: bytes, proofs: Mapping[str, Any],
+        roots: Mapping[int, bytes],
+    ) -> bool | None:  # fmt: skip
+        """Whether the head extends this one; None where the bundle cannot tell."""
+        if origin != self.origin or size > self.size:
+            return False
+        if str(size) in proofs or size == self.size:
+            path = [b64(step) for step in proofs.get(str(size), ())]
+            return extends(size, root, self.size, self.root, path)
+        if not self.complete or size > self.recorded:
+            return None
+        if size not in roots:
+            roots = roots_of([self.leaves[n] for n in range(1, size + 1)], {size})
+        return roots[size] == root
+
+    def stamps(self) -> None:
+        """The head that an authority stamped leads to this one; what lies under it was recorded
+        before the stamp, the rest after it.
+        """
+        given = self.asked.stamps
+        trusted = [] if given is None else [Certificate(one) for one in pem(given.read_text())]
+        held = self.bundle.json("stamps.json") if "stamps.json" in self.bundle.names else []
+        if given is not None and not held:
+            self.find(Kind.UNPROVED, "包内没有时间戳", "there is no time stamp in this bundle")
+        proofs = self.bundle.json("proofs.json")["extensions"] if held else {}
+        roots = {}
+        if self.complete:
+            sizes = {head_of(one["note"])[1] for one in held}
+            leaves = [self.leaves[n] for n in range(1, self.recorded + 1)] if held else []
+            roots = roots_of(leaves, sizes)
+        order = sorted(self.times)
+        good = [self._stamp(one, trusted, proofs, roots, order) for one in held]
+        if any(good):
+            zh, en = f"时间戳 {sum(good)} 枚有效", f"{sum(good)} time stamps are valid"
+            more = "" if trusted else ";未给出时间戳机构证书,不能证明出自哪个机构"
+            rest = "" if trusted else "; no certificate was given, whose they are is not proved"
+            self.say(zh + more, en + rest)
+
+    def _stamp(
+        self, held: Mapping[str, str], trusted: list[Certificate], proofs: Mapping[str, Any],
+        roots: Mapping[int, bytes], order: list[int],
+    ) -> bool:  # fmt: skip
+        origin, size, root = head_of(held["note"])
+        zh, en = (
+            f"前 {size} 条登记的封签上的时间戳",
+            f"the time stamp over the head of {size} entries",
+        )
+        try:
+            stamp = stamped(b64(held["response"]), held["note"].encode())
+            good = not trusted or stamp.under(trusted)
+        except Unknown:
+            said = (
+                f"{zh}所用算法不在可核验之列",
+                f"{en} is made in a way that cannot be checked here",
+            )
+            self.find(Kind.UNPROVED, *said)
+            return False
+        except Exception:  # noqa: BLE001 - whatever is wrong with it, it is no token
+            good = False
+        if not good or not self._leads(origin, size, root, proofs, roots):
+            self.find(Kind.STAMP, f"{zh}无效", f"{en} is not valid")
+            return False
+        place = bisect_right(order, size)
+        for position in order[max(place - 1, 0) : place + 1]:
+            after = self.times[position] - stamp.at
+            if after > SLACK if position <= size else after < -SLACK:
+                self.find(
+                    Kind.TIME, f"第 {position} 条登记的登记时间与{zh}矛盾",
+                    f"when entry {position} was recorded contradicts {en}",
+                )  # fmt: skip
+        return True
+
     def receipts(self) -> None:
         """What a receipt acknowledged lies in the log as it was acknowledged."""
         for path in self.asked.receipts:
@@ -329,7 +341,7 @@ class _Check:
                 continue
             for row in rows:
                 position, _, leaf = row.partition(" ")
-                self._acknowledged(int(position), b64decode(leaf))
+                self._acknowledged(int(position), b64(leaf))
 
     def _acknowledged(self, position: int, leaf: bytes) -> None:
         lies = self.leaves.get(position)
@@ -378,84 +390,32 @@ class _Check:
             f"the field {name} disclosed of entry {position} is not what was committed to",
         )  # fmt: skip
 
-    def _opening(self, held: Mapping[str, str]) -> Any:
-        known = held["c"] in self._open
-        return self._open[held["c"]] if known else {"withheld": held["c"]}
-
     def records(self) -> None:
         """The report in the bundle, and the one brought along, are what the entries give."""
-        if "report.json" in self.bundle.names:
-            self._compare(self.bundle.json("report.json"), "包内档案", "the report in the bundle")
+        replays = Replays(self, self.bundle, self.times, self._open)
+        for name in sorted(n for n in self.bundle.names if n.startswith("report")):
+            which = name.removeprefix("report").removesuffix(".json").removeprefix("-")
+            zh, en = f"包内档案{which}", f"the report {which} in the bundle".replace("  ", " ")
+            replays.compare(self.bundle.json(name), zh, en)
         if self.asked.report is not None:
             answer = json.loads(self.asked.report.read_bytes())
-            self._compare(answer, "所给档案", "the report given")
+            replays.compare(answer, "所给档案", "the report given")
         if self.asked.replay is not None:
             recorded = self.recorded if self.asked.recorded is None else self.asked.recorded
             effective = self.asked.effective or self.bundle.manifest["effective"]
-            self.replayed = self._replay(self.asked.replay, effective, recorded)
+            self.replayed = replays.record(self.asked.replay, effective, recorded)
 
-    def _replay(self, person: str, effective: str, recorded: int) -> Any:
-        """The record of a person; None where this bundle cannot tell or nothing is known."""
-        scope = self.bundle.manifest["person"]
-        if recorded > self.recorded or not (self.complete or person in scope):
-            self.find(
-                Kind.UNPROVED, f"本包不能重放人员 {person} 于位置 {recorded} 的档案",
-                f"the record of {person} at {recorded} cannot be replayed from this bundle",
-            )  # fmt: skip
-            return None
+    def remark(self) -> None:
+        """What an auditor looks at first."""
         codebook = self.bundle.json("codebook.json")
-        everyone = Refold(codebook)
-        for entry in self._until(recorded):
-            if MERGES in entry.tags:
-                everyone.apply(entry.position, entry.type, entry.data)
-        family = everyone.family(person)
-        about = {MERGES, *(f"person:{one}" for one in family)}
-        fold = Refold(codebook)
-        for entry in self._until(recorded):
-            if not about.isdisjoint(entry.tags):
-                fold.apply(entry.position, entry.type, entry.data)
-        return fold.record(person, effective, self._opening)
-
-    def _until(self, recorded: int) -> Iterator[Entry]:
-        for entry in self.bundle.entries():
-            if entry.position > recorded:
-                return
-            yield entry
-
-    def _compare(self, answer: Any, zh: str, en: str) -> None:
-        stated, data = answer["as_of"], answer["data"]
-        person, effective, recorded = data["person"], stated["effective"], stated["recorded"]
-        if stated["fold"] != FOLD:
-            self.find(
-                Kind.UNPROVED, f"{zh}由另一版本的折算规则得出",
-                f"{en} was made under another version of the fold",
-            )  # fmt: skip
-            return
-        replayed = self._replay(person, effective, recorded)
-        if replayed is None:
-            self.find(
-                Kind.REPORT, f"{zh}所载人员无登记", f"of whom {en} speaks nothing is recorded"
-            )
-            return
-        withheld: list[str] = []
-        told = {name: data[name] for name in replayed}
-        place = differing(told, replayed, "", withheld)
-        since = datetime.fromisoformat(stated["recorded_at"]) - datetime(1970, 1, 1, tzinfo=UTC)
-        if self.times.get(recorded) not in (None, since // timedelta(microseconds=1)):
-            place = "/as_of/recorded_at"
-        if place is not None:
-            self.find(
-                Kind.REPORT, f"{zh}与登记重放所得不符:{place}",
-                f"{en} is not what the entries give, at {place}",
-            )  # fmt: skip
-            return
-        rest = (f",未披露的 {len(withheld)} 项未能比对", f", but for {len(withheld)} not disclosed")
-        more = rest if withheld else ("", "")
-        self.say(
-            f"{zh}(人员 {person},生效 {effective},位置 {recorded})与登记重放所得一致{more[0]}",
-            f"{en} ({person}, effective {effective}, position {recorded}) is what the entries give"
-            + more[1],
-        )  # fmt: skip
+        found = (
+            remarked(entry, codebook)
+            for entry in self.bundle.entries()
+            if entry.position <= self.recorded
+        )
+        self.remarks = [one for one in found if one is not None]
+        if (told := counted(self.remarks)) is not None:
+            self.say(*told)
 
 
 def check(path: Path, asked: Asked) -> Verdict:
@@ -473,21 +433,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="核验证据包 / Check an evidence bundle.")
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--key", help="账本公钥 / public key of the ledger")
-    parser.add_argument("--witness-key", help="见证人公钥 / public key of a witness")
+    parser.add_argument("--witness-key", action="append", help="见证人公钥 / key of a witness")
+    parser.add_argument("--stamps", type=Path, help="时间戳机构证书 / certificates, PEM")
     parser.add_argument("--kept", type=Path, help="先前所存封签 / a head kept earlier")
     parser.add_argument("--receipt", type=Path, action="append", help="回执 / a receipt")
     parser.add_argument("--report", type=Path, help="record --json 的输出 / an answer to compare")
     parser.add_argument("--replay", metavar="PERSON", help="重放此人档案 / replay a record")
     parser.add_argument("--effective", help="YYYY-MM-DD")
     parser.add_argument("--recorded", type=int, help="位置 / position")
+    parser.add_argument("--list", action="store_true", help="列出更正、撤销、迟录等 / list remarks")
     given = parser.parse_args()
     asked = Asked(
-        given.key, given.witness_key, given.kept, given.receipt or (), given.report,
-        given.replay, given.effective, given.recorded,
+        given.key, given.witness_key or (), given.stamps, given.kept, given.receipt or (),
+        given.report, given.replay, given.effective, given.recorded,
     )  # fmt: skip
     verdict = check(given.bundle, asked)
     if verdict.replayed is not None:
         print(json.dumps(verdict.replayed, ensure_ascii=False, indent=1))
+    for one in verdict.remarks if given.list else ():
+        print(json.dumps(one, ensure_ascii=False))
     print("\n".join(verdict.lines()), file=sys.stderr)
     return verdict.exit_code
 

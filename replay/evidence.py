@@ -9,8 +9,10 @@ import hashlib
 import inspect
 import re
 from base64 import b64encode
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import ZipFile, ZipInfo
@@ -23,31 +25,42 @@ from domain.events import FACETS, MERGES, REGISTRY, Entry
 from domain.ledger import Ledger
 from domain.ledger.reading import ever_joined
 from domain.ledger.sealer import Sealer
-from domain.ledger.seals import Sealed
-from domain.ledger.vault import Erased, Restricted, Unreadable, Vault, sealed_owners
+from domain.ledger.seals import Sealed, Stamped
+from domain.ledger.vault import (
+    Erased,
+    Restricted,
+    Unreadable,
+    Vault,
+    VaultUnfit,
+    sealed_owners,
+)
 from domain.merkle import inclusion, leaf_bytes
 from domain.notes import Note, public, signer
 from domain.record import FOLD
 from projections.cases import hiding
 from projections.questions import person as _person
 from projections.records import Records, Sight
-from replay import check, offline, refold
+from replay import check, findings, offline, refold, remarks, replayed, tokens
 
 PAGE = 1 << 16
 README = """证据包
 
 内容是人事账本的登记原样(登记、封签、证明、档案),可在没有账本软件、数据库和网络的机器上核验。
 
-核验方法(需要 Python 3.11 以上和 cryptography 库):
+核验方法一(浏览器,不需安装,不需网络):
+    解出 check.html,双击打开,把整个证据包(zip)拖入页面,填入账本公钥,点"核验"。
+核验方法二(需要 Python 3.11 以上和 cryptography 库):
     python check.py 本文件名.zip --key 账本公钥
-check.py 在本包内,也可取自账本软件:两者应逐字节相同。公钥应另行取得,不应取自本包。
+两者结论相同。check.py 和 check.html 在本包内,也可取自账本软件:应逐字节相同。
+公钥应另行取得,不应取自本包。
 可加:--kept 上次所存封签  --receipt 回执  --witness-key 见证人公钥  --report 档案.json
-     --replay 人员 --effective 日期 --recorded 位置
+     --stamps 时间戳机构证书  --list  --replay 人员 --effective 日期 --recorded 位置
 退出码 0 为一致,其余各为一种问题,并以一句话说明。
 
-Evidence bundle. Unpack check.py and run, with Python 3.11 or newer and `cryptography`:
+Evidence bundle. Unpack check.html, open it in a browser, drop the bundle on it; or unpack check.py
+and run, with Python 3.11 or newer and `cryptography`:
     python check.py BUNDLE.zip --key KEY
-Get the key, and best check.py too, from elsewhere than this bundle. Exit code 0: all agrees.
+Get the key, and best the checker too, from elsewhere than this bundle. Exit code 0: all agrees.
 """
 
 
@@ -62,14 +75,17 @@ class Unprovable(Exception):
 class Wanted(NamedTuple):
     """What a bundle is to hold.
 
-    `person`: their record and entries; None is the log without a report. `complete`: every entry up
-    to the position. `disclose`: classes of private fields that are opened. `head`: the size of the
-    head that proves it, by default the last. `old`: heads that were kept, which it shall extend.
+    A case: `persons`, their records and entries; `entries` by position; `documents`, by their
+    number. None of them is the log without a report. `complete`: every entry up to the position.
+    `disclose`: classes of private fields that are opened. `head`: the size of the head that proves
+    it, by default the last. `old`: heads that were kept, which it shall extend.
     `cases`: with what belongs to sealed cases, for inspectors; else those entries are withheld.
     """
 
     as_of: AsOf
-    person: str | None = None
+    persons: Sequence[str] = ()
+    entries: Sequence[int] = ()
+    documents: Sequence[str] = ()
     complete: bool = True
     disclose: frozenset[str] = frozenset()
     head: int | None = None
@@ -102,7 +118,8 @@ class _Export:
                 "the key was changed after that head; export under a later one",
             )
         forest = ever_joined(ledger.log, wanted.as_of.recorded)
-        self._family = [] if wanted.person is None else sorted(forest.family(wanted.person))
+        self._family = sorted({one for person in wanted.persons for one in forest.family(person)})
+        self._picked = self._pick()
         self._files: dict[str, dict[str, str]] = {}
         self._count = 0
         self._withheld: list[int] = []
@@ -122,16 +139,36 @@ class _Export:
             raise Unprovable("所存封签大于所用封签", "a head kept is larger than the one used")
         return sealed
 
+    def _pick(self) -> dict[int, Entry]:
+        """The entries that were asked for one by one, or by their document."""
+        wanted, recorded = self._wanted, self._wanted.as_of.recorded
+        if any(not 1 <= position <= recorded for position in wanted.entries):
+            raise Unprovable("该位置之前没有这条登记", "there is no such entry up to the position")
+        picked = {
+            entry.position: entry
+            for position in wanted.entries
+            for entry in self._ledger.entries(after=position - 1, until=position)
+        }
+        numbers, missing = set(wanted.documents), set(wanted.documents)
+        for entry in self._ledger.entries(until=recorded) if numbers else ():
+            if (number := (entry.envelope.get("document") or {}).get("number")) in numbers:
+                picked[entry.position] = entry
+                missing.discard(number)
+        if missing:
+            one = min(missing)
+            raise Unprovable(f"没有文号为 {one} 的登记", f"no entry is under the document {one}")
+        return picked
+
     def write(self, path: Path) -> int:
         wanted = self._wanted
         own = None if wanted.complete else self._own()
         disclosed = list(self._disclosed(self._own())) if wanted.disclose else []
         opened = {d["commitment"] for d in disclosed}
-        report = None if wanted.person is None else self._report(opened)
+        reports = [self._report(person, opened) for person in wanted.persons]
         head = self._seals.with_cosignatures(self._sealed)
         fresh = path.with_name(path.name + ".part")
         try:
-            self._pack(fresh, own, disclosed, report, head)
+            self._pack(fresh, own, disclosed, reports, head)
             fresh.replace(path)
         finally:
             fresh.unlink(missing_ok=True)
@@ -139,22 +176,26 @@ class _Export:
 
     def _pack(
         self, path: Path, own: Iterable[Entry] | None, disclosed: list[dict[str, Any]],
-        report: dict[str, Any] | None, head: Note,
+        reports: list[dict[str, Any]], head: Note,
     ) -> None:  # fmt: skip
         with ZipFile(path, "w") as bundle:
             self._add(bundle, "README.txt", [README.encode()])
             self._add(bundle, "check.py", [checker()])
+            self._add(bundle, "check.html", [page()])
             self._add(bundle, "head.note", [str(head).encode()])
             self._add(bundle, "key.txt", [f"{self._key}\n".encode()])
             proved: list[int] = []
             self._add(bundle, "entries.bin", self._entries(own, proved))
             if self._wanted.complete:
                 self._add(bundle, "leaves.bin", self._leaves())
-            self._add(bundle, "proofs.json", [_json(self._proofs(proved))])
+            stamps = self._stamps(proved)
+            self._add(bundle, "proofs.json", [_json(self._proofs(proved, stamps))])
+            self._add(bundle, "stamps.json", [_json([_stamp(one) for one in stamps])])
             self._add(bundle, "codebook.json", [_json(codebook())])
             self._add(bundle, "disclosed.json", [_json(disclosed)])
-            if report is not None:
-                self._add(bundle, "report.json", [_json(report)])
+            for n, report in enumerate(reports, 1):
+                name = "report.json" if n == 1 else f"report-{n}.json"
+                self._add(bundle, name, [_json(report)])
             manifest = _json(self._manifest())
             said = f"{self._origin} evidence\n{hashlib.sha256(manifest).hexdigest()}\n"
             self._add(bundle, "manifest.json", [manifest])
@@ -173,12 +214,16 @@ class _Export:
         self._files[name] = {kind: digest.hexdigest() for kind, digest in digests.items()}
 
     def _own(self) -> Iterator[Entry]:
-        """The entries that a replay of the person reads, or all where no person is asked about."""
+        """The entries of the case: those that a replay of its persons reads, and those picked. All
+        where there is no case.
+        """
         recorded = self._wanted.as_of.recorded
-        if self._wanted.person is None:
+        if not self._family and not self._picked:
             return self._ledger.entries(until=recorded)
-        tags = [MERGES, *(f"person:{one}" for one in self._family)]
-        return self._ledger.about(tags, recorded)
+        tags = [MERGES, *(f"person:{one}" for one in self._family)] if self._family else []
+        about = self._ledger.about(tags, recorded) if tags else ()
+        found = {entry.position: entry for entry in about} | self._picked
+        return iter(sorted(found.values(), key=_position))
 
     def _entries(self, own: Iterable[Entry] | None, proved: list[int]) -> Iterator[bytes]:
         """Entries as they were hashed, each after its length; notes which need a path of their own:
@@ -209,12 +254,20 @@ class _Export:
         for low in range(0, recorded, PAGE):
             yield b"".join(self._seals.hashes(0, low, min(low + PAGE, recorded)))
 
-    def _proofs(self, proved: Iterable[int]) -> dict[str, Any]:
-        subtree = self._seals.subtree()
-        olds = {
-            *self._wanted.old,
-            *([self._wanted.as_of.recorded] if self._wanted.complete else ()),
-        }
+    def _stamps(self, proved: Sequence[int]) -> list[Stamped]:
+        """The time stamps between which the entries lie: the last before each, the first after."""
+        every = self._seals.stamps(0, self._size)
+        sizes, recorded = [one.sealed.size for one in every], self._wanted.as_of.recorded
+        if self._wanted.complete:
+            return every[: bisect_left(sizes, recorded) + 1]
+        after = {bisect_left(sizes, position) for position in proved}
+        return [one for n, one in enumerate(every) if n in after or n + 1 in after]
+
+    def _proofs(self, proved: Iterable[int], stamps: Iterable[Stamped]) -> dict[str, Any]:
+        subtree, recorded = self._seals.subtree(), self._wanted.as_of.recorded
+        olds = {*self._wanted.old, *(one.sealed.size for one in stamps)} - {self._size}
+        if self._wanted.complete:  # what lies in the bundle whole needs no proof
+            olds = {*self._wanted.old, *(size for size in olds if size > recorded), recorded}
         return {
             "entries": {str(p): _b64(inclusion(p - 1, self._size, subtree)) for p in proved},
             "extensions": {
@@ -227,12 +280,13 @@ class _Export:
         one is asked about.
         """
         wanted, vault = self._wanted, self._ledger.vault
+        everybody = not self._family and not self._picked
         for entry in entries:
             for name, sealed in refold.sealed_in(entry.envelope["fields"]):
-                mine = wanted.person is None or sealed["o"] in self._family
+                mine = everybody or sealed["o"] in self._family or entry.position in self._picked
                 if sealed["k"] not in wanted.disclose or not mine:
                     continue
-                with suppress(Unreadable):
+                with suppress(Unreadable), _opening(entry.position):
                     salt, plaintext = vault.disclose(name, sealed)
                     yield {
                         "position": entry.position, "field": name, "class": sealed["k"],
@@ -240,21 +294,23 @@ class _Export:
                         "salt": b64encode(salt).decode(), "value": plaintext.decode(),
                     }  # fmt: skip
 
-    def _report(self, disclosed: set[str]) -> dict[str, Any]:
+    def _report(self, person: str, disclosed: set[str]) -> dict[str, Any]:
         """The record as the ledger answers it, private values open where they are disclosed."""
-        person, as_of = self._wanted.person or "", self._wanted.as_of
+        as_of = self._wanted.as_of
         kept = self._ledger.forest(as_of.recorded).kept(person)
         data = {
             "facets": _person.facets(self._records, "person", kept, as_of),
             "spells": _person.spells(self._records, kept, as_of.recorded),
         }
         vault = self._ledger.vault
-        vault.hold(sealed_owners(data))
+        with _opening(as_of.recorded):
+            vault.hold(sealed_owners(data))
+            shown = _shown(vault, disclosed, data)
         stated = {
             "effective": as_of.effective, "recorded": as_of.recorded,
             "recorded_at": self._ledger.log.recorded_at(as_of.recorded), "fold": FOLD,
         }  # fmt: skip
-        return {"as_of": stated, "data": {"person": person, **_shown(vault, disclosed, data)}}
+        return {"as_of": stated, "data": {"person": person, **shown}}
 
     def _manifest(self) -> dict[str, Any]:
         wanted = self._wanted
@@ -270,10 +326,27 @@ _HASHES = hashlib.algorithms_available
 
 
 def checker() -> bytes:
-    """The checker as one file: its three modules, the two it imports in place of their imports."""
-    sources = {m.__name__: inspect.getsource(m) for m in (check, offline, refold)}
+    """The checker as one file: its modules, those it imports in place of their imports."""
+    modules = (check, findings, offline, refold, remarks, replayed, tokens)
+    sources = {m.__name__: inspect.getsource(m) for m in modules}
     imports = re.compile(r"^from (replay\.\w+) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
-    return imports.sub(lambda found: sources[found[1]], sources[check.__name__]).encode()
+    parts = {name: imports.sub("", source) for name, source in sources.items()}
+    return imports.sub(lambda found: parts[found[1]], sources[check.__name__]).encode()
+
+
+def page() -> bytes:
+    """The checker for a browser as one file: its scripts put in their places."""
+    folder = files("replay") / "page"
+    place = re.compile(r'<script src="([a-z0-9.-]+)"></script>')
+
+    def inlined(found: re.Match[str]) -> str:
+        return f"<script>\n{(folder / found[1]).read_text('utf-8')}</script>"
+
+    return place.sub(inlined, (folder / "check.html").read_text("utf-8")).encode()
+
+
+def _stamp(one: Stamped) -> dict[str, str]:
+    return {"note": str(one.sealed.note), "response": b64encode(one.response).decode()}
 
 
 def codebook() -> dict[str, Any]:
@@ -292,6 +365,18 @@ def codebook() -> dict[str, Any]:
         for name, f in sorted(FACETS.items())
     }
     return {"fold": FOLD, "types": types, "facets": facets}
+
+
+@contextmanager
+def _opening(position: int) -> Iterator[None]:
+    """A field that its owner's key does not open is no evidence. Raises Unprovable."""
+    try:
+        yield
+    except (ValueError, VaultUnfit) as unfit:
+        raise Unprovable(
+            f"第 {position} 条登记的保密字段不能以其所属人员的密钥打开,请先核验(verify)",
+            f"a private field of entry {position} does not open with its owner's key; verify first",
+        ) from unfit
 
 
 def _shown(vault: Vault, disclosed: set[str], value: Any, name: str = "") -> Any:

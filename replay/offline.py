@@ -7,9 +7,10 @@ says what the bytes themselves give; nothing is taken from a field that could be
 
 import hashlib
 import json
+import re
 import zipfile
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FORMAT = "personnel-ledger-evidence/1"
 EMPTY = hashlib.sha256().digest()
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+
+
+def b64(text: str) -> bytes:
+    """Base64 of one form only. Raises ValueError."""
+    if not _BASE64.fullmatch(text):
+        raise ValueError("no base64")
+    return b64decode(text)
 
 
 def node(left: bytes, right: bytes) -> bytes:
@@ -26,19 +35,24 @@ def node(left: bytes, right: bytes) -> bytes:
 
 def root_of(leaves: Sequence[bytes]) -> bytes:
     """The root over leaf hashes."""
+    return roots_of(leaves, {len(leaves)})[len(leaves)]
+
+
+def roots_of(leaves: Sequence[bytes], sizes: Collection[int]) -> dict[int, bytes]:
+    """The roots over the first so many leaf hashes, for each size that there is."""
     peaks: list[bytes] = []
-    for count, leaf in enumerate(leaves, 1):
-        top = leaf
+    roots = {0: EMPTY}
+    for size, leaf in enumerate(leaves, 1):
+        top, count = leaf, size
         while not count & 1:
             top = node(peaks.pop(), top)
-            count >>= 1  # noqa: PLW2901
+            count >>= 1
         peaks.append(top)
-    if not peaks:
-        return EMPTY
-    top = peaks.pop()
-    while peaks:
-        top = node(peaks.pop(), top)
-    return top
+        if size in sizes:
+            for left in reversed(peaks[:-1]):
+                top = node(left, top)
+            roots[size] = top
+    return roots
 
 
 def included(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
@@ -84,12 +98,12 @@ def extends(old: int, before: bytes, new: int, after: bytes, path: Sequence[byte
 def signed(note: str, vkey: str) -> bool:
     """Whether a note bears a valid line of this key (`name+id+base64`). Raises ValueError."""
     name, _, rest = vkey.strip().partition("+")
-    key = b64decode(rest.partition("+")[2])
+    key = b64(rest.partition("+")[2])
     key_id = hashlib.sha256(f"{name}\n".encode() + key).digest()[:4]
     text, _, below = note.rpartition("\n\n")
     for line in below.splitlines():
         dash, whose, written = [*line.split(" "), "", ""][:3]
-        if (dash, whose) != ("—", name) or (raw := b64decode(written))[:4] != key_id:
+        if (dash, whose) != ("—", name) or (raw := b64(written))[:4] != key_id:
             continue
         message, signature = (text + "\n").encode(), raw[4:]
         if key[0] == 4:  # a cosignature says when it was made
@@ -106,18 +120,22 @@ def signed(note: str, vkey: str) -> bool:
 def head_of(note: str) -> tuple[str, int, bytes]:
     """Origin, size and root of a head."""
     origin, size, root = note.split("\n")[:3]
-    return origin, int(size), b64decode(root, validate=True)
+    return origin, int(size), b64(root)
 
 
 class Entry(NamedTuple):
-    """An entry as it was hashed: `leaf` is the hash of its very bytes."""
+    """An entry as it was hashed, from its very bytes."""
 
     position: int
     recorded_at: int
     type: str
     tags: list[str]
     data: bytes
-    leaf: bytes
+    raw: bytes
+
+    @property
+    def leaf(self) -> bytes:
+        return hashlib.sha256(self.raw).digest()
 
 
 def entry_of(raw: bytes) -> Entry:
@@ -142,22 +160,28 @@ def entry_of(raw: bytes) -> Entry:
     if at != len(raw):
         raise ValueError("an entry goes on")
     recorded_at = int.from_bytes(raw[13:21], signed=True)
-    leaf = hashlib.sha256(raw).digest()
-    return Entry(int.from_bytes(raw[5:13]), recorded_at, type_, tags, data, leaf)
+    return Entry(int.from_bytes(raw[5:13]), recorded_at, type_, tags, data, raw)
 
 
 def commitment(salt: str, value: str) -> str:
     """What a disclosed value and its salt (base64) commit to."""
-    raw = hashlib.sha256(b"PRL-C1" + b64decode(salt) + value.encode()).digest()
+    raw = hashlib.sha256(b"PRL-C1" + b64(salt) + value.encode()).digest()
     return urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 class Bundle:
-    """The files of a bundle."""
+    """The files of a bundle, as they lie: the zip's directory says where, digests say what.
+
+    Raises ValueError, zipfile.BadZipFile.
+    """
 
     def __init__(self, path: Path) -> None:
         self._zip = zipfile.ZipFile(path)
-        self.names = self._zip.namelist()
+        held = self._zip.infolist()
+        if any(i.compress_type or i.compress_size != i.file_size for i in held):
+            raise ValueError("a file is compressed")
+        self._held = {info.filename: info for info in held}
+        self.names = [info.filename for info in held]
         self.manifest: dict[str, Any] = self.json("manifest.json")
         if self.manifest["format"] != FORMAT:
             raise ValueError("another format")
@@ -169,8 +193,25 @@ class Bundle:
             position += 1
         return position
 
+    def _blocks(self, name: str) -> Iterator[bytes]:
+        info, file = self._held[name], self._zip.fp
+        if file is None:
+            raise ValueError("the bundle is closed")
+        file.seek(info.header_offset)
+        header = file.read(30)
+        lengths = (int.from_bytes(header[n : n + 2], "little") for n in (26, 28))
+        at = info.header_offset + 30 + sum(lengths)
+        left = info.file_size
+        while left:
+            file.seek(at)
+            block = file.read(min(left, 1 << 20))
+            if header[:4] != b"PK\x03\x04" or not block:
+                raise ValueError("a file ends early")
+            yield block
+            at, left = at + len(block), left - len(block)
+
     def read(self, name: str) -> bytes:
-        return self._zip.read(name)
+        return b"".join(self._blocks(name))
 
     def json(self, name: str) -> Any:
         return json.loads(self.read(name))
@@ -179,17 +220,22 @@ class Bundle:
         return self.read(name).decode()
 
     def digest(self, name: str) -> str:
-        with self._zip.open(name) as file:
-            hashed = hashlib.sha256()
-            while block := file.read(1 << 20):
-                hashed.update(block)
-            return hashed.hexdigest()
+        hashed = hashlib.sha256()
+        for block in self._blocks(name):
+            hashed.update(block)
+        return hashed.hexdigest()
 
     def entries(self) -> Iterator[Entry]:
-        with self._zip.open("entries.bin") as file:
-            while length := file.read(4):
-                size = int.from_bytes(length)
-                raw = file.read(size)
-                if len(raw) != size or len(length) != 4:
-                    raise ValueError("the entries end early")
-                yield entry_of(raw)
+        held = b""
+        for block in self._blocks("entries.bin"):
+            held, at = held + block, 0
+            while len(held) >= at + 4 and len(held) >= (end := _end_of(held, at)):
+                yield entry_of(held[at + 4 : end])
+                at = end
+            held = held[at:]
+        if held:
+            raise ValueError("the entries end early")
+
+
+def _end_of(held: bytes, at: int) -> int:
+    return at + 4 + int.from_bytes(held[at : at + 4])

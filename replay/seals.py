@@ -5,7 +5,7 @@ computed from the rows, heads from the hashes, and keys followed from the one th
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -21,12 +21,15 @@ from domain.ledger.seals import Sealed, Seals, origin_of
 from domain.ledger.statements import Statements
 from domain.merkle import HEIGHT, Frontier
 from domain.notes import Head, Note, NoteInvalid, Receipt, Verifier
+from replay.stamps import Authority, StampRefused
 
 STEP = 1 << 16
 LOWEST = -(1 << 63)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNSEALED_SECONDS = 60
 """How long an entry may lie unsealed before that is a finding."""
+SLACK = timedelta(minutes=5)
+"""How far the clocks of the ledger and of a time-stamp authority may differ."""
 
 
 class Kind(IntEnum):
@@ -43,6 +46,9 @@ class Kind(IntEnum):
     GUARD = 18
     UNSEALED = 19
     RECEIPT = 20
+    STAMP = 26
+    DIGEST = 27
+    KEY = 28
 
 
 class Finding(NamedTuple):
@@ -71,13 +77,14 @@ class Verdict(NamedTuple):
 
 class Trust(NamedTuple):
     """What the verifier brings along: a key of the ledger (any of its chain), what the witness
-    keeps, the witness's key, and receipts that the ledger has given.
+    keeps, the witness's key, receipts that the ledger has given, and whose time stamps to believe.
     """
 
     key: Verifier | None = None
     kept: Note | None = None
     witness: Verifier | None = None
     receipts: Sequence[Note] = ()
+    authority: Authority | None = None
 
 
 UNTRUSTING = Trust()
@@ -123,6 +130,8 @@ class _Reading:
         self._unsealed_part(sealed, head)
         self._tags()
         self._kept(sealed)
+        if self._trust.authority is not None:
+            self._stamps(self._trust.authority, sealed)
         for receipt in self._trust.receipts:
             self._receipt(receipt)
         findings = sorted(self._found.values(), key=_rank)
@@ -359,6 +368,35 @@ class _Reading:
                 f"the witness has seen other first {head.size} entries: history was rewritten",
             )
 
+    def _stamps(self, authority: Authority, sealed: int) -> None:
+        """What lies under a stamped head was recorded before the stamp, the rest after it."""
+        for one, response in self._seals.stamps(0, sealed):
+            try:
+                at = authority.stamped(str(one.note).encode(), response)
+            except StampRefused:
+                self._find(
+                    Kind.STAMP, one.size,
+                    f"前 {one.size} 条登记的封签上的时间戳无效",
+                    f"the time stamp over the head of {one.size} entries is not valid",
+                )  # fmt: skip
+                continue
+            for leaf in leaves(self._connection, self._log, one.size - 1, one.size + 1):
+                recorded_at = _EPOCH + timedelta(microseconds=leaf.recorded_at)
+                if leaf.position == one.size and recorded_at > at + SLACK:
+                    self._find(
+                        Kind.TIME, leaf.position,
+                        f"第 {leaf.position} 条登记的登记时间晚于为其加盖的时间戳({at:%F %T} UTC)",
+                        f"entry {leaf.position} says it was recorded after it was time-stamped "
+                        f"({at:%F %T} UTC)",
+                    )  # fmt: skip
+                if leaf.position > one.size and recorded_at < at - SLACK:
+                    self._find(
+                        Kind.TIME, leaf.position,
+                        f"第 {leaf.position} 条登记的登记时间早于前一封签的时间戳({at:%F %T} UTC)",
+                        f"entry {leaf.position} says it was recorded before the time stamp over "
+                        f"the entries ahead of it ({at:%F %T} UTC)",
+                    )  # fmt: skip
+
     def _receipt(self, note: Note) -> None:
         """What was acknowledged must lie in the log as it was acknowledged."""
         try:
@@ -388,6 +426,13 @@ class _Reading:
 
     def _witness(self, position: int, zh: str, en: str) -> None:
         self._find(Kind.WITNESS, position, zh, en)
+
+
+def merged(verdict: Verdict, more: Iterable[Finding]) -> Verdict:
+    """With what else was found; of a kind that is named already, the first stays."""
+    kinds = {one.kind for one in verdict.findings}
+    findings = [*verdict.findings, *(one for one in more if one.kind not in kinds)]
+    return verdict._replace(findings=sorted(findings, key=_rank))
 
 
 def _rank(finding: Finding) -> tuple[bool, int, Kind]:

@@ -8,6 +8,7 @@ code that every bundle carries.
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,7 +28,16 @@ def export(
         Path, typer.Option("-o", "--output", metavar="FILE", help="写入此文件 / written here")
     ],
     person: Annotated[
-        str | None, typer.Option("--person", help="此人的档案与登记 / this person's record")
+        list[str] | None,
+        typer.Option("--person", help="此人的档案与登记,可多次 / this person's record"),
+    ] = None,
+    entry: Annotated[
+        list[int] | None,
+        typer.Option("--entry", min=1, metavar="POS", help="此条登记,可多次 / this entry"),
+    ] = None,
+    document: Annotated[
+        list[str] | None,
+        typer.Option("--document", metavar="NUMBER", help="此文号之登记,可多次 / of this document"),
     ] = None,
     *,
     everything: Annotated[
@@ -56,24 +66,20 @@ def export(
     """导出证据包 / Write a bundle that can be checked without this software or a network."""
     from api.times import When, as_of
     from domain.acts import load
-    from domain.events import REGISTRY
     from replay.evidence import Unprovable, Wanted
     from replay.evidence import export as run
 
     load()
-    if person is None and not everything:
-        raise typer.BadParameter("给出 --person 或 --all / give --person, --all or both")
-    classes = {mark.cls for cls in REGISTRY.values() for mark in cls.private.values()}
-    if unknown := sorted(set(disclose or ()) - classes):
-        known = ", ".join(sorted(classes))
-        raise typer.BadParameter(f"--disclose {unknown[0]}: {known}")
+    case = (person or (), entry or (), document or ())
+    if not any(case) and not everything:
+        raise typer.BadParameter(
+            "给出 --person、--entry、--document 或 --all / give one of these, or several"
+        )
+    opened = _classes(disclose or ())
     with asking(context) as bureau:
         pair, stated = as_of(bureau, When(effective, recorded))
-        opened = frozenset(disclose or ())
-        wanted = Wanted(pair, person, everything, opened, head, old or (), cases)
-        bureau.asked(_question(person, everything=everything)).read(
-            stated, {person} if person else (), wanted.disclose
-        )
+        wanted = Wanted(pair, *case, everything, opened, head, old or (), cases)
+        bureau.asked(_question(*case, everything=everything)).read(stated, case[0], wanted.disclose)
         try:
             with patience(context):
                 count = run(bureau.ledger, bureau.records, bureau.sealer, wanted, output)
@@ -82,10 +88,29 @@ def export(
     tell(context, f"已导出 {count} 条登记。", f"{count} entries written.")
 
 
-def _question(person: str | None, *, everything: bool) -> "Question":
+def _question(
+    persons: Sequence[str],
+    entries: Sequence[int],
+    documents: Sequence[str],
+    *,
+    everything: bool,
+) -> "Question":
     from api.reader import Question
 
-    return Question("evidence", {"person": person, "all": everything}, person)
+    named = {"persons": list(persons), "entries": list(entries), "documents": len(documents)}
+    return Question(
+        "evidence", {**named, "all": everything}, persons[0] if len(persons) == 1 else None
+    )
+
+
+def _classes(disclose: Sequence[str]) -> frozenset[str]:
+    from domain.events import REGISTRY
+
+    classes = {mark.cls for cls in REGISTRY.values() for mark in cls.private.values()}
+    if unknown := sorted(set(disclose) - classes):
+        known = ", ".join(sorted(classes))
+        raise typer.BadParameter(f"--disclose {unknown[0]}: {known}")
+    return frozenset(disclose)
 
 
 @app.command("check")
@@ -95,7 +120,10 @@ def check(
         str | None, typer.Option("--key", help="账本公钥 / the ledger's public key")
     ] = None,
     witness_key: Annotated[
-        str | None, typer.Option("--witness-key", help="见证人公钥 / a witness's key")
+        list[str] | None, typer.Option("--witness-key", help="见证人公钥,可多次 / a witness's key")
+    ] = None,
+    stamps: Annotated[
+        Path | None, typer.Option("--stamps", exists=True, help="时间戳机构证书 / certificates")
     ] = None,
     kept: Annotated[
         Path | None, typer.Option("--kept", exists=True, help="先前所存封签 / a head kept earlier")
@@ -112,15 +140,23 @@ def check(
     ] = None,
     effective: Annotated[str | None, typer.Option("--effective", metavar="DATE")] = None,
     recorded: Annotated[int | None, typer.Option("--recorded", metavar="POS")] = None,
+    *,
+    listing: Annotated[
+        bool, typer.Option("--list", help="列出更正、撤销、迟录等 / list corrections, late entries")
+    ] = False,
 ) -> None:
     """核验证据包,不需账本与网络 / Check a bundle; the exit code is the kind of what is wrong."""
-    from replay.check import Asked
     from replay.check import check as run
+    from replay.findings import Asked
 
-    asked = Asked(key, witness_key, kept, receipt or (), report, replay, effective, recorded)
+    asked = Asked(
+        key, witness_key or (), stamps, kept, receipt or (), report, replay, effective, recorded
+    )
     verdict = run(bundle, asked)
     if verdict.replayed is not None:
         sys.stdout.write(json.dumps(verdict.replayed, ensure_ascii=False, indent=1) + "\n")
+    for one in verdict.remarks if listing else ():
+        sys.stdout.write(json.dumps(one, ensure_ascii=False) + "\n")
     for line in verdict.lines():
         console(error=True).print(line, markup=False, soft_wrap=True)
     raise typer.Exit(verdict.exit_code)

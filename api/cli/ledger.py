@@ -113,6 +113,7 @@ def serve(
 ) -> None:
     """启动接口服务 / Serve the API; by default to this machine."""
     from api import app
+    from api.stamping import StampingUnfit
     from api.tokens import AccessUnfit
     from api.witnessing import WitnessUnfit
 
@@ -145,6 +146,8 @@ def serve(
             raise Failure(f"身份提供方的设置不全或有误:{unfit}", str(unfit)) from unfit
         except WitnessUnfit as unfit:
             raise Failure(f"见证人的地址或公钥有误:{unfit}", str(unfit)) from unfit
+        except StampingUnfit as unfit:
+            raise Failure(f"时间戳机构的地址或证书有误:{unfit}", str(unfit)) from unfit
 
 
 @replay.command()

@@ -8,7 +8,7 @@ kind of the first finding.
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,8 +27,10 @@ from api.cli.frame import (
 )
 
 if TYPE_CHECKING:
+    from domain.ledger.vault import Vault
     from domain.notes import Note, Verifier
     from replay.seals import Verdict
+    from replay.stamps import Authority
     from replay.witness import Witness
 
 LOOPBACK = "127.0.0.1"
@@ -92,21 +94,29 @@ def verify(
     receipt: Annotated[
         list[Path] | None, typer.Option("--receipt", help="回执文件,可多次 / a receipt")
     ] = None,
+    stamps: Annotated[
+        Path | None, typer.Option("--stamps", help="时间戳机构证书 / the authority's certificates")
+    ] = None,
 ) -> None:
     """核验账本未被改动:逐条重算 / Read every entry again and check it against the seals."""
+    from domain.ledger.log import EventLog
     from replay import reads
-    from replay.seals import Trust
+    from replay.contents import findings
+    from replay.seals import Trust, merged
     from replay.seals import verify as run
 
-    with _checked(context, key) as (database, chosen):
+    with _checked(context, key) as (database, chosen, vault):
         trust = Trust(
             chosen,
             None if kept is None else _note(kept),
             None if witness_key is None else _verifier(witness_key),
             [_note(file) for file in receipt or ()],
+            _authority(stamps or settings(context).stamp_roots),
         )
         with progress(context, "核验", "Verifying", 1.0) as done:
             verdict = run(database, trust, done)
+        with closing(EventLog(database, create=False)) as log:
+            verdict = merged(verdict, findings(log, vault, verdict.position))
         with progress(context, "核验查阅日志", "Verifying the log of reads", 1.0) as done:
             of_reads = reads.verify(database, chosen, done)
     _tell_verdict(context, verdict, ("条登记", "entries"))
@@ -115,28 +125,36 @@ def verify(
 
 
 @contextmanager
-def _checked(context: typer.Context, key: str | None) -> Iterator[tuple[str, "Verifier | None"]]:
-    """The ledger's database and its public key. Who brings the key needs no key file of ours, no
-    vault, and a role that only reads.
+def _checked(
+    context: typer.Context, key: str | None
+) -> Iterator[tuple[str, "Verifier | None", "Vault | None"]]:
+    """The ledger's database, its public key and its vault. Who brings the key needs no key file of
+    ours, no vault, and a role that only reads.
     """
     from api.settings import ledger_database
     from domain.notes import public
 
-    if key is not None:
-        with failing(), ledger_database(settings(context)) as database:
-            yield database, _verifier(key)
+    told = settings(context)
+    if key is not None and not told.kek_path.exists():
+        tell(
+            context,
+            "本机没有密钥库的密钥:不核验保密字段能否以本人的密钥打开。",
+            "The vault's key is not here: whether private fields open is not looked at.",
+        )
+        with failing(), ledger_database(told) as database:
+            yield database, _verifier(key), None
         return
     with opened(context) as bureau:
-        origin = bureau.sealer.seals.origin()
-        if origin is None:
-            yield bureau.database, None
+        vault, origin = bureau.ledger.vault, bureau.sealer.seals.origin()
+        if key is not None or origin is None:
+            yield bureau.database, None if key is None else _verifier(key), vault
             return
         tell(
             context,
             "未给公钥,用的是本机密钥文件:只能证明账本与它相符。",
             "No public key was given: this machine's own key file is used.",
         )
-        yield bureau.database, public(origin, bureau.sealer.key())
+        yield bureau.database, public(origin, bureau.sealer.key()), vault
 
 
 def _tell_verdict(context: typer.Context, verdict: "Verdict", what: tuple[str, str]) -> None:
@@ -240,6 +258,17 @@ def _note_form(source: Path | str) -> Iterator[None]:
         yield
     except NoteInvalid as invalid:
         raise Failure(f"{source}:格式有误", f"{source}: {invalid}") from invalid
+
+
+def _authority(file: Path | None) -> "Authority | None":
+    from replay.stamps import Authority
+
+    if file is None:
+        return None
+    try:
+        return Authority.of(file)
+    except (OSError, ValueError) as unread:
+        raise Failure(f"{file} 不是可读取的证书", f"{file} holds no certificate") from unread
 
 
 def _verifier(vkey: str) -> "Verifier":

@@ -29,7 +29,7 @@ _TABLES = {
     "reader": ("SELECT", ("meta", "entries", "tags", "event_ids")),
     "auditor": ("SELECT", ("meta", "entries", "tags", "event_ids", "requests")),
 }
-_SEALS = ("seal_tiles", "seal_heads", "seal_cosignatures")
+_SEALS = ("seal_tiles", "seal_heads", "seal_cosignatures", "seal_stamps")
 _ON_SEALS = {"app": "SELECT", "sealer": "SELECT, INSERT", "reader": "SELECT", "auditor": "SELECT"}
 _READING = ("probe", "meet", "position_at")
 _FUNCTIONS = {

@@ -1,8 +1,8 @@
 """Seals: the tree over the log, its signed heads, and what proves an entry by them.
 
-Owns the tables of tiles, heads and cosignatures. Invariant: every head is the root of the leaves of
-entries 1 to its size as they lay when it was signed, and extends every head before it; hashes and
-head are stored in one transaction, so a sealer that dies leaves nothing half sealed.
+Owns the tables of tiles, heads, cosignatures and time stamps. Invariant: every head is the root of
+the leaves of entries 1 to its size as they lay when it was signed, and extends every head before
+it; hashes and head are stored in one transaction, so a sealer that dies leaves nothing half sealed.
 """
 
 from collections.abc import Callable
@@ -38,6 +38,10 @@ EVERY = HEAD + " WHERE size > %s AND size <= %s ORDER BY size"
 COSIGN = "INSERT INTO {0}cosignatures VALUES (%s, %s) ON CONFLICT DO NOTHING"
 COSIGNED = "SELECT line FROM {0}cosignatures WHERE size = %s ORDER BY line"
 LAST_COSIGNED = "SELECT max(size) FROM {0}cosignatures"
+STAMP = "INSERT INTO {0}stamps VALUES (%s, %s) ON CONFLICT DO NOTHING"
+STAMPS = HEAD + " JOIN {0}stamps USING (size) WHERE size > %s AND size <= %s ORDER BY size"
+STAMPS = STAMPS.replace("note FROM", "note, response FROM")
+LAST_STAMPED = "SELECT max(size) FROM {0}stamps"
 
 
 class Broken(Exception):
@@ -73,6 +77,13 @@ class Proof(NamedTuple):
     leaf: bytes
     path: list[bytes]
     sealed: Sealed
+
+
+class Stamped(NamedTuple):
+    """A head, and what a time-stamp authority answered over its note."""
+
+    sealed: Sealed
+    response: bytes
 
 
 class Seals:
@@ -135,6 +146,21 @@ class Seals:
     def cosigned(self) -> Sealed | None:
         """The newest head that carries a witness's line."""
         [(size,)] = self._rows(LAST_COSIGNED)
+        return None if size is None else self.covering(size)
+
+    def stamp(self, size: int, response: bytes) -> None:
+        """Keep a time-stamp response over the note of the head of this size."""
+        with self._connect() as connection:
+            connection.execute(STAMP.format(self._name), (size, response))
+
+    def stamps(self, after: int, until: int) -> list[Stamped]:
+        """What was stamped of the heads larger than a size and up to another, in order."""
+        rows = self._rows(STAMPS, after, until)
+        return [Stamped(_sealed(head), bytes(response)) for *head, response in rows]
+
+    def stamped(self) -> Sealed | None:
+        """The newest head that carries a time stamp."""
+        [(size,)] = self._rows(LAST_STAMPED)
         return None if size is None else self.covering(size)
 
     def origin(self) -> str | None:

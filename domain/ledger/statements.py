@@ -88,7 +88,7 @@ class Statements:
             f"SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p')"
             f" AND c.relnamespace = {here} AND (c.relname IN"
             f" ('{log}entries', '{log}tags', '{log}event_ids', '{log}requests', '{log}seal_tiles',"
-            f" '{log}seal_heads', '{log}seal_cosignatures')"
+            f" '{log}seal_heads', '{log}seal_cosignatures', '{log}seal_stamps')"
             f" OR c.relname ~ '^{log}entries_[0-9]+$') AND NOT EXISTS (SELECT FROM pg_trigger t"
             f" JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = c.oid"
             f" AND t.tgname = 'deny_change' AND t.tgenabled = 'A'"

@@ -3,8 +3,12 @@
 import time
 from base64 import b64decode
 
+import httpx
+import pytest
+
 from api.app import create_app
 from api.settings import Bureau
+from api.stamping import StampingUnfit
 from api.witnessing import create_witness
 from domain.acts.people import PersonRegistered
 from domain.events import Proposal
@@ -13,6 +17,7 @@ from domain.merkle import consistent, included
 from domain.notes import Head, Note, Receipt, Verifier, public
 from replay.witness import Witness
 from tests.api.conftest import DAY, person, serving
+from tests.sealing.authority import OPENSSL, LocalAuthority
 
 
 def eventually(office, path):
@@ -92,3 +97,20 @@ def test_a_served_ledger_has_its_heads_cosigned(settings, database, tmp_path):
                 time.sleep(0.02)
             head = bureau.sealer.seals.with_cosignatures(bureau.sealer.seals.last())
     assert head.seen_at(witness.verifier) is not None
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="the openssl command is not installed")
+def test_a_served_ledger_has_its_heads_stamped(settings, database, tmp_path):
+    local = LocalAuthority(tmp_path)
+    own = settings._replace(database=database, stamp_roots=local.roots)
+    with local.served() as url, Bureau(own._replace(stamps=url)) as bureau:
+        bureau.ledger.enter(Request([Proposal(PersonRegistered(person="w2"), DAY)]))
+        bureau.sealer.catch_up()
+        with serving(create_app(bureau)) as port:
+            deadline = time.monotonic() + 20
+            while bureau.sealer.seals.stamped() is None and time.monotonic() < deadline:
+                time.sleep(0.02)
+            told = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    assert "personnel_ledger_stamp_overdue_seconds 0.0" in told
+    with Bureau(own._replace(stamps="nowhere")) as bureau, pytest.raises(StampingUnfit):
+        create_app(bureau)

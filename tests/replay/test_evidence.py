@@ -4,9 +4,6 @@ import json
 import random
 import subprocess
 import venv
-import zipfile
-from datetime import date
-from hashlib import sha256
 from pathlib import Path
 
 import cryptography
@@ -15,93 +12,38 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.answers import When, record
-from domain.acts.people import PersonDetailsChanged, PersonRegistered
-from domain.acts.recruitment import AuxiliaryHired
 from domain.acts.rewards import RewardGranted
-from domain.acts.units import UnitEstablished
-from domain.bitemporal import AsOf
-from domain.events import Actor, FactAnnulled
-from domain.ledger import Request
+from domain.events import Actor
 from domain.ledger.rotation import change_key
 from domain.merkle import leaf_bytes
 from domain.notes import Note, public, signer
-from replay.check import Asked, Kind, check
-from replay.evidence import Unprovable, Wanted, checker, export
-from replay.offline import entry_of
+from replay.check import check
+from replay.evidence import Unprovable, checker
+from replay.findings import Asked, Kind
 from tests.given import act
+from tests.replay.bundles import (
+    ALTERED,
+    DAY,
+    LATER,
+    NAME,
+    altered_entry,
+    digest,
+    enter,
+    entries,
+    exported,
+    files,
+    green,
+    key_of,
+    kinds,
+    packed,
+)
 
-DAY, LATER = date(2022, 3, 1), date(2023, 3, 1)
-NAME = "王小明"
+BOTH = pytest.mark.parametrize("complete", [True, False])
 
 
 @pytest.fixture
-def bureau(bureau, tmp_path):
-    """Two hired persons and what befell one of them; sealed once midway and once at the end."""
-    bureau.sealer.key_file = tmp_path / "seal.key"
-    enter(
-        bureau,
-        act(UnitEstablished(unit="u1", name="所"), DAY),
-        act(PersonRegistered(person="a", name=NAME, id_number="11010519491231002X"), DAY),
-        act(PersonRegistered(person="b", name="李四"), DAY),
-        *(act(AuxiliaryHired(person=p, unit="u1", category="field"), DAY) for p in "ab"),
-    )
-    bureau.sealer.catch_up()
-    one, _ = enter(bureau, *(act(RewardGranted(person="a", kind="merit"), DAY) for _ in range(2)))
-    enter(bureau, act(FactAnnulled(), annuls=one.event_id))
-    enter(bureau, act(PersonDetailsChanged(person="a", name="王明"), LATER))
-    enter(bureau, act(RewardGranted(person="b", kind="merit"), LATER))
-    bureau.sealer.catch_up()
-    list(bureau.runner.catch_up())
-    return bureau
-
-
-def enter(bureau, *proposals):
-    return bureau.ledger.enter(Request(proposals, mood="attested")).entries
-
-
-def exported(bureau, path, *, recorded=None, **wanted):
-    pair = AsOf(LATER, recorded or bureau.ledger.log.head())
-    wanted = {"person": "a", "complete": False, "disclose": frozenset({"identity"})} | wanted
-    export(bureau.ledger, bureau.records, bureau.sealer, Wanted(pair, **wanted), path)
-    return path
-
-
-def key_of(bureau):
-    return str(public(bureau.sealer.seals.origin(), bureau.sealer.key()))
-
-
-def files(path):
-    with zipfile.ZipFile(path) as bundle:
-        return {name: bundle.read(name) for name in bundle.namelist()}
-
-
-def packed(path, held):
-    with zipfile.ZipFile(path, "w") as bundle:
-        for name, content in held.items():
-            bundle.writestr(name, content)
-    return path
-
-
-def entries(held):
-    raws, rest = [], held["entries.bin"]
-    while rest:
-        size = 4 + int.from_bytes(rest[:4])
-        raws.append(rest[:size])
-        rest = rest[size:]
-    return raws
-
-
-def green(path, **asked):
-    verdict = check(path, Asked(**asked))
-    assert verdict.findings == []
-    return verdict
-
-
-def kinds(path, **asked):
-    return [finding.kind for finding in check(path, Asked(**asked)).findings]
-
-
-BOTH = pytest.mark.parametrize("complete", [True, False])
+def bureau(evident):
+    return evident
 
 
 # what is whole
@@ -169,7 +111,7 @@ def test_it_runs_where_there_is_python_and_cryptography_alone(bureau, tmp_path):
 
 
 def test_any_record_is_replayed_at_any_pair(bureau, tmp_path):
-    path = exported(bureau, tmp_path / "b.zip", person=None, complete=True)
+    path = exported(bureau, tmp_path / "b.zip", persons=[], complete=True)
     for person in "ab":
         for recorded in (5, 7, 9, None):
             when = When(DAY, recorded)
@@ -253,95 +195,6 @@ def test_what_is_not_sealed_is_not_exported(bureau, tmp_path):
 # what was altered
 
 
-def altered_entry(held):
-    raws = entries(held)
-    raws[2] = raws[2][:-3] + bytes([raws[2][-3] ^ 1]) + raws[2][-2:]
-    held["entries.bin"] = b"".join(raws)
-
-
-def altered_time(held):
-    raws = entries(held)
-    raws[2] = raws[2][:17] + bytes(8) + raws[2][25:]
-    held["entries.bin"] = b"".join(raws)
-
-
-def missing_entry(held):
-    raws = entries(held)
-    held["entries.bin"] = b"".join([*raws[:2], *raws[3:]])
-
-
-def repeated_entry(held):
-    held["entries.bin"] += entries(held)[2]
-
-
-def missing_last(held):
-    held["entries.bin"] = b"".join(entries(held)[:-1])
-
-
-def altered_leaf_too(held):
-    altered_entry(held)
-    leaf = entry_of(entries(held)[2][4:]).leaf
-    held["leaves.bin"] = held["leaves.bin"][:64] + leaf + held["leaves.bin"][96:]
-
-
-def another_head(held):
-    lines = held["head.note"].decode().split("\n")
-    lines[1] = str(int(lines[1]) + 1)
-    held["head.note"] = "\n".join(lines).encode()
-
-
-def swapped_salt(held):
-    one, two = (json.loads(held["disclosed.json"]))[:2]
-    one["salt"], two["salt"] = two["salt"], one["salt"]
-    held["disclosed.json"] = orjson.dumps([one, two])
-
-
-def altered_value(held):
-    shown = json.loads(held["disclosed.json"])
-    shown[0]["value"] = '"某人"'
-    held["disclosed.json"] = orjson.dumps(shown)
-
-
-def altered_report(held):
-    report = json.loads(held["report.json"])
-    report["data"]["facets"][0]["state"] = "none"
-    held["report.json"] = orjson.dumps(report)
-
-
-def altered_codebook(held):
-    held["codebook.json"] = held["codebook.json"].replace(b'"zh":"', b'"zh":"X', 1)
-
-
-def removed_file(held):
-    del held["disclosed.json"]
-
-
-def extra_file(held):
-    held["more.txt"] = b""
-
-
-def nonsense(held):
-    held["proofs.json"] = b"[1"
-
-
-ALTERED = [
-    (altered_entry, Kind.ENTRY, "entry 3 is not what was sealed"),
-    (altered_time, Kind.ENTRY, "entry 3 is not what was sealed"),
-    (missing_entry, Kind.MISSING, "entry 3 is missing"),
-    (missing_last, Kind.MISSING, "entry 10 is missing"),
-    (repeated_entry, Kind.ENTRY, "entry 3 is there twice or out of order"),
-    (altered_leaf_too, Kind.HEAD, "altered together with its hash"),
-    (another_head, Kind.HEAD, "not that of the head"),
-    (swapped_salt, Kind.DISCLOSED, "is not what was committed to"),
-    (altered_value, Kind.DISCLOSED, "is not what was committed to"),
-    (altered_report, Kind.REPORT, "the report in the bundle is not what the entries give"),
-    (altered_codebook, Kind.FILE, "codebook.json is not what the manifest names"),
-    (removed_file, Kind.FILE, "the file disclosed.json is missing or extra"),
-    (extra_file, Kind.FILE, "the file more.txt is missing or extra"),
-    (nonsense, Kind.FILE, "the file proofs.json is not what the manifest names"),
-]
-
-
 @pytest.fixture
 def whole(bureau, tmp_path):
     return exported(bureau, tmp_path / "b.zip", complete=True)
@@ -363,10 +216,6 @@ def test_each_alteration_is_named_first_also_under_a_new_manifest(whole):
         again = kinds(packed(whole.with_name("again.zip"), held))
         assert Kind.SIGNATURE in again, alter.__name__
         assert Kind.FILE not in again, alter.__name__
-
-
-def digest(content):
-    return sha256(content).hexdigest()
 
 
 def test_without_every_entry_each_stands_by_its_own_path(bureau, tmp_path):
@@ -396,7 +245,7 @@ def test_another_key_that_signs_everything_anew_is_not_the_one_given(bureau, who
     packed(whole, held)
     assert kinds(whole) == []
     assert kinds(whole, key=key_of(bureau)) == [Kind.SIGNATURE]
-    assert kinds(whole, witness_key=key_of(bureau)) == [Kind.WITNESS]
+    assert kinds(whole, witness_keys=[key_of(bureau)]) == [Kind.WITNESS]
 
 
 def test_a_byte_changed_in_place_is_found(whole):

@@ -98,6 +98,10 @@ def test_a_bundle_is_exported_and_checked(chosen, tmp_path):
     run(*export, "--all", "--disclose", "identity")
     run("evidence", "check", bundle, "--replay", "p2")
     assert "--disclose nothing" in run(*export, "--disclose", "nothing", code=2).output
+    run("evidence", "export", "-o", bundle, "--entry", 2)
+    listed = run("evidence", "check", bundle, "--list").stdout
+    assert '"position": 2' in listed
+    assert '"late"' in listed
     bundle.write_bytes(bundle.read_bytes()[:-40])
     assert "no bundle of evidence" in run("evidence", "check", bundle, code=25).output
 

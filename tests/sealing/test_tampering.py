@@ -13,7 +13,7 @@ from replay.seals import Kind, Trust, verify
 ENTRIES, SEALED = 600, 590
 GUARDED = [
     "ledger_entries", "ledger_entries_000000", "ledger_tags", "ledger_seal_tiles",
-    "ledger_seal_heads", "ledger_seal_cosignatures",
+    "ledger_seal_heads", "ledger_seal_cosignatures", "ledger_seal_stamps",
 ]  # fmt: skip
 
 

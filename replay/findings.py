@@ -1,0 +1,94 @@
+"""What is found wrong with a bundle of evidence, and in which words it is told.
+
+Owns the kinds, what is asked, and the verdict; it travels inside the checker and needs Python
+alone. Invariant: a kind is one exit code for ever; every finding is a sentence in two languages.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Kind(IntEnum):
+    """What is wrong; the number is the exit code. 10 to 20 are those of `verify`."""
+
+    ENTRY = 10
+    MISSING = 11
+    TIME = 12
+    TREE = 14
+    HEAD = 15
+    SIGNATURE = 16
+    WITNESS = 17
+    RECEIPT = 20
+    DISCLOSED = 21
+    REPORT = 22
+    FILE = 23
+    UNPROVED = 24
+    UNREADABLE = 25
+    STAMP = 26
+    DIGEST = 27
+
+
+class Finding(NamedTuple):
+    kind: Kind
+    zh: str
+    en: str
+
+
+class Asked(NamedTuple):
+    """What the one who checks brings along: a public key of the ledger, the keys of witnesses, the
+    certificates of a time-stamp authority, a head kept from an earlier visit, receipts, an answer
+    to compare; whom to replay, as of when.
+    """
+
+    key: str | None = None
+    witness_keys: Sequence[str] = ()
+    stamps: Path | None = None
+    kept: Path | None = None
+    receipts: Sequence[Path] = ()
+    report: Path | None = None
+    replay: str | None = None
+    effective: str | None = None
+    recorded: int | None = None
+
+
+class Verdict(NamedTuple):
+    """`said`: what is shown where nothing is wrong (zh, en); `replayed`: the record asked for;
+    `remarks`: the entries that an auditor looks at first.
+    """
+
+    findings: list[Finding]
+    said: list[tuple[str, str]]
+    replayed: Any = None
+    remarks: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0, or the smallest kind of what is wrong."""
+        return min((int(f.kind) for f in self.findings), default=0)
+
+    def lines(self) -> Iterator[str]:
+        for finding in self.findings:
+            yield f"✗ {finding.zh}。"
+            yield f"  {finding.en}. [{int(finding.kind)}]"
+        if not self.findings:
+            for zh, en in self.said:
+                yield f"· {zh}。"
+                yield f"  {en}."
+            yield "✓ 证据包核验一致。 / The bundle is what the ledger sealed."
+
+
+class Told:
+    """What was found wrong so far, and what is to be said where nothing is."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.said: list[tuple[str, str]] = []
+
+    def find(self, kind: Kind, zh: str, en: str) -> None:
+        if all(f.kind is not kind or f.en != en for f in self.findings):
+            self.findings.append(Finding(kind, zh, en))
+
+    def say(self, zh: str, en: str) -> None:
+        self.said.append((zh, en))

@@ -1,0 +1,320 @@
+// The record of a person, folded in a browser: what replay/refold.py folds in Python.
+//
+// Invariant: for every pair of times it answers what the same fold there answers.
+"use strict";
+
+const FOLD = 2;
+const OPEN = "9999-12-31";
+const NOTHING = {};
+
+function isObject(value) {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+function keysAre(value, names) {
+  const keys = Object.keys(value);
+  return keys.length === names.length && names.every((name) => has(value, name));
+}
+
+// A field's value; null where it is absent, as Python's get.
+function given(fields, name) {
+  const held = has(fields, name) ? fields[name] : null;
+  return held === undefined ? null : held;
+}
+
+// Days, orders and roots, one after the other.
+function beyond(place, other) {
+  for (let n = 0; n < 3; n++) {
+    if (place[n] !== other[n]) return place[n] > other[n] ? 1 : -1;
+  }
+  return 0;
+}
+
+class Refold {
+  constructor(codebook) {
+    this.types = own(codebook, "types");
+    this.facets = own(codebook, "facets");
+    this.chains = new Map();
+    this.enders = new Map();
+    this.departures = new Map();
+    this.into = new Map();
+  }
+
+  apply(position, type, data) {
+    const said = JSON.parse(text(data));
+    const declared = own(this.types, type);
+    if ((has(said, "version") ? said.version : 1) !== own(declared, "version")) {
+      throw new Error("a schema version that the codebook does not hold");
+    }
+    const root = given(said, "root");
+    let chain = this.chains.get(root || own(said, "id"));
+    if (root !== null && !chain) return;
+    if (has(said, "annuls") && chain) {
+      chain.content = chain.content ? null : chain.last;
+    } else {
+      const content = {
+        entry: position,
+        effective: own(said, "effective"),
+        until: given(said, "until") || OPEN,
+        seq: has(said, "seq") ? integer(said.seq) : 0,
+        ends: given(said, "ends"),
+        fields: own(said, "fields"),
+      };
+      if (!chain) {
+        chain = { id: said.id, type, root: position, content, last: content };
+        this.chains.set(said.id, chain);
+      }
+      chain.content = chain.last = content;
+    }
+    if (chain.last.ends !== null) this.note(this.enders, chain.last.ends, chain);
+    const kind = own(this.types, chain.type);
+    const [leaves, merges] = [own(kind, "leaves"), own(kind, "merges")];
+    if (leaves) this.note(this.departures, own(chain.last.fields, leaves), chain);
+    if (merges && merges.length) this.join();
+  }
+
+  note(held, name, chain) {
+    if (!held.has(name)) held.set(name, new Map());
+    held.get(name).set(chain.id, chain);
+  }
+
+  join() {
+    this.into = new Map();
+    const chains = Array.from(this.chains.values()).sort((a, b) => a.root - b.root);
+    for (const chain of chains) {
+      const merges = own(own(this.types, chain.type), "merges");
+      if (merges && merges.length && chain.content !== null) {
+        const [low, high] = merges.map((name) => this.kept(own(chain.content.fields, name)));
+        if (low !== high) this.into.set(low, high);
+      }
+    }
+  }
+
+  kept(person) {
+    while (this.into.has(person)) person = this.into.get(person);
+    return person;
+  }
+
+  family(person) {
+    const kept = this.kept(person);
+    const others = Array.from(this.into.keys()).filter((one) => this.kept(one) === kept);
+    return [kept].concat(others.sort(byPoint));
+  }
+
+  record(person, effective, opening) {
+    const kept = this.kept(person);
+    const held = [];
+    for (const chain of this.chains.values()) held.push.apply(held, this.facts(chain, kept));
+    if (!held.length) return null;
+    const names = Object.keys(this.facets).filter((name) => own(this.facets[name], "of") === "person");
+    const facets = names.sort(byPoint).map((name) => {
+      const facts = held.filter((fact) => fact.facet === name);
+      return this.facet(name, facts, effective);
+    });
+    return opened({ person, facets, spells: spells(held) }, opening);
+  }
+
+  facet(name, facts, day) {
+    const [zh, en, many] = ["zh", "en", "many"].map((each) => own(this.facets[name], each));
+    const answer = { facet: name, zh, en, many };
+    facts = facts.slice().sort((a, b) => beyond(a.place, b.place));
+    if (many) {
+      answer.facts = facts.filter((f) => f.effective <= day && day < f.until).map(told);
+      answer.on_record = facts.filter((f) => f.effective <= day).map(told);
+    } else {
+      const slots = Array.from(new Set(facts.map((f) => f.slot))).sort(byPoint);
+      const stand = slots.map((slot) => resolved(facts, day, slot)).filter((f) => f !== null);
+      answer.facts = stand.map(told);
+    }
+    const none = answer.facts.every((f) => f.value === null);
+    answer.state = !answer.facts.length ? "not-recorded" : none ? "none" : "held";
+    return answer;
+  }
+
+  facts(chain, person) {
+    const content = chain.content;
+    if (content === null) return [];
+    const declared = own(this.types, chain.type);
+    const fields = this.renamed(declared, content.fields);
+    const [seen, found] = [new Set(), []];
+    for (const writes of own(declared, "writes")) {
+      const [name, slotted, since, none] =
+        ["facet", "slot", "since", "none"].map((each) => own(writes, each));
+      const facet = own(this.facets, name);
+      const keys = given(fields, own(writes, "key"));
+      const mine = typeof keys === "string" ? keys === person : (keys || []).includes(person);
+      if (own(facet, "of") !== "person" || !mine) continue;
+      const value = valueOf(writes, fields);
+      if (value === NOTHING) continue;
+      const slot = slotted ? String(given(fields, slotted) || "") : "";
+      const both = JSON.stringify([name, slot]);
+      if (seen.has(both) && fields !== content.fields) continue;
+      seen.add(both);
+      const effective = (since && given(fields, since)) || content.effective;
+      const place = [effective, content.seq - (none ? 1 : 0), chain.root];
+      let [until, endedBy] = [content.until, null];
+      for (const [day, entry] of this.caps(chain, name, person, place)) {
+        if (day < until) [until, endedBy] = [day, entry];
+      }
+      const facts = { facet: name, slot, effective, until, place, value };
+      found.push(Object.assign(facts, { entry: content.entry, endedBy }));
+    }
+    return found;
+  }
+
+  renamed(declared, fields) {
+    const now = {};
+    const merges = own(declared, "merges");
+    for (const [name, kind] of merges && merges.length ? [] : own(declared, "subjects")) {
+      const value = given(fields, name);
+      if (kind !== "person" || value === null) continue;
+      if (typeof value === "string") {
+        if (this.kept(value) !== value) now[name] = this.kept(value);
+      } else {
+        const kept = Array.from(new Set(value.map((one) => this.kept(one))));
+        if (kept.length !== value.length || kept.some((one, n) => one !== value[n])) {
+          now[name] = kept;
+        }
+      }
+    }
+    return Object.keys(now).length ? Object.assign({}, fields, now) : fields;
+  }
+
+  caps(chain, facet, person, place) {
+    const found = [];
+    for (const ender of (this.enders.get(chain.id) || new Map()).values()) {
+      const end = ender.content;
+      const ends = own(own(this.types, ender.type), "ends");
+      if (end !== null && end.ends === chain.id && ends.includes(facet)) {
+        found.push([end.effective, end.entry]);
+      }
+    }
+    if (own(own(this.facets, facet), "stays")) return found;
+    for (const alias of this.family(person)) {
+      for (const departure of (this.departures.get(alias) || new Map()).values()) {
+        const left = departure.content;
+        const name = own(own(this.types, departure.type), "leaves");
+        if (left === null || own(left.fields, name) !== alias) continue;
+        if (beyond([left.effective, left.seq, departure.root], place) > 0) {
+          found.push([left.effective, left.entry]);
+        }
+      }
+    }
+    return found;
+  }
+}
+
+function valueOf(writes, fields) {
+  const names = own(writes, "value");
+  if (own(writes, "none")) return null;
+  if (names.length && given(fields, names[0]) === null) return NOTHING;
+  const value = {};
+  for (const name of names) {
+    if (given(fields, name) !== null) value[name] = fields[name];
+  }
+  return Object.assign(value, own(writes, "fixed"));
+}
+
+function resolved(facts, day, slot) {
+  let best = null;
+  for (const fact of facts) {
+    if (!(fact.effective <= day && day < fact.until)) continue;
+    if (slot !== undefined && slot !== fact.slot) continue;
+    if (best === null || beyond(fact.place, best.place) > 0) best = fact;
+  }
+  return best;
+}
+
+function told(fact) {
+  return Object.assign(
+    { slot: fact.slot || null, value: fact.value, since: fact.effective },
+    endOf(fact.until),
+    { entry: fact.entry, root: fact.place[2], ended_by: fact.endedBy },
+  );
+}
+
+function dayBefore(day) {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(day)) throw new Error("no day");
+  const at = new Date(day + "T00:00:00Z");
+  if (isNaN(at) || at.toISOString().slice(0, 10) !== day) throw new Error("no day");
+  return new Date(at - 86400000).toISOString().slice(0, 10);
+}
+
+function endOf(until) {
+  if (until === OPEN) return { until: null, last_day: null };
+  return { until, last_day: dayBefore(until) };
+}
+
+function spells(held) {
+  const facts = held.filter((fact) => fact.facet === "service");
+  if (!facts.length) return [];
+  const starts = facts.map((fact) => fact.effective).sort();
+  const first = starts[0];
+  const days = new Set([first, OPEN].concat(starts, facts.map((fact) => fact.until)));
+  const cuts = Array.from(days).filter((day) => first <= day && day <= OPEN).sort();
+  const runs = [];
+  for (let n = 0; n + 1 < cuts.length; n++) {
+    const fact = resolved(facts, cuts[n]);
+    const last = runs[runs.length - 1];
+    if (last && last.fact === fact) last.end = cuts[n + 1];
+    else runs.push({ start: cuts[n], end: cuts[n + 1], fact });
+  }
+  const found = [];
+  runs.forEach(({ start, end, fact }, n) => {
+    if (fact === null || !fact.value || own(fact.value, "state") !== "in") return;
+    const left = n + 1 < runs.length ? runs[n + 1].fact : null;
+    found.push(Object.assign({ since: start }, endOf(end), {
+      entry: fact.entry,
+      left: left ? left.value : null,
+      left_by: left ? left.entry : fact.endedBy,
+    }));
+  });
+  return found;
+}
+
+function isSealed(value) {
+  return isObject(value) && keysAre(value, ["o", "k", "c", "x"]);
+}
+
+function opened(value, opening) {
+  if (isSealed(value)) return opening(value);
+  if (Array.isArray(value)) return value.map((one) => opened(one, opening));
+  if (!isObject(value)) return value;
+  const found = {};
+  for (const name of Object.keys(value)) found[name] = opened(value[name], opening);
+  return found;
+}
+
+function* sealedIn(value) {
+  if (isObject(value)) {
+    for (const name of Object.keys(value)) {
+      if (isSealed(value[name])) yield [name, value[name]];
+      else yield* sealedIn(value[name]);
+    }
+  } else if (Array.isArray(value)) {
+    for (const one of value) yield* sealedIn(one);
+  }
+}
+
+// Where two answers differ; null where they do not. What is not disclosed is only noted.
+function differing(said, replayed, place, withheld) {
+  let pairs;
+  if (isObject(replayed) && keysAre(replayed, ["withheld"])) {
+    withheld.push(replayed.withheld);
+    const gone = (name) => isObject(said) && keysAre(said, [name]) && said[name] === true;
+    const alike = isObject(said) && keysAre(said, ["withheld"]) && said.withheld === replayed.withheld;
+    return !isObject(said) || gone("erased") || gone("restricted") || alike ? null : place;
+  }
+  if (isObject(replayed) && isObject(said) && keysAre(said, Object.keys(replayed))) {
+    pairs = Object.keys(replayed).map((name) => [said[name], replayed[name], name]);
+  } else if (Array.isArray(replayed) && Array.isArray(said) && replayed.length === said.length) {
+    pairs = said.map((one, n) => [one, replayed[n], n]);
+  } else {
+    return said === replayed ? null : place;
+  }
+  for (const [one, other, name] of pairs) {
+    const found = differing(one, other, `${place}/${name}`, withheld);
+    if (found !== null) return found;
+  }
+  return null;
+}

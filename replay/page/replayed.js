@@ -1,0 +1,178 @@
+// Records replayed from a bundle, reports held against the replay, and what is remarked on entries:
+// what replay/replayed.py, remarks.py and findings.py do in Python.
+//
+// Invariant: as there, in the same words.
+"use strict";
+
+const KIND = {
+  ENTRY: 10, MISSING: 11, TIME: 12, TREE: 14, HEAD: 15, SIGNATURE: 16, WITNESS: 17, RECEIPT: 20,
+  DISCLOSED: 21, REPORT: 22, FILE: 23, UNPROVED: 24, UNREADABLE: 25, STAMP: 26, DIGEST: 27,
+};
+const LATE_DAYS = 30;
+const DAY = 86400000000;
+const AHEAD = 28800000000;
+const OF_TYPES = {
+  ReviewOpened: "review-opened", ReviewConcluded: "review-concluded", PrivateDataDestroyed: "erased",
+};
+const WORDS = {
+  corrected: ["更正", "corrections"],
+  annulled: ["撤销", "annulments"],
+  late: [`迟录(逾 ${LATE_DAYS} 日)`, `entered more than ${LATE_DAYS} days late`],
+  ahead: ["预录", "entered ahead of their day"],
+  "review-opened": ["启动复核", "reviews opened"],
+  "review-concluded": ["复核结论", "reviews concluded"],
+  erased: ["销毁", "erasures"],
+};
+
+// A file that was brought along, its line ends as Python reads them.
+function lines(raw) {
+  return text(raw).replace(/\r\n?/g, "\n");
+}
+
+function json(raw) {
+  return JSON.parse(text(raw));
+}
+
+// Microseconds since 1970 of a time that names its zone.
+function instant(said) {
+  const form = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:\d\d)$/.exec(said);
+  const at = form && new Date(`${form[1]}T${form[2]}${form[4]}`);
+  if (!form || isNaN(at)) throw new Error("no time");
+  return at.getTime() * 1000 + Number(((form[3] || "") + "000000").slice(0, 6));
+}
+
+// What was found wrong so far, what is to be said where nothing is, and what needs a fold.
+class Replays {
+  constructor() {
+    this.findings = [];
+    this.said = [];
+    this.remarks = [];
+  }
+
+  find(kind, zh, en) {
+    if (this.findings.every((one) => one.kind !== kind || one.en !== en)) {
+      this.findings.push({ kind, zh, en });
+    }
+  }
+
+  say(zh, en) {
+    this.said.push({ zh, en });
+  }
+
+  record(person, effective, recorded) {
+    const scope = own(this.bundle.manifest, "person");
+    if (recorded > this.recorded || !(this.complete || scope.includes(person))) {
+      this.find(
+        KIND.UNPROVED, `本包不能重放人员 ${person} 于位置 ${recorded} 的档案`,
+        `the record of ${person} at ${recorded} cannot be replayed from this bundle`,
+      );
+      return null;
+    }
+    const codebook = this.bundle.json("codebook.json");
+    const everyone = new Refold(codebook);
+    for (const entry of this.until(recorded)) {
+      if (entry.tags.includes("merges:person")) {
+        everyone.apply(entry.position, entry.type, entry.data);
+      }
+    }
+    const about = new Set(["merges:person"]);
+    everyone.family(person).forEach((alias) => about.add(`person:${alias}`));
+    const fold = new Refold(codebook);
+    for (const entry of this.until(recorded)) {
+      if (entry.tags.some((tag) => about.has(tag))) {
+        fold.apply(entry.position, entry.type, entry.data);
+      }
+    }
+    const opening = (held) => (this.opened.has(held.c) ? this.opened.get(held.c)
+      : { withheld: held.c });
+    return fold.record(person, effective, opening);
+  }
+
+  *until(recorded) {
+    for (const entry of this.bundle.entries()) {
+      if (entry.position > recorded) return;
+      yield entry;
+    }
+  }
+
+  compare(answer, zh, en) {
+    const [stated, data] = [own(answer, "as_of"), own(answer, "data")];
+    const person = own(data, "person");
+    const [effective, recorded] = [own(stated, "effective"), own(stated, "recorded")];
+    if (own(stated, "fold") !== FOLD) {
+      const said = `${en} was made under another version of the fold`;
+      this.find(KIND.UNPROVED, `${zh}由另一版本的折算规则得出`, said);
+      return;
+    }
+    const replayed = this.record(person, effective, recorded);
+    if (replayed === null) {
+      const said = `of whom ${en} speaks nothing is recorded`;
+      this.find(KIND.REPORT, `${zh}所载人员无登记`, said);
+      return;
+    }
+    const [withheld, said] = [[], {}];
+    for (const name of Object.keys(replayed)) said[name] = own(data, name);
+    let place = differing(said, replayed, "", withheld);
+    const since = instant(own(stated, "recorded_at"));
+    const lies = this.times.get(recorded);
+    if (lies !== undefined && lies !== since) place = "/as_of/recorded_at";
+    if (place !== null) {
+      this.find(
+        KIND.REPORT, `${zh}与登记重放所得不符:${place}`,
+        `${en} is not what the entries give, at ${place}`,
+      );
+      return;
+    }
+    const count = withheld.length;
+    this.say(
+      `${zh}(人员 ${person},生效 ${effective},位置 ${recorded})与登记重放所得一致` +
+        (count ? `,未披露的 ${count} 项未能比对` : ""),
+      `${en} (${person}, effective ${effective}, position ${recorded}) is what the entries give` +
+        (count ? `, but for ${count} not disclosed` : ""),
+    );
+  }
+
+  remark() {
+    const codebook = this.bundle.json("codebook.json");
+    for (const entry of this.bundle.entries()) {
+      if (entry.position > this.recorded) continue;
+      const one = remarked(entry, codebook);
+      if (one) this.remarks.push(one);
+    }
+    const every = [].concat.apply([], this.remarks.map((one) => one.remarks));
+    const count = (name) => every.filter((one) => one === name).length;
+    const there = Object.keys(WORDS).filter((name) => every.includes(name));
+    if (there.length) {
+      this.say(
+        `登记中有${there.map((name) => `${WORDS[name][0]} ${count(name)} 条`).join("、")}`,
+        `among the entries: ${there.map((name) => `${WORDS[name][1]}: ${count(name)}`).join(", ")}`,
+      );
+    }
+  }
+}
+
+// The entry with what is remarked on it; null where nothing is.
+function remarked(entry, codebook) {
+  const said = json(entry.data);
+  const day = Math.floor((Number(entry.recordedAt) + AHEAD) / DAY);
+  const effective = given(said, "effective");
+  let days = 0;
+  if (effective) {
+    const at = new Date(`${effective}T00:00:00Z`);
+    if (isNaN(at)) throw new Error("no day");
+    days = day - at.getTime() / 86400000;
+  }
+  const remarks = [];
+  if (has(said, "supersedes")) remarks.push("corrected");
+  if (has(said, "annuls")) remarks.push("annulled");
+  if (days > LATE_DAYS) remarks.push("late");
+  if (days < 0) remarks.push("ahead");
+  if (has(OF_TYPES, entry.type)) remarks.push(OF_TYPES[entry.type]);
+  if (!remarks.length) return null;
+  const declared = given(own(codebook, "types"), entry.type) || {};
+  return {
+    position: entry.position, type: entry.type, zh: declared.zh || entry.type, remarks, effective,
+    recorded: new Date(day * 86400000).toISOString().slice(0, 10), days, tags: entry.tags,
+    actor: given(said, "actor"), reason: given(said, "reason"),
+  };
+}
