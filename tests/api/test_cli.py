@@ -381,7 +381,7 @@ def test_verify_finds_a_changed_row_and_a_rebuild_mends_it(desk: Desk) -> None:
     green = desk.run("replay", "verify")
 
     assert (red.code, mended.code, green.code) == (3, 0, 0)
-    assert "unit of person:P1" in red.out
+    assert "person:P1 的所属单位" in red.out
     assert "✓ 一致" in green.out
     assert "数据库角色不起作用" in green.err
 
