@@ -373,6 +373,7 @@ def test_json_is_the_very_answer_of_the_api(desk: Desk) -> None:
 
 
 def test_verify_finds_a_changed_row_and_a_rebuild_mends_it(desk: Desk) -> None:
+    assert desk.run("headcount").code == 0  # the records have taken in what was entered
     with psycopg.connect(desk.bureau.database) as connection:
         connection.execute("UPDATE records SET value = '{\"unit\": \"U99\"}' WHERE facet = 'unit'")
 
