@@ -378,6 +378,7 @@ def test_json_is_the_very_answer_of_the_api(desk: Desk) -> None:
 
 
 def test_verify_finds_a_changed_row_and_a_rebuild_mends_it(desk: Desk) -> None:
+    assert desk.run("headcount").code == 0  # the records have taken in what was entered
     with psycopg.connect(desk.bureau.database) as connection:
         connection.execute("UPDATE records SET value = '{\"unit\": \"U99\"}' WHERE facet = 'unit'")
 
@@ -386,7 +387,7 @@ def test_verify_finds_a_changed_row_and_a_rebuild_mends_it(desk: Desk) -> None:
     green = desk.run("replay", "verify")
 
     assert (red.code, mended.code, green.code) == (3, 0, 0)
-    assert "unit of person:P1" in red.out
+    assert "person:P1 的所属单位" in red.out
     assert "✓ 一致" in green.out
     assert "数据库角色不起作用" in green.err
 
