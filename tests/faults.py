@@ -87,8 +87,6 @@ FAULTS = [
           OF_IMPACT),
     Fault("what only a correction leads to is not read", "domain/ledger/reading.py",
           "roots.add(entry.root)", "pass", OF_IMPACT),
-    Fault("a merge moves the strands of one alone", "domain/ledger/impact.py",
-          '    named |= {(name, "person") for name in cls.merges or ()}\n', "", OF_IMPACT),
     Fault("an ending changes no order of its day", "domain/ledger/impact.py",
           "if fact.root not in changed and fact.until < OPEN:", "if False:", OF_IMPACT),
     Fault("a fact of one day changes nothing", "domain/ledger/impact.py",

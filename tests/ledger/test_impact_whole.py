@@ -6,11 +6,14 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from domain.acts.exit import AuxiliaryResigned
 from domain.acts.grades import GradeRated
+from domain.acts.identity import PersonsMerged
 from domain.acts.movement import AuxiliaryTransferred
 from domain.acts.officers import OFFICER, OfficerAppointed
 from domain.acts.packs import PackPublished
 from domain.acts.people import PersonRegistered
+from domain.acts.posts import PostAssigned, PostRelieved
 from domain.acts.recruitment import AuxiliaryHired
 from domain.acts.responsibility import UnitHeadAppointed, UnitHeadRelieved
 from domain.acts.units import UnitDissolved, UnitEstablished, UnitMoved
@@ -125,6 +128,31 @@ def test_an_ending_earlier_in_the_day_lists_the_one_later_in_it(ledger, units):
     assert undermined(ledger, act(relieved, "2016-01-01", ends=root)) == [str(late)]
     with pytest.raises(ImpactRefused):
         enter(ledger, act(relieved, "2016-01-01", ends=root), mood="ordered")
+
+
+def test_an_appointment_ended_on_its_own_day_and_moved_away_lists_its_ending(ledger, units):
+    _, east, _ = units
+    [root] = enter(ledger, headed(east, east, "2016-01-01"))
+    relieved = UnitHeadRelieved(unit=east, officer=f"{east}-officer")
+    [ending] = enter(ledger, act(relieved, "2016-01-01", seq=2, ends=root))
+    moved = headed(east, east, "2017-01-01", supersedes=root)
+    assert undermined(ledger, moved, mood="attested") == [str(ending)]
+
+
+def test_a_merge_lists_what_rests_on_facts_that_the_other_ids_leaving_ends(ledger, units):
+    _, east, _ = units
+    kept, went = f"{east}-kept", f"{east}-went"
+    *_, relieved = enter(
+        ledger,
+        *(act(PersonRegistered(person=p), "2010-01-01") for p in (kept, went)),
+        *(act(AuxiliaryHired(person=p, unit=east, category="field"), "2012-01-01")
+          for p in (kept, went)),
+        act(PostAssigned(person=kept, post="gate"), "2015-01-01"),
+        act(AuxiliaryResigned(person=went), "2020-01-01"),
+        act(PostRelieved(person=kept), "2023-01-01"),
+    )  # fmt: skip
+    merge = act(PersonsMerged(merged=went, kept=kept), "2024-01-01")
+    assert str(relieved) in undermined(ledger, merge, mood="attested")
 
 
 def test_an_establishment_is_not_corrected_to_stand_below_itself(ledger, units):
