@@ -12,6 +12,7 @@ from datetime import date
 from operator import itemgetter
 from typing import Any
 
+from api import cells
 from api.entries import finding_dict, receipt_dict, to_bytes, type_dict
 from api.settings import Bureau
 from api.shapes import opened as _answer
@@ -71,7 +72,9 @@ def history(bureau: Bureau, person: str, when: When = NOW) -> Answer:
 
 
 def entry(bureau: Bureau, position: int, when: When = NOW) -> Answer:
-    """One entry, what became of it, and what the law found of it. Raises UnknownFact."""
+    """One entry, what became of it, what the law found of it, and, where it was imported, what the
+    cells said that it was made of. Raises UnknownFact.
+    """
     pair, stated = as_of(bureau, when)
     if not 1 <= position <= pair.recorded:
         raise UnknownFact(field="position")
@@ -84,13 +87,16 @@ def entry(bureau: Bureau, position: int, when: When = NOW) -> Answer:
         "standing_by": became.by,
         "chain": [e.position for e in chain],
         "reviews": reviews(bureau.ledger, f"review:{one.id}", pair),
+        "read": cells.of(bureau, one, pair.recorded),
         "findings": [
             finding_dict(finding)
             for found in _findings.of_entries(bureau.ledger, [one])
             for finding in found.findings
         ],
     }
-    return _answer(bureau, stated, data)
+    answer = _answer(bureau, stated, data)
+    answer["data"]["read"] = cells.laid_out(answer["data"]["read"], one.type)
+    return answer
 
 
 def roster(

@@ -147,7 +147,7 @@ class Comparison:
                  None, None, None)
             for event, _ in events
         )  # fmt: skip
-        return Draft(draft.sheet, draft.row, draft.key, made)
+        return Draft(draft.sheet, draft.row, draft.key, made, draft.said)
 
     def _changes(
         self, draft: Draft, person: str, held: dict[str, Any], as_of: AsOf

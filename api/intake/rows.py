@@ -27,6 +27,7 @@ from api.intake.checking import (
     contradictions,
 )
 from api.intake.mapping import Act, Column, Mapping, Sheet, Template, Turn
+from api.intake.originals import Originals, Said
 from api.intake.reading import Row, Table
 from api.intake.values import (
     Cell,
@@ -62,16 +63,27 @@ class Made(NamedTuple):
 
 
 class Draft:
-    """The acts of one row, to be entered together. `same` are rows that say the same."""
+    """The acts of one row, to be entered together. `same` are rows that say the same; `said` are
+    the cells they were made of.
+    """
 
-    __slots__ = ("key", "made", "row", "same", "sheet")
+    __slots__ = ("key", "made", "row", "said", "same", "sheet")
 
-    def __init__(self, sheet: int, row: int, key: str, made: tuple[Made, ...]) -> None:
+    def __init__(
+        self, sheet: int, row: int, key: str, made: tuple[Made, ...], said: Said | None = None
+    ) -> None:
         self.sheet = sheet
         self.row = row
         self.key = key
         self.made = made
+        self.said = said
         self.same: list[int] = []
+
+    @property
+    def person(self) -> str | None:
+        """Whom the row is about."""
+        people = (getattr(made.event, "person", None) for made in self.made)
+        return next((person for person in people if person is not None), None)
 
     @property
     def place(self) -> tuple[date, int, int]:
@@ -229,6 +241,8 @@ class RowReader:
             for name, column in sheet.columns.items()
             if (at := self._places.get(name)) is not None
         ]
+        opening = mapping.opening if sheet.name in mapping.since.values() else []
+        self.originals = Originals(sheet, opening, self._places, table.headings)
         self._unnamed = [at for at, heading in enumerate(table.headings) if not heading]
         self._person = Template(sheet.person)
         self._key = Template(sheet.key) if sheet.key else None
