@@ -300,23 +300,22 @@ class _SheetPass:
         self._number = number
         self._sheet = sheet
         self._reader = planner.reader(number)
+        self._table = self._reader.table
         self._plan.originals.append(self._reader.originals)
         self._makers = planner.makers(number)
         self._drafted: dict[str, Draft] = {}
         self._words: dict[str, str] = {}
 
     def run(self) -> None:
-        rows = self._rows()
-        if self._sheet.unique:
-            rows = iter(self._without_duplicates(list(rows)))
+        rows = self._rows(self._without_duplicates() if self._sheet.unique else self._table.rows)
         if self._sheet.track is not None:
             self._track(rows)
         else:
             for one in rows:
                 self._take(one, None)
 
-    def _rows(self) -> Iterator[_Read]:
-        for row in self._reader.table.rows:
+    def _rows(self, rows: Iterable[Row]) -> Iterator[_Read]:
+        for row in rows:
             self._plan.rows[self._number] += 1
             values, faults = self._reader.read(row)
             self._planner.note_since(self._number, row, values)
@@ -357,10 +356,32 @@ class _SheetPass:
         self._planner.add(one.values["person"], draft)
         return draft
 
-    def _without_duplicates(self, rows: list[_Read]) -> Iterator[_Read]:
+    def _without_duplicates(self) -> Iterator[Row]:
         """Of rows that share what is one person's alone the repetition is rejected or, if they
-        differ, each of them.
+        differ, each of them. Only rows that may be such are read for it.
         """
+        rows = list(self._table.rows)
+        alike: defaultdict[tuple[str, Any], list[Row]] = defaultdict(list)
+        for row in rows:
+            for column, value in self._reader.alone(row, self._sheet.unique):
+                alike[column, value].append(row)
+        suspects = {row.number: row for group in alike.values() if len(group) > 1 for row in group}
+        del alike
+        faulty = self._repeated(
+            [_Read(suspects[n], *self._reader.read(suspects[n])) for n in sorted(suspects)]
+        )
+        for row in rows:
+            if row.number in faulty:
+                reason, other = faulty[row.number]
+                one = _Read(row, *self._reader.read(row))
+                self._plan.rows[self._number] += 1
+                self._plan.refused_rows.append((self._number, _named(one.values)))
+                self._reject(one, reason, self._sheet.unique[0], other)
+            else:
+                yield row
+
+    def _repeated(self, rows: Iterable[_Read]) -> dict[int, tuple[Reason, int]]:
+        """Why a row is rejected for the sake of another one, by number."""
         first: dict[tuple[str, Any], _Read] = {}
         faulty: dict[int, tuple[Reason, int]] = {}
         for one in rows:
@@ -376,13 +397,7 @@ class _SheetPass:
                 else:
                     faulty[one.row.number] = (CONFLICTING, earlier.row.number)
                     faulty.setdefault(earlier.row.number, (CONFLICTING, one.row.number))
-        for one in rows:
-            if one.row.number in faulty:
-                reason, other = faulty[one.row.number]
-                self._plan.refused_rows.append((self._number, _named(one.values)))
-                self._reject(one, reason, self._sheet.unique[0], other)
-            else:
-                yield one
+        return faulty
 
     def _track(self, rows: Iterable[_Read]) -> None:
         """Of a column that is given again and again, only the changes are acts."""
