@@ -22,7 +22,7 @@ from api.settings import Bureau
 from api.words import NAMES, Words
 from api.workbook import Cell, Sheet, write, write_csv, write_lines
 from domain.acts.grades import GRADE
-from domain.acts.people import ID_NUMBER, SERVICE
+from domain.acts.people import ID_NUMBER, NUMBER, SERVICE, UNIT
 from domain.bitemporal import AsOf
 from domain.events import Facet
 from domain.refusals import BadInput
@@ -269,6 +269,19 @@ def _pay_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
         yield {"person": data["person"], **month, "month": month["month"][:7]}
 
 
+def _repriced_rows(bureau: Bureau, answer: Answer) -> Iterator[Row]:
+    pair, data = pair_of(answer), answer["data"]
+    subjects = sorted({f"person:{line['person']}" for line in data["lines"]})
+    held = {facet: bureau.records.values(facet, pair, subjects) for facet in (NUMBER, UNIT)}
+    for line in data["lines"]:
+        subject = f"person:{line['person']}"
+        yield {
+            **line, "name": data["people"].get(line["person"], {}).get("name"),
+            "number": (held[NUMBER].get(subject) or {}).get("number"),
+            "unit": (held[UNIT].get(subject) or {}).get("unit"),
+        }  # fmt: skip
+
+
 REPORTS: dict[str, Report] = {
     "roster": Report(
         ("在职辅警花名册", "Roster of auxiliaries"),
@@ -323,5 +336,19 @@ REPORTS: dict[str, Report] = {
             Field("unpriced", ("无法计发的天数", "days without a pay level")),
         ),
         _pay_rows,
+    ),
+    "repriced": Report(
+        ("薪酬标准调整差额", "Differences of a pay scale"),
+        (
+            *_of("person", "number"),
+            Field("name", NAMES["name"], private=True),
+            *_of("unit", "grade"),
+            Field("since", ("自", "since")), Field("last_day", ("至", "to")),
+            Field("before", ("原月薪(元)", "a month before, yuan"), fen=True),
+            Field("after", ("新月薪(元)", "a month after, yuan"), fen=True),
+            Field("difference", ("月差额(元)", "difference a month, yuan"), fen=True),
+            Field("owed", ("累计差额(元)", "in all, yuan"), fen=True),
+        ),
+        _repriced_rows,
     ),
 }  # fmt: skip

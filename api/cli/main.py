@@ -23,6 +23,7 @@ from api.cli import (
     mass,
     overview,
     person,
+    publish,
     relaw,
     retro,
     seals,
@@ -57,7 +58,7 @@ def options(
 
 
 COMMANDS: dict[str, list[Callable[..., None]]] = {
-    "账本 / The ledger": [ledger.init, ledger.demo, ledger.serve],
+    "账本 / The ledger": [ledger.init, publish.publish, ledger.demo, ledger.serve],
     "登记 / Entering": [entering.enter, entering.types, mass.mass, importing.template],
     "人员 / A person": [
         person.find,

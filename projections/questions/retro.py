@@ -86,14 +86,15 @@ def retro(records: Records, ledger: Ledger, span: Span, *, everyone: bool = Fals
     """
     earlier, later = span.earlier, span.later
     published = Published(ledger, later)
-    units = _Held(records)
+    units = Held(records)
+    moved = tree_days(records, later)
     if everyone:
         people = records.changed([SERVICE], 0, later)
     else:
         people = records.changed(FACETS, earlier, later)
     owed: list[Owed] = []
     placed: list[Placed] = []
-    for subject, facts in _strands(records, people):
+    for subject, facts in facts_of(records, people):
         person = subject.partition(":")[2]
         placed += _placed(person, facts, span)
         days = (span.start, span.end) if everyone else _months(facts, span)
@@ -101,14 +102,23 @@ def retro(records: Records, ledger: Ledger, span: Span, *, everyone: bool = Fals
             continue
         units.hold(facts)
         then, now = (
-            Known(at, rules_of(units, published.at(at), person, at)) for at in (earlier, later)
+            Known(at, rules_of(units, law, person, at), law.pay_days | moved)
+            for at in (earlier, later)
+            for law in (published.at(at),)
         )
         if months := pay_difference(facts, then, now, *days):
             owed.append(Owed(person, tuple(months)))
     return Retro(len(people), _law(records, published, span), owed, placed)
 
 
-class _Held:
+def tree_days(records: Records, later: int) -> frozenset[date]:
+    """Every day on which some unit comes under another parent or another law, as known by then."""
+    facets = (UNIT_PLACE, UNIT_PARENT)
+    facts = records.strands(facets, records.changed(facets, 0, later))
+    return frozenset(day for fact in facts for day in (fact.effective, fact.until))
+
+
+class Held:
     """The strands that the law of a day is found by: one person's at hand, the units' kept."""
 
     def __init__(self, records: Records) -> None:
@@ -128,7 +138,8 @@ class _Held:
         return self._units[strand]
 
 
-def _strands(records: Records, people: Sequence[str]) -> Iterator[tuple[str, list[Fact]]]:
+def facts_of(records: Records, people: Sequence[str]) -> Iterator[tuple[str, list[Fact]]]:
+    """Each subject's facts that pay rests on."""
     for start in range(0, len(people), _TOGETHER):
         by_subject: defaultdict[str, list[Fact]] = defaultdict(list)
         for fact in records.strands(FACETS, people[start : start + _TOGETHER]):

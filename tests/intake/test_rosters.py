@@ -221,7 +221,7 @@ def test_a_row_is_judged_by_the_date_of_the_sheet(bureau, tmp_path):
         ("500101199703020018", set()),
         ("500101197503020014", {"division-newer-than-birth"}),
         ("110101197503020011", set()),  # 东城区 is older than the numbers
-        ("320586198001010015", set()),  # no such division is known: nothing is said of it
+        ("320599198001010017", set()),  # no such division is known: nothing is said of it
         ("500101199603020014", {"id-checksum"}),
     ],
 )
