@@ -135,6 +135,9 @@ def journal(
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="最多几条 / rows")] = 200,
     effective: Effective = None,
     recorded: Recorded = None,
+    out: Out = None,
+    columns: Columns = None,
+    gb18030: Gb18030 = False,
     json: Json = False,
 ) -> None:
     """登记流水 / The entries, in order."""
@@ -142,13 +145,15 @@ def journal(
 
     when = answers.When(effective, recorded)
     tags = [f"{kind}:{i}" for kind, i in (("person", person), ("unit", unit)) if i is not None]
-    ask(
+    ask_or_save(
         context,
+        "journal",
         lambda bureau: answers.journal(
             bureau, when, types=types or (), tags=tags, after=after, since=since, late=late,
             corrections=corrections, limit=limit,
         ),
         _draw_journal,
+        ToFile(out, columns, gb18030=gb18030),
         as_json=json,
     )  # fmt: skip
 
