@@ -399,7 +399,7 @@ REPORTS: dict[str, Report] = {
         _retro_rows,
     ),
     "retro-roster": Report(
-        ("追溯的花名册变化", "Retro: the roster"),
+        ("追溯的花名册变化", "Retro, the roster"),
         (
             *_of("person"), Field("name", NAMES["name"], private=True),
             Field("facet", ("事项", "facet")), Field("before", ("前", "before")),

@@ -109,7 +109,7 @@ def _kill_beyond(bureau, folder, what, mapping, least):
             if bureau.ledger.log.head() > max(before, least - 1):
                 importing.send_signal(signal.SIGKILL)
                 break
-            time.sleep(0.005)
+            time.sleep(0.02)
     assert importing.returncode == -signal.SIGKILL
 
 
