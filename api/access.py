@@ -99,6 +99,7 @@ ROUTES: dict[str, Rule] = {
     "GET /v1/cases": Rule("inquire"),
     "POST /v1/entries": Rule("propose", "acts"),
     "POST /v1/preview": Rule("propose", "acts"),
+    "POST /v1/preview/pay": Rule("examine"),
     "POST /v1/mass": Rule("enter"),
     "POST /v1/mass/preview": Rule("enter"),
 }

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from api import cells
 from api.asking import asks
 from api.entries import finding_dict, receipt_dict, to_bytes, type_dict
 from api.settings import Bureau
@@ -76,8 +77,9 @@ def history(bureau: Bureau, person: str, when: When = NOW) -> Answer:
 
 @asks()
 def entry(bureau: Bureau, position: int, when: When = NOW) -> Answer:
-    """One entry, what became of it, and what the law found of it; of one kept from whoever asks
-    that it is there. Raises UnknownFact.
+    """One entry, what became of it, what the law found of it, and, where it was imported, what the
+    cells said that it was made of; of one kept from whoever asks that it is there. Raises
+    UnknownFact.
     """
     pair, stated = as_of(bureau, when)
     if not 1 <= position <= pair.recorded:
@@ -93,13 +95,16 @@ def entry(bureau: Bureau, position: int, when: When = NOW) -> Answer:
         "standing_by": became.by,
         "chain": [e.position for e in chain],
         "reviews": reviews(bureau.ledger, f"review:{one.id}", pair),
+        "read": cells.of(bureau, one, pair.recorded),
         "findings": [
             finding_dict(finding)
             for found in _findings.of_entries(bureau.ledger, [one])
             for finding in found.findings
         ],
     }
-    return _answer(bureau, stated, data)
+    answer = _answer(bureau, stated, data)
+    answer["data"]["read"] = cells.laid_out(answer["data"]["read"], one.type)
+    return answer
 
 
 @asks()

@@ -25,7 +25,7 @@ from api.settings import Bureau
 from api.words import NAMES, Words
 from api.workbook import Cell, Sheet, write, write_csv, write_lines
 from domain.acts.grades import GRADE
-from domain.acts.people import SERVICE
+from domain.acts.people import NUMBER, SERVICE, UNIT
 from domain.bitemporal import AsOf
 from domain.events import Facet
 from domain.refusals import BadInput
@@ -289,6 +289,60 @@ def _pay_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
         yield {"person": data["person"], **month, "month": month["month"][:7]}
 
 
+def _repriced_rows(bureau: Bureau, answer: Answer) -> Iterator[Row]:
+    pair, data = pair_of(answer), answer["data"]
+    subjects = sorted({f"person:{line['person']}" for line in data["lines"]})
+    held = {facet: bureau.records.values(facet, pair, subjects) for facet in (NUMBER, UNIT)}
+    for line in data["lines"]:
+        subject = f"person:{line['person']}"
+        yield {
+            **line, "name": data["people"].get(line["person"], {}).get("name"),
+            "number": (held[NUMBER].get(subject) or {}).get("number"),
+            "unit": (held[UNIT].get(subject) or {}).get("unit"),
+        }  # fmt: skip
+
+
+def _entry_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    for one in answer["data"]["entries"]:
+        paper = one["document"] or {}
+        yield {
+            **one, "event": one["zh"], "subjects": " ".join(one["tags"]),
+            "paper": paper.get("number") or paper.get("none_because"),
+            "by": one["actor"]["subject"],
+        }  # fmt: skip
+
+
+def _retro_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data = answer["data"]
+    for one in data["owed"]:
+        for month in one["months"]:
+            yield {
+                **month, "person": one["person"], "month": month["month"][:7],
+                "name": data["people"].get(one["person"], {}).get("name"),
+                "entries": " ".join(map(str, month["entries"])),
+            }  # fmt: skip
+
+
+def _placed_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data = answer["data"]
+    for one in data["roster"]:
+        yield {
+            "person": one["person"], "name": data["people"].get(one["person"], {}).get("name"),
+            "facet": one["zh"], "entries": " ".join(map(str, one["entries"])),
+            **{side: [fact["value"] for fact in one[side]] or None for side in ("before", "after")},
+        }  # fmt: skip
+
+
+_ENTRIES = (
+    Field("position", ("登记", "entry")), Field("recorded_at", ("登记时间", "recorded")),
+    Field("effective", ("生效日", "effective")), Field("last_day", ("末日", "last day")),
+    Field("lag_days", ("迟录天数", "days late")), Field("type", ("事项代码", "type")),
+    Field("event", ("事项", "event")), Field("subjects", ("对象", "about")),
+    Field("mood", ("性质", "mood")), Field("paper", ("文件", "document")),
+    Field("reason", ("理由", "reason")), Field("by", ("经办", "entered by")),
+    Field("event_id", ("登记号", "entry id")),
+)  # fmt: skip
+
 REPORTS: dict[str, Report] = {
     "roster": Report(
         ("在职辅警花名册", "Roster of auxiliaries"),
@@ -343,5 +397,48 @@ REPORTS: dict[str, Report] = {
             Field("unpriced", ("无法计发的天数", "days without a pay level")),
         ),
         _pay_rows,
+    ),
+    "journal": Report(("登记流水", "Journal"), _ENTRIES, _entry_rows),
+    "history": Report(
+        ("人员履历", "History"),
+        (*_ENTRIES, Field("standing", ("状态", "standing")),
+         Field("standing_by", ("由登记", "by entry"))),
+        _entry_rows,
+    ),
+    "retro": Report(
+        ("追溯差额", "Retro"),
+        (
+            *_of("person"), Field("name", NAMES["name"], private=True),
+            Field("month", ("月份", "month")),
+            Field("before", ("原计(元)", "before, yuan"), fen=True),
+            Field("after", ("现计(元)", "after, yuan"), fen=True),
+            Field("owed", ("应补(元)", "owed, yuan"), fen=True),
+            Field("unpriced_after", ("未能计薪天数", "days not priced")),
+            Field("entries", ("依据登记", "entries")),
+        ),
+        _retro_rows,
+    ),
+    "retro-roster": Report(
+        ("追溯的花名册变化", "Retro, the roster"),
+        (
+            *_of("person"), Field("name", NAMES["name"], private=True),
+            Field("facet", ("事项", "facet")), Field("before", ("前", "before")),
+            Field("after", ("后", "after")), Field("entries", ("依据登记", "entries")),
+        ),
+        _placed_rows,
+    ),
+    "repriced": Report(
+        ("薪酬标准调整差额", "Differences of a pay scale"),
+        (
+            *_of("person", "number"),
+            Field("name", NAMES["name"], private=True),
+            *_of("unit", "grade"),
+            Field("since", ("自", "since")), Field("last_day", ("至", "to")),
+            Field("before", ("原月薪(元)", "a month before, yuan"), fen=True),
+            Field("after", ("新月薪(元)", "a month after, yuan"), fen=True),
+            Field("difference", ("月差额(元)", "difference a month, yuan"), fen=True),
+            Field("owed", ("累计差额(元)", "in all, yuan"), fen=True),
+        ),
+        _repriced_rows,
     ),
 }  # fmt: skip

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import answers, answers_series, mass, previews
+from api import answers, answers_series, mass, previews, publishing
 from api.answers import Answer, When, to_bytes
 from api.entries import MOST_BYTES, checked_bytes, request_of
 from api.problems import NotJson
@@ -314,6 +314,12 @@ def mass_preview(request: Request, bureau: TheBureau, body: TheBody) -> Response
     """Whom one act for many would refuse, and what it would find; nothing is stored 多人预览."""
     guard, asking = request.app.state.guard, request.state.asking
     return answered(request, mass.preview(bureau, body, partial(guard.entering, asking)))
+
+
+@router.post("/preview/pay", tags=["entries"])
+def preview_pay(request: Request, bureau: TheBureau, when: TheWhen, body: TheBody) -> Response:
+    """Whose pay a pack would change, were it published; nothing is stored 薪酬预览."""
+    return answered(request, publishing.pay_asked(bureau, body, when))
 
 
 class Sought(BaseModel):

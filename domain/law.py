@@ -293,7 +293,8 @@ class Rules:
 class Law:
     """Several packs and calendar years as published at some moment; immutable.
 
-    `closing` are the rules of every pack that close a period, whatever their days.
+    `closing` are the rules of every pack that close a period, whatever their days; `pay_days` the
+    days on which a scale or a ladder of any pack begins or has ended.
 
     Raises LawInvalid when two packs share a code.
     """
@@ -308,6 +309,14 @@ class Law:
         self.workdays = Workdays(self._calendars)
         self.closing = tuple(
             r for pack in self._packs.values() for r in pack.rules if r.kind == "closed_period"
+        )
+
+        self.pay_days = frozenset(
+            day
+            for pack in self._packs.values()
+            for thing in (*pack.scales, *pack.ladders)
+            for day in (thing.since, thing.until)
+            if day is not None
         )
 
     def with_pack(self, pack: Pack) -> "Law":

@@ -104,6 +104,20 @@ def cited(ledger: Ledger, positions: Iterable[int]) -> dict[int, dict[str, Any]]
     return found
 
 
+def entered_with(ledger: Ledger, entry: Entry, until: int) -> list[Entry]:
+    """The entries of one append with this one, itself included, up to a position."""
+    batch = entry.envelope.get("batch")
+    if batch is None:
+        return [entry]
+    first = ledger.entry(UUID(batch)).position
+    found = []
+    for one in ledger.entries(after=first - 1, until=until):
+        if one.envelope.get("batch") != batch:
+            break
+        found.append(one)
+    return found
+
+
 class Standing(NamedTuple):
     """What became of an entry: stands, superseded or annulled, and by the entry at `by`."""
 

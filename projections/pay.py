@@ -24,10 +24,15 @@ _DAY = timedelta(days=1)
 
 
 class Known(NamedTuple):
-    """A position, and the law of each day at the person's using unit as published by then."""
+    """A position, and the law of each day at the person's using unit as published by then.
+
+    `turns` are all the days from which `rules_on` may price otherwise, but for those on which facts
+    of the person begin or end; None: it may on any day.
+    """
 
     recorded: int
     rules_on: Callable[[date], Rules]
+    turns: frozenset[date] | None = None
 
 
 class Filed(NamedTuple):
@@ -89,7 +94,7 @@ def pay_segments(facts: Iterable[Fact], known: Known, start: date, end: date) ->
 
     Days out of service have none.
     """
-    recorded, rules_on = known
+    recorded, rules_on, turns = known
     held = list(facts)
     service, grade, special = (
         [fact for fact in held if fact.facet == facet.name]
@@ -97,6 +102,7 @@ def pay_segments(facts: Iterable[Fact], known: Known, start: date, end: date) ->
     )
     parts = [part for _, part in _answers(held, recorded, start, end)]
     cuts = {start, end, *(part.start for part in parts), *(part.end for part in parts)}
+    cuts |= {day for day in turns or () if start < day < end}
     found: list[PaySegment] = []
     for first, following in pairwise(sorted(cuts)):
         as_of = AsOf(first, recorded)
@@ -107,13 +113,14 @@ def pay_segments(facts: Iterable[Fact], known: Known, start: date, end: date) ->
         basis = (serves, *([holds] if holds else []), *extras)
         entries = tuple(sorted({fact.entry for fact in basis}))
         content = holds.value if holds else None
-        for day in _days(first, following):
+        step = _DAY if turns is None else following - first
+        for day in _days(first, following, step):
             level = monthly_pay(content, [fact.value for fact in extras], rules_on(day))
             last = found[-1] if found else None
             if last and (last.end, last.level, last.entries) == (day, level, entries):
-                found[-1] = last._replace(end=day + _DAY)
+                found[-1] = last._replace(end=day + step)
             else:
-                found.append(PaySegment(day, day + _DAY, level, entries))
+                found.append(PaySegment(day, day + step, level, entries))
     return found
 
 
@@ -214,7 +221,7 @@ def _by_month(segment: PaySegment) -> Iterator[PaySegment]:
         start = following
 
 
-def _days(start: date, end: date) -> Iterator[date]:
+def _days(start: date, end: date, step: timedelta) -> Iterator[date]:
     while start < end:
         yield start
-        start += _DAY
+        start += step

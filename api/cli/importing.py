@@ -9,7 +9,7 @@ for.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -40,6 +40,7 @@ from api.rendering import Column, instant, pick, table
 if TYPE_CHECKING:
     from api.intake import Dependent, Fault, FileCount, Line, Plan, Reason, Report
     from api.intake import Mapping as FileMapping
+    from api.intake.account import Account
     from api.settings import Bureau
 
 FILES = Annotated[
@@ -57,6 +58,10 @@ ATTESTED = Annotated[
 ]
 
 
+ACCOUNT = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="HTML", help="可打印的导入报告写到该文件 / a page to print"),
+]
 BATCH = Annotated[
     str, typer.Argument(metavar="BATCH", help="批次号或其开头 / a batch or how its id begins")
 ]
@@ -110,11 +115,13 @@ def import_(
         Path | None,
         typer.Option("--rejected", help="退回的行写到该目录 / folder for rejected rows"),
     ] = None,
+    account: ACCOUNT = None,
     rows: Annotated[int, typer.Option("--rows", min=0, help="列出几条问题 / faults shown")] = 20,
 ) -> None:
     """导入花名册和历史数据,先核对后登记 / Import workbooks; checks first, enters on demand."""
     from api.entries import checked_bytes, to_bytes
-    from api.intake import Importer, Ways, write_rejected
+    from api.intake import Importer, Ways
+    from api.intake.account import Account
     from domain.events import Document
 
     lang = frame(context).lang
@@ -128,7 +135,7 @@ def import_(
             ways = Ways(promoted_by, demoted_by)
             plan = importer.plan(files, known, dated.date() if dated else None, ways, approved_by)
         _put_on_record(bureau, {line.person for line in plan.lines if line.person})
-        faults = plan.rejected
+        faults, report = plan.rejected, None
         if enter:
             with progress(context, "登记", "Entering", len(plan.drafts)) as done:
                 report = importer.enter(plan, lambda n, _: done(n), clerk(), approved_by, paper)
@@ -140,9 +147,7 @@ def import_(
             parts = [_files(plan.counts(), lang), _events(title, plan.events, lang)]
         for part in (*parts, *_lists(plan.lines, rows, lang), *_faults(plan, faults, rows, lang)):
             page.print(part)
-        if rejected is not None:
-            for path in write_rejected(plan, faults, rejected):
-                tell(context, f"退回的行:{path}", f"Rejected rows: {path}")
+        _write(context, Account(plan, report, clerk(), datetime.now(UTC), paper), rejected, account)
         if not enter:
             tell(context, "以上未登记;登记请加 --enter。", "Nothing was entered; add --enter.")
 
@@ -157,6 +162,24 @@ def _put_on_record(bureau: "Bureau", persons: set[str]) -> None:
         reader = bureau.reader._replace(purpose=bureau.reader.purpose or COMPARED)
         asked = bureau.read_by(reader).asked(Question("import"))
         asked.read({"recorded": bureau.ledger.moment().position}, persons, ("identity",))
+
+
+def _write(
+    context: typer.Context, account: "Account", rejected: Path | None, page: Path | None
+) -> None:
+    """The workbook of rejected rows and the page to print, where they were asked for."""
+    from api.intake import write_rejected
+    from api.intake.account import write_account
+
+    if rejected is not None:
+        for path in write_rejected(account.plan, account.rejected, rejected):
+            tell(context, f"退回的行:{path}", f"Rejected rows: {path}")
+    if page is not None:
+        try:
+            write_account(account, page, frame(context).lang)
+        except OSError as fault:
+            raise Failure(f"不能写入 {page}", f"cannot write to {page}") from fault
+        tell(context, f"导入报告:{page}", f"Report: {page}")
 
 
 def _entered(context: typer.Context, report: "Report") -> list[RenderableType]:

@@ -25,6 +25,7 @@ from api.cli import (
     mass,
     overview,
     person,
+    publish,
     reads,
     relaw,
     retro,
@@ -98,7 +99,7 @@ def options(
 
 
 COMMANDS: dict[str, list[Callable[..., None]]] = {
-    "账本 / The ledger": [ledger.init, ledger.demo, ledger.serve],
+    "账本 / The ledger": [ledger.init, publish.publish, ledger.demo, ledger.serve],
     "登记 / Entering": [entering.enter, entering.types, mass.mass, importing.template],
     "人员 / A person": [
         person.find,

@@ -18,7 +18,7 @@ from api.cli.frame import Effective, Json, Lang, Recorded, UnitArg, ask, warn_of
 from api.cli.impacts import draw_reviews
 from api.cli.out import Columns, Gb18030, Out, PrivateToo, ReadBack, ToFile, ask_or_save
 from api.cli.person import STANDING, draw_entries, draw_facets
-from api.rendering import Column, coded, instant, pick, strength_of, table, word
+from api.rendering import Column, coded, instant, pick, plain, strength_of, table, word
 from api.words import NAMES, NOT_RECORDED, Words
 
 if TYPE_CHECKING:
@@ -142,6 +142,9 @@ def journal(
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="最多几条 / rows")] = 200,
     effective: Effective = None,
     recorded: Recorded = None,
+    out: Out = None,
+    columns: Columns = None,
+    gb18030: Gb18030 = False,
     json: Json = False,
 ) -> None:
     """登记流水 / The entries, in order."""
@@ -149,13 +152,15 @@ def journal(
 
     when = answers.When(effective, recorded)
     tags = [f"{kind}:{i}" for kind, i in (("person", person), ("unit", unit)) if i is not None]
-    ask(
+    ask_or_save(
         context,
+        "journal",
         lambda bureau: answers.journal(
             bureau, when, types=types or (), tags=tags, after=after, since=since, late=late,
             corrections=corrections, limit=limit,
         ),
         _draw_journal,
+        ToFile(out, columns, gb18030=gb18030),
         as_json=json,
     )  # fmt: skip
 
@@ -174,7 +179,7 @@ def entry(
     from api import answers
 
     when = answers.When(effective, recorded)
-    ask(context, lambda bureau: answers.entry(bureau, position, when), _draw_entry, as_json=json)
+    ask(context, lambda bureau: answers.entry(bureau, position, when), draw_entry, as_json=json)
 
 
 class State(StrEnum):
@@ -414,7 +419,7 @@ _SAID: dict[str, Words] = {
 }
 
 
-def _draw_entry(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+def draw_entry(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     title = (f"{data['position']} {data['zh']}", f"{data['position']} {data['en']}")
     rows = [
         (
@@ -429,7 +434,33 @@ def _draw_entry(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]
     rows.append((pick(("状态", "standing"), lang), became + by))
     columns = [Column(("项", "what"), folds=False), Column(("内容", "said"))]
     yield table(title, columns, rows, lang)
+    if data["read"] is not None:
+        yield _draw_cells(data["read"], lang)
     yield from draw_reviews(data["reviews"], lang)
     for finding in data["findings"]:
         said = finding["zh" if lang == "zh" else "en"]
         yield Text(f"▲ {said}({finding['article']})", style="yellow")
+
+
+def _draw_cells(read: Mapping[str, Any], lang: Lang) -> RenderableType:
+    columns = [
+        Column(("单元格", "cell"), folds=False),
+        Column(("列", "column")),
+        Column(("原文", "said")),
+        Column(("用于", "went into")),
+    ]
+    rows = [
+        (
+            cell["cell"] or "—", cell["heading"] or cell["class"],
+            plain(cell["text"]) if isinstance(cell["text"], str) else word(cell["text"], lang),
+            " ".join(cell["into"]),
+        )
+        for cell in read["cells"]
+    ]  # fmt: skip
+    where = " ".join(filter(None, (read["file"], read["sheet"])))
+    digest, row, at = read["sha256"][:8], read["row"], read["entry"]
+    title = (
+        f"原表:{where} 第 {row} 行(SHA-256 {digest}…,登记 {at})",
+        f"Read from {where}, row {row} (SHA-256 {digest}…, entry {at})",
+    )
+    return table(title, columns, rows, lang)

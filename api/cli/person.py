@@ -99,13 +99,19 @@ def history(
     *,
     effective: Effective = None,
     recorded: Recorded = None,
+    out: Out = None,
+    columns: Columns = None,
+    gb18030: Gb18030 = False,
     json: Json = False,
 ) -> None:
     """一个人的全部登记,含更正和撤销 / Every entry about a person, corrected ones too."""
     from api import answers
 
     when = answers.When(effective, recorded)
-    ask(context, lambda bureau: answers.history(bureau, person, when), draw_history, as_json=json)
+    ask_or_save(
+        context, "history", lambda bureau: answers.history(bureau, person, when), draw_history,
+        ToFile(out, columns, gb18030=gb18030), as_json=json,
+    )  # fmt: skip
 
 
 def pay(

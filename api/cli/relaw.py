@@ -44,7 +44,7 @@ def relaw(
     from api.times import NOW, as_of, day_of
     from replay import relaw as replaying
 
-    other = _read(pack)
+    other = read_file(pack)
     first = day_of(since, "since")
     with asking(context) as bureau:
         pair, stated = as_of(bureau, NOW)
@@ -68,7 +68,8 @@ def relaw(
         tell(context, f"每秒重判 {rate:,.0f} 项。", f"{rate:,.0f} acts decided again a second.")
 
 
-def _read(file: Path) -> "Pack":
+def read_file(file: Path) -> "Pack":
+    """The pack in a file. Raises Failure, BadInput."""
     from domain.acts.packs import read_pack
     from domain.refusals import BadInput
 

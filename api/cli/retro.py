@@ -1,4 +1,4 @@
-"""The retro report on the command line: a table, or a workbook for the pay office.
+"""The retro report on the command line: a table, or a file for the pay office.
 
 Owns `retro`. Invariant: what the law could have changed besides is said, never left out silently.
 """
@@ -6,8 +6,6 @@ Owns `retro`. Invariant: what the law could have changed besides is said, never 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,17 +13,13 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from api.cli.axes import draw_facts
-from api.cli.frame import Effective, Failure, Json, Lang, ask, tell
+from api.cli.frame import Effective, Json, Lang
+from api.cli.out import Columns, Gb18030, Out, PrivateToo, ToFile, ask_or_save
 from api.rendering import Column, money, pick, plain, table, word
 
 _MOST = 200
 """Rows of a table shown; more go to a workbook or come as JSON."""
 
-_OWED = (
-    ("人员", "person"), ("姓名", "name"), ("月份", "month"), ("原计(元)", "before"),
-    ("现计(元)", "after"), ("应补(元)", "owed"), ("未能计薪天数", "days not priced"),
-    ("依据登记", "entries"), ("事由", "because"),
-)  # fmt: skip
 _ROSTER = (
     ("人员", "person"), ("姓名", "name"), ("事项", "facet"), ("前", "before"), ("后", "after"),
     ("依据登记", "entries"), ("事由", "because"),
@@ -50,40 +44,31 @@ def retro(
     everyone: Annotated[
         bool, typer.Option("--everyone", help="含仅因规则变动者 / whom only the law touched, too")
     ] = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE.xlsx", help="写成工作簿 / as a workbook")
-    ] = None,
+    placed: Annotated[
+        bool,
+        typer.Option("--roster", help="--out 写花名册变化 / of the roster, with --out"),
+    ] = False,
+    out: Out = None,
+    columns: Columns = None,
+    private: PrivateToo = False,
+    gb18030: Gb18030 = False,
     effective: Effective = None,
     json: Json = False,
 ) -> None:
     """追溯差额:应补应扣谁、自何月、因哪条登记 / Who is owed what, since when, because of what."""
     from api import answers_axes, times
 
-    if out is not None and (json or out.suffix != ".xlsx"):
-        raise typer.BadParameter("--out 写 .xlsx,不与 --json 同用 / --out is an .xlsx, not --json")
-
-    def draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
-        if out is not None:
-            _write(out, data, lang, looks)
-        yield from _draw(data, lang)
-
     when = times.When(effective, recorded)
-    looks: list[int] = []
-    ask(
+    ask_or_save(
         context,
+        "retro-roster" if placed else "retro",
         lambda bureau: answers_axes.retro(
-            bureau.noting(looks),
-            before,
-            when,
-            first_month=first,
-            last_month=last,
-            everyone=everyone,
+            bureau, before, when, first_month=first, last_month=last, everyone=everyone
         ),
-        draw,
+        _draw,
+        ToFile(out, columns, private, gb18030),
         as_json=json,
-    )  # fmt: skip
-    if out is not None:
-        tell(context, f"已写入 {out}", f"written to {out}")
+    )
 
 
 def _draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
@@ -116,7 +101,10 @@ def _draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
         title = (f"{day} 的花名册有 {len(placed)} 处不同", f"Roster of {day}: {len(placed)}")
         yield table(title, [Column(words) for words in _ROSTER], placed[:_MOST], lang)
     if max(len(rows), len(placed)) > _MOST:
-        words = (f"每表只列前 {_MOST} 行:用 --out", f"first {_MOST} rows of each: use --out")
+        words = (
+            f"每表只列前 {_MOST} 行:用 --out(花名册变化另加 --roster)",
+            f"first {_MOST} rows of each: use --out (and --roster for who stands elsewhere)",
+        )
         yield Text(pick(words, lang), style="yellow")
     if data["law"] and not data["everyone"]:
         listed = " ".join(map(str, data["law"]))
@@ -148,33 +136,3 @@ def _placed_rows(data: Mapping[str, Any], lang: str) -> Iterator[tuple[str, ...]
             draw_facts(one["before"], lang), draw_facts(one["after"], lang),
             *_because(data, one["entries"], lang),
         )  # fmt: skip
-
-
-def _write(out: Path, data: Mapping[str, Any], lang: str, looks: list[int]) -> None:
-    from api.exports import watermark
-    from api.workbook import Sheet, write
-
-    months = [
-        (
-            one["person"], _name(data, one["person"], lang), month["month"][:7],
-            *(Decimal(month[field]) / 100 for field in ("before", "after", "owed")),
-            str(month["unpriced_after"] or ""), *_because(data, month["entries"], lang),
-        )
-        for one in data["owed"]
-        for month in one["months"]
-    ]  # fmt: skip
-    try:
-        write(
-            out,
-            [
-                Sheet(pick(("应补应扣", "Owed"), lang), [pick(w, lang) for w in _OWED], months),
-                Sheet(
-                    pick(("花名册变化", "Roster"), lang),
-                    [pick(w, lang) for w in _ROSTER],
-                    _placed_rows(data, lang),
-                ),
-                watermark(looks, lang),
-            ],
-        )
-    except OSError as fault:
-        raise Failure(f"不能写入 {out}", f"cannot write to {out}") from fault

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
-from domain.acts.imports import ImportBegun, ImportFinished, ImportUndone
+from domain.acts.imports import ImportBegun, ImportFinished, ImportUndone, SheetRead
 from domain.chains import content_of
 from domain.events import FACETS, Actor, Document, Entry, FactAnnulled, Proposal
 from domain.ledger import Ledger, Request
@@ -20,7 +20,9 @@ from domain.refusals import BadInput, RecordForbids, UnknownSubject
 TOGETHER = 9_000
 """Annulments in one request: a larger batch is undone in several, and taken up where it broke."""
 
-_OWN = ("ImportBegun", "ImportFinished", "ImportUndone")
+_ENDS = ("ImportBegun", "ImportFinished", "ImportUndone")
+OWN = (*_ENDS, "SheetRead", "RowRead")
+"""A batch's own account: what the files are and said. It stays when the acts are undone."""
 
 
 class Batch(NamedTuple):
@@ -72,7 +74,7 @@ class Undoing(NamedTuple):
 def all_batches(ledger: Ledger) -> list[Batch]:
     """Every batch in order of beginning."""
     found: dict[str, Batch] = {}
-    for entry in ledger.entries(types=_OWN):
+    for entry in ledger.entries(types=_ENDS):
         fields, at = entry.fields, entry.recorded_at
         batch = fields["batch"]
         if entry.type == "ImportBegun":
@@ -103,7 +105,7 @@ def count_entries(ledger: Ledger, batch: Batch) -> int:
     """How many entries carry the batch, those that keep its own account left out."""
     mark = f'"request_id":"{batch.id}"'.encode()
     stored = ledger.log.entries(after=batch.position)
-    return sum(mark in one.data and one.type not in _OWN for one in stored)
+    return sum(mark in one.data and one.type not in OWN for one in stored)
 
 
 def undone_roots(ledger: Ledger) -> set[str]:
@@ -136,7 +138,7 @@ class _Pass:
         self._annulled: set[str] = set()
 
     def take(self, entry: Entry) -> None:
-        if entry.type in _OWN:
+        if entry.type in OWN:
             return
         if entry.type == FactAnnulled.__name__:
             self._annulled ^= {entry.root}
@@ -299,6 +301,14 @@ def begin(ledger: Ledger, begun: ImportBegun, actor: Actor) -> None:
     """Enter that a batch begins; nothing where it has."""
     proposal = Proposal(begun, ledger.today(), event_id=begun_id(begun.batch))
     _keep(ledger, proposal, begun.batch, actor)
+
+
+def read_sheets(ledger: Ledger, sheets: Sequence[SheetRead], batch: str, actor: Actor) -> None:
+    """Enter what the columns of a batch's sheets go into; nothing where that was entered."""
+    day = ledger.today()
+    for sheet in sheets:
+        event_id = uuid5(UUID(batch), f"sheet|{sheet.place}")
+        _keep(ledger, Proposal(sheet, day, event_id=event_id), batch, actor)
 
 
 def finish(ledger: Ledger, batch: str, rejected: int, actor: Actor) -> None:

@@ -11,9 +11,11 @@ was unlawful but may well have happened is loaded too, for auditors ask for it (
 serving on after the contract ended).
 """
 
+import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
+from importlib.resources import files
 from typing import Any, NamedTuple
 
 from domain.refusals import Refusal
@@ -21,6 +23,11 @@ from domain.workdays import add_months
 
 ADULT_MONTHS = 18 * 12
 """A labour contract from 16 on is lawful, but the recruitment conditions (招聘条件) ask for 18."""
+
+
+NUMBERED_SINCE = 1985
+"""The ordinance on identity cards (居民身份证条例): whoever was born before got a number from then
+on, under the division of that day."""
 
 
 class Reason(NamedTuple):
@@ -64,6 +71,13 @@ SEX_CONTRADICTS_ID = Reason(
 BIRTH_CONTRADICTS_ID = Reason(
     "birth-contradicts-id", "出生日期与身份证号不符", "the birth date contradicts the ID number",
     "对照身份证改正其一", "correct one of them from the ID card",
+)  # fmt: skip
+DIVISION_NEWER = Reason(
+    "division-newer-than-birth", "身份证号的区划代码启用晚于出生年份",
+    "the division code of the ID number is newer than the birth year",
+    "补领、迟报户口的属正常;否则对照身份证核对",
+    "right for a late registration; else check it against the ID card",
+    rejects=False,
 )  # fmt: skip
 UNDER_18 = Reason(
     "under-18-at-hire", "入职时未满18周岁", "under 18 when hired",
@@ -114,6 +128,11 @@ KNOWN_PERSON = Reason(
 UNNAMED = Reason(
     "unnamed-column", "没有表头的列中有内容,未采用", "a column without a heading holds something",
     "补上表头并在映射中注明", "give it a heading, and a place in the mapping", rejects=False,
+)  # fmt: skip
+SHORT_YEAR = Reason(
+    "two-digit-year", "年份只有两位", "the year has two digits",
+    "已按1950年至2049年之间读取,不是的请写全年份",
+    "taken as one of 1950 to 2049; write all four where it is not", rejects=False,
 )  # fmt: skip
 MONTH_ONLY = Reason(
     "month-only", "日期只到月", "the date names only a month",
@@ -183,6 +202,19 @@ def refused(refusal: Refusal) -> Reason:
                   "核对该人员已有登记", "check what stands on this person's record")  # fmt: skip
 
 
+def division_since(code: str) -> int:
+    """The year in which a division was given its code, 0 where the lists do not say."""
+    return _divisions().get(code, 0)
+
+
+@cache
+def _divisions() -> dict[str, int]:
+    text = (files("api.intake") / "divisions.toml").read_text("utf-8")
+    return {
+        code: int(year) for year, codes in tomllib.loads(text).items() for code in codes.split()
+    }
+
+
 def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, Reason]]:
     """Columns of one row that contradict each other; each with the column to point at."""
     number: str | None = values.get("id-number")
@@ -192,10 +224,7 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, Reason]]:
     dated: date | None = values.get("sheet-date")
     if number is not None:
         by_number = date.fromisoformat(f"{number[6:10]}-{number[10:12]}-{number[12:14]}")
-        if values.get("sex") in ("1", "2") and int(number[16]) % 2 != int(values["sex"]) % 2:
-            yield "sex", SEX_CONTRADICTS_ID
-        if born is not None and born != by_number:
-            yield "birth-date", BIRTH_CONTRADICTS_ID
+        yield from _with_the_number(number, by_number, values)
         born = born or by_number
     if hired is not None:
         if born is not None and hired < add_months(born, ADULT_MONTHS):
@@ -207,3 +236,15 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, Reason]]:
             yield "contract-last-day", CONTRACT_BEFORE_HIRE
         elif dated is not None and contract < dated:
             yield "contract-last-day", CONTRACT_LAPSED
+
+
+def _with_the_number(
+    number: str, by_number: date, values: Mapping[str, Any]
+) -> Iterator[tuple[str, Reason]]:
+    """What contradicts the ID number."""
+    if values.get("sex") in ("1", "2") and int(number[16]) % 2 != int(values["sex"]) % 2:
+        yield "sex", SEX_CONTRADICTS_ID
+    if values.get("birth-date") not in (None, by_number):
+        yield "birth-date", BIRTH_CONTRADICTS_ID
+    if division_since(number[:6]) > max(by_number.year, NUMBERED_SINCE):
+        yield "id-number", DIVISION_NEWER

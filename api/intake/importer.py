@@ -15,17 +15,26 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from api.intake.batches import all_batches, begin, begun_id, finish, undone_roots
+from api.intake.batches import (
+    OWN,
+    all_batches,
+    begin,
+    begun_id,
+    finish,
+    read_sheets,
+    undone_roots,
+)
 from api.intake.checking import KNOWN_PERSON, Fault, Reason, refused
 from api.intake.mapping import Mapping, load_mapping
 from api.intake.matching import People
 from api.intake.monthly import UNTOLD, Comparison, Ways, opens_records
+from api.intake.originals import row_id
 from api.intake.planning import OF_NO_ROW, FileCount, Plan, Planner, count_rows, sources
 from api.intake.rows import Draft
 from api.intake.values import folded
 from domain.acts.imports import ImportBegun
 from domain.events import Actor, Document, Proposal, Source
-from domain.ledger import Ledger, Refused, Request
+from domain.ledger import Ledger, Receipt, Refused, Request
 from domain.refusals import AlreadyRecorded, Refusal
 from projections.records import Records
 
@@ -38,7 +47,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class Report(NamedTuple):
-    """What entering a plan did. `events`: entries gained, by type; `position`: the head after."""
+    """What entering a plan did. `events`: acts entered, by type; `position`: the head after."""
 
     batch: UUID
     files: list[FileCount]
@@ -93,7 +102,8 @@ class Importer:
     def _reject_refused(self, plan: Plan, approved_by: str | None) -> None:
         """A row that the ledger would refuse is rejected before anything is entered."""
         drafts = [d for d in plan.drafts if d.made[0].event_id not in plan.already]
-        requests = [_request(plan, draft, Actor(), None) for draft in drafts]
+        today = self._ledger.today()
+        requests = [_request(plan, draft, today, Actor(), None) for draft in drafts]
         if not requests:
             return
         whose = [draft for draft, one in zip(drafts, requests, strict=True) for _ in one.proposals]
@@ -166,42 +176,31 @@ class Importer:
         ledger can take nothing (ClockBehind).
         """
         started = time.monotonic()
-        waiting: deque[Draft] = deque()
-        already: set[UUID] = set()
-        events: Counter[str] = Counter()
-        kept: list[Draft] = []
-        rejected = list(plan.rejected)
         actor = actor or Actor()
+        today = self._ledger.today()
+        tally = _Tally(plan)
+        waiting: deque[Draft] = deque()
 
         def requests() -> Iterator[Request]:
             for draft in plan.drafts:
-                waiting.append(draft)
-                yield _request(plan, draft, actor, document)._replace(approved_by=approved_by)
+                if draft.made[0].event_id not in plan.already:
+                    waiting.append(draft)
+                    one = _request(plan, draft, today, actor, document)
+                    yield one._replace(approved_by=approved_by)
 
         self._begin(plan, actor)
         total = len(plan.drafts)
-        for done, answer in enumerate(self._ledger.enter_many(requests()), 1):
-            draft = waiting.popleft()
+        for done, answer in enumerate(self._ledger.enter_many(requests()), len(tally.kept) + 1):
+            tally.take(waiting.popleft(), answer)
             if progress is not None and (done % 1_000 == 0 or done == total):
                 progress(done, total)
-            if isinstance(answer, Refused):
-                if answer.refusal.category == "unavailable":
-                    raise answer.refusal
-                if not _stands(draft, answer):
-                    rejected += _faults(plan, draft, refused(answer.refusal))
-                    continue
-            elif answer.replayed:
-                already.add(draft.made[0].event_id)
-            else:
-                events.update(entered.type for entered in answer.entries)
-            kept.append(draft)
-        self._finish(plan, len({(f.file, f.row) for f in rejected}), actor)
+        self._finish(plan, len({(f.file, f.row) for f in tally.rejected}), actor)
         report = Report(
-            plan.batch, count_rows(plan, kept, rejected, already), events, len(already), rejected,
-            self._ledger.log.head(), time.monotonic() - started,
+            plan.batch, count_rows(plan, tally.kept, tally.rejected, tally.already), tally.events,
+            len(tally.already), tally.rejected, self._ledger.log.head(), time.monotonic() - started,
         )  # fmt: skip
-        _logger.info("imported", batch=str(plan.batch), entries=events.total(),
-                     already=report.already, rejected=len(rejected))  # fmt: skip
+        _logger.info("imported", batch=str(plan.batch), entries=tally.events.total(),
+                     already=report.already, rejected=len(tally.rejected))  # fmt: skip
         return report
 
     def _begin(self, plan: Plan, actor: Actor) -> None:
@@ -214,6 +213,11 @@ class Importer:
             files=plan.files, digests=plan.digests,
         )  # fmt: skip
         begin(self._ledger, begun, actor)
+        sheets = [
+            originals.sheet_read(str(plan.batch), place, plan.sheets[place])
+            for place, originals in enumerate(plan.originals)
+        ]
+        read_sheets(self._ledger, sheets, str(plan.batch), actor)
 
     def _finish(self, plan: Plan, rejected: int, actor: Actor) -> None:
         batch = str(plan.batch)
@@ -221,7 +225,34 @@ class Importer:
             finish(self._ledger, batch, rejected, actor)
 
 
-def _request(plan: Plan, draft: Draft, actor: Actor, document: Document | None) -> Request:
+class _Tally:
+    """What became of a plan's drafts, those that the ledger has already among them."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self.kept = [draft for draft in plan.drafts if draft.made[0].event_id in plan.already]
+        self.already = {draft.made[0].event_id for draft in self.kept}
+        self.events: Counter[str] = Counter()
+        self.rejected = list(plan.rejected)
+
+    def take(self, draft: Draft, answer: Receipt | Refused) -> None:
+        """Raises the Refusal of a ledger that can take nothing."""
+        if isinstance(answer, Refused):
+            if answer.refusal.category == "unavailable":
+                raise answer.refusal
+            if not _stands(draft, answer):
+                self.rejected += _faults(self._plan, draft, refused(answer.refusal))
+                return
+        elif answer.replayed:
+            self.already.add(draft.made[0].event_id)
+        else:
+            self.events.update(e.type for e in answer.entries if e.type not in OWN)
+        self.kept.append(draft)
+
+
+def _request(
+    plan: Plan, draft: Draft, today: date, actor: Actor, document: Document | None
+) -> Request:
     mapping = plan.mapping
     source = Source(system=mapping.system, key=draft.key, version=plan.edition(draft))
     proposals = [
@@ -231,6 +262,10 @@ def _request(plan: Plan, draft: Draft, actor: Actor, document: Document | None) 
         )
         for made in draft.made
     ]  # fmt: skip
+    if draft.said is not None:
+        row = plan.originals[draft.said.sheet].row_read(draft.said, draft.person)
+        event_id = row_id(draft.made[0].event_id)
+        proposals.append(Proposal(row, today, event_id=event_id, source=source))
     digest = plan.digests[draft.sheet] if draft.sheet != OF_NO_ROW else None
     document = document or Document(none_because=f"补登:{mapping.zh}", sha256=digest)
     return Request(

@@ -39,6 +39,11 @@ Name = Annotated[str, Field(pattern="^[a-z][a-z0-9-]*$")]
 Texts = Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]
 
 
+def places_in(text: str) -> list[str]:
+    """The columns that a text of a mapping is made with."""
+    return _PLACE.findall(text)
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -96,7 +101,7 @@ class Act(_Part):
 
     def places(self) -> set[str]:
         texts = [*self.fields.values(), *self.effective, *self.occurred, self.last_day or ""]
-        return {place for text in texts for place in _PLACE.findall(text)} | self.when.keys()
+        return {place for text in texts for place in places_in(text)} | self.when.keys()
 
 
 class Tracking(_Part):
@@ -160,7 +165,7 @@ class Sheet(_Part):
         used = {p for act in self.act for p in act.places()} | set(self.unique)
         used |= set(self.keyed_by)
         used |= {c for other in self.otherwise for c in other.when}
-        used |= set(_PLACE.findall(self.person + (self.key or "")))
+        used |= set(places_in(self.person + (self.key or "")))
         if self.track is not None:
             used |= {self.track.column, self.track.period}
         if unknown := sorted(used - known):
@@ -168,7 +173,7 @@ class Sheet(_Part):
         private = {name for name, column in self.columns.items() if column.private}
         if private and self.key is None and not self.keyed_by:
             raise ValueError(f"sheet {self.name} has private columns and needs a key of others")
-        if private & {*self.keyed_by, *_PLACE.findall(self.person + (self.key or ""))}:
+        if private & {*self.keyed_by, *places_in(self.person + (self.key or ""))}:
             raise ValueError(f"sheet {self.name}: a private column is no key, for keys are public")
         labels = {act.label for act in self.act}
         if lost := sorted({act.ends for act in self.act if act.ends} - labels):

@@ -5,14 +5,14 @@ not at all: where identifiers disagree, or several persons fit, nobody is taken.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from api.intake.checking import Reason
-from api.intake.reading import read
+from api.intake.reading import Row, read
 from api.intake.values import (
     Cell,
     UnreadableError,
@@ -150,7 +150,7 @@ class Matcher:
         if row.number is None and row.id_number is None and same:
             one = next(iter(same)) if len(same) == 1 else None
             return Match(one, "name" if one else None, None if one else AMBIGUOUS)
-        if row.id_number is not None:
+        if same and row.id_number is not None:
             same = same - self._with_id_number(same)
         return Match(None, None, MAYBE_KNOWN if same else UNMATCHED)
 
@@ -195,7 +195,7 @@ def persons_listed(path: Path, matcher: Matcher) -> list[str]:
     wanted = {heading_of(h): key for key, names in HEADINGS.items() for h in names}
     table = read(path, wanted, least=1)
     keys = [wanted.get(heading) for heading in table.headings]
-    rows = [(row.number, _named(keys, row.cells, row.number)) for row in table.rows]
+    rows = [(row.number, _named(keys, row, table.epoch)) for row in table.rows]
     persons: dict[str, int] = {}
     for (number, _), found in zip(rows, matcher.match([n for _, n in rows]), strict=True):
         if found.fault is not None or found.person is None:
@@ -206,12 +206,12 @@ def persons_listed(path: Path, matcher: Matcher) -> list[str]:
     return list(persons)
 
 
-def _named(keys: Sequence[str | None], cells: Iterable[Cell], number: int) -> Named:
-    said = {key: cell for key, cell in zip(keys, cells, strict=False) if key and folded(cell)}
+def _named(keys: Sequence[str | None], row: Row, epoch: date) -> Named:
+    said = {key: cell for key, cell in zip(keys, row.cells, strict=False) if key and folded(cell)}
     try:
-        born = day_of(said.get("born"))
+        born = day_of(said.get("born"), epoch=epoch)
     except UnreadableError:
-        raise _at(number, "no such birth date", "出生日期不存在") from None
+        raise _at(row.number, "no such birth date", "出生日期不存在") from None
     return Named(
         person=folded(said.get("person")) or None,
         number=identifier_of(said.get("number")) or None,

@@ -28,6 +28,7 @@ from projections.questions.law import Published, rules_of
 from projections.records import Records
 
 TOGETHER = 2_000
+_SEALED = (NAME.name, ID_NUMBER.name)
 _HELD = (SERVICE, UNIT, GRADE, CATEGORY, NUMBER, NAME, ID_NUMBER, CONTRACT)
 
 
@@ -110,13 +111,20 @@ class Comparison:
     def _held(self, people: Sequence[str], as_of: AsOf) -> dict[str, dict[str, Any]]:
         """What the ledger says of each person, by facet, private values open."""
         found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        sealed: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         for fact in self._records.at(_HELD, [f"person:{person}" for person in people], as_of):
-            if fact.value is not None:
-                extra = {"last_day": last_day(fact.until)} if fact.facet == CONTRACT.name else {}
-                found[fact.subject.partition(":")[2]][fact.facet] = {**fact.value, **extra}
-        self._ledger.hold(sealed_owners(list(found.values())))
-        opened = self._ledger.vault.reveal(dict(found))
-        return {person: opened.get(person, {}) for person in people}
+            person = fact.subject.partition(":")[2]
+            if fact.value is None:
+                continue
+            if fact.facet in _SEALED:
+                sealed[person][fact.facet] = fact.value
+            elif fact.facet == CONTRACT.name:
+                found[person][fact.facet] = {**fact.value, "last_day": last_day(fact.until)}
+            else:
+                found[person][fact.facet] = fact.value
+        self._ledger.hold(sealed_owners(list(sealed.values())))
+        opened = self._ledger.vault.reveal(dict(sealed))
+        return {person: found[person] | opened.get(person, {}) for person in people}
 
     def _known(
         self, draft: Draft, where: tuple[str, int, str, str | None], held: dict[str, Any],
@@ -147,7 +155,7 @@ class Comparison:
                  None, None, None)
             for event, _ in events
         )  # fmt: skip
-        return Draft(draft.sheet, draft.row, draft.key, made)
+        return Draft(draft.sheet, draft.row, draft.key, made, draft.said)
 
     def _changes(
         self, draft: Draft, person: str, held: dict[str, Any], as_of: AsOf

@@ -17,6 +17,7 @@ from uuid import UUID, uuid5
 from api.intake.checking import CONFLICTING, DUPLICATE, Fault, Reason
 from api.intake.mapping import Mapping, Sheet, Turn
 from api.intake.matching import Line, Named
+from api.intake.originals import Originals, Said
 from api.intake.reading import TEXTS, WORKBOOKS, Row, Table, read
 from api.intake.rows import (
     NAMESPACE,
@@ -70,6 +71,7 @@ class Plan:
         self.digests = [table.sha256 for table in tables]
         self.paths = list(paths)
         self.dates: list[date | None] = [None] * len(tables)
+        self.originals: list[Originals] = []
         self.rows = [0] * len(tables)
         self.drafts: list[Draft] = []
         self.already: set[UUID] = set()
@@ -167,7 +169,7 @@ class Planner:
         self._units = UnitNames(mapping, known_units)
         self._people = people
         self._by_person: defaultdict[str, list[Draft]] = defaultdict(list)
-        self._since: defaultdict[str, dict[str, date]] = defaultdict(dict)
+        self._since: defaultdict[str, dict[str, tuple[date, Said]]] = defaultdict(dict)
         self.plan = Plan(mapping, self._tables, [path for path, _ in found])
         self.plan.dates = self._dates = [
             self._date_of(sheet, table, dated)
@@ -216,13 +218,15 @@ class Planner:
     def add(self, person: str, draft: Draft) -> None:
         self._by_person[person].append(draft)
 
-    def note_since(self, sheet: Sheet, values: Values) -> None:
-        """Keep the earliest of the days that an opening may name."""
+    def note_since(self, number: int, row: Row, values: Values) -> None:
+        """Keep the earliest of the days that an opening may name, and where it stands."""
         for column, name in self._mapping.since.items():
-            day = values.get(column) if name == sheet.name else None
+            day = values.get(column) if name == self._sheets[number].name else None
             if day is not None and (person := values["person"]) is not None:
                 kept = self._since[person]
-                kept[column] = min(day, kept.get(column, day))
+                if column not in kept or day < kept[column][0]:
+                    said = Said(number, row.number, row.cells, frozenset({column}))
+                    kept[column] = (day, said)
 
     def _open_records(self) -> None:
         """Each person with any act is opened on the first day of which the files know of one."""
@@ -232,10 +236,11 @@ class Planner:
         for person, drafts in self._by_person.items():
             earliest = min(made.effective for draft in drafts for made in draft.made)
             values: Values = {"person": person, "earliest": earliest}
-            values |= {c: day for c, day in self._since[person].items() if day <= earliest}
+            since = {c: one for c, one in self._since[person].items() if one[0] <= earliest}
+            values |= {column: day for column, (day, _) in since.items()}
             key = f"person:{person}"
-            opening = Draft(OF_NO_ROW, 0, key, makers.make(values, key))
-            drafts.append(opening)
+            said = next((said for _, said in since.values()), None)
+            drafts.append(Draft(OF_NO_ROW, 0, key, makers.make(values, key), said))
 
     def _establish_units(self, drafts: Iterable[Draft]) -> list[Draft]:
         """The mapping's units and those known by code, each from its first day, parents first."""
@@ -295,25 +300,25 @@ class _SheetPass:
         self._number = number
         self._sheet = sheet
         self._reader = planner.reader(number)
+        self._table = self._reader.table
+        self._plan.originals.append(self._reader.originals)
         self._makers = planner.makers(number)
         self._drafted: dict[str, Draft] = {}
         self._words: dict[str, str] = {}
 
     def run(self) -> None:
-        rows = self._rows()
-        if self._sheet.unique:
-            rows = iter(self._without_duplicates(list(rows)))
+        rows = self._rows(self._without_duplicates() if self._sheet.unique else self._table.rows)
         if self._sheet.track is not None:
             self._track(rows)
         else:
             for one in rows:
                 self._take(one, None)
 
-    def _rows(self) -> Iterator[_Read]:
-        for row in self._reader.table.rows:
+    def _rows(self, rows: Iterable[Row]) -> Iterator[_Read]:
+        for row in rows:
             self._plan.rows[self._number] += 1
             values, faults = self._reader.read(row)
-            self._planner.note_since(self._sheet, values)
+            self._planner.note_since(self._number, row, values)
             yield _Read(row, values, faults)
 
     def _reject(self, one: _Read, reason: Reason, column: str | None = None,
@@ -342,7 +347,8 @@ class _SheetPass:
         if not made:
             self._reject(one, self._reader.otherwise(one.values))
             return None
-        draft = Draft(self._number, one.row.number, key, made)
+        said = Said(self._number, one.row.number, one.row.cells)
+        draft = Draft(self._number, one.row.number, key, made, said)
         self._drafted[key] = draft
         if self._sheet.keyed_by:
             self._words[key] = _said(one)
@@ -350,10 +356,32 @@ class _SheetPass:
         self._planner.add(one.values["person"], draft)
         return draft
 
-    def _without_duplicates(self, rows: list[_Read]) -> Iterator[_Read]:
+    def _without_duplicates(self) -> Iterator[Row]:
         """Of rows that share what is one person's alone the repetition is rejected or, if they
-        differ, each of them.
+        differ, each of them. Only rows that may be such are read for it.
         """
+        rows = list(self._table.rows)
+        alike: defaultdict[tuple[str, Any], list[Row]] = defaultdict(list)
+        for row in rows:
+            for column, value in self._reader.alone(row, self._sheet.unique):
+                alike[column, value].append(row)
+        suspects = {row.number: row for group in alike.values() if len(group) > 1 for row in group}
+        del alike
+        faulty = self._repeated(
+            [_Read(suspects[n], *self._reader.read(suspects[n])) for n in sorted(suspects)]
+        )
+        for row in rows:
+            if row.number in faulty:
+                reason, other = faulty[row.number]
+                one = _Read(row, *self._reader.read(row))
+                self._plan.rows[self._number] += 1
+                self._plan.refused_rows.append((self._number, _named(one.values)))
+                self._reject(one, reason, self._sheet.unique[0], other)
+            else:
+                yield row
+
+    def _repeated(self, rows: Iterable[_Read]) -> dict[int, tuple[Reason, int]]:
+        """Why a row is rejected for the sake of another one, by number."""
         first: dict[tuple[str, Any], _Read] = {}
         faulty: dict[int, tuple[Reason, int]] = {}
         for one in rows:
@@ -369,13 +397,7 @@ class _SheetPass:
                 else:
                     faulty[one.row.number] = (CONFLICTING, earlier.row.number)
                     faulty.setdefault(earlier.row.number, (CONFLICTING, one.row.number))
-        for one in rows:
-            if one.row.number in faulty:
-                reason, other = faulty[one.row.number]
-                self._plan.refused_rows.append((self._number, _named(one.values)))
-                self._reject(one, reason, self._sheet.unique[0], other)
-            else:
-                yield one
+        return faulty
 
     def _track(self, rows: Iterable[_Read]) -> None:
         """Of a column that is given again and again, only the changes are acts."""

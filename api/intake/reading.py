@@ -9,10 +9,12 @@ import csv
 import gzip
 import hashlib
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import chain
+from datetime import date
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +28,7 @@ from python_calamine import (
     load_workbook,
 )
 
-from api.intake.values import Cell, folded, heading_of
+from api.intake.values import EPOCH, EPOCH_1904, Cell, folded, heading_of
 from domain.refusals import BadInput, TooLarge
 
 MOST_BYTES = 512 << 20
@@ -36,9 +38,10 @@ _TITLE_ROWS = 20
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _BEGINNINGS = (bytes.fromhex("0908100000060500"), bytes.fromhex("0908080000050500"))  # BIFF 8, 5
-_FILEPASS = bytes.fromhex("2f00")
-_FIRST_RECORDS = 8
-_MANIFEST = "META-INF/manifest.xml"
+_FILEPASS, _DATEMODE = bytes.fromhex("2f00"), bytes.fromhex("2200")
+_FIRST_RECORDS = 60
+_MANIFEST, _WORKBOOK = "META-INF/manifest.xml", "xl/workbook.xml"
+_FROM_1904 = re.compile(rb"\bdate1904=[\"'](1|true|on)[\"']")
 _FOOTERS = (
     "合计", "总计", "小计", "共计", "填表人", "制表人", "审核人", "负责人", "填报", "注:", "说明:",
     "示例",
@@ -53,7 +56,9 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """`headings` by column (blank where there is none), `title` what stands above them."""
+    """`headings` by column (blank where there is none), `title` what stands above them; serial
+    numbers of days count from `epoch`.
+    """
 
     file: str
     sha256: str
@@ -61,6 +66,7 @@ class Table(NamedTuple):
     title: str
     headings: list[str]
     rows: Iterator[Row]
+    epoch: date = EPOCH
 
 
 def read(path: Path, wanted: Collection[str], tab: str | None = None, *, least: int = 2) -> Table:
@@ -79,7 +85,7 @@ def read(path: Path, wanted: Collection[str], tab: str | None = None, *, least: 
     digest = hashlib.sha256(content).hexdigest()
     name = path.name.lower()
     if name.endswith(TEXTS):
-        sheets = [("", _text_rows(path, content))]
+        sheets: Iterable[tuple[str, Iterator[Row]]] = [("", _text_rows(path, content))]
     elif name.endswith(WORKBOOKS):
         sheets = _sheets(path, content, tab)
     else:
@@ -88,7 +94,8 @@ def read(path: Path, wanted: Collection[str], tab: str | None = None, *, least: 
                key=lambda headed: headed.hits)  # fmt: skip
     if best is None or best.hits < min(least, len(wanted)):
         raise _refused(path, "no row holds the headings of the mapping", "找不到映射所列的表头行")
-    return Table(path.name, digest, best.sheet, best.title, best.headings, best.rows)
+    epoch = EPOCH_1904 if _counts_from_1904(content) else EPOCH
+    return Table(path.name, digest, best.sheet, best.title, best.headings, best.rows, epoch)
 
 
 class _Headed(NamedTuple):
@@ -159,7 +166,8 @@ def _text_rows(path: Path, content: bytes) -> Iterator[Row]:
     return (Row(number, cells) for number, cells in enumerate(rows, 1))
 
 
-def _sheets(path: Path, content: bytes, tab: str | None) -> list[tuple[str, Iterator[Row]]]:
+def _sheets(path: Path, content: bytes, tab: str | None) -> Iterator[tuple[str, Iterator[Row]]]:
+    """One sheet after the other, so that only the likeliest stays in memory."""
     if _is_protected(content):
         raise _protected(path)
     try:
@@ -176,7 +184,8 @@ def _sheets(path: Path, content: bytes, tab: str | None) -> list[tuple[str, Iter
     ]
     if tab and not names:
         raise _refused(path, f"there is no sheet {tab}", f"没有工作表“{tab}”")
-    return [(name, _sheet_rows(book, name)) for name in names]
+    for name in names:
+        yield name, _sheet_rows(book, name)
 
 
 def _is_protected(content: bytes) -> bool:
@@ -192,14 +201,29 @@ def _is_protected(content: bytes) -> bool:
 
 def _has_filepass(content: bytes) -> bool:
     """[MS-XLS] 2.4.117: the record stands among the first of the workbook."""
+    return any(kind == _FILEPASS for kind, _ in islice(_records(content), _FIRST_RECORDS))
+
+
+def _records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The records of an older workbook from its beginning, as (kind, content)."""
     starts = [at for bof in _BEGINNINGS if (at := content.find(bof)) >= 0]
     at = min(starts, default=len(content))
-    for _ in range(_FIRST_RECORDS):
-        kind, size = content[at : at + 2], content[at + 2 : at + 4]
-        if kind == _FILEPASS:
-            return True
-        at += 4 + int.from_bytes(size, "little")
-    return False
+    while at + 4 <= len(content):
+        end = at + 4 + int.from_bytes(content[at + 2 : at + 4], "little")
+        yield content[at : at + 2], content[at + 4 : end]
+        at = end
+
+
+def _counts_from_1904(content: bytes) -> bool:
+    """Of a workbook made on an old Mac (.xlsx; .xls and .et: [MS-XLS] 2.4.77)."""
+    if content.startswith(_OLE):
+        records = islice(_records(content), _FIRST_RECORDS)
+        return any(kind == _DATEMODE and said[:1] == b"\1" for kind, said in records)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            return _FROM_1904.search(parts.read(_WORKBOOK)) is not None
+    except (zipfile.BadZipFile, KeyError, OSError, EOFError, zlib.error):
+        return False
 
 
 def _sheet_rows(book: CalamineWorkbook, name: str) -> Iterator[Row]:

@@ -6,6 +6,7 @@ only on the system, the row's key, the edition and the act's place in the mappin
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from functools import partial
 from hashlib import sha256
@@ -19,6 +20,7 @@ from api.intake.checking import (
     MONTH_ONLY,
     NO_ACT,
     NO_DAY,
+    SHORT_YEAR,
     UNNAMED,
     Fault,
     Reason,
@@ -27,8 +29,10 @@ from api.intake.checking import (
     contradictions,
 )
 from api.intake.mapping import Act, Column, Mapping, Sheet, Template, Turn
+from api.intake.originals import Originals, Said
 from api.intake.reading import Row, Table
 from api.intake.values import (
+    EPOCH,
     Cell,
     Day,
     UnreadableError,
@@ -62,16 +66,27 @@ class Made(NamedTuple):
 
 
 class Draft:
-    """The acts of one row, to be entered together. `same` are rows that say the same."""
+    """The acts of one row, to be entered together. `same` are rows that say the same; `said` are
+    the cells they were made of.
+    """
 
-    __slots__ = ("key", "made", "row", "same", "sheet")
+    __slots__ = ("key", "made", "row", "said", "same", "sheet")
 
-    def __init__(self, sheet: int, row: int, key: str, made: tuple[Made, ...]) -> None:
+    def __init__(
+        self, sheet: int, row: int, key: str, made: tuple[Made, ...], said: Said | None = None
+    ) -> None:
         self.sheet = sheet
         self.row = row
         self.key = key
         self.made = made
+        self.said = said
         self.same: list[int] = []
+
+    @property
+    def person(self) -> str | None:
+        """Whom the row is about."""
+        people = (getattr(made.event, "person", None) for made in self.made)
+        return next((person for person in people if person is not None), None)
 
     @property
     def place(self) -> tuple[date, int, int]:
@@ -124,6 +139,7 @@ class ActMaker:
         self._effective = [Template(text) for text in act.effective]
         self._occurred = [Template(text) for text in act.occurred]
         self._last_day = Template(act.last_day) if act.last_day else None
+        self._given: dict[tuple[str, ...], set[str]] = {}
 
     def make(self, values: Values, event_id: UUID, ends: UUID | None) -> Made:
         """Raises ReasonError."""
@@ -145,6 +161,9 @@ class ActMaker:
         except ValidationError as fault:
             field = ".".join(map(str, fault.errors()[0]["loc"]))
             raise ReasonError(bad_value(self._cls.zh, self._cls.en, field)) from None
+        # the set of names is half of an event's memory, and the same for all that give the same
+        given = self._given.setdefault((*fields,), event.model_fields_set)
+        object.__setattr__(event, "__pydantic_fields_set__", given)
         return Made(event_id, event, effective, until, _first(self._occurred, values), ends)
 
 
@@ -225,10 +244,12 @@ class RowReader:
         self._dated = dated
         self._places = _places(sheet, table)
         self._columns = [
-            (name, at, column, read_as(column, mapping.words(column), units, people))
+            (name, at, column, read_as(column, mapping.words(column), units, people, table.epoch))
             for name, column in sheet.columns.items()
             if (at := self._places.get(name)) is not None
         ]
+        opening = mapping.opening if sheet.name in mapping.since.values() else []
+        self.originals = Originals(sheet, opening, self._places, table.headings)
         self._unnamed = [at for at, heading in enumerate(table.headings) if not heading]
         self._person = Template(sheet.person)
         self._key = Template(sheet.key) if sheet.key else None
@@ -244,6 +265,20 @@ class RowReader:
         heading = self.table.headings[at]
         return Fault(self.table.file, row.number, heading, cell, private, reason, other)
 
+    def alone(self, row: Row, columns: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        """Columns that are filled, each with a value that is the same wherever what it reads as is;
+        cheaper than reading.
+        """
+        for name, at, column, reader in self._columns:
+            cell = row.cells[at] if name in columns and at < len(row.cells) else None
+            if cell is None or not folded(cell):
+                continue
+            if column.kind in ("identifier", "id-number"):
+                yield name, identifier_of(cell)
+            else:
+                with suppress(UnreadableError):
+                    yield name, reader(cell)
+
     def read(self, row: Row) -> tuple[Values, list[Fault]]:
         """A row's values, with `{person}`, `{sheet-date}` and `{row-key}`, and what is wrong."""
         values: Values = {"sheet-date": self._dated}
@@ -257,8 +292,9 @@ class RowReader:
                 faults.append(self._column_fault(row, name, column, fault.rule))
                 continue
             if isinstance(value, Day):
-                if not value.exact:
-                    faults.append(self.fault(row, name, MONTH_ONLY))
+                if not (value.exact and value.whole):
+                    reason = MONTH_ONLY if value.whole else SHORT_YEAR
+                    faults.append(self.fault(row, name, reason))
                 value = value.day
             values[name] = value = None if value == "" else value
             if value is None and column.blank != "allow" and not folded(cell):
@@ -320,11 +356,14 @@ def read_as(
     words: dict[str, str] | None,
     units: UnitNames,
     people: Callable[[Cell], str | None],
+    epoch: date = EPOCH,
 ) -> Callable[[Cell], Any]:
-    """What reads a cell of this column or raises UnreadableError; `words`: what may stand there."""
+    """What reads a cell of this column or raises UnreadableError; `words`: what may stand there;
+    `epoch`: the day from which the sheet counts.
+    """
     if column.parted:
         alone = column.model_copy(update={"parted": False})
-        return partial(_parts, read_as(alone, words, units, people))
+        return partial(_parts, read_as(alone, words, units, people, epoch))
     if words is not None:
         return partial(_meaning, {folded(word): code for word, code in words.items()})
     if column.known:
@@ -332,18 +371,20 @@ def read_as(
     if column.kind in ("unit", "person"):
         return units.find if column.kind == "unit" else people
     if column.kind in ("date", "last-day"):
-        return partial(day_of, last=column.kind == "last-day")
+        return partial(day_of, last=column.kind == "last-day", epoch=epoch)
+    if column.kind == "day-after":
+        return partial(_day_before, epoch=epoch)
     return _READERS[column.kind]
 
 
-def _day_before(cell: Cell) -> Day | None:
-    day = day_of(cell)
+def _day_before(cell: Cell, epoch: date) -> Day | None:
+    day = day_of(cell, epoch=epoch)
     return day and day._replace(day=day.day - timedelta(days=1))
 
 
 _READERS: dict[str, Callable[[Cell], Any]] = {
     "text": folded, "name": name_of, "code": code_of, "identifier": identifier_of,
-    "id-number": _id_number, "year": year_of, "day-after": _day_before,
+    "id-number": _id_number, "year": year_of,
 }  # fmt: skip
 
 

@@ -12,19 +12,21 @@ from typing import NamedTuple
 
 Cell = str | float | int | bool | date | datetime | time | timedelta | None
 
-_SERIAL_EPOCH = date(1899, 12, 30)
+EPOCH, EPOCH_1904 = date(1899, 12, 30), date(1904, 1, 1)
+"""Day 0 of a spreadsheet's serial numbers, and that of workbooks counted from 1904."""
 _FIRST_SERIAL, _LAST_SERIAL = 10_000, 73_050  # 1927-05-18 … 2099-12-31
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _DAY = re.compile(
-    r"(\d{4})\s?[-./\\、年]\s?(\d{1,2})\s?[-./\\、月]\s?(\d{1,2})\s?[日号]?"
+    r"(\d{4}|\d{2})\s?[-–—−./\\、。·年]\s?(\d{1,2})\s?[-–—−./\\、。·月]\s?(\d{1,2})\s?[日号.。]?"
     r"(?:[ T]0?0:00(?::00)?)?"
 )
+_CENTURY_TURNS = 50
 _DIGITS = {d: str(n) for n, row in enumerate(("〇○零", "一", "二", "三", "四", "五", "六", "七",
                                               "八", "九")) for d in row}  # fmt: skip
 _IN_WORDS = re.compile(rf"([{''.join(_DIGITS)}]{{4}})年(?:([一二三四五六七八九十]{{1,2}})月)?"
                        r"(?:([一二三四五六七八九十]{1,3})[日号])?")  # fmt: skip
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
-_MONTH = re.compile(r"(\d{4})\s?[-./年]\s?(\d{1,2})\s?月?")
+_MONTH = re.compile(r"(\d{4})\s?[-–—−./。·年]\s?(\d{1,2})\s?月?")
 _COMPACT_MONTH = re.compile(r"(\d{4})(\d{2})")
 _SERIAL = re.compile(r"\d{5}")
 _TRAILING_ZEROS = re.compile(r"\.0+$")
@@ -39,10 +41,13 @@ class UnreadableError(ValueError):
 
 
 class Day(NamedTuple):
-    """A date as a cell gives it; `exact` is false where the cell names only a month."""
+    """A date as a cell gives it; `exact` is false where the cell names only a month, `whole` where
+    its year has two digits.
+    """
 
     day: date
     exact: bool = True
+    whole: bool = True
 
 
 def text_of(cell: Cell) -> str:
@@ -91,12 +96,12 @@ def code_of(cell: Cell) -> str:
     return _TRAILING_ZEROS.sub("", text) if "." in text else text
 
 
-def day_of(cell: Cell, *, last: bool = False) -> Day | None:
+def day_of(cell: Cell, *, last: bool = False, epoch: date = EPOCH) -> Day | None:
     """A date, None where the cell is blank. Raises UnreadableError.
 
-    Reads 2021-08-03, 2021.8.3, 2021/8/3, 2021年8月3日, 二〇二一年八月三日, 20210803, a
-    spreadsheet's serial number, and months (2021.8, 2021年8月, 202108): their first day, or the
-    last one where `last` is set.
+    Reads 2021-08-03, 2021.8.3, 2021/8/3, 2021年8月3日, 二〇二一年八月三日, 20210803, 21/8/3 (its
+    year is one of 1950 to 2049), a spreadsheet's serial number counted from `epoch`, and months
+    (2021.8, 2021年8月, 202108): their first day, or the last one where `last` is set.
     """
     if isinstance(cell, datetime):
         return Day(_in_range(cell.date()))
@@ -107,19 +112,21 @@ def day_of(cell: Cell, *, last: bool = False) -> Day | None:
         return None
     if isinstance(cell, float) and re.fullmatch(r"\d{4}\.\d", text):
         raise UnreadableError("ambiguous-date")  # the number 1990.1 may have been typed as 1990.10
-    return _day_in(text, last)
+    return _day_in(text, last, epoch)
 
 
 @lru_cache(maxsize=100_000)
-def _day_in(text: str, last: bool) -> Day:
+def _day_in(text: str, last: bool, epoch: date) -> Day:
     if (words := _IN_WORDS.fullmatch(text)) and words[2]:
         digits = "".join(_DIGITS[digit] for digit in words[1])
         text = "-".join([digits, *(_below_hundred(part) for part in words.groups()[1:] if part)])
     if match := _DAY.fullmatch(text) or _COMPACT.fullmatch(text):
         year, month, day = map(int, match.groups())
-        return Day(_date(year, month, day))
+        if whole := len(match[1]) == len("2021"):
+            return Day(_date(year, month, day))
+        return Day(_date(year + (2000 if year < _CENTURY_TURNS else 1900), month, day), whole=whole)
     if _SERIAL.fullmatch(text) and _FIRST_SERIAL <= int(text) <= _LAST_SERIAL:
-        return Day(_SERIAL_EPOCH + timedelta(days=int(text)))
+        return Day(_in_range(epoch + timedelta(days=int(text))))
     if match := _MONTH.fullmatch(text) or _COMPACT_MONTH.fullmatch(text):
         first = _date(int(match[1]), int(match[2]), 1)
         days = monthrange(first.year, first.month)[1]

@@ -1,14 +1,15 @@
-"""Imports 导入: which files were entered as one batch, and which batches were undone.
+"""Imports 导入: which files were entered as one batch, what their cells said, and what was undone.
 
-Owns the entries that begin, finish and undo a batch. Invariant: every entry of a batch lies behind
-the entry that begins it and carries the batch as its `request_id`.
+Owns the entries that begin, finish and undo a batch, and those that keep the text of the cells.
+Invariant: every entry of a batch lies behind the entry that begins it and carries the batch as its
+`request_id`; what a row said is entered in one request with the acts that were made of it.
 """
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from domain.events import Code, Event, Facet, Id, Subject, Text, Writes
+from domain.events import Code, Event, Facet, Id, PersonId, Private, Subject, Text, Writes
 from domain.record import Case
 from domain.refusals import AlreadyRecorded, UnknownSubject
 
@@ -16,6 +17,13 @@ IMPORT = Facet("import", of="import", zh="导入批次", en="import batch", stay
 
 BatchId = Annotated[Id, Subject("import")]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+ColumnName = Annotated[str, Field(pattern="^[A-Z]{1,4}$")]
+"""A column as a spreadsheet names it."""
+CellText = Annotated[
+    str, StringConstraints(strip_whitespace=False, min_length=1, max_length=32_767)
+]
+"""As long as a spreadsheet's cell can be."""
+Cells = dict[ColumnName, CellText]
 
 
 class ImportBegun(Event):
@@ -38,6 +46,56 @@ class ImportBegun(Event):
     def decide(self, case: Case) -> None:
         if case.ever(IMPORT, self.batch):
             raise AlreadyRecorded("this batch has begun", zh="该批次已开始", field="batch")
+
+
+class SheetColumn(BaseModel):
+    """A column that was read: its heading, and what it goes into (`RecordOpened.hired_on`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    column: ColumnName
+    heading: Annotated[str, Field(max_length=32_767)]
+    into: list[Code]
+
+
+class SheetRead(Event):
+    """A sheet of a batch is read (表格读取). `place` is that of its file in the batch."""
+
+    zh = "表格读取"
+    en = "Sheet read"
+    day = "开始登记之日"
+
+    batch: BatchId
+    place: Annotated[int, Field(ge=0)]
+    sheet: Annotated[str, Field(max_length=100)] = ""
+    columns: Annotated[list[SheetColumn], Field(max_length=20_000)]
+
+    def decide(self, case: Case) -> None:
+        _require_standing(case, self.batch)
+
+
+class RowRead(Event):
+    """What the cells of a row said, to the letter (表格行原文).
+
+    In one request with the acts made of the row. `sheet` is the `place` of the batch's SheetRead.
+    `cells` are public; the others are sealed under the class of what was made of them. That a file
+    said so is true whatever becomes of the acts: nothing is judged here, and undoing leaves it.
+    """
+
+    zh = "表格行原文"
+    en = "Row read"
+    day = "登记之日"
+
+    person: PersonId | None = None
+    sheet: Annotated[int, Field(ge=0)]
+    row: Annotated[int, Field(ge=1)]
+    cells: Cells
+    identity: Annotated[Cells | None, Private("identity")] = None
+    health: Annotated[Cells | None, Private("health")] = None
+    finance: Annotated[Cells | None, Private("finance")] = None
+    political: Annotated[Cells | None, Private("political")] = None
+    complainant: Annotated[Cells | None, Private("complainant")] = None
+    family: Annotated[Cells | None, Private("family")] = None
 
 
 class ImportFinished(Event):

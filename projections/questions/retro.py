@@ -88,30 +88,35 @@ def retro(records: Records, ledger: Ledger, span: Span, *, everyone: bool = Fals
     """
     earlier, later = span.earlier, span.later
     published = Published(ledger, later)
-    units = _Held(records)
+    units = Held(records)
+    moved = tree_days(records, later)
     if everyone:
         changed = records.changed([SERVICE], 0, later)
     else:
         changed = records.changed(FACETS, earlier, later)
-    people = _people(changed, ledger.forest(later))
+    people = grouped(changed, ledger.forest(later))
     owed: list[Owed] = []
     placed: list[Placed] = []
-    for person, ids in _strands(records, people):
+    for person, ids in facts_by_id(records, people):
         placed += _placed(person, list(ids.values()), span)
         days = (span.start, span.end) if everyone else _months(list(ids.values()), span)
         if days is None:
             continue
         filed = []
         for alias, facts in ids.items():
-            law = (rules_of(units, published.at(at), alias, at) for at in (earlier, later))
-            filed.append(Filed(facts, *map(Known, (earlier, later), law)))
+            then, now = (
+                Known(at, rules_of(units, law, alias, at), law.pay_days | moved)
+                for at in (earlier, later)
+                for law in (published.at(at),)
+            )
+            filed.append(Filed(facts, then, now))
         units.hold([fact for facts in ids.values() for fact in facts])
         if months := pay_difference(filed, *days):
             owed.append(Owed(person, tuple(months)))
     return Retro(len(people), _law(records, published, span), owed, placed)
 
 
-def _people(subjects: Sequence[str], forest: Forest) -> dict[str, list[str]]:
+def grouped(subjects: Sequence[str], forest: Forest) -> dict[str, list[str]]:
     """The ids of these subjects by the id that is kept, which is the first where it is of them."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for subject in subjects:
@@ -123,7 +128,14 @@ def _people(subjects: Sequence[str], forest: Forest) -> dict[str, list[str]]:
     }
 
 
-class _Held:
+def tree_days(records: Records, later: int) -> frozenset[date]:
+    """Every day on which some unit comes under another parent or another law, as known by then."""
+    facets = (UNIT_PLACE, UNIT_PARENT)
+    facts = records.strands(facets, records.changed(facets, 0, later))
+    return frozenset(day for fact in facts for day in (fact.effective, fact.until))
+
+
+class Held:
     """The strands that the law of a day is found by: one person's at hand, the units' kept."""
 
     def __init__(self, records: Records) -> None:
@@ -143,7 +155,7 @@ class _Held:
         return self._units[strand]
 
 
-def _strands(
+def facts_by_id(
     records: Records, people: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[str, dict[str, list[Fact]]]]:
     """Each person with the facts filed under each id."""

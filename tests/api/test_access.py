@@ -26,6 +26,7 @@ from tests.api.identities import AUDIENCE, ISSUER, Provider
 ROLES = ("clerk", "approver", "inspector", "auditor", "system", "administrator", "subject")
 ALL = "clerk approver inspector auditor system administrator subject"
 READ = "clerk approver inspector auditor system"
+PACK = 'code = "none"\nzh = "无"\nen = "None"\nversion = "1"\n'
 EXAMINE = "clerk approver inspector auditor"
 HERE, THERE = "p-north", "p-south"
 
@@ -68,6 +69,7 @@ TABLE = {
     "GET /metrics": ("auditor administrator", "nothing", ""),
     "POST /v1/entries": ("clerk", "named", "acts"),
     "POST /v1/preview": ("clerk", "named", "acts"),
+    "POST /v1/preview/pay": (EXAMINE, "nothing", {"text": PACK}),
     "POST /v1/mass": ("clerk", "nothing", "mass"),
     "POST /v1/mass/preview": ("clerk", "nothing", "mass"),
 }

@@ -324,16 +324,23 @@ def test_beliefs_rectangles_and_explanations_name_entries(desk: Desk) -> None:
     assert all("辅警录用" in one.out for one in (said, why))
 
 
-def test_a_retro_report_is_written_as_a_workbook(desk: Desk, tmp_path: Path) -> None:
+def test_a_retro_report_is_shown_and_written_as_a_file(desk: Desk, tmp_path: Path) -> None:
     out = tmp_path / "retro.xlsx"
     asked = ("retro", "--from", "1", "--to", str(desk.entered), "--effective", "2022-06-01")
 
+    shown = desk.run(*asked)
     said = desk.run(*asked, "--out", str(out))
-    roster = load_workbook(str(out)).get_sheet_by_index(1).to_python()
+    rows = load_workbook(str(out)).get_sheet_by_index(0).to_python()
 
-    assert said.code == 0, said
-    assert ["P1", "张三", "所属单位", "未登记"] in [row[:4] for row in roster]
+    assert (shown.code, said.code) == (0, 0), said
+    assert "张三" in shown.out
+    assert f"登记位置 {desk.entered}" in rows[0][0]
+    assert rows[1][:3] == ["人员", "月份", "原计(元)"]
     assert desk.run(*asked, "--out", str(tmp_path / "retro.txt")).code == 2
+
+    assert desk.run(*asked, "--roster", "--private", "--out", str(out)).code == 0
+    roster = load_workbook(str(out)).get_sheet_by_index(0).to_python()
+    assert ["P1", "张三", "所属单位", ""] in [row[:4] for row in roster]
 
 
 def test_a_series_is_drawn_and_written_as_a_file(desk: Desk, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from python_calamine import load_workbook
 
-from api import answers, exports
+from api import answers, answers_axes, exports
 from api.intake import Importer, parse_mapping, reading_back, to_toml
 from api.settings import Bureau
 from domain.acts.movement import SecondmentStarted
@@ -18,7 +18,7 @@ from domain.refusals import BadInput
 from tests.given import act
 from tests.intake.paths import ROSTERS
 
-DAY = date(2021, 8, 1)
+DAY, LATER = date(2021, 8, 1), date(2021, 9, 30)
 WHEN = answers.When(DAY)
 FORMULA = "=HYPERLINK(1)"
 
@@ -150,7 +150,9 @@ def test_every_report_is_written_with_as_many_rows_as_it_has(filled, tmp_path):
     person = answer_of(filled, answers.roster, WHEN)["data"]["lines"][0]["person"]
     asked = {
         "headcount": (answers.headcounts, WHEN), "due": (answers.due, answers.When(date(2022, 8, 1))),
-        "pay": (answers.pay, person, WHEN),
+        "pay": (answers.pay, person, WHEN), "history": (answers.history, person, WHEN),
+        "journal": (answers.journal, WHEN), "retro": (answers_axes.retro, 1, answers.When(LATER)),
+        "retro-roster": (answers_axes.retro, 1, answers.When(LATER)),
     }  # fmt: skip
     found = answer_of(filled, answers.findings, WHEN, unit="320500")
     reports = {name: answer_of(filled, *question) for name, question in asked.items()} | {
@@ -163,6 +165,8 @@ def test_every_report_is_written_with_as_many_rows_as_it_has(filled, tmp_path):
         assert len(out.read_text("utf-8").splitlines()) == 1 + len(report.rows)
         assert len(sheet_rows(tmp_path / f"{name}.xlsx")) == 2 + len(report.rows)
     assert len(made(filled, "pay", reports["pay"]).rows) == 8
+    assert len(made(filled, "history", reports["history"]).rows) == 4
+    assert reports.keys() | {"roster", "repriced"} == exports.REPORTS.keys()
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a.csv", "gb.csv"])

@@ -11,11 +11,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import date, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import xlsxwriter
 
 from api.intake import Importer, Mapping, load_mapping
+from api.intake.reading import read
 from api.settings import Bureau, Settings
 
 HEADINGS = (
@@ -56,21 +58,33 @@ def mapping() -> Mapping:
     return packaged.model_copy(update={"sheet": [wide]})
 
 
+def reference() -> float:
+    """Seconds of a fixed piece of work: what a busy machine makes of a second."""
+    started = time.perf_counter()
+    for n in range(400_000):
+        sha256(n.to_bytes(8, "big")).digest()
+    return time.perf_counter() - started
+
+
 def check(settings: Settings, path: Path, dated: date, label: str, *, enter: bool) -> None:
     """Check the roster, as `import` does without `--enter`; then enter it if told."""
     with Bureau(settings) as bureau:
         for _ in bureau.runner.catch_up():
             pass
         importer = Importer(bureau.ledger, bureau.records)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        table = read(path, mapping().sheet[0].headings)
+        held = sum(1 for _ in table.rows)
+        sheet = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        del table
+        unit = reference()
         started = time.perf_counter()
         plan = importer.plan([path], mapping(), dated)
         seconds = time.perf_counter() - started
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         (count,) = plan.counts()
         print(
-            f"{label}: {count.rows:,} rows checked in {seconds:.1f} s; peak {peak} MiB, {before} "
-            f"before; {count.acts:,} acts, {count.unchanged:,} unchanged, {count.rejected:,} rejected"
+            f"{label}: {count.rows:,} rows checked in {seconds:.1f} s, {seconds / unit:.1f} times the "
+            f"reference; peak {peak} MiB, {sheet} with its {held:,} rows alone; {count.acts:,} acts, {count.unchanged:,} unchanged, {count.rejected:,} rejected"
         )
         if enter:
             report = importer.enter(plan)
@@ -86,11 +100,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-intake-") as folder:
         Path(folder).chmod(0o755)
         settings = Settings(Path(folder) / "ledger")
-        small, large = Path(folder) / "small.xlsx", Path(folder) / "large.xlsx"
+        small, large, huge = (Path(folder) / f"{n}.xlsx" for n in ("small", "large", "huge"))
         write(small, wanted // 4)
         write(large, wanted)
+        write(huge, wanted * 3)
         steps = [
             (small, date(2023, 8, 1), "a quarter of them, empty ledger", False),
+            (huge, date(2023, 8, 1), "three times as many, empty ledger", False),
             (large, date(2023, 8, 1), "empty ledger", True),
             (large, date(2023, 9, 1), "against the ledger that holds them", False),
         ]

@@ -212,6 +212,9 @@ def whole(common_bureau, slice_of_chicago):
     report = importer.enter(plan)
     entered = Counter(e.type for e in common_bureau.ledger.entries(after=before))
     assert (entered.pop("ImportBegun"), entered.pop("ImportFinished")) == (1, 1)
+    assert entered.pop("SheetRead") == 4
+    kept = [draft for draft in plan.drafts if draft.said is not None]
+    assert entered.pop("RowRead") == len(kept) > sum(c.acts for c in report.files)
     return plan, report, entered
 
 
@@ -264,7 +267,8 @@ def test_an_import_that_broke_off_is_taken_up_without_loss_or_repetition(
         fault.reason.rule.startswith("refused") for fault in half.rejected
     )
     assert again.events.total() == 0
-    own_account = 3  # begun, finished after the half, finished
+    whole_ledger = Counter(e.type for e in bureau.ledger.entries())
+    own_account = 3 + 4 + whole_ledger["RowRead"]  # begun, finished twice, the sheets, the rows
     assert again.position == resumed.position == uninterrupted.events.total() + own_account
     assert [c._replace(already=0) for c in again.files] == uninterrupted.files
 

@@ -1,10 +1,12 @@
 import gzip
 import zipfile
+from datetime import date
 
 import pytest
 import xlsxwriter
 
 from api.intake.reading import read
+from api.intake.values import EPOCH, EPOCH_1904, Day, day_of
 from domain.refusals import BadInput
 from tests.intake.paths import ROSTERS
 
@@ -169,3 +171,47 @@ def test_a_sheet_of_the_national_office_program_is_read(tmp_path):
 
     assert headings[:2] == ["姓名", "工号"]
     assert len(rows) == 63
+
+
+@pytest.mark.parametrize("from_1904", [False, True])
+def test_a_workbook_says_from_which_day_its_serial_numbers_count(tmp_path, from_1904):
+    path = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(path, {"date_1904": from_1904}) as book:
+        page = book.add_worksheet()
+        page.write_row(0, 0, ["姓名", "入职时间", "同一天"])
+        page.write_string(1, 0, "甲")
+        page.write_datetime(1, 1, date(2021, 8, 3), book.add_format({"num_format": "yyyy-mm-dd"}))
+        page.write_number(1, 2, 42949 if from_1904 else 44411)
+
+    table = read(path, ["姓名", "入职时间", "同一天"])
+
+    _, typed, serial = next(table.rows).cells
+    assert day_of(typed, epoch=table.epoch) == day_of(serial, epoch=table.epoch)
+    assert day_of(serial, epoch=table.epoch) == Day(date(2021, 8, 3))
+
+
+@pytest.mark.parametrize("name", ["a.xls", "a.et"])
+def test_an_older_workbook_says_so_too(tmp_path, name):
+    content = bytearray((ROSTERS / "roster_county.xls").read_bytes())
+    at = content.find(bytes.fromhex("22000200"))  # DATEMODE
+    assert read(ROSTERS / "roster_county.xls", WANTED, least=1).epoch == EPOCH
+    content[at + 4] = 1
+    (tmp_path / name).write_bytes(content)
+
+    assert read(tmp_path / name, WANTED, least=1).epoch == EPOCH_1904
+
+
+def test_the_sheet_with_the_headings_is_read_wherever_it_stands(tmp_path):
+    path = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet("封面").write(0, 0, "某局")
+        hidden = book.add_worksheet("旧表")
+        hidden.write_row(0, 0, WANTED)
+        hidden.hide()
+        book.add_worksheet("半张").write_row(0, 0, WANTED[:2])
+        page = book.add_worksheet("名册")
+        page.write_row(3, 0, WANTED)
+        page.write_row(4, 0, ["甲", "F1", "一所"])
+
+    assert read(path, WANTED).sheet == "名册"
+    assert rows_of(path) == (WANTED, [(5, ["甲", "F1", "一所"])])

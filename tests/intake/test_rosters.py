@@ -214,6 +214,41 @@ def test_a_row_is_judged_by_the_date_of_the_sheet(bureau, tmp_path):
     assert plan.events["ContractOpened"] == 0
 
 
+@pytest.mark.parametrize(
+    ("number", "rules"),
+    [
+        ("500101199603020010", {"division-newer-than-birth"}),  # 万县区, since 1997
+        ("500101199703020018", set()),
+        ("500101197503020014", {"division-newer-than-birth"}),
+        ("110101197503020011", set()),  # 东城区 is older than the numbers
+        ("320599198001010017", set()),  # no such division is known: nothing is said of it
+        ("500101199603020014", {"id-checksum"}),
+    ],
+)
+def test_a_division_newer_than_the_birth_year_is_a_warning_and_a_wrong_digit_an_error(
+    bureau, tmp_path, number, rules
+):
+    sheet = tmp_path / "one.csv"
+    sheet.write_text(f"姓名,工号,公民身份号码,用人单位\n甲,F1,{number},指挥中心\n")
+
+    plan = Importer(bureau.ledger).plan([sheet], "roster-county")
+
+    said = {f.reason.rule: f for f in (*plan.rejected, *plan.warnings)}
+    assert {rule for rule in said if not rule.startswith("missing-")} == rules
+    assert plan.events["RecordOpened"] == ("id-checksum" not in rules)
+    assert all(said[rule].private for rule in rules)
+
+
+def test_a_year_of_two_digits_is_pointed_out(bureau, tmp_path):
+    sheet = tmp_path / "one.csv"
+    sheet.write_text("姓名,工号,用人单位,参加辅警工作时间\n甲,F1,指挥中心,19/3/1\n")
+
+    plan = Importer(bureau.ledger).plan([sheet], "roster-county")
+
+    assert [f.cell for f in plan.warnings if f.reason.rule == "two-digit-year"] == ["19/3/1"]
+    assert plan.rejected == []
+
+
 def test_what_stands_under_no_heading_is_pointed_out(bureau, tmp_path):
     sheet = tmp_path / "wide.csv"
     sheet.write_text("姓名,工号,用人单位,\n甲,F1,指挥中心,附注\n乙,F2,指挥中心,\n")

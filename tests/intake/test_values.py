@@ -3,6 +3,7 @@ from datetime import date, datetime
 import pytest
 
 from api.intake.values import (
+    EPOCH_1904,
     Day,
     UnreadableError,
     code_of,
@@ -19,12 +20,29 @@ from api.intake.values import (
     [
         "2021-08-03", "2021.8.3", "2021/8/3", "2021年8月3日", "20210803", " 2021-8-3 ",
         "２０２１年８月３日", "2021-08-03 00:00:00", "2021年8月3号", "2021、8、3",
+        "2021.08.03.", "2021。8。3", "2021—8—3", "2021·8·3", "2021年8月3", "2021 年 8 月 3 日",
         "二〇二一年八月三日", "二○二一年八月三号", 20210803.0, 44411.0, "44411",
         date(2021, 8, 3), datetime(2021, 8, 3),  # noqa: DTZ001
     ],
 )  # fmt: skip
 def test_a_date_reads_the_same_in_every_style(cell):
     assert day_of(cell) == Day(date(2021, 8, 3))
+
+
+@pytest.mark.parametrize(
+    ("cell", "day"),
+    [
+        ("19/3/1", date(2019, 3, 1)), ("19.03.01", date(2019, 3, 1)), ("85年3月1日", date(1985, 3, 1)),
+        ("49-12-31", date(2049, 12, 31)), ("50-1-1", date(1950, 1, 1)), ("１９．３．１", date(2019, 3, 1)),
+    ],
+)  # fmt: skip
+def test_a_year_of_two_digits_is_read_by_one_rule_and_pointed_out(cell, day):
+    assert day_of(cell) == Day(day, whole=False)
+
+
+def test_a_serial_number_counts_from_the_day_its_workbook_counts_from():
+    assert day_of(42949.0, epoch=EPOCH_1904) == day_of(44411.0) == Day(date(2021, 8, 3))
+    assert day_of("42949", epoch=EPOCH_1904) == Day(date(2021, 8, 3))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +72,8 @@ def test_a_month_is_its_first_day_and_a_term_its_last(cell):
         "二〇一九年三三月一日",
         "二〇一九年",
         "一九年二月一日",
-        "21.8.3",
+        "21.8",
+        "1.8.3",
         "2021-13-01",
         "很早",
         "1066-10-14",

@@ -1,0 +1,114 @@
+"""What the cells said, to the letter, kept with what was made of them.
+
+Owns the turn from a row's cells to the entry that keeps them. Invariant: only cells that an act was
+made of are kept, each sealed under the class of the field it went into.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID, uuid5
+
+from api.intake.mapping import Act, Sheet, places_in
+from api.intake.values import Cell, text_of
+from domain.acts.imports import RowRead, SheetColumn, SheetRead
+from domain.events import REGISTRY
+
+_LONGEST = 32_767
+_CLASSES = ("identity", "finance", "political", "family", "health", "complainant")
+"""Of the classes of several fields that one cell went into, the last one seals it."""
+
+
+class Said(NamedTuple):
+    """A row as it stood. `only`: the columns (by name) that count, all of them where None."""
+
+    sheet: int
+    row: int
+    cells: Sequence[Cell]
+    only: frozenset[str] | None = None
+
+
+class _Kept(NamedTuple):
+    name: str
+    letters: str
+    cls: str | None
+
+
+class Originals:
+    """The columns of one table that acts are made of, and its rows as entries.
+
+    `places`: column → place in the row; `opening`: the acts that open a record with this sheet's
+    columns.
+    """
+
+    def __init__(self, sheet: Sheet, opening: Sequence[Act], places: Mapping[str, int],
+                 headings: Sequence[str]) -> None:  # fmt: skip
+        into: defaultdict[str, list[str]] = defaultdict(list)
+        classes: defaultdict[str, set[str]] = defaultdict(set)
+        for act in (*opening, *sheet.act):
+            event = REGISTRY[act.event]
+            for field, column in _goes_into(act):
+                into[column].append(f"{act.event}.{field}")
+                if field in event.private:
+                    classes[column].add(event.private[field].cls)
+        self._kept: dict[int, list[_Kept]] = {}
+        self.columns: list[SheetColumn] = []
+        for name, at in sorted(places.items(), key=lambda one: one[1]):
+            if name not in into:
+                continue
+            told = classes[name] | ({"identity"} if sheet.columns[name].private else set())
+            cls = max(told, key=_CLASSES.index, default=None)
+            self._kept.setdefault(at, []).append(_Kept(name, letters(at), cls))
+            self.columns.append(
+                SheetColumn(
+                    column=letters(at), heading=headings[at], into=[*dict.fromkeys(into[name])]
+                )
+            )
+
+    def sheet_read(self, batch: str, place: int, sheet: str) -> SheetRead:
+        return SheetRead(batch=batch, place=place, sheet=sheet[:100], columns=self.columns)
+
+    def row_read(self, said: Said, person: str | None) -> RowRead:
+        """The entry that keeps a row. Of a row about nobody the private cells are not kept: there
+        is no key to seal them with.
+        """
+        cells: dict[str, str] = {}
+        sealed: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        for at, readings in self._kept.items():
+            kept = [one for one in readings if said.only is None or one.name in said.only]
+            if not kept or at >= len(said.cells) or not (text := text_of(said.cells[at])):
+                continue
+            cls = max((one.cls for one in kept if one.cls), key=_CLASSES.index, default=None)
+            if cls is None:
+                cells[kept[0].letters] = text[:_LONGEST]
+            elif person is not None:
+                sealed[cls][kept[0].letters] = text[:_LONGEST]
+        return RowRead.model_validate(
+            {"person": person, "sheet": said.sheet, "row": said.row, "cells": cells, **sealed}
+        )
+
+
+def row_id(act: UUID) -> UUID:
+    """The event id of the row that this act was the first one made of."""
+    return uuid5(act, "row")
+
+
+def letters(at: int) -> str:
+    """The column at this place, as a spreadsheet names it: A … Z, AA …"""
+    name = ""
+    at += 1
+    while at:
+        at, rest = divmod(at - 1, 26)
+        name = chr(ord("A") + rest) + name
+    return name
+
+
+def _goes_into(act: Act) -> Iterator[tuple[str, str]]:
+    """Each field of an act, its days and conditions included, with each column it is made of."""
+    for field, text in act.fields.items():
+        yield from ((field, column) for column in places_in(text))
+    days = {"effective": act.effective, "occurred": act.occurred,
+            "last_day": [act.last_day] if act.last_day else []}  # fmt: skip
+    for field, texts in days.items():
+        yield from ((field, column) for text in texts for column in places_in(text))
+    yield from (("when", column) for column in act.when)

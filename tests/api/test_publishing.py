@@ -1,0 +1,172 @@
+"""Before a pack is published it is listed whose pay it changes, and that is what it then changes."""
+
+import json
+import tempfile
+from datetime import date
+from pathlib import Path
+from shutil import rmtree
+
+import httpx
+import pytest
+from python_calamine import load_workbook
+
+from api import answers_axes
+from api.app import create_app
+from api.publishing import pay_of, publish, publish_law
+from api.settings import Bureau, Settings
+from api.times import When
+from domain.acts.grades import AuxiliaryPromoted, GradeRated
+from domain.acts.packs import PackPublished, read_pack
+from domain.acts.people import PersonRegistered
+from domain.acts.recruitment import AuxiliaryHired
+from domain.acts.units import UnitEstablished
+from domain.events import Actor, Proposal
+from domain.law import load_packs
+from domain.ledger import Request
+from tests.api.conftest import serving
+from tests.api.test_cli import run
+
+START, RAISED, TODAY = date(2023, 1, 1), date(2024, 3, 16), date(2024, 6, 10)
+GRADES = {"a": "member-3", "b": "member-3", "c": "supervisor-1", "d": None}
+NOW = When(TODAY)
+
+
+def raised(since=RAISED):
+    """The packaged pack of the place, its newest scale replaced by one of 100 yuan more."""
+    old = load_packs()["320500"]
+    scale = next(one for one in old.scales if one.until is None)
+    head, _, rest = old.text.partition('version = "illustrative-2"')
+    rest = rest.replace("since = 2016-01-01", f"since = 2016-01-01\nuntil = {since}", 1)
+    amounts = "\n".join(f"{grade} = {fen + 100_00}" for grade, fen in scale.amounts.items())
+    return read_pack(
+        f'{head}version = "illustrative-2"{rest}\n[[scale]]\nid = "{scale.id}"\nversion = "new"\n'
+        f'ladder = "{scale.ladder}"\nsince = {since}\nsource = "made for a test"\n'
+        f"[scale.amounts]\n{amounts}\n"
+    )
+
+
+def staffed(bureau):
+    publish_law(bureau.ledger, ["320500"])
+    events = [UnitEstablished(unit="u", name="城东派出所", kind="station", division="320500")]
+    for person, grade in GRADES.items():
+        events += [
+            PersonRegistered(person=person, name=f"人员{person}"),
+            AuxiliaryHired(person=person, unit="u", category="field"),
+        ]
+        if grade:
+            events.append(GradeRated(person=person, grade=grade, ladder="suzhou"))
+    request = Request(
+        [Proposal(event, START) for event in events], mood="attested", attested_by="x"
+    )
+    bureau.ledger.enter(request)
+    up = AuxiliaryPromoted(person="b", grade="member-2", ladder="suzhou", kind="assessment")
+    bureau.ledger.enter(Request([Proposal(up, date(2024, 5, 1))], mood="attested", attested_by="x"))
+    list(bureau.runner.catch_up())
+
+
+@pytest.fixture
+def office(bureau):
+    staffed(bureau)
+    return bureau
+
+
+def test_who_gets_how_much_more_from_when_is_listed_before(office):
+    head = office.ledger.log.head()
+
+    data = pay_of(office, raised(), NOW)["data"]
+
+    said = [(x["person"], x["grade"], x["since"], x["before"], x["after"]) for x in data["lines"]]
+    assert said == [
+        ("a", "member-3", RAISED, 2_900_00, 3_000_00),
+        ("b", "member-3", RAISED, 2_900_00, 3_000_00),
+        ("b", "member-2", date(2024, 5, 1), 3_150_00, 3_250_00),
+        ("c", "supervisor-1", RAISED, 5_300_00, 5_400_00),
+    ]
+    assert (data["persons"], data["a_month"], data["reckoned"]) == (3, 300_00, 4)
+    assert data["people"]["a"] == {"name": "人员a"}
+    assert office.ledger.log.head() == head
+
+
+@pytest.mark.parametrize("since", [RAISED, date(2024, 5, 1), date(2022, 7, 1)])
+def test_what_is_listed_is_what_publishing_then_makes_of_everybodys_pay(office, since):
+    pack = raised(since)
+    listed = pay_of(office, pack, NOW)["data"]
+    before = office.ledger.log.head()
+
+    position = publish(office.ledger, pack, TODAY, None, Actor())
+
+    assert position == before + 1
+    assert publish(office.ledger, pack, TODAY, None, Actor()) is None
+    list(office.runner.catch_up())
+    made = answers_axes.retro(
+        office, before, NOW, first_month=f"{since:%Y-%m}", last_month="2024-06", everyone=True
+    )["data"]
+    assert made["to_pay"] == listed["to_pay"] > 0
+    owed = {one["person"]: one["owed"] for one in made["owed"]}
+    told = dict.fromkeys(owed, 0)
+    for line in listed["lines"]:
+        told[line["person"]] += line["owed"]
+    assert told == owed
+    assert pay_of(office, pack, NOW)["data"]["lines"] == []
+
+
+def test_a_scale_of_a_day_to_come_owes_nothing_before_it(office):
+    later = date(2025, 1, 1)
+
+    data = pay_of(office, raised(later), NOW)["data"]
+
+    assert {line["since"] for line in data["lines"]} == {later}
+    assert (data["last_month"], data["to_pay"], data["a_month"]) == ("2025-01", 300_00, 300_00)
+
+
+def test_a_pack_that_prices_as_the_published_one_changes_nothing(office):
+    old = load_packs()["320500"]
+    same = read_pack(old.text + "\n# the same\n")
+
+    data = pay_of(office, same, NOW)["data"]
+
+    assert (data["since"], data["lines"]) == (None, [])
+
+
+def test_a_clerk_lists_exports_and_publishes(tmp_path):
+    folder = Path(tempfile.mkdtemp(prefix="ledger-publish-"))
+    folder.chmod(0o755)
+    file, out = tmp_path / "new.toml", tmp_path / "差额.xlsx"
+    file.write_text(raised().text, "utf-8")
+    asked = ("publish", str(file), "--effective", TODAY.isoformat())
+    try:
+        with Bureau(Settings(folder)) as bureau:
+            staffed(bureau)
+            head = bureau.ledger.log.head()
+            shown = run(folder, *asked)
+            assert (shown.code, "3 人薪酬有变" in shown.out) == (0, True), shown
+            lines = json.loads(run(folder, *asked, "--json").out)["data"]["lines"]
+            assert len(lines) == 4
+            assert run(folder, *asked, "--out", str(out)).code == 0
+            rows = load_workbook(out).get_sheet_by_index(0).to_python()
+            assert rows[1] == ["人员", "编号", "单位", "层级", "自", "至", "原月薪(元)", "新月薪(元)",
+                               "月差额(元)", "累计差额(元)"]  # fmt: skip
+            assert [row[8] for row in rows[2:]] == [100.0] * 4
+            assert bureau.ledger.log.head() == head
+
+            assert run(folder, *asked, "--enter").code == 0
+            (entry,) = bureau.ledger.entries(after=head)
+            assert entry.type == PackPublished.__name__
+            again = run(folder, *asked, "--enter")
+            assert (again.code, bureau.ledger.log.head()) == (0, head + 1)
+            assert "薪酬有变" not in run(folder, *asked).out
+    finally:
+        rmtree(folder, ignore_errors=True)
+
+
+def test_the_list_is_asked_over_the_api_too(office):
+    with (
+        serving(create_app(office)) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http,
+    ):
+        day = {"effective": TODAY.isoformat()}
+        found = http.post("/v1/preview/pay", json={"text": raised().text}, params=day)
+        assert found.status_code == 200, found.text
+        assert len(found.json()["data"]["lines"]) == 4
+        refused = http.post("/v1/preview/pay", json={"text": "code = 1"})
+        assert (refused.status_code, refused.json()["type"]) == (422, "/problems/bad-input")
