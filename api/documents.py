@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.entries import Body, type_schema
 from api.mass import MassBody
+from api.publishing import PayBody
 from api.queries import Sought
 from domain.events import REGISTRY
 
@@ -98,6 +99,7 @@ _BODIES = {
     "/v1/preview": "EntryRequest",
     "/v1/mass": "MassRequest",
     "/v1/mass/preview": "MassRequest",
+    "/v1/preview/pay": "PayRequest",
     "/v1/lookup": "Sought",
 }
 
@@ -117,6 +119,7 @@ def _made(app: FastAPI) -> dict[str, Any]:
         "Problem": _PROBLEM, "Answer": _ANSWER, "Receipt": _RECEIPT,
         "Sealed": _SEALED,
         "Sought": Sought.model_json_schema(),
+        "PayRequest": PayBody.model_json_schema(),
     }  # fmt: skip
     for name in sorted(REGISTRY):
         _add(schemas, name, type_schema(REGISTRY[name]))
