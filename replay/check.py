@@ -149,6 +149,8 @@ class _Check(Told):
     def _all_leaves(self, sealed: list[bytes], expected: int, proofs: Any) -> None:
         if (expected := self.bundle.past_withheld(expected)) <= self.recorded:
             self._missing(expected)
+        if any(position > len(sealed) for position in self.bundle.withheld):
+            raise ValueError("an entry beyond the last is withheld")
         self.leaves |= {p: sealed[p - 1] for p in self.bundle.withheld}
         path = [b64(step) for step in proofs["extensions"][str(self.recorded)]]
         grown = extends(self.recorded, root_of(sealed), self.size, self.root, path)

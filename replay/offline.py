@@ -185,7 +185,10 @@ class Bundle:
         self.manifest: dict[str, Any] = self.json("manifest.json")
         if self.manifest["format"] != FORMAT:
             raise ValueError("another format")
-        self.withheld: set[int] = {*map(int, self.manifest.get("withheld", ()))}
+        withheld = self.manifest.get("withheld", [])
+        if any(type(n) is not int or n < 1 for n in withheld):
+            raise ValueError("a position that is none")
+        self.withheld: set[int] = {*withheld}
 
     def past_withheld(self, position: int) -> int:
         """The first position from this one on whose entry is not withheld."""

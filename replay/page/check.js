@@ -116,6 +116,7 @@ class Check extends Replays {
       seen += 1;
       this.leaves.set(position, leaf);
       this.times.set(position, entry.recordedAt);
+      expected = this.bundle.pastWithheld(expected);
       if (this.complete && expected <= this.recorded && position > expected) this.missing(expected);
       if (position < expected) {
         const en = `entry ${position} is there twice or out of order`;
@@ -161,8 +162,13 @@ class Check extends Replays {
     this.find(KIND.MISSING, `缺第 ${position} 条登记`, `entry ${position} is missing`);
   }
 
-  allLeaves(count, sealed, expected, proofs) {
+  allLeaves(count, sealed, from, proofs) {
+    const expected = this.bundle.pastWithheld(from);
     if (expected <= this.recorded) this.missing(expected);
+    for (const position of this.bundle.withheld) {
+      if (position > count) throw new Error("an entry beyond the last is withheld");
+      this.leaves.set(position, sealed(position));
+    }
     const path = own(own(proofs, "extensions"), String(this.recorded)).map(b64);
     const root = rootsOf(count, sealed, new Set([count])).get(count);
     const grown = extended(this.recorded, root, this.size, this.root, path);
@@ -177,7 +183,15 @@ class Check extends Replays {
 
   sayEntries(count) {
     const { size, recorded } = this;
-    if (this.complete) {
+    const unseen = this.bundle.withheld.size;
+    if (this.complete && unseen) {
+      this.say(
+        `第 1 至 ${recorded} 条登记中,${unseen} 条标为未公开案件、只有摘要:` +
+          "是否涉及何人,本包不能证明;其余全部在包内",
+        `of entries 1 to ${recorded}, ${unseen} are said to be of sealed cases and are ` +
+          "here by their hash alone: whom they are about, this bundle cannot prove",
+      );
+    } else if (this.complete) {
       this.say(
         `第 1 至 ${recorded} 条登记全部在包内,封签下共 ${size} 条:任何人的登记无一遗漏`,
         `entries 1 to ${recorded} are all here, under a head over ${size}: ` +

@@ -324,6 +324,18 @@ class Bundle {
     this.names = held.map((one) => one.name);
     this.manifest = this.json("manifest.json");
     if (this.manifest.format !== FORMAT) throw new Error("another format");
+    const withheld = has(this.manifest, "withheld") ? this.manifest.withheld : [];
+    if (!withheld.every((n) => Number.isSafeInteger(n) && n >= 1)) {
+      throw new Error("a position that is none");
+    }
+    this.withheld = new Set(withheld);
+  }
+
+  // The first position from this one on whose entry is not withheld.
+  pastWithheld(position) {
+    let at = position;
+    while (this.withheld.has(at)) at = after(at);
+    return at;
   }
 
   read(name) {

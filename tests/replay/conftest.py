@@ -7,7 +7,9 @@ from domain.acts.recruitment import AuxiliaryHired
 from domain.acts.rewards import RewardGranted
 from domain.acts.units import UnitEstablished
 from domain.events import FactAnnulled
+from replay.evidence import page
 from tests.given import act
+from tests.replay.browser import Browser
 from tests.replay.bundles import DAY, LATER, NAME, enter
 
 
@@ -30,3 +32,18 @@ def evident(bureau, tmp_path):
     bureau.sealer.catch_up()
     list(bureau.runner.catch_up())
     return bureau
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    opened = Browser(tmp_path_factory.mktemp("profile"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """The page as a file, away from everything."""
+    path = tmp_path_factory.mktemp("page") / "check.html"
+    path.write_bytes(page())
+    return path

@@ -20,7 +20,7 @@ from replay.check import check
 from replay.evidence import Wanted, export, page
 from replay.findings import Asked
 from tests.histories import History, sample_steps
-from tests.replay.browser import CHROMIUM, Browser
+from tests.replay.browser import CHROMIUM
 from tests.replay.bundles import (
     ALTERED,
     DAY,
@@ -35,21 +35,6 @@ from tests.vendor import FOLDER, LIBRARIES
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)"
 )
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    opened = Browser(tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory):
-    """The page as a file, away from everything."""
-    path = tmp_path_factory.mktemp("page") / "check.html"
-    path.write_bytes(page())
-    return path
 
 
 STRANGER = str(public("auditor/w", Ed25519PrivateKey.generate(), COSIGNATURE))

@@ -24,6 +24,7 @@ from tests.replay.test_evidence import (
     kinds,
     packed,
 )
+from tests.replay.test_page import alike, needs_chromium
 
 DAY = date(2022, 3, 1)
 
@@ -107,3 +108,19 @@ def test_a_receipt_of_a_withheld_entry_is_held_against_its_hash(bureau, tmp_path
     settled(bureau)
     path = exported(bureau, tmp_path / "bundle.zip", complete=True)
     green(path, key=key_of(bureau), receipts=[receipt])
+
+
+@needs_chromium
+def test_the_page_says_the_same_of_what_is_withheld(bureau, tmp_path, browser, opened):
+    enter(bureau, act(InvestigationOpened(case="of-the-gifts", person="a"), DAY))
+    settled(bureau)
+    path = exported(bureau, tmp_path / "bundle.zip", complete=True)
+    assert alike(browser, opened, path, key=key_of(bureau)) == 0
+    held = files(path)
+    for position, wrong in ((1, Kind.ENTRY), (10_000, Kind.UNREADABLE), (0, Kind.UNREADABLE)):
+        manifest = json.loads(held["manifest.json"])
+        manifest["withheld"] = [*manifest["withheld"], position]
+        altered = {**held, "manifest.json": orjson.dumps(manifest)}
+        other = packed(tmp_path / f"{position}.zip", altered)
+        alike(browser, opened, other, key=key_of(bureau))
+        assert wrong in kinds(other, key=key_of(bureau))
