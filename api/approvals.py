@@ -5,7 +5,7 @@ whose digest the approval names; a request enters on an approval of exactly thes
 """
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -17,6 +17,7 @@ from api.entries import to_bytes
 from api.guard import Asking, Guard
 from api.problems import NotAllowed
 from api.queries import TheBureau
+from api.reader import Question
 from api.settings import Bureau
 from api.times import NOW, as_of
 from domain.acts.approvals import ApprovalUsed, RequestApproved
@@ -131,8 +132,11 @@ def one(request: Request, bureau: TheBureau, request_id: Id) -> Response:
     """What a request that waits asks for: all that its approval would cover 待批准内容."""
     guard: Guard = request.app.state.guard
     draft = _draft(bureau, request.state.asking, request_id)
-    said, _ = _seen(guard, request.state.asking, draft)
-    return _answered(bureau, {"request": draft.request, "since": draft.made_at, **said})
+    seen = _seen(guard, request.state.asking, draft)
+    _, stated = as_of(bureau, NOW)
+    question = Question("approval", {"request": draft.request})
+    bureau.asked(question).read(stated, seen.persons, seen.classes)
+    return _answered(bureau, {"request": draft.request, "since": draft.made_at, **seen.said})
 
 
 def approve(bureau: Bureau, guard: Guard, asking: Asking, digest: str, **envelope: Any) -> Receipt:
@@ -140,8 +144,7 @@ def approve(bureau: Bureau, guard: Guard, asking: Asking, digest: str, **envelop
     where a part of it may not be seen.
     """
     draft = _draft(bureau, asking, digest)
-    _, whole = _seen(guard, asking, draft)
-    if not whole or digest_of(bureau, draft.content) != draft.request:
+    if not _seen(guard, asking, draft).whole or digest_of(bureau, draft.content) != draft.request:
         raise NotAllowed
     account = asking.account
     given = RequestApproved(
@@ -161,10 +164,22 @@ def _draft(bureau: Bureau, asking: Asking, request_id: str) -> Draft:
     return draft
 
 
-def _seen(guard: Guard, asking: Asking, draft: Draft) -> tuple[Said, bool]:
-    """The content as this approver may see it, and whether that is all of it."""
+class _Seen(NamedTuple):
+    """The content as an approver may see it, and whether that is all of it; of whom it tells, and
+    which classes of private fields are open in it.
+    """
+
+    said: Said
+    whole: bool
+    persons: set[str]
+    classes: set[str]
+
+
+def _seen(guard: Guard, asking: Asking, draft: Draft) -> _Seen:
     said: Said = orjson.loads(draft.content)
     whole = True
+    persons: set[str] = set()
+    opened: set[str] = set()
     for act in said["acts"]:
         event = REGISTRY[act["type"]].model_validate(act["fields"])
         annuls = UUID(act["annuls"]) if "annuls" in act else None
@@ -172,10 +187,14 @@ def _seen(guard: Guard, asking: Asking, draft: Draft) -> tuple[Said, bool]:
         classes = guard.open_to(asking, proposal)
         if classes is None:
             raise NotAllowed
+        persons |= {tag[7:] for tag in event.tags() if tag.startswith("person:")}
         for name, owner in private_of(event):
-            if owner.cls not in classes:
+            persons.add(owner.subject)
+            if owner.cls in classes:
+                opened.add(owner.cls)
+            else:
                 act["fields"][name], whole = WITHHELD, False
-    return said, whole
+    return _Seen(said, whole, persons, opened)
 
 
 def _answered(bureau: Bureau, data: Any) -> Response:

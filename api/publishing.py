@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from api.asking import asks
 from api.entries import checked_bytes
 from api.settings import Bureau
 from api.shapes import opened, plain
@@ -95,6 +96,7 @@ def pay_asked(bureau: Bureau, body: bytes, when: When = NOW) -> dict[str, Any]:
     return pay_of(bureau, pack, when, first_day=said.first_day, last_month=said.last_month)
 
 
+@asks(name="repriced", hides=("pack",), again=False)
 def pay_of(
     bureau: Bureau, pack: Pack, when: When = NOW, *,
     first_day: str | None = None, last_month: str | None = None,

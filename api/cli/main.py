@@ -99,8 +99,14 @@ def options(
 
 
 COMMANDS: dict[str, list[Callable[..., None]]] = {
-    "账本 / The ledger": [ledger.init, publish.publish, ledger.demo, ledger.serve],
-    "登记 / Entering": [entering.enter, entering.types, mass.mass, importing.template],
+    "账本 / The ledger": [ledger.init, ledger.demo, ledger.serve],
+    "登记 / Entering": [
+        entering.enter,
+        entering.types,
+        mass.mass,
+        importing.template,
+        publish.publish,
+    ],
     "人员 / A person": [
         person.find,
         person.record,

@@ -23,7 +23,7 @@ from domain.acts.units import UnitEstablished
 from domain.events import Actor, Proposal
 from domain.law import load_packs
 from domain.ledger import Request
-from tests.api.conftest import serving
+from tests.api.conftest import STATED, serving
 from tests.api.test_cli import run
 
 START, RAISED, TODAY = date(2023, 1, 1), date(2024, 3, 16), date(2024, 6, 10)
@@ -162,7 +162,7 @@ def test_a_clerk_lists_exports_and_publishes(tmp_path):
 def test_the_list_is_asked_over_the_api_too(office):
     with (
         serving(create_app(office)) as port,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, headers=STATED) as http,
     ):
         day = {"effective": TODAY.isoformat()}
         found = http.post("/v1/preview/pay", json={"text": raised().text}, params=day)
