@@ -134,7 +134,8 @@ def one(request: Request, bureau: TheBureau, request_id: Id) -> Response:
     draft = _draft(bureau, request.state.asking, request_id)
     seen = _seen(guard, request.state.asking, draft)
     _, stated = as_of(bureau, NOW)
-    question = Question("approval", {"request": draft.request})
+    alone = next(iter(seen.persons)) if len(seen.persons) == 1 else None
+    question = Question("approval", {"request": draft.request}, alone)
     bureau.asked(question).read(stated, seen.persons, seen.classes)
     return _answered(bureau, {"request": draft.request, "since": draft.made_at, **seen.said})
 

@@ -1,12 +1,14 @@
-"""An identity provider: its published keys in a file, and tokens good and bad."""
+"""An identity provider: its published keys in a file, and tokens good and bad; routes to guard."""
 
 import base64
 import hmac
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
+from fastapi.routing import APIRoute
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
@@ -105,3 +107,13 @@ class Provider:
             "five parts": f"{good}.a.b",
             "too long": good + "A" * 20_000,
         }  # fmt: skip
+
+
+def routes_of(routes: Iterable[Any]) -> Iterator[str]:
+    """Every route, those of included routers too; anything else than a guarded one fails."""
+    for route in routes:
+        if (router := getattr(route, "original_router", None)) is not None:
+            yield from routes_of(router.routes)
+        else:
+            assert isinstance(route, APIRoute), route
+            yield from (f"{method} {route.path}" for method in route.methods)

@@ -1,6 +1,6 @@
 """Who may: every route, role and scope against a table written here, over a socket."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from hashlib import sha256
@@ -11,7 +11,6 @@ import httpx
 import orjson
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
 from api.access import ADMINISTERED, ROUTES
 from api.app import create_app
@@ -21,7 +20,7 @@ from domain.acts.rights import ApiKeyIssued, ApiKeyRevoked, RoleGranted, RoleWit
 from domain.events import REGISTRY, Event, Proposal
 from domain.ledger.requests import Request
 from tests.api.conftest import STATED, hired, person, serving, transferred, unit
-from tests.api.identities import AUDIENCE, ISSUER, Provider
+from tests.api.identities import AUDIENCE, ISSUER, Provider, routes_of
 
 ROLES = ("clerk", "approver", "inspector", "auditor", "system", "administrator", "subject")
 ALL = "clerk approver inspector auditor system administrator subject"
@@ -159,33 +158,24 @@ def waiting(desk: Desk, approver: str, who: str = HERE, **act: Any) -> str:
     return str(refused.json()["request"])
 
 
-def routes_of(routes: Iterable[Any]) -> Iterator[str]:
-    """Every route, those of included routers too; anything else than a guarded one fails."""
-    for route in routes:
-        if (router := getattr(route, "original_router", None)) is not None:
-            yield from routes_of(router.routes)
-        else:
-            assert isinstance(route, APIRoute), route
-            yield from (f"{method} {route.path}" for method in route.methods)
-
-
 def asked(desk: Desk, route: str, subject: str | None, where: str, who: str) -> int:
     """The status of a sample of this route, about a person of a unit."""
     method, _, path = route.partition(" ")
     extra = TABLE[route][2] if route in TABLE else ""
     act = {"type": "PersonDetailsChanged", "effective": "2022-04-01", "person": who, "phone": "1"}
     headers = {"Idempotency-Key": sha256(f"{route}{subject}{who}".encode()).hexdigest()}
+    sent: dict[str, Any] = {}
     if isinstance(extra, dict):
-        sent: dict[str, Any] = {"json": extra}
+        sent = {"json": extra}
     elif extra == "acts":
         sent = {"json": {"events": [act]}, "headers": headers}
     elif extra == "mass":
         act.pop("person")
         sent = {"json": {"act": act, "to": {"persons": [who]}}, "headers": headers}
     elif extra == "approval":
-        sent = {"headers": {"Idempotency-Key": f"approve-{subject}"}}
+        sent = {"headers": headers}
     else:
-        path, sent = path + extra, {}
+        path += extra
     draft = WAITING.get(subject or "", "0" * 64)
     named = path.format(person=who, unit=where, position=1, code="not-found", request_id=draft)
     return desk.ask(method, named, subject, **sent).status_code

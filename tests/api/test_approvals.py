@@ -234,3 +234,16 @@ def test_what_waited_too_long_is_forgotten(desk: Desk) -> None:
         asked(desk, renamed())
         rows = connection.execute("SELECT request FROM drafts").fetchall()
     assert (request,) not in rows
+
+
+def test_what_an_approver_is_shown_is_a_read_on_record(desk: Desk) -> None:
+    request = asked(desk, renamed(phone=PLANTED))
+    log, url = desk.bureau.reads.log, f"/v1/approvals/{request}"
+    before = log.head()
+    silent = desk.ask("GET", url, "boss", headers={"Purpose": ""})
+    assert (silent.status_code, silent.json()["code"]) == (422, "purpose-missing")
+    assert desk.ask("GET", url, "boss").status_code == 200
+    denied, shown = desk.bureau.reads.naming(["p-1"], before, log.head())
+    assert (denied.said["outcome"], shown.said["outcome"]) == ("denied", "allowed")
+    assert (shown.said["question"], shown.said["classes"]) == ("approval", ["identity"])
+    assert PLANTED not in str([denied.said, shown.said])
