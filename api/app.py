@@ -51,6 +51,19 @@ from projections.runner import Lagging
 MOST_LAG = 100_000
 """Entries behind the log at which the server says that it is not ready."""
 
+PROBLEMS: dict[type[Exception], Callable[..., Any]] = {
+    Refusal: problems.of_refusal,
+    Lagging: problems.of_lag,
+    OperationalError: problems.of_no_database,
+    PoolTimeout: problems.of_no_database,
+    RequestValidationError: problems.of_parameters,
+    HTTPException: problems.of_http,
+}
+ROUTERS = (
+    queries.router, queries_axes.router, cases.router, queries_reads.router, feed.router,
+    sealing.router, approvals.router,
+)  # fmt: skip
+
 _KEY = re.compile("[\x21-\x7e]{1,255}")
 
 
@@ -59,30 +72,6 @@ def create_app(bureau: Bureau) -> FastAPI:
 
     Raises WitnessUnfit, StampingUnfit, AccessUnfit.
     """
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        stop = threading.Event()
-        work = [
-            bureau.runner.follow, bureau.sealer.follow, bureau.reads.sealer.follow,
-            bureau.pinning.follow,
-        ]  # fmt: skip
-        if app.state.cosigning is not None:
-            work.append(app.state.cosigning.follow)
-        if app.state.stamping is not None:
-            work.append(app.state.stamping.follow)
-        if (folder := bureau.settings.backup_dir) is not None:
-            age = timedelta(days=bureau.settings.backup_days)
-            work.append(Keeping(bureau.ledger.vault, bureau.kek, folder, age).follow)
-        threads = [threading.Thread(target=one, args=(stop,), daemon=True) for one in work]
-        app.state.follower = threads[0]
-        for thread in threads:
-            thread.start()
-        yield
-        stop.set()
-        for thread in threads:
-            thread.join(10)
-
     metrics = Metrics()
     guard = Guard(bureau, metrics)
     app = FastAPI(
@@ -92,7 +81,7 @@ def create_app(bureau: Bureau) -> FastAPI:
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
         openapi_url=None,  # the framework's own route would pass by the guard
-        lifespan=lifespan,
+        lifespan=_working,
     )
     app.state.bureau = bureau
     app.state.metrics = metrics
@@ -100,24 +89,41 @@ def create_app(bureau: Bureau) -> FastAPI:
     app.state.stamping = _stamping(bureau)
     app.state.guard = guard
     app.add_middleware(Edge, metrics=metrics, here=not bureau.settings.guarded)
-    app.exception_handler(Refusal)(problems.of_refusal)
-    app.exception_handler(Lagging)(problems.of_lag)
-    app.exception_handler(OperationalError)(problems.of_no_database)
-    app.exception_handler(PoolTimeout)(problems.of_no_database)
-    app.exception_handler(RequestValidationError)(problems.of_parameters)
-    app.exception_handler(HTTPException)(problems.of_http)
-    app.include_router(queries.router)
-    app.include_router(queries_axes.router)
-    app.include_router(cases.router)
-    app.include_router(queries_reads.router)
-    app.include_router(feed.router)
-    app.include_router(sealing.router)
-    app.include_router(approvals.router)
+    for fault, told in PROBLEMS.items():
+        app.exception_handler(fault)(told)
+    for router in ROUTERS:
+        app.include_router(router)
     _add_entering(app)
     _add_approving(app)
     _add_health(app)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     return app
+
+
+@asynccontextmanager
+async def _working(app: FastAPI) -> AsyncIterator[None]:
+    """What a server does beside answering, each on a thread: it ends with the server."""
+    bureau: Bureau = app.state.bureau
+    stop = threading.Event()
+    work = [
+        bureau.runner.follow, bureau.sealer.follow, bureau.reads.sealer.follow,
+        bureau.pinning.follow,
+    ]  # fmt: skip
+    if app.state.cosigning is not None:
+        work.append(app.state.cosigning.follow)
+    if app.state.stamping is not None:
+        work.append(app.state.stamping.follow)
+    if (folder := bureau.settings.backup_dir) is not None:
+        age = timedelta(days=bureau.settings.backup_days)
+        work.append(Keeping(bureau.ledger.vault, bureau.kek, folder, age).follow)
+    threads = [threading.Thread(target=one, args=(stop,), daemon=True) for one in work]
+    app.state.follower = threads[0]
+    for thread in threads:
+        thread.start()
+    yield
+    stop.set()
+    for thread in threads:
+        thread.join(10)
 
 
 def request_of_entries(bureau: Bureau, body: bytes, **envelope: Any) -> Entering:

@@ -173,7 +173,7 @@ def asked(desk: Desk, route: str, subject: str | None, where: str, who: str) -> 
         act.pop("person")
         sent = {"json": {"act": act, "to": {"persons": [who]}}, "headers": headers}
     elif extra == "approval":
-        sent = {"headers": headers}
+        sent = {"headers": {"Idempotency-Key": f"approve-{subject}"}}
     else:
         path += extra
     draft = WAITING.get(subject or "", "0" * 64)
