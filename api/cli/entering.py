@@ -244,4 +244,6 @@ def _sample(name: str, part: Mapping[str, Any], defs: Mapping[str, Any]) -> Any:
     pattern = inner.get("pattern", "")
     if pattern.startswith("^[0-9a-f]{"):
         return "0" * int(pattern.partition("{")[2].partition("}")[0])
+    if pattern.startswith("^[A-Z]{"):
+        return "A"
     return f"{name.upper()}-1" if pattern else "示例"

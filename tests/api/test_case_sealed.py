@@ -76,6 +76,7 @@ ADDRESSES = [
     "/v1/retro?from_recorded={known}&everyone=true",
     "/v1/changes?after=0&limit={head}",
     "/v1/cases",
+    "/v1/own/record",
 ]
 BODIES: list[tuple[str, Any]] = [
     ("/v1/lookup", {"name": "甲"}),
@@ -91,10 +92,15 @@ BODIES: list[tuple[str, Any]] = [
     ("/v1/mass/preview", {"act": {"type": "InvestigationConcluded", "effective": "2022-08-01",
                                   "case": "c1", "outcome": "upheld"},
                           "to": {"persons": ["{person}"]}}),
+    ("/v1/preview/pay", {"text": load_packs()["330200"].text}),
 ]  # fmt: skip
 ASIDE = {
     "GET /livez", "GET /readyz", "GET /metrics", "GET /problems/{code}", "GET /v1/seals",
     "GET /v1/seals/extension", "GET /v1/proofs/{position}", "POST /v1/entries", "POST /v1/mass",
+    # each asking adds to what these tell: they are looked into below
+    "GET /v1/own/reads", "GET /v1/auxiliaries/{person}/reads",
+    # what waits for one account's approval
+    "GET /v1/approvals", "GET /v1/approvals/{request_id}", "POST /v1/approvals/{request_id}",
 }  # fmt: skip
 _keys = count(1)
 
@@ -251,6 +257,21 @@ def test_nobody_but_an_inspector_sees_a_difference(room: Room) -> None:
     measured = room.desk.ask("GET", "/metrics", "auditor").text
     assert "omplaint" not in measured
     assert "nvestigation" not in measured
+
+
+def test_reads_made_for_a_case_are_told_to_nobody_from_whom_it_is_sealed(room: Room) -> None:
+    reads = f"/v1/auxiliaries/{SUBJECT}/reads"
+    record = f"/v1/auxiliaries/{SUBJECT}"
+    headers = {"Purpose": "check", "Case": "c1"}
+    before = {who: len(room.get(who, reads)["data"]["reads"]) for who in ("auditor", "inspector")}
+    assert room.desk.ask("GET", record, "inspector", headers=headers).status_code == 200
+    room.get("inspector", "/v1/cases")
+    told = {who: room.get(who, reads)["data"]["reads"] for who in before}
+    assert len(told["auditor"]) == before["auditor"] + 2, "the two who-reads of the auditor's"
+    assert "c1" not in [one.get("case") for one in told["auditor"]]
+    assert "cases" not in [one["question"] for one in told["auditor"]]
+    assert "c1" in [one.get("case") for one in told["inspector"]]
+    assert "cases" in [one["question"] for one in told["inspector"]]
 
 
 def test_an_inspector_sees_the_case_and_what_is_due_in_it(room: Room) -> None:
