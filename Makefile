@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 POSTGRES ?= $(shell ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
 BIN := $(VENV)/bin
+SPREAD := -n auto --maxprocesses 4 --dist loadfile
 LEDGER := $(BIN)/personnel-ledger
 
 ##@ Use
@@ -31,7 +32,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@touch $@
 
 test: setup lint ## set up, then lint, types, import contracts and every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SPREAD)
 
 lint: setup ## style, types, import contracts
 	$(BIN)/ruff check .
@@ -58,7 +59,7 @@ import-chicago: setup ## a real department's history, where ../shared/data/chica
 	$(LEDGER) --data var/chicago replay verify
 
 test-installed: setup ## the database tests on an installed PostgreSQL: make test-installed POSTGRES=/usr/lib/postgresql/15/bin
-	LEDGER_TEST_POSTGRES=$(POSTGRES) $(BIN)/python -m pytest tests/ledger tests/projections tests/replay --ignore tests/ledger/test_server.py
+	LEDGER_TEST_POSTGRES=$(POSTGRES) $(BIN)/python -m pytest $(SPREAD) tests/ledger tests/projections tests/replay --ignore tests/ledger/test_server.py
 
 soak: setup ## random histories against fold, oracle and deciding all again, without a budget
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/projections/test_records.py tests/projections/test_oracle.py tests/ledger/test_impact_whole.py
@@ -73,9 +74,10 @@ vendor: ## take the libraries of check.html from their pinned packages anew (npm
 	$(BIN)/python -m tests.vendor
 
 lock: ## pin the dependencies anew, with hashes
-	$(BIN)/python -m piptools compile --quiet --allow-unsafe --extra dev --generate-hashes \
+	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check pip-tools
+	$(VENV)-lock/bin/python -m piptools compile --quiet --allow-unsafe --extra dev --generate-hashes \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --no-header \
 	--no-annotate -o requirements.lock pyproject.toml
 
 clean: ## remove what the targets made (not var/)
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lock build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
