@@ -145,7 +145,7 @@ def test_a_bundle_is_dropped_on_it(bureau, tmp_path, browser, opened):
 @needs_chromium
 def test_changed_keys_and_wrong_keys_are_told_alike(bureau, tmp_path, browser, opened):
     first = key_of(bureau)
-    change_key(bureau.ledger, bureau.sealer, Actor())
+    change_key(bureau.ledger, bureau.sealer, bureau.reads, Actor())
     list(bureau.runner.catch_up())
     path = exported(bureau, tmp_path / "b.zip", complete=True)
     for key in (first, key_of(bureau)):
