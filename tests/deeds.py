@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from domain.acts.discipline import SanctionImposed, SanctionLifted
 from domain.acts.exit import AuxiliaryResigned
@@ -303,7 +303,7 @@ def reinstated(c: Cast) -> Deed:
 
 def heading(facet: str) -> Kind:
     def deed(c: Cast) -> Deed:
-        seat = HEAD if c.pick % 4 else "教导员"
+        seat = HEAD if c.pick % 5 != 3 else "教导员"
 
         def judged(b: Before) -> None:
             b.unit(c.unit)
@@ -334,7 +334,7 @@ def deputising(facet: str) -> Kind:
 
 def unseated(facet: str) -> Kind:
     def deed(c: Cast) -> Deed:
-        seat = HEAD if c.pick % 4 else "教导员"
+        seat = HEAD if c.pick % 5 != 3 else "教导员"
         event = HEADS[facet][1](unit=c.unit, officer=c.officer, seat=seat)
 
         def judged(b: Before) -> None:
