@@ -4,13 +4,15 @@ It follows the words of the rule on time and shares nothing with the code that i
 an entry in the test's own words, and no answer is kept from one question to the next.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
 
-Moment = tuple[date, int]
-"""A day and the place (`seq`) within it."""
+Moment = tuple[date, int, float]
+"""A day, the place (`seq`) within it, and the position of what is ordered there."""
+PERSONS = ("person", "officer")
+"""The parts of a value that name a person."""
 
 
 class Says(NamedTuple):
@@ -21,6 +23,7 @@ class Says(NamedTuple):
     value: dict[str, Any] | None
     since: date | None = None
     outlasts: bool = False  # leaving the service does not end it
+    slot: str = ""  # a seat, or the person of whom it is said
 
 
 class Line(NamedTuple):
@@ -46,6 +49,7 @@ class Held(NamedTuple):
 
     subject: str
     facet: str
+    slot: str
     effective: date
     until: date
     seq: int
@@ -103,14 +107,12 @@ class Oracle:
         """
         standing = self.standing(known, without)
         into = dict(s.line.merges for s in standing if s.line.merges)
-        stopping = [
-            s for s in standing if before is None or (s.line.effective, s.line.seq) <= before
-        ]
+        stopping = [s for s in standing if before is None or _moment(s) <= before]
         return [
-            self._held(one, says, stopping, into)
+            self.held(one, says, stopping, into)
             for one in standing
             for says in one.line.says
-            if before is None or (says.since or one.line.effective, one.line.seq) <= before
+            if before is None or _moment(one, says) <= before
         ]
 
     def kept(self, subject: str, without: UUID | None = None) -> str:
@@ -119,14 +121,16 @@ class Oracle:
             subject, dict(s.line.merges for s in self.standing(None, without) if s.line.merges)
         )
 
-    def _held(
-        self, one: Standing, says: Says, stopping: list[Standing], into: dict[str, str]
+    @staticmethod
+    def held(
+        one: Standing, says: Says, stopping: Iterable[Standing] = (), into: Mapping[str, str] = {}
     ) -> Held:
-        subject, value = says.subject, says.value
+        subject, slot, value = says.subject, says.slot, says.value
         if one.line.merges is None:
-            subject = _led(subject, into)
-            if value is not None and "person" in value:
-                value = value | {"person": _led(f"person:{value['person']}", into)[7:]}
+            subject, slot = _led(subject, into), _led(f"person:{slot}", into)[7:]
+            for part in PERSONS:
+                if value is not None and part in value:
+                    value = value | {part: _led(f"person:{value[part]}", into)[7:]}
         begins = says.since or one.line.effective
         seq = one.line.seq - (says.value is None)
         stops = [one.line.until or date.max]
@@ -139,11 +143,18 @@ class Oracle:
                 if left > (begins, seq, one.position):
                     stops.append(line.effective)
         return Held(
-            subject, says.facet, begins, min(stops), seq, one.position, one.line.position, value,
+            subject, says.facet, slot, begins, min(stops), seq, one.position, one.line.position,
+            value,
         )  # fmt: skip
 
 
-def _led(subject: str, into: dict[str, str]) -> str:
+def _moment(one: Standing, says: Says | None = None) -> Moment:
+    none = says is not None and says.value is None
+    since = says and says.since
+    return (since or one.line.effective, one.line.seq - none, one.position)
+
+
+def _led(subject: str, into: Mapping[str, str]) -> str:
     passed = set()
     while subject in into and subject not in passed:  # what is yet to be refused may go in circles
         passed.add(subject)
@@ -159,10 +170,45 @@ def on_record(facts: Iterable[Held], day: date) -> list[Held]:
     return [f for f in facts if f.effective <= day]
 
 
-def prevailing(facts: Iterable[Held], day: date) -> Iterator[Held]:
-    """Of each subject's facts of a facet that hold that day, the last in (day, seq, entry)."""
-    holding = in_force(facts, day)
-    for fact in holding:
-        rivals = [f for f in holding if (f.subject, f.facet) == (fact.subject, fact.facet)]
-        if fact == max(rivals, key=lambda f: (f.effective, f.seq, f.root)):
-            yield fact
+def prevailing(facts: Iterable[Held], day: date) -> Iterable[Held]:
+    """Of each subject's facts of a facet (and slot) that hold that day, the last in (day, seq,
+    entry).
+    """
+    holding = sorted(in_force(facts, day), key=lambda f: (f.effective, f.seq, f.root))
+    return {(f.facet, f.subject, f.slot): f for f in holding}.values()
+
+
+def told(facts: Iterable[Held], facet: str, subject: str, day: date) -> dict[str, Any] | None:
+    """What a facet without slots says of a subject that day; None is none, or not recorded."""
+    ours = [f for f in facts if (f.facet, f.subject) == (facet, subject)]
+    return next((f.value for f in prevailing(ours, day)), None)
+
+
+def answering(facts: Iterable[Held], facet: str, unit: str, day: date) -> Iterator[Held]:
+    """Who of those in a unit's seats answers that day: as long as the officer has been one of the
+    same unit from the first day on.
+    """
+    facts = [f for f in facts if f.facet in (facet, "officer")]
+    for seat in in_force(facts, day):
+        if (seat.facet, seat.subject) == (facet, f"unit:{unit}") and seat.value:
+            officer, first = f"person:{seat.value['officer']}", seat.effective
+            turns = {d for f in facts if f.subject == officer for d in (f.effective, f.until)}
+            days = [first, *(d for d in turns if first < d <= day)]
+            roles = [(told(facts, "officer", officer, d) or {}).get("unit") for d in days]
+            if roles[0] is None or set(roles) == {roles[0]}:
+                yield seat
+
+
+def encircled(facts: Iterable[Held], moved: Held) -> bool:
+    """Whether on any day on which this says where a unit stands the unit would be above itself."""
+    facts = [f for f in facts if f.facet == moved.facet]
+    days = {moved.effective, *(d for f in facts for d in (f.effective, f.until))}
+    for day in days:
+        above = {f.subject: f for f in prevailing([*facts, moved], day)}
+        passed, at = [], moved.subject if above.get(moved.subject) is moved else ""
+        while at in above and at not in passed:
+            passed.append(at)
+            at = f"unit:{(above[at].value or {})['parent']}"
+        if passed and at == moved.subject:
+            return True
+    return False

@@ -84,7 +84,9 @@ def _require_no_cycle(case: Case, unit: str, parent: str) -> None:
         stands = case.at(UNIT_PARENT, unit, on=day)
         elsewhere = stands is not None and not case.stands_over(stands)
         above: str | None = None if elsewhere else parent
-        while above is not None:
+        passed: set[str] = set()  # units above may go round by what was attested
+        while above is not None and above not in passed:
+            passed.add(above)
             if above == unit:
                 raise RecordForbids(
                     f"on {day} unit {unit} would stand above itself",
@@ -124,7 +126,9 @@ class UnitEstablished(Event):
     head_seats: list[Seat] | None = None
 
     def decide(self, case: Case) -> None:
-        if case.proposal.supersedes is None and case.ever(UNIT_STATE, self.unit):
+        states = case.ever(UNIT_STATE, self.unit)
+        recorded = any(fact.value["state"] == "active" for fact in states)
+        if recorded and case.proposal.supersedes is None:
             raise AlreadyRecorded(
                 f"unit {self.unit} is recorded already", zh=f"单位 {self.unit} 已登记", field="unit"
             )

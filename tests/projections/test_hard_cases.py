@@ -14,7 +14,7 @@ from domain.acts.people import SERVICE, UNIT, PersonRegistered
 from domain.acts.posts import POST, PostAssigned, PostRelieved
 from domain.acts.recruitment import AuxiliaryHired, AuxiliaryRehired
 from domain.acts.rewards import REWARDS, RewardGranted, RewardRevoked
-from domain.acts.units import UnitEstablished
+from domain.acts.units import UNIT_STATE, UnitDissolved, UnitEstablished, UnitMoved
 from domain.bitemporal import AsOf
 from domain.events import FactAnnulled
 from domain.ledger import Request
@@ -263,6 +263,37 @@ def test_a_rehire_inherits_nothing_though_the_leaving_is_moved_past_what_it_ende
     assert desk.at(POST, *days) == ["gate", "not recorded", "not recorded"]
     assert desk.at(UNIT, *days) == ["hq", "not recorded", "east"]
     assert desk.at(POST, *days, recorded=desk.positions[-2]) == ["not recorded"] * 3
+
+
+# units
+
+
+def test_beneath_units_that_go_round_by_what_was_attested_another_still_moves(bureau, desk):
+    one, other, third = (f"{desk.person}-{n}" for n in "abc")
+    desk.enter(
+        *(act(UnitEstablished(unit=u, name="所"), "2019-01-01") for u in (one, other, third))
+    )
+    away = desk.enter(act(UnitMoved(unit=one, parent="hq"), "2021-01-01"))
+    desk.enter(act(UnitMoved(unit=one, parent=other), "2020-01-01"))
+    desk.enter(act(UnitMoved(unit=other, parent=one), "2021-01-01"))
+    desk.enter(act(FactAnnulled(), "2021-01-01", annuls=away), mood="attested")
+
+    desk.enter(act(UnitMoved(unit=third, parent=one), "2022-01-01"))
+
+
+def test_a_unit_set_up_after_all_is_the_one_that_was_dissolved(bureau, desk):
+    unit = f"{desk.person}-unit"
+    first = desk.enter(act(UnitEstablished(unit=unit, name="所"), "2020-01-01"))
+    desk.enter(act(UnitDissolved(unit=unit), "2022-01-01"))
+    undone = desk.enter(act(FactAnnulled(), "2020-01-01", annuls=first), mood="attested")
+    desk.enter(act(FactAnnulled(), "2020-01-01", annuls=undone))
+    list(bureau.runner.catch_up())
+
+    days = (date(2021, 1, 1), date(2022, 1, 1))
+    answers = (
+        bureau.records.at([UNIT_STATE], [f"unit:{unit}"], AsOf(d, desk.positions[-1])) for d in days
+    )
+    assert [found.value["state"] for [found] in answers] == ["active", "dissolved"]
 
 
 # within a request
