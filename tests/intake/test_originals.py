@@ -32,7 +32,7 @@ def settings(tmp_path, database, other_database):
 @pytest.fixture
 def bureau(settings):
     with Bureau(settings) as opened:
-        yield opened
+        yield opened.read_by(opened.reader.stating("核对", None))
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_a_private_cell_is_sealed_withheld_and_erased_like_the_value(bureau, imp
     for cell in ("华子涛", "320500197102144050", "1971-02-14"):
         assert cell not in stored
 
-    seen = bureau.seen_with(frozenset({"health"}))
+    seen = bureau.seen_with(frozenset({"health"}), None)
     shut = {one["class"]: one["text"] for one in read_of(seen, entry)["cells"] if "class" in one}
     assert shut == {"identity": {"withheld": True}}
 
