@@ -188,6 +188,39 @@ VALUES: dict[str, Words] = {
     "report": ("备查", "report"),
 }
 CODES: dict[tuple[str, str], Words] = {
+    ("capacity", "head"): ("主要领导", "unit head"),
+    ("capacity", "deputy"): ("分管领导", "deputy head"),
+    ("capacity", "supervisor"): ("带辅责任民警", "supervising officer"),
+    ("how", "changed"): ("变更", "changed"),
+    ("how", "came"): ("增加", "came"),
+    ("how", "went"): ("减少", "went"),
+    ("key", "total"): ("合计", "in all"),
+    ("key", "not-recorded"): NOT_RECORDED,
+    ("key", "head"): ("主要领导", "unit head"),
+    ("key", "deputy"): ("分管领导", "deputy head"),
+    ("key", "supervisor"): ("带辅责任民警", "supervising officer"),
+    ("key", "acting-head"): ("仅有代理主要领导", "acting head alone"),
+    ("key", "acting-deputy"): ("仅有代理分管领导", "acting deputy alone"),
+    ("key", "seats"): ("有记载的席位", "seats recorded"),
+    ("key", "persons"): ("涉及人数", "persons"),
+    ("known", "now"): ("现在认定", "as known now"),
+    ("known", "then"): ("当时登记", "as recorded then"),
+    ("of", "headcount"): ("在职人数", "in service"),
+    ("of", "pyramid"): ("在职人数(按层级)", "in service, by grade"),
+    ("of", "vacancies"): ("空缺席位", "vacant seats"),
+    ("of", "gaps"): ("无人负责的辅警", "auxiliaries with nobody answering"),
+    ("status", "held"): ("在任", "held"),
+    ("status", "acting"): ("代理", "acting"),
+    ("status", "vacant"): ("空缺", "vacant"),
+    ("status", "not-recorded"): NOT_RECORDED,
+    ("status", "outgoing"): ("自当日起不再负责", "no longer from that day"),
+    ("state", "in-post"): ("在岗", "in post"),
+    ("state", "held"): ("有", "held"),
+    ("state", "none"): NONE,
+    ("state", "not-recorded"): NOT_RECORDED,
+    ("service", "in"): ("在职", "in service"),
+    ("service", "out"): ("不在职", "not in service"),
+    ("service", "not-recorded"): NOT_RECORDED,
     ("state", "agreed"): ("已约定", "agreed"),
     ("state", "passed"): ("合格", "passed"),
     ("state", "failed"): ("不合格", "failed"),
@@ -289,10 +322,13 @@ _LISTED = {
 
 @cache
 def codes_of_packs() -> dict[tuple[str, str], Words]:
-    """(field, code) → words, from the packaged ladders and closed lists."""
+    """(field, code) → words, from the packaged ladders and closed lists; why a seat is empty."""
     from domain.law import load_packs  # noqa: PLC0415 - only some answers need it
+    from projections.accountability import CAUSES  # noqa: PLC0415 - likewise
 
     found: dict[tuple[str, str], set[Words]] = {}
+    for cause, label in CAUSES.items():
+        found["cause", cause] = {(label.zh, label.en)}
     for pack in load_packs().values():
         for ladder in pack.ladders:
             for grade in ladder.grades:

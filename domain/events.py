@@ -157,6 +157,7 @@ class Event(BaseModel):
     `leaves`: the field with the person whose open facts all end (离职).
     `merges`: the fields with the id that goes into another, and that other (归并).
     `final`: it is carried out on entering, so it is neither corrected nor annulled.
+    `aside`: it tells where others came from, and no decision looks at it; it is `final` then.
     `upcasts`: for each earlier schema version, the step to the next.
     """
 
@@ -172,6 +173,7 @@ class Event(BaseModel):
     leaves: ClassVar[str | None] = None
     merges: ClassVar[tuple[str, str] | None] = None
     final: ClassVar[bool] = False
+    aside: ClassVar[bool] = False
     schema_version: ClassVar[int] = 1
     upcasts: ClassVar[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
 
@@ -253,6 +255,8 @@ def _check_declaration(cls: type[Event]) -> None:
         if ends_with_service and (w.key != files_under or _is_list(fields[w.key].annotation)):
             raise TypeError(f"{cls.__name__}: what a leaving ends is filed under that one person")
     _check_case(cls)
+    if cls.aside and (cls.writes or cls.ends or cls.merges or not cls.final):
+        raise TypeError(f"{cls.__name__}: what is told aside changes nothing and is final")
     if any(v not in cls.upcasts for v in range(1, cls.schema_version)):
         raise TypeError(f"{cls.__name__} lacks an upcaster")
 

@@ -15,6 +15,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from api.cli.frame import WIDEST, Effective, Json, Lang, Recorded, ask
+from api.cli.out import Columns, Gb18030, Out, PrivateToo, ToFile, ask_or_save
 from api.rendering import Column, coded, content, instant, period, pick, plain, table
 from api.words import CLOSED, NAMES, NONE, NOT_RECORDED, Words
 
@@ -40,16 +41,22 @@ def beliefs(
     facet: FacetOption = None,
     effective: Effective = None,
     recorded: Recorded = None,
+    out: Out = None,
+    columns: Columns = None,
+    private: PrivateToo = False,
+    gb18030: Gb18030 = False,
     json: Json = False,
 ) -> None:
     """对某日的说法何时改变、由哪条登记改变 / What we said of a day, and when that changed."""
     from api import answers_axes, times
 
     when = times.When(effective, recorded)
-    ask(
+    ask_or_save(
         context,
+        "beliefs",
         lambda bureau: answers_axes.beliefs(bureau, subject, when, facet),
         _draw_beliefs,
+        ToFile(out, columns, private, gb18030),
         as_json=json,
     )
 
@@ -61,16 +68,22 @@ def rectangles(
     facet: FacetOption = None,
     effective: Effective = None,
     recorded: Recorded = None,
+    out: Out = None,
+    columns: Columns = None,
+    private: PrivateToo = False,
+    gb18030: Gb18030 = False,
     json: Json = False,
 ) -> None:
     """两个时间轴上的全貌:横为日期,纵为登记位置 / Both times: days across, positions down."""
     from api import answers_axes, times
 
     when = times.When(effective, recorded)
-    ask(
+    ask_or_save(
         context,
+        "rectangles",
         lambda bureau: answers_axes.rectangles(bureau, subject, when, facet),
         _draw_rectangles,
+        ToFile(out, columns, private, gb18030),
         as_json=json,
     )
 
@@ -112,6 +125,10 @@ def compare(
         str | None,
         typer.Option("--before-recorded", metavar="POS|DATE", help="前者的认知时点 / its position"),
     ] = None,
+    out: Out = None,
+    columns: Columns = None,
+    private: PrivateToo = False,
+    gb18030: Gb18030 = False,
     json: Json = False,
 ) -> None:
     """两个时点之间有何不同,由哪些登记造成 / What two moments differ in, and why."""
@@ -119,10 +136,12 @@ def compare(
 
     before = times.When(before_effective or effective, before_recorded or recorded)
     after = times.When(effective, recorded)
-    ask(
+    ask_or_save(
         context,
+        "compare",
         lambda bureau: answers_axes.compare(bureau, subject, before, after),
         _draw_compare,
+        ToFile(out, columns, private, gb18030),
         as_json=json,
     )
 

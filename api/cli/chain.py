@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.frame import Effective, Json, ask, asking, console, progress, said, tell
+from api.cli.frame import Effective, Json, asking, console, progress, said, tell
+from api.cli.out import Columns, Gb18030, Out, PrivateToo, ToFile, ask_or_save
 from api.rendering import pick
 
 if TYPE_CHECKING:
@@ -54,9 +55,10 @@ def chain(
             "--list", exists=True, dir_okay=False, help="工作簿:人员或编号、日期 / a workbook"
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="--list 的答案写到 / where its answers go")
-    ] = None,
+    out: Out = None,
+    columns: Columns = None,
+    private: PrivateToo = False,
+    gb18030: Gb18030 = False,
     json: Json = False,
 ) -> None:
     """某日谁负责:主要领导、分管领导、带辅民警 / Who answered for a person on a day."""
@@ -67,7 +69,10 @@ def chain(
         person, day = None, person
     if sum(x is not None for x in (person, officer, listed)) != 1:
         raise typer.BadParameter("给出 PERSON、--officer、--list 之一 / give exactly one of them")
+    to_file = ToFile(out, columns, private, gb18030)
     if listed is not None:
+        if any(to_file[1:]) or (out and out.suffix != ".xlsx"):
+            raise typer.BadParameter("--list 的答案只写成 .xlsx / answers to a list are an .xlsx")
         out = out or listed.with_name(f"{listed.stem}-chain.xlsx")
         answer_list(context, listed, out, then, now)
         return
@@ -80,9 +85,12 @@ def chain(
             return answers.accountability_over(bureau, person or "", day, to, when)
         return answers.accountability(bureau, person or "", when, then)
 
-    over = chain_drawn.draw_period if to else chain_drawn.draw_day
-    draw = chain_drawn.draw_officer if officer is not None else over
-    ask(context, question, draw, as_json=json)
+    report, draw = "chain", chain_drawn.draw_day
+    if officer is not None:
+        report, draw = "chain-officer", chain_drawn.draw_officer
+    elif to is not None:
+        report, draw = "chain-over", chain_drawn.draw_period
+    ask_or_save(context, report, question, draw, to_file, as_json=json)
 
 
 # a list

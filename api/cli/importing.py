@@ -448,8 +448,13 @@ def _one_by_one(found: Iterable[tuple["Fault", bool]], lang: str) -> RenderableT
             fault.row or "—",
             fault.heading or "—",
             pick(("(保密)", "(private)"), lang) if fault.private else fault.cell,
-            Text(pick((fault.reason.zh, fault.reason.en), lang), "red" if rejects else "yellow"),
+            Text(_why(fault, lang), "red" if rejects else "yellow"),
         )
         for fault, rejects in found
     ]
     return table(("逐行", "Row by row"), columns, rows, lang)
+
+
+def _why(fault: "Fault", lang: str) -> str:
+    other = (f"(第 {fault.other} 行)", f" (row {fault.other})") if fault.other else ("", "")
+    return pick((fault.reason.zh + other[0], fault.reason.en + other[1]), lang)

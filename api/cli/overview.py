@@ -113,16 +113,23 @@ def unit(
     *,
     effective: Effective = None,
     recorded: Recorded = None,
+    out: Out = None,
+    columns: Columns = None,
+    private: PrivateToo = False,
+    gb18030: Gb18030 = False,
     json: Json = False,
 ) -> None:
     """单位;不给标识则列出单位树 / A unit, or the tree of units."""
     from api import answers
 
     when = answers.When(effective, recorded)
-    if unit is None:
-        ask(context, lambda bureau: answers.units(bureau, when), draw_tree, as_json=json)
-        return
-    ask(context, lambda bureau: answers.unit(bureau, unit, when), _draw_unit, as_json=json)
+    to_file = ToFile(out, columns, private, gb18030)
+
+    def question(bureau: "Bureau") -> Mapping[str, Any]:
+        return answers.units(bureau, when) if unit is None else answers.unit(bureau, unit, when)
+
+    report, draw = ("units", draw_tree) if unit is None else ("unit", _draw_unit)
+    ask_or_save(context, report, question, draw, to_file, as_json=json)
 
 
 def journal(

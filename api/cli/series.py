@@ -8,26 +8,16 @@ not recorded has none.
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli.frame import (
-    Effective,
-    Failure,
-    FirstMonth,
-    Json,
-    Lang,
-    LastMonth,
-    Recorded,
-    ask,
-    tell,
-)
+from api.cli.frame import Effective, FirstMonth, Json, Lang, LastMonth, Recorded
+from api.cli.out import Columns, Gb18030, Out, ToFile, ask_or_save
 from api.rendering import Column, coded, pick, table
-from api.words import NOT_RECORDED, Words
+from api.words import CODES, NOT_RECORDED, Words
 
 _MOST = 36
 """Months shown one a row."""
@@ -48,15 +38,6 @@ _TITLES: dict[str, Words] = {
     "vacancies": ("空缺席位", "Vacant seats"),
     "gaps": ("无人负责的辅警", "Auxiliaries with nobody answering"),
 }
-_KEYS: dict[str, Words] = {
-    "head": ("主要领导", "unit head"),
-    "deputy": ("分管领导", "deputy head"),
-    "supervisor": ("带辅责任民警", "supervising officer"),
-    "acting-head": ("仅有代理主要领导", "acting head alone"),
-    "acting-deputy": ("仅有代理分管领导", "acting deputy alone"),
-    "seats": ("有记载的席位", "seats recorded"),
-    "persons": ("涉及人数", "persons"),
-}
 
 
 def series(
@@ -66,35 +47,25 @@ def series(
     first: FirstMonth = None,
     last: LastMonth = None,
     unit: Annotated[str | None, typer.Option("--unit", help="单位标识 / unit")] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="写成 .xlsx 或 .csv / as a file")
-    ] = None,
     effective: Effective = None,
     recorded: Recorded = None,
+    out: Out = None,
+    columns: Columns = None,
+    gb18030: Gb18030 = False,
     json: Json = False,
 ) -> None:
     """逐月统计(各月末日):人数、层级、空缺、责任空档 / Month by month, on its last day."""
     from api import answers, answers_series
 
-    if out is not None and (json or out.suffix not in (".xlsx", ".csv")):
-        raise typer.BadParameter(
-            "--out 写 .xlsx 或 .csv,不与 --json 同用 / --out is .xlsx or .csv, not --json"
-        )
-
-    def draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
-        if out is not None:
-            _write(out, data, lang)
-        yield from _draw(data, lang)
-
     when = answers.When(effective, recorded)
-    ask(
+    ask_or_save(
         context,
+        "series",
         lambda bureau: answers_series.series(bureau, of.value, first, last, when, unit),
-        draw,
+        _draw,
+        ToFile(out, columns, gb18030=gb18030),
         as_json=json,
     )
-    if out is not None:
-        tell(context, f"已写入 {out}", f"written to {out}")
 
 
 def _draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
@@ -169,31 +140,4 @@ def _number(count: int | None, lang: str) -> str:
 def _key(key: str | None, lang: str) -> str:
     if key is None:
         return pick(NOT_RECORDED, lang)
-    return pick(_KEYS[key], lang) if key in _KEYS else coded("grade", key, lang)
-
-
-def _write(out: Path, data: Mapping[str, Any], lang: str) -> None:
-    from api.workbook import Sheet, write, write_csv
-
-    first = data["months"][0]["counts"]
-    headings = [pick(words, lang) for words in (("月末", "month's end"), _TITLES[data["of"]])]
-    headings += [_key(one["key"], lang) for one in first]
-    rows = [
-        [
-            month["day"],
-            *(_cell(n) for n in (month["count"], *(c["count"] for c in month["counts"]))),
-        ]
-        for month in data["months"]
-    ]
-    sheet = Sheet(pick(_TITLES[data["of"]], lang), headings, rows)
-    try:
-        if out.suffix == ".csv":
-            write_csv(out, sheet)
-        else:
-            write(out, [sheet])
-    except OSError as fault:
-        raise Failure(f"不能写入 {out}", f"cannot write to {out}") from fault
-
-
-def _cell(count: int | None) -> str | int:
-    return "" if count is None else count
+    return coded("key" if ("key", key) in CODES else "grade", key, lang)

@@ -51,7 +51,7 @@ _ROWS: tuple[Words, ...] = (
     ("文件", "file"), ("行", "row"), ("列", "column"), ("原文", "cell"), ("原因", "why"),
 )  # fmt: skip
 MOST_ROWS = 2_000
-"""Rejected rows on the page; the workbook of rejected rows has them all."""
+"""Rows of a list on the page; the workbook of rejected rows has them all."""
 
 
 class Account(NamedTuple):
@@ -103,13 +103,12 @@ def _body(account: Account, lang: str) -> Iterator[str]:
     yield _heading(("问题", "Faults"), lang)
     yield _table(_picked(_RULES, lang), _by_rule((*account.rejected, *plan.warnings), lang))
     yield _heading(("退回的行", "Rejected rows"), lang, len(account.rejected))
-    yield _table(_picked(_ROWS, lang), (_row(one, lang) for one in account.rejected[:MOST_ROWS]))
-    if len(account.rejected) > MOST_ROWS:
-        words = (
-            f"只列前 {MOST_ROWS} 条",
-            f"the first {MOST_ROWS}; see the workbook",
+    yield from _by_row(account.rejected, lang)
+    if plan.warnings:
+        yield _heading(
+            ("提示的行(已登记)", "Rows remarked upon, entered"), lang, len(plan.warnings)
         )
-        yield f"<p>{escape(pick(words, lang))}</p>"
+        yield from _by_row(plan.warnings, lang)
     signed = [pick(words, lang) for words in (("经办人", "entered by"), ("审核人", "checked by"))]
     yield f'<h2></h2><div class="signed">{_table((), [(signed[0], "", signed[1], "")])}</div>'
 
@@ -124,6 +123,13 @@ def _by_rule(faults: Iterable[Fault], lang: str) -> Iterator[tuple[str, str, str
         treated = ("退回", "rejected") if reason.rejects else ("提示", "warned")
         yield (pick((reason.zh, reason.en), lang), pick(treated, lang), f"{count:,}",
                pick((reason.mend_zh, reason.mend_en), lang))  # fmt: skip
+
+
+def _by_row(faults: Sequence[Fault], lang: str) -> Iterator[str]:
+    yield _table(_picked(_ROWS, lang), (_row(one, lang) for one in faults[:MOST_ROWS]))
+    if len(faults) > MOST_ROWS:
+        words = (f"只列前 {MOST_ROWS} 条", f"the first {MOST_ROWS}; see the workbook")
+        yield f"<p>{escape(pick(words, lang))}</p>"
 
 
 def _row(fault: Fault, lang: str) -> tuple[Any, ...]:

@@ -63,6 +63,14 @@ class Fault(NamedTuple):
         return f"Fault({self.file!r}, {self.row}, {self.heading!r}, {self.reason.rule!r})"
 
 
+OVERLAPPING = Reason(
+    "overlapping-spell",
+    "期间与另一行重叠,仍予登记;重叠之日以后开始者(同日开始的,先结束者)即本行为准",
+    "its days overlap those of another row; it is entered, and on the days of both this row "
+    "answers: it began later, or ended sooner where both began together",
+    "如有误,改正起止日期后重新导入", "where that is wrong, mend the days and import again",
+    rejects=False,
+)  # fmt: skip
 SEX_CONTRADICTS_ID = Reason(
     "sex-contradicts-id", "性别与身份证号不符", "the sex contradicts the ID number",
     "核对后改正其一;户籍登记确属如此的,将性别留空,建账后再登记人员信息变更",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from api.intake.checking import CONFLICTING, DUPLICATE, Fault, Reason
+from api.intake.checking import CONFLICTING, DUPLICATE, OVERLAPPING, Fault, Reason
 from api.intake.mapping import Mapping, Sheet, Turn
 from api.intake.matching import Line, Named
 from api.intake.originals import Originals, Said
@@ -201,6 +201,7 @@ class Planner:
         self._open_records()
         persons = sorted(self._by_person)
         ordered = [d for p in persons for d in sorted(self._by_person[p], key=lambda d: d.place)]
+        self.plan.warnings += self._overlaps(ordered)
         self.plan.drafts = [*self._establish_units(ordered), *ordered]
         self.plan.rejected.sort(key=lambda fault: (fault.file, fault.row))
         return self.plan
@@ -227,6 +228,26 @@ class Planner:
                 if column not in kept or day < kept[column][0]:
                     said = Said(number, row.number, row.cells, frozenset({column}))
                     kept[column] = (day, said)
+
+    def _overlaps(self, ordered: Iterable[Draft]) -> list[Fault]:
+        """The spells of a sheet that begin while another one of the same person goes on; `other` is
+        the row on which they lie. `ordered`: by person, the one on top later.
+        """
+        spells = [{a.event for a in sheet.act if a.last_day} for sheet in self._sheets]
+        below: defaultdict[tuple[int, str, str], list[tuple[date, int]]] = defaultdict(list)
+        found: list[Fault] = []
+        for draft in ordered:
+            for made in draft.made if draft.sheet != OF_NO_ROW else ():
+                type_ = type(made.event).__name__
+                if type_ not in spells[draft.sheet] or draft.person is None:
+                    continue
+                earlier = below[draft.sheet, draft.person, type_]
+                earlier[:] = [one for one in earlier if one[0] > made.effective]
+                if earlier:
+                    file, under = self.plan.files[draft.sheet], earlier[-1][1]
+                    found.append(Fault(file, draft.row, None, "", False, OVERLAPPING, under))
+                earlier.append((made.until or date.max, draft.row))
+        return sorted(found, key=lambda fault: (fault.file, fault.row))
 
     def _open_records(self) -> None:
         """Each person with any act is opened on the first day of which the files know of one."""

@@ -1,4 +1,4 @@
-"""Rejected rows, given back to the clerk: the row as it was, and why.
+"""Rejected rows, given back to the clerk: the row as it was, and why; remarks on others likewise.
 
 Owns the files of rejected rows. Invariant: each has its sheet's own headings, so that it can be
 mended and imported again; they hold private cells and are for the clerk alone.
@@ -6,7 +6,7 @@ mended and imported again; they hold private cells and are for the clerk alone.
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -18,34 +18,45 @@ from api.intake.reading import Row, read
 from api.intake.values import Cell, text_of
 
 MOST_WORKBOOK_ROWS = 100_000
+_REJECTED, _REMARKED = "退回", "提示(已登记)"
 _ADDED = ["原行号", "规则", "原因", "如何改正", "Reason", "How to mend"]
 
 
 def write_rejected(plan: Plan, rejected: Iterable[Fault], folder: Path) -> list[Path]:
-    """One file for each source with rejected rows, `rejected-…`; .csv for over 100,000 rows."""
-    by_file: defaultdict[str, defaultdict[int, list[Fault]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
-    for fault in rejected:
-        by_file[fault.file][fault.row].append(fault)
+    """One file for each source with rejected rows, `rejected-…`, with a second sheet of the rows
+    that were entered with a remark; .csv (two of them) for over 100,000 rows.
+    """
+    faults, remarks = _by_file(rejected), _by_file(plan.warnings)
     written = []
     folder.mkdir(parents=True, exist_ok=True)
     for path in plan.paths:
-        if faults := by_file.get(path.name):
-            rows = _rows(plan, path, faults)
-            if len(faults) > MOST_WORKBOOK_ROWS:
-                written.append(_write_text(folder / f"rejected-{path.name}.csv", rows))
-            else:
-                written.append(
-                    _write_workbook(
-                        folder / f"rejected-{path.name.removesuffix('.xlsx')}.xlsx", rows
-                    )
-                )
+        sheets = {_REJECTED: faults[path.name], _REMARKED: remarks[path.name]}
+        told = {name: found for name, found in sheets.items() if found}
+        if not told:
+            continue
+        if max(map(len, told.values())) > MOST_WORKBOOK_ROWS:
+            names = {_REJECTED: "rejected", _REMARKED: "remarks"}
+            written += [
+                _write_text(folder / f"{names[name]}-{path.name}.csv", _rows(plan, path, found))
+                for name, found in told.items()
+            ]
+        else:
+            out = folder / f"rejected-{path.name.removesuffix('.xlsx')}.xlsx"
+            _write_workbook(out, {n: _rows(plan, path, found) for n, found in told.items()})
+            written.append(out)
     return written
 
 
+def _by_file(faults: Iterable[Fault]) -> defaultdict[str, defaultdict[int, list[Fault]]]:
+    found: defaultdict[str, defaultdict[int, list[Fault]]]
+    found = defaultdict(lambda: defaultdict(list))
+    for fault in faults:
+        found[fault.file][fault.row].append(fault)
+    return found
+
+
 def _rows(plan: Plan, path: Path, faults: dict[int, list[Fault]]) -> Iterator[list[Cell]]:
-    """The headings, then each rejected row with what is wrong with it."""
+    """The headings, then each row with what is said of it."""
     sheet = next(s for s in plan.mapping.sheet if s.matches(path.name))
     table = read(path, sheet.headings, sheet.tab)
     yield [*table.headings, *_ADDED]
@@ -78,15 +89,15 @@ def _write_text(path: Path, rows: Iterable[list[Cell]]) -> Path:
     return path
 
 
-def _write_workbook(path: Path, rows: Iterable[list[Cell]]) -> Path:
+def _write_workbook(path: Path, sheets: Mapping[str, Iterable[list[Cell]]]) -> None:
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(path, options) as book:
-        sheet = book.add_worksheet("退回")
         day = book.add_format({"num_format": "yyyy-mm-dd"})
-        for number, row in enumerate(rows):
-            for column, cell in enumerate(row):
-                if isinstance(cell, date | datetime):
-                    sheet.write_datetime(number, column, cell, day)
-                else:
-                    sheet.write(number, column, cell)
-    return path
+        for name, rows in sheets.items():
+            sheet = book.add_worksheet(name)
+            for number, row in enumerate(rows):
+                for column, cell in enumerate(row):
+                    if isinstance(cell, date | datetime):
+                        sheet.write_datetime(number, column, cell, day)
+                    else:
+                        sheet.write(number, column, cell)

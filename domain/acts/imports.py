@@ -85,6 +85,8 @@ class RowRead(Event):
     zh = "表格行原文"
     en = "Row read"
     day = "登记之日"
+    final = True
+    aside = True
 
     person: PersonId | None = None
     sheet: Annotated[int, Field(ge=0)]

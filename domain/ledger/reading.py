@@ -11,7 +11,7 @@ from uuid import UUID
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 
 from domain.bitemporal import Fact
-from domain.events import FACETS, MERGES, Entry, FactAnnulled, merged_by
+from domain.events import FACETS, MERGES, REGISTRY, Entry, FactAnnulled, merged_by
 from domain.forest import Forest
 from domain.ledger.log import EventLog
 from domain.record import Record, Strand, types_touching
@@ -68,6 +68,8 @@ class Reading:
         """Fold them, with the chains of which only a correction names one of the `whole`."""
         roots: set[str] = set()
         for entry in entries:
+            if REGISTRY[entry.type].aside:
+                continue
             self.take(entry)
             if entry.position not in self._entries and not whole.isdisjoint(entry.tags):
                 roots.add(entry.root)
@@ -88,9 +90,10 @@ class Reading:
     def take(self, entry: Entry) -> list[Fact]:
         """Fold one entry and answer the versions it changed.
 
-        A correction of a chain not read yet waits for that chain's strand.
+        A correction of a chain not read yet waits for that chain's strand. What is told aside
+        is nothing to a decision.
         """
-        if entry.position in self._entries:
+        if entry.position in self._entries or REGISTRY[entry.type].aside:
             return []
         if entry.corrects and entry.root not in self.record.chains:
             return []

@@ -355,11 +355,11 @@ def test_a_series_is_drawn_and_written_as_a_file(desk: Desk, tmp_path: Path) -> 
     assert "空缺席位 U01" in said.out
     assert "▁█" in said.out
     assert written == [0, 0]
-    assert files[0].read_text("utf-8-sig").splitlines()[1:] == [
-        "2023-04-30,0,0,0,0,0,2",
-        "2023-05-31,1,0,0,0,1,2",
-    ]
-    assert [row[1] for row in sheet[1:]] == [0.0, 1.0]
+    title, _, *lines = files[0].read_text("utf-8-sig").splitlines()
+    assert f"登记位置 {desk.entered}" in title
+    assert len(lines) == 2 * 6
+    assert lines[0] == "空缺席位,U01,2023-04,2023-04-30,合计,,0"
+    assert [row[6] for row in sheet[2:] if row[4] == "合计"] == [0.0, 1.0]
     assert desk.run(*asked, "--out", str(tmp_path / "series.txt")).code == 2
 
 

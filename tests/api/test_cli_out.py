@@ -5,7 +5,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
+from python_calamine import load_workbook
 from typer.testing import CliRunner
 
 from api.cli.main import app
@@ -81,3 +83,42 @@ def test_an_archive_is_dumped_checked_and_loaded_into_another_folder(
     broken = run(tmp_path / "nothing", "archive", "check", str(file))
     assert broken.code == 1
     assert "登记" in broken.err
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (("chain", "P1", "2023-06-01"), {"capacity": "head", "known": "now"}),
+        (("chain", "P1", "2023-01-01", "--to", "2023-06-01"), {"person": "P1"}),
+        (("beliefs", "P1", "-e", "2023-06-01"), {"facet": "unit", "subject": "person:P1"}),
+        (("rectangles", "P1", "--facet", "unit"), {"facet": "unit", "known_to": None}),
+        (("replay", "compare", "P1", "--before-recorded", "1"), {"how": "changed"}),
+        (("unit", "U01"), {"subject": "U01", "facet": "unit-name"}),
+        (("unit",), {"unit": "U01"}),
+        (("series", "headcount", "--from", "2023-04", "--to", "2023-04"), {"key": "total"}),
+    ],
+)
+def test_every_answer_goes_to_a_file_of_each_kind(desk, tmp_path: Path, asked, found) -> None:
+    for suffix in ("xlsx", "csv", "jsonl"):
+        said = desk.run(*asked, "--out", str(tmp_path / f"a.{suffix}"))
+        assert (said.code, said.out) == (0, ""), said
+
+    stated, *rows = map(orjson.loads, (tmp_path / "a.jsonl").read_bytes().splitlines())
+    assert (stated["as_of"]["recorded"], stated["private"]) == (desk.entered, False)
+    assert any(row.items() >= found.items() for row in rows), rows
+    assert len(load_workbook(tmp_path / "a.xlsx").get_sheet_by_index(0).to_python()) == 2 + len(
+        rows
+    )
+    title, *_ = (tmp_path / "a.csv").read_text("utf-8-sig").splitlines()
+    assert f"登记位置 {desk.entered}" in title
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_what_facts_say_in_private_goes_out_only_when_asked_for(
+    desk, tmp_path: Path, private: bool
+) -> None:
+    out = tmp_path / "a.jsonl"
+    asked = ("beliefs", "P1", "--facet", "name", "--out", str(out))
+    assert desk.run(*asked, *(["--private"] if private else [])).code == 0
+    assert ("张三" in out.read_text("utf-8")) is private
+    assert orjson.loads(out.read_bytes().splitlines()[0])["private"] is private

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from python_calamine import load_workbook
 
-from api import answers, answers_axes, exports
+from api import answers, answers_axes, answers_series, exports
 from api.intake import Importer, parse_mapping, reading_back, to_toml
 from api.settings import Bureau
 from domain.acts.movement import SecondmentStarted
@@ -153,6 +153,14 @@ def test_every_report_is_written_with_as_many_rows_as_it_has(filled, tmp_path):
         "pay": (answers.pay, person, WHEN), "history": (answers.history, person, WHEN),
         "journal": (answers.journal, WHEN), "retro": (answers_axes.retro, 1, answers.When(LATER)),
         "retro-roster": (answers_axes.retro, 1, answers.When(LATER)),
+        "beliefs": (answers_axes.beliefs, person, WHEN),
+        "rectangles": (answers_axes.rectangles, person, WHEN),
+        "compare": (answers_axes.compare, "unit:320500", answers.When(date(2020, 1, 1)), WHEN),
+        "unit": (answers.unit, "320500-cx", WHEN), "units": (answers.units, WHEN),
+        "chain": (answers.accountability, person, WHEN),
+        "chain-over": (answers.accountability_over, person, DAY, LATER, WHEN),
+        "chain-officer": (answers.responsibilities, person, WHEN),
+        "series": (answers_series.series, "pyramid", "2021-06", "2021-08", WHEN),
     }  # fmt: skip
     found = answer_of(filled, answers.findings, WHEN, unit="320500")
     reports = {name: answer_of(filled, *question) for name, question in asked.items()} | {

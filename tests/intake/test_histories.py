@@ -2,18 +2,20 @@ import csv
 import gzip
 import itertools
 from collections import Counter, defaultdict
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
+from python_calamine import load_workbook
 
 from api.intake import Importer, write_rejected
+from api.intake.account import Account, write_account
 from api.intake.mapping import load_mapping
 from api.intake.rows import person_id
 from domain.acts.grades import GRADE
 from domain.acts.people import SERVICE, UNIT, PersonRegistered
 from domain.acts.rewards import REWARDS
 from domain.bitemporal import FOREVER, AsOf
-from domain.events import Proposal
+from domain.events import Actor, Proposal
 from domain.ledger import Request
 from domain.record import Record
 from domain.refusals import BadInput
@@ -73,6 +75,37 @@ def test_a_shorter_spell_lies_on_top_of_a_longer_one(history):
 
     answers = [on(record, UNIT, f"2001-{d}") for d in ("01-31", "02-01", "06-15", "07-01")]
     assert answers == ["cpd-3", "cpd-1", "cpd-2", "cpd-1"]
+
+
+def test_spells_that_overlap_are_entered_and_named_with_the_row_beneath(bureau, tmp_path):
+    spells = [
+        "a,3.0,2001-01-01,2001-01-31", "a,1.0,2001-01-01,2001-12-31", "a,2.0,2001-06-01,2001-06-30",
+        "a,4.0,2002-01-01,", "b,1.0,2001-03-01,2001-04-30", "b,2.0,2001-04-30,",
+    ]  # fmt: skip
+    (tmp_path / "unit_history.csv").write_text("\n".join([HEADINGS["unit_history"], *spells]))
+    importer = Importer(bureau.ledger)
+    plan = importer.plan([tmp_path], "chicago")
+
+    overlapping = [f for f in plan.warnings if f.reason.rule == "overlapping-spell"]
+    assert [(f.row, f.other) for f in overlapping] == [(2, 3), (4, 3), (7, 6)]
+    assert plan.rules == {"overlapping-spell": 3}
+    report = importer.enter(plan)
+    assert report.files[0][2:] == (6, 6, 0, 0, 0)
+
+    (out,) = write_rejected(plan, report.rejected, tmp_path / "out")
+    (name,) = load_workbook(out).sheet_names
+    headings, *rows = load_workbook(out).get_sheet_by_name(name).to_python()
+    assert name == "提示(已登记)"
+    assert [(row[headings.index("unit")], row[headings.index("原行号")]) for row in rows] == [
+        ("3.0", 2), ("2.0", 4), ("2.0", 7)
+    ]  # fmt: skip
+    assert all("(第3行)" in row[headings.index("原因")] for row in rows[:2])
+
+    write_account(
+        Account(plan, report, Actor(), datetime.now(UTC)), page := tmp_path / "a.html", "en"
+    )
+    assert "Rows remarked upon, entered 3" in (text := page.read_text("utf-8"))
+    assert "(row 6)" in text
 
 
 def test_spells_that_cannot_be_are_kept_with_their_reason(history):
@@ -233,7 +266,9 @@ def test_nothing_that_was_read_of_a_real_history_is_lost(whole, slice_of_chicago
     assert entered == report.events
     assert min(entered[e] for e in
                ("AuxiliaryTransferred", "AuxiliaryPromoted", "RewardGranted", "SanctionImposed")) > 0  # fmt: skip
-    assert len(write_rejected(plan, report.rejected, tmp_path)) == sum(map(bool, kept.values()))
+    told = {file for file, rows in kept.items() if rows} | {f.file for f in plan.warnings}
+    assert len(write_rejected(plan, report.rejected, tmp_path)) == len(told)
+    assert plan.rules["overlapping-spell"] > 0
 
 
 @needs_chicago

@@ -32,7 +32,7 @@ def settings(tmp_path, database, other_database):
 @pytest.fixture
 def bureau(settings):
     with Bureau(settings) as opened:
-        yield opened.read_by(opened.reader.stating("测试", None))
+        yield opened.read_by(opened.reader.stating("核对", None))
 
 
 @pytest.fixture

@@ -1,0 +1,498 @@
+"""The reports that go out as files: which columns each has, and its answer as rows.
+
+Owns the list. Invariant: a row is made of the answer as JSON has it, so that a file says nothing
+which the answer does not; a private value is in it only where it was asked for.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+from api.settings import Bureau
+from api.words import NAMES, Words
+from domain.acts.grades import GRADE
+from domain.acts.people import NUMBER, SERVICE, UNIT
+from domain.bitemporal import AsOf
+from domain.events import Facet
+from projections import roster as _roster
+
+Row = Mapping[str, Any]
+Answer = Mapping[str, Any]
+
+
+class Field(NamedTuple):
+    """A column of a report. `private`: left out unless asked for; `fen`: an amount of money;
+    `said`: what facts say, whose private values are withheld unless asked for.
+    """
+
+    name: str
+    words: Words
+    private: bool = False
+    fen: bool = False
+    said: bool = False
+
+
+class Report(NamedTuple):
+    """A question's answer as rows; `rows` takes the bureau and the answer as JSON has it."""
+
+    words: Words
+    fields: tuple[Field, ...]
+    rows: Callable[[Bureau, Answer], Iterable[Row]]
+
+
+def _of(*names: str) -> tuple[Field, ...]:
+    return tuple(Field(name, NAMES[name]) for name in names)
+
+
+def pair_of(answer: Answer) -> AsOf:
+    as_of = answer["as_of"]
+    return AsOf(date.fromisoformat(as_of["effective"]), as_of["recorded"])
+
+
+def _roster_rows(bureau: Bureau, answer: Answer) -> Iterator[Row]:
+    pair, lines = pair_of(answer), answer["data"]["lines"]
+    subjects = [f"person:{line['person']}" for line in lines]
+    names = _roster.tree(bureau.records, pair).names
+
+    def said(facet: Facet, field: str) -> dict[str, Any]:
+        values = bureau.records.values(facet, pair, subjects)
+        return {subject: (value or {}).get(field) for subject, value in values.items()}
+
+    since = {f.subject: f.effective for f in bureau.records.at([SERVICE], subjects, pair)}
+    ladders = said(GRADE, "ladder")
+    for subject, line in zip(subjects, lines, strict=True):
+        hired = since.get(subject)
+        yield {
+            **line, "ladder": ladders.get(subject), "unit_name": names.get(line["unit"] or ""),
+            "hired_on": hired and hired.isoformat(),
+        }  # fmt: skip
+
+
+def _headcount_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data = answer["data"]
+    for line in data["counts"]:
+        yield {"by": data["by"], "key": line[data["by"]], **line}
+
+
+def _due_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    for item in answer["data"]["items"]:
+        deadline = item["deadline"]
+        yield {**item, "due": deadline["due"], "provisional": deadline["provisional"]}
+
+
+def _finding_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    for entry in answer["data"]["entries"]:
+        for finding in entry["findings"]:
+            yield {
+                **finding, "position": entry["position"], "type": entry["type"],
+                "event": entry["zh"], "effective": entry["effective"],
+                "subjects": " ".join(entry["tags"]),
+            }  # fmt: skip
+
+
+def _pay_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data = answer["data"]
+    for month in data["months"]:
+        yield {"person": data["person"], **month, "month": month["month"][:7]}
+
+
+def _repriced_rows(bureau: Bureau, answer: Answer) -> Iterator[Row]:
+    pair, data = pair_of(answer), answer["data"]
+    subjects = sorted({f"person:{line['person']}" for line in data["lines"]})
+    held = {facet: bureau.records.values(facet, pair, subjects) for facet in (NUMBER, UNIT)}
+    for line in data["lines"]:
+        subject = f"person:{line['person']}"
+        yield {
+            **line, "name": data["people"].get(line["person"], {}).get("name"),
+            "number": (held[NUMBER].get(subject) or {}).get("number"),
+            "unit": (held[UNIT].get(subject) or {}).get("unit"),
+        }  # fmt: skip
+
+
+def _entry_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    for one in answer["data"]["entries"]:
+        paper = one["document"] or {}
+        yield {
+            **one, "event": one["zh"], "subjects": " ".join(one["tags"]),
+            "paper": paper.get("number") or paper.get("none_because"),
+            "by": one["actor"]["subject"],
+        }  # fmt: skip
+
+
+def _retro_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data = answer["data"]
+    for one in data["owed"]:
+        for month in one["months"]:
+            yield {
+                **month, "person": one["person"], "month": month["month"][:7],
+                "name": data["people"].get(one["person"], {}).get("name"),
+                "entries": " ".join(map(str, month["entries"])),
+            }  # fmt: skip
+
+
+def _placed_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data = answer["data"]
+    for one in data["roster"]:
+        yield {
+            "person": one["person"], "name": data["people"].get(one["person"], {}).get("name"),
+            "facet": one["zh"], "entries": " ".join(map(str, one["entries"])),
+            **{side: [fact["value"] for fact in one[side]] or None for side in ("before", "after")},
+        }  # fmt: skip
+
+
+# along both axes
+
+
+def _belief_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data = answer["data"]
+    for strand in data["beliefs"]:
+        for stretch in strand["stretches"]:
+            for fact in stretch["facts"] or [{}]:
+                yield {
+                    **_strand(data, strand), "day": data["day"], "known_from": stretch["from"],
+                    **_fact(fact), **_by(stretch["opened_by"]),
+                }  # fmt: skip
+
+
+def _rectangle_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data = answer["data"]
+    for strand in data["facets"]:
+        for one in strand["rectangles"]:
+            yield {
+                **_strand(data, strand), **_by(one["opened_by"]), "value": one["value"],
+                "since": one["start"], "last_day": one["last_day"],
+                "known_from": one["known_from"], "known_to": one["known_to"],
+                "closed_by": (one["closed_by"] or {}).get("zh"),
+            }  # fmt: skip
+
+
+def _compare_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data = answer["data"]
+    for one in data["differences"]:
+        yield {
+            **_strand(data, one), "how": "changed", "entries": _listed(one["entries"]),
+            **{side: [_fact(fact) for fact in one[side]] or None for side in ("before", "after")},
+        }  # fmt: skip
+    for how, moved in data.get("roster", {}).items():
+        for line in moved:
+            yield {**line, "how": how, "entries": _listed(line["entries"])}
+
+
+def _unit_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data = answer["data"]
+    for facet in data["facets"]:
+        for fact in facet.get("on_record") or facet["facts"] or [{}]:
+            yield {**_strand(data, facet), "state": facet["state"], **_fact(fact),
+                   "entry": fact.get("entry")}  # fmt: skip
+    for below in data["below"]:
+        yield {"subject": data["unit"], "facet": "below", "what": "直接下级", "value": below}
+
+
+def _units_rows(_: Bureau, answer: Answer) -> Iterable[Row]:
+    rows: Iterable[Row] = answer["data"]["units"]
+    return rows
+
+
+def _strand(data: Answer, strand: Row) -> dict[str, Any]:
+    subject = data.get("subject") or data.get("person") or data.get("unit")
+    return {"subject": subject, "facet": strand["facet"], "what": strand["zh"],
+            "slot": strand.get("slot")}  # fmt: skip
+
+
+def _fact(fact: Row) -> dict[str, Any]:
+    told = {name: fact.get(name) for name in ("value", "since", "last_day")}
+    return told if fact.get("slot") is None else {**told, "slot": fact["slot"]}
+
+
+def _by(entry: Row | None) -> dict[str, Any]:
+    """The entry that made it so."""
+    if entry is None:
+        return {}
+    return {
+        "entry": entry["position"], "recorded_at": entry.get("recorded_at"),
+        "event": entry.get("zh"), "by": (entry.get("actor") or {}).get("subject"),
+        "reason": entry.get("reason"),
+    }  # fmt: skip
+
+
+def _listed(entries: Iterable[int]) -> str:
+    return " ".join(map(str, entries))
+
+
+# who answered
+
+
+def _chain_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data = answer["data"]
+    for known, one in (("now", data["now"]), ("then", data["then"]["answer"])):
+        day = one["as_of"]["effective"]
+        position = data["then"]["recorded"] if known == "then" else answer["as_of"]["recorded"]
+        for seat in _seats(one, data["people"]):
+            yield {"known": known, "position": position, "start": day, "last_day": day, **seat}
+
+
+def _chain_over_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data = answer["data"]
+    for segment in data["segments"]:
+        for seat in _seats(segment["answer"], data["people"]):
+            yield {"start": segment["start"], "last_day": segment["last_day"], **seat}
+
+
+def _officer_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data = answer["data"]
+    for one in data["answered"]:
+        holder = one["holder"]
+        yield {
+            **holder, "person": one["person"], "start": one["start"], "last_day": one["last_day"],
+            "name": data["people"].get(one["person"], {}).get("name"),
+            "entries": _listed(holder["entries"]),
+        }  # fmt: skip
+
+
+def _seats(one: Answer, people: Answer) -> Iterator[dict[str, Any]]:
+    """A row a holder, and one for a seat that nobody holds; the seats above an empty one too."""
+    base = {"person": one["person"], "service": one["service"], "using_unit": one["unit"]}
+    if not one["lines"]:
+        yield base
+    for line in one["lines"]:
+        for above, seat in ((False, line), *((True, seat) for seat in line["beside"])):
+            told = {
+                **base, "capacity": seat["capacity"], "unit": seat["unit"], "seat": seat["seat"],
+                "above": above, "status": seat["status"], "cause": seat["cause"],
+                "vacant_since": seat["since"], "entries": _listed(seat["entries"]),
+            }  # fmt: skip
+            for holder in seat["holders"] or [None]:
+                yield told if holder is None else {**told, **_holder(holder, people)}
+    for holder in one["outgoing"]:
+        yield {**base, "capacity": holder["capacity"], "unit": holder["unit"],
+               "seat": holder["seat"], "status": "outgoing", **_holder(holder, people)}  # fmt: skip
+
+
+def _holder(holder: Row, people: Answer) -> dict[str, Any]:
+    return {
+        "officer": holder["officer"], "name": people.get(holder["officer"], {}).get("name"),
+        "acting": holder["acting"], "state": holder["state"], "holds_since": holder["since"],
+        "holds_to": holder["last_day"], "entries": _listed(holder["entries"]),
+    }  # fmt: skip
+
+
+# by month
+
+
+def _series_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data = answer["data"]
+    for month in data["months"]:
+        told = {
+            "of": data["of"],
+            "unit": data["unit"],
+            "month": month["month"],
+            "day": month["day"],
+        }
+        yield {**told, "key": "total", "count": month["count"]}
+        for one in month["counts"]:
+            key, count = one["key"], one["count"]
+            if key is None:
+                yield {**told, "key": "not-recorded", "count": count}
+            else:
+                yield {**told, "grade" if data["of"] == "pyramid" else "key": key, "count": count}
+
+
+_STRAND = (
+    Field("subject", ("对象", "about")), Field("facet", ("事项代码", "facet")),
+    Field("what", ("事项", "what")), Field("slot", ("席位", "slot")),
+)  # fmt: skip
+_FACT = (
+    Field("value", ("内容", "value"), said=True), Field("since", ("自", "since")),
+    Field("last_day", ("末日", "last day")),
+)  # fmt: skip
+_MADE_BY = (
+    Field("entry", ("登记", "entry")), Field("recorded_at", ("登记时间", "recorded")),
+    Field("event", ("登记事项", "event")), Field("by", ("经办", "entered by")),
+    Field("reason", ("理由", "reason")),
+)  # fmt: skip
+_DAYS = (Field("start", ("自", "from")), Field("last_day", ("至", "to")))
+_SEAT = (
+    Field("capacity", ("责任", "tier")), Field("unit", ("席位所在单位", "unit of the seat")),
+    Field("seat", ("席位", "seat")), Field("above", ("上级席位", "seat above")),
+    Field("status", ("席位状态", "state of the seat")),
+    Field("officer", NAMES["officer"]), Field("name", NAMES["name"], private=True),
+    Field("acting", ("代理", "acting")), Field("state", ("当日状态", "state that day")),
+    Field("holds_since", ("任职自", "holds since")), Field("holds_to", ("任职至", "holds to")),
+    Field("vacant_since", ("空缺自", "vacant since")), Field("cause", ("空缺原因", "cause")),
+    Field("entries", ("依据登记", "entries")),
+)  # fmt: skip
+_ANSWER = (
+    Field("person", NAMES["person"]), Field("service", ("在职", "in service")),
+    Field("using_unit", ("用人单位", "using unit")),
+)  # fmt: skip
+
+_ENTRIES = (
+    Field("position", ("登记", "entry")), Field("recorded_at", ("登记时间", "recorded")),
+    Field("effective", ("生效日", "effective")), Field("last_day", ("末日", "last day")),
+    Field("lag_days", ("迟录天数", "days late")), Field("type", ("事项代码", "type")),
+    Field("event", ("事项", "event")), Field("subjects", ("对象", "about")),
+    Field("mood", ("性质", "mood")), Field("paper", ("文件", "document")),
+    Field("reason", ("理由", "reason")), Field("by", ("经办", "entered by")),
+    Field("event_id", ("登记号", "entry id")),
+)  # fmt: skip
+
+REPORTS: dict[str, Report] = {
+    "roster": Report(
+        ("在职辅警花名册", "Roster of auxiliaries"),
+        (
+            *_of("person", "number"),
+            Field("name", NAMES["name"], private=True),
+            Field("id_number", NAMES["id_number"], private=True),
+            *_of("category", "grade", "ladder", "post", "unit"),
+            Field("unit_name", ("单位名称", "unit's name")),
+            *_of("host", "hired_on"),
+            Field("since", NAMES["unit_since"]),
+        ),
+        _roster_rows,
+    ),
+    "headcount": Report(
+        ("在职人数", "Headcount"),
+        (
+            Field("by", ("分组", "grouped by")), Field("key", ("组别", "group")),
+            Field("name", ("名称", "name")), Field("count", ("人数", "count")),
+        ),
+        _headcount_rows,
+    ),
+    "due": Report(
+        ("法定期限", "Promises with a term"),
+        (
+            Field("due", ("最后一日", "last day")), Field("provisional", ("暂定", "provisional")),
+            Field("state", NAMES["state"]), Field("late", ("逾期天数", "days late")),
+            Field("workdays", ("按工作日", "in working days")), Field("zh", ("事项", "what")),
+            Field("subject", ("对象", "about")), Field("unit", NAMES["unit"]),
+            Field("started_on", ("起算", "from")), Field("met_on", ("办结", "met on")),
+            Field("rule", ("规则", "rule")), Field("article", ("依据", "article")),
+        ),
+        _due_rows,
+    ),
+    "findings": Report(
+        ("问题清单", "Findings"),
+        (
+            Field("position", ("登记", "entry")), Field("effective", ("生效日", "effective")),
+            Field("type", ("事项代码", "type")), Field("event", ("事项", "event")),
+            Field("subjects", ("对象", "about")), Field("zh", ("问题", "finding")),
+            Field("en", ("问题(英文)", "finding (en)")), Field("rule", ("规则", "rule")),
+            Field("article", ("依据", "article")), Field("strength", ("强度", "strength")),
+            Field("status", ("效力", "status")),
+        ),
+        _finding_rows,
+    ),
+    "pay": Report(
+        ("薪酬", "Pay"),
+        (
+            *_of("person"), Field("month", ("月份", "month")),
+            Field("amount", ("应发(元)", "pay in yuan"), fen=True),
+            Field("unpriced", ("无法计发的天数", "days without a pay level")),
+        ),
+        _pay_rows,
+    ),
+    "journal": Report(("登记流水", "Journal"), _ENTRIES, _entry_rows),
+    "history": Report(
+        ("人员履历", "History"),
+        (*_ENTRIES, Field("standing", ("状态", "standing")),
+         Field("standing_by", ("由登记", "by entry"))),
+        _entry_rows,
+    ),
+    "retro": Report(
+        ("追溯差额", "Retro"),
+        (
+            *_of("person"), Field("name", NAMES["name"], private=True),
+            Field("month", ("月份", "month")),
+            Field("before", ("原计(元)", "before, yuan"), fen=True),
+            Field("after", ("现计(元)", "after, yuan"), fen=True),
+            Field("owed", ("应补(元)", "owed, yuan"), fen=True),
+            Field("unpriced_after", ("未能计薪天数", "days not priced")),
+            Field("entries", ("依据登记", "entries")),
+        ),
+        _retro_rows,
+    ),
+    "retro-roster": Report(
+        ("追溯的花名册变化", "Retro, the roster"),
+        (
+            *_of("person"), Field("name", NAMES["name"], private=True),
+            Field("facet", ("事项", "facet")), Field("before", ("前", "before")),
+            Field("after", ("后", "after")), Field("entries", ("依据登记", "entries")),
+        ),
+        _placed_rows,
+    ),
+    "repriced": Report(
+        ("薪酬标准调整差额", "Differences of a pay scale"),
+        (
+            *_of("person", "number"),
+            Field("name", NAMES["name"], private=True),
+            *_of("unit", "grade"),
+            Field("since", ("自", "since")), Field("last_day", ("至", "to")),
+            Field("before", ("原月薪(元)", "a month before, yuan"), fen=True),
+            Field("after", ("新月薪(元)", "a month after, yuan"), fen=True),
+            Field("difference", ("月差额(元)", "difference a month, yuan"), fen=True),
+            Field("owed", ("累计差额(元)", "in all, yuan"), fen=True),
+        ),
+        _repriced_rows,
+    ),
+    "beliefs": Report(
+        ("对某日的说法", "What was said of a day"),
+        (*_STRAND, Field("day", ("关于", "of the day")), Field("known_from", ("自位置", "from")),
+         *_FACT, *_MADE_BY),
+        _belief_rows,
+    ),
+    "rectangles": Report(
+        ("两个时间轴", "Both times"),
+        (*_STRAND, *_FACT, Field("known_from", ("自位置", "known from")),
+         Field("known_to", ("至位置", "known to")), *_MADE_BY,
+         Field("closed_by", ("由何登记改变", "closed by"))),
+        _rectangle_rows,
+    ),
+    "compare": Report(
+        ("两个时点的不同", "What two moments differ in"),
+        (
+            Field("how", ("如何", "how")), *_STRAND,
+            Field("before", ("前", "before"), said=True),
+            Field("after", ("后", "after"), said=True),
+            Field("person", NAMES["person"]), Field("name", NAMES["name"], private=True),
+            Field("grade", NAMES["grade"]), Field("unit", NAMES["unit"]),
+            Field("host", NAMES["host"]), Field("entries", ("依据登记", "entries")),
+        ),
+        _compare_rows,
+    ),
+    "unit": Report(
+        ("单位", "Unit"),
+        (*_STRAND, Field("state", NAMES["state"]), *_FACT, Field("entry", ("登记", "entry"))),
+        _unit_rows,
+    ),
+    "units": Report(("单位树", "Units"), _of("unit", "name", "state", "parent"), _units_rows),
+    "chain": Report(
+        ("某日谁负责", "Who answered on a day"),
+        (Field("known", ("认定", "known")), Field("position", ("认知位置", "recorded position")),
+         *_DAYS, *_ANSWER, *_SEAT),
+        _chain_rows,
+    ),
+    "chain-over": Report(
+        ("期间谁负责", "Who answered over a period"), (*_DAYS, *_ANSWER, *_SEAT), _chain_over_rows
+    ),
+    "chain-officer": Report(
+        ("民警为谁负责", "Whom an officer answered for"),
+        (
+            Field("officer", NAMES["officer"]), Field("person", NAMES["person"]),
+            Field("name", NAMES["name"], private=True), Field("capacity", ("责任", "tier")),
+            Field("unit", NAMES["unit"]), Field("seat", ("席位", "seat")), *_DAYS,
+            Field("acting", ("代理", "acting")), Field("state", ("当日状态", "state that day")),
+            Field("entries", ("依据登记", "entries")),
+        ),
+        _officer_rows,
+    ),
+    "series": Report(
+        ("逐月统计", "Month by month"),
+        (
+            Field("of", ("统计", "of")), Field("unit", NAMES["unit"]),
+            Field("month", ("月份", "month")), Field("day", ("月末", "month's end")),
+            Field("key", ("项", "what")), Field("grade", NAMES["grade"]),
+            Field("count", ("数", "count")),
+        ),
+        _series_rows,
+    ),
+}  # fmt: skip
