@@ -99,8 +99,9 @@ def demo(
                 "该账本已有真实登记,演示须用另一目录(--data)",
                 "this ledger has entries of its own; give the demonstration another --data",
             )
+        reader = bureau.reader.stating(bureau.reader.purpose or "演示", bureau.reader.case)
         size = invented.Size.of(people)
-        if not invented.run(bureau, console(), chosen.lang, size):
+        if not invented.run(bureau.read_by(reader), console(), chosen.lang, size):
             raise typer.Exit(RED)
 
 

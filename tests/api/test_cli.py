@@ -80,7 +80,7 @@ class Desk(NamedTuple):
         return self.bureau.ledger.log.head()
 
 
-def run(folder: Path, *arguments: str, stdin: bytes = b"") -> Said:
+def run(folder: Path, *arguments: str, stdin: bytes = b"", purpose: str | None = "测试") -> Said:
     command = [sys.executable, "-m", "api.cli.main", "--data", str(folder), *arguments]
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PERSONNEL_LEDGER")}
     done = subprocess.run(
@@ -88,7 +88,7 @@ def run(folder: Path, *arguments: str, stdin: bytes = b"") -> Said:
         input=stdin,
         capture_output=True,
         check=False,
-        env={**clean, "COLUMNS": "100", "PERSONNEL_LEDGER_PURPOSE": "测试"},
+        env=clean | {"COLUMNS": "100"} | ({"PERSONNEL_LEDGER_PURPOSE": purpose} if purpose else {}),
     )
     said = Said(done.returncode, done.stdout.decode(), done.stderr.decode())
     assert "Traceback" not in said.err

@@ -52,7 +52,7 @@ def shown() -> Iterator[tuple[Path, Said]]:
     folder = Path(tempfile.mkdtemp(prefix="ledger-demo-"))
     folder.chmod(0o755)
     try:
-        yield folder, run(folder, "demo", "--people", str(PEOPLE))
+        yield folder, run(folder, "demo", "--people", str(PEOPLE), purpose=None)
     finally:
         rmtree(folder, ignore_errors=True)
 
