@@ -28,7 +28,7 @@ from api.intake.checking import KNOWN_PERSON, Fault, Reason, refused
 from api.intake.mapping import Mapping, load_mapping
 from api.intake.matching import People
 from api.intake.monthly import UNTOLD, Comparison, Ways, opens_records
-from api.intake.originals import row_id
+from api.intake.originals import row_id, row_read
 from api.intake.planning import OF_NO_ROW, FileCount, Plan, Planner, count_rows, sources
 from api.intake.rows import Draft
 from api.intake.values import folded
@@ -263,7 +263,7 @@ def _request(
         for made in draft.made
     ]  # fmt: skip
     if draft.said is not None:
-        row = plan.originals[draft.said.sheet].row_read(draft.said, draft.person)
+        row = row_read(draft.said, draft.person)
         event_id = row_id(draft.made[0].event_id)
         proposals.append(Proposal(row, today, event_id=event_id, source=source))
     digest = plan.digests[draft.sheet] if draft.sheet != OF_NO_ROW else None

@@ -9,23 +9,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
+import orjson
+
 from api.intake.mapping import Act, Sheet, places_in
 from api.intake.values import Cell, text_of
 from domain.acts.imports import RowRead, SheetColumn, SheetRead
 from domain.events import REGISTRY
 
 _LONGEST = 32_767
+_PUBLIC = "cells"
 _CLASSES = ("identity", "finance", "political", "family", "health", "complainant")
 """Of the classes of several fields that one cell went into, the last one seals it."""
 
 
 class Said(NamedTuple):
-    """A row as it stood. `only`: the columns (by name) that count, all of them where None."""
+    """What a row said, to be kept: the texts by class and column letter, packed, for a plan holds
+    one for every row.
+    """
 
     sheet: int
     row: int
-    cells: Sequence[Cell]
-    only: frozenset[str] | None = None
+    packed: bytes
 
 
 class _Kept(NamedTuple):
@@ -68,24 +72,27 @@ class Originals:
     def sheet_read(self, batch: str, place: int, sheet: str) -> SheetRead:
         return SheetRead(batch=batch, place=place, sheet=sheet[:100], columns=self.columns)
 
-    def row_read(self, said: Said, person: str | None) -> RowRead:
-        """The entry that keeps a row. Of a row about nobody the private cells are not kept: there
-        is no key to seal them with.
-        """
-        cells: dict[str, str] = {}
-        sealed: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    def said(self, sheet: int, row: int, cells: Sequence[Cell], only: str | None = None) -> Said:
+        """A row as it stands; `only`: of this column (by name), of all where None."""
+        texts: dict[str, dict[str, str]] = {_PUBLIC: {}}
         for at, readings in self._kept.items():
-            kept = [one for one in readings if said.only is None or one.name in said.only]
-            if not kept or at >= len(said.cells) or not (text := text_of(said.cells[at])):
+            kept = [one for one in readings if only is None or one.name == only]
+            if not kept or at >= len(cells) or not (text := text_of(cells[at])):
                 continue
-            cls = max((one.cls for one in kept if one.cls), key=_CLASSES.index, default=None)
-            if cls is None:
-                cells[kept[0].letters] = text[:_LONGEST]
-            elif person is not None:
-                sealed[cls][kept[0].letters] = text[:_LONGEST]
-        return RowRead.model_validate(
-            {"person": person, "sheet": said.sheet, "row": said.row, "cells": cells, **sealed}
-        )
+            cls = max((one.cls for one in kept if one.cls), key=_CLASSES.index, default=_PUBLIC)
+            texts.setdefault(cls, {})[kept[0].letters] = text[:_LONGEST]
+        packed = orjson.dumps(texts)
+        return Said(sheet, row, bytes(memoryview(packed)))  # a copy is without the spare room
+
+
+def row_read(said: Said, person: str | None) -> RowRead:
+    """The entry that keeps a row. Of a row about nobody the private cells are not kept: there is no
+    key to seal them with.
+    """
+    texts = orjson.loads(said.packed)
+    if person is None:
+        texts = {_PUBLIC: texts[_PUBLIC]}
+    return RowRead.model_validate({"person": person, "sheet": said.sheet, "row": said.row, **texts})
 
 
 def row_id(act: UUID) -> UUID:

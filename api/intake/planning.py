@@ -5,7 +5,7 @@ Invariant: every row read is a draft, says the same as a draft, or has a fault t
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from hashlib import sha256
@@ -226,7 +226,7 @@ class Planner:
             if day is not None and (person := values["person"]) is not None:
                 kept = self._since[person]
                 if column not in kept or day < kept[column][0]:
-                    said = Said(number, row.number, row.cells, frozenset({column}))
+                    said = self.plan.originals[number].said(number, row.number, row.cells, column)
                     kept[column] = (day, said)
 
     def _overlaps(self, ordered: Iterable[Draft]) -> list[Fault]:
@@ -368,7 +368,7 @@ class _SheetPass:
         if not made:
             self._reject(one, self._reader.otherwise(one.values))
             return None
-        said = Said(self._number, one.row.number, one.row.cells)
+        said = self._reader.originals.said(self._number, one.row.number, one.row.cells)
         draft = Draft(self._number, one.row.number, key, made, said)
         self._drafted[key] = draft
         if self._sheet.keyed_by:
@@ -381,7 +381,7 @@ class _SheetPass:
         """Of rows that share what is one person's alone the repetition is rejected or, if they
         differ, each of them. Only rows that may be such are read for it.
         """
-        rows = list(self._table.rows)
+        rows = deque(self._table.rows)
         alike: defaultdict[tuple[str, Any], list[Row]] = defaultdict(list)
         for row in rows:
             for column, value in self._reader.alone(row, self._sheet.unique):
@@ -391,7 +391,8 @@ class _SheetPass:
         faulty = self._repeated(
             [_Read(suspects[n], *self._reader.read(suspects[n])) for n in sorted(suspects)]
         )
-        for row in rows:
+        while rows:  # what is drafted need not be held as well
+            row = rows.popleft()
             if row.number in faulty:
                 reason, other = faulty[row.number]
                 one = _Read(row, *self._reader.read(row))

@@ -232,7 +232,8 @@ def _sheet_rows(book: CalamineWorkbook, name: str) -> Iterator[Row]:
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
         for row in cells[top : bottom + 1]:
             row[left : right + 1] = [cells[top][left]] * len(row[left : right + 1])
-    return (Row(number, row) for number, row in enumerate(cells, 1))
+    cells.reverse()
+    return (Row(number, cells.pop()) for number in range(1, len(cells) + 1))
 
 
 def _protected(path: Path) -> BadInput:

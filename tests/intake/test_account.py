@@ -17,7 +17,9 @@ AT = datetime(2024, 1, 4, 8, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("entered", [True, False])
-def test_a_page_names_the_file_by_its_hash_and_every_rejected_row(bureau, tmp_path, entered):
+def test_a_page_names_the_file_by_its_hash_and_every_row_that_has_a_fault(
+    bureau, tmp_path, entered
+):
     importer = Importer(bureau.ledger)
     plan = importer.plan([CITY], "roster-city")
     report = importer.enter(plan) if entered else None
@@ -29,9 +31,11 @@ def test_a_page_names_the_file_by_its_hash_and_every_rejected_row(bureau, tmp_pa
     assert hashlib.sha256(CITY.read_bytes()).hexdigest() in page
     assert str(plan.batch) in page
     assert ("导入报告" in page, "未登记" in page) == (entered, not entered)
-    rows = Counter(re.findall(r"<td>roster_city\.xlsx</td><td>(\d+)</td>", page))
-    assert rows == Counter(str(fault.row) for fault in plan.rejected)
-    private = [f.cell.strip() for f in plan.rejected if f.private and f.cell.strip()]
+    for part, faults in zip(page.split("提示的行"), (plan.rejected, plan.warnings), strict=True):
+        rows = Counter(re.findall(r"<td>roster_city\.xlsx</td><td>(\d+)</td>", part))
+        assert rows == Counter(str(fault.row) for fault in faults)
+    told = (*plan.rejected, *plan.warnings)
+    private = [f.cell.strip() for f in told if f.private and f.cell.strip()]
     assert private
     assert not [cell for cell in private if cell in page]
     assert "政治部1号" in page
