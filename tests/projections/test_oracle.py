@@ -380,7 +380,7 @@ def test_whatever_is_entered_table_fold_and_oracle_give_one_answer(common_bureau
     publish_law(common_bureau.ledger, ["330200"])
     soaking = settings.get_current_profile_name().endswith("soak")
     budget = settings(
-        settings() if soaking else settings(max_examples=20, stateful_step_count=25),
+        settings() if soaking else settings(max_examples=12, stateful_step_count=25),
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
