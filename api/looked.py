@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from api import answers_axes, answers_series, copies  # noqa: F401 - whose questions are put again
 from api.answers import Answer
 from api.asking import asks, put_again
 from api.cases import cases

@@ -98,10 +98,36 @@ def export(ledger: Ledger, records: Records, sealer: Sealer, wanted: Wanted, pat
 
     Raises Unprovable, UnknownSubject, KeyUnfit.
     """
-    if not wanted.cases:
-        records = records.seen_by(Sight(ledger.today()))
-        ledger = ledger.seen_without(hiding(records))
-    return _Export(ledger, records, sealer, wanted).write(path)
+    return _Export(*seen(ledger, records, wanted), sealer, wanted).write(path)
+
+
+def seen(ledger: Ledger, records: Records, wanted: Wanted) -> tuple[Ledger, Records]:
+    """What a bundle may tell of."""
+    if wanted.cases:
+        return ledger, records
+    records = records.seen_by(Sight(ledger.today()))
+    return ledger.seen_without(hiding(records)), records
+
+
+def picked(ledger: Ledger, wanted: Wanted) -> dict[int, Entry]:
+    """The entries that were asked for one by one, or by their document. Raises Unprovable."""
+    recorded = wanted.as_of.recorded
+    if any(not 1 <= position <= recorded for position in wanted.entries):
+        raise Unprovable("该位置之前没有这条登记", "there is no such entry up to the position")
+    found = {
+        entry.position: entry
+        for position in wanted.entries
+        for entry in ledger.entries(after=position - 1, until=position)
+    }
+    numbers, missing = set(wanted.documents), set(wanted.documents)
+    for entry in ledger.entries(until=recorded) if numbers else ():
+        if (number := (entry.envelope.get("document") or {}).get("number")) in numbers:
+            found[entry.position] = entry
+            missing.discard(number)
+    if missing:
+        one = min(missing)
+        raise Unprovable(f"没有文号为 {one} 的登记", f"no entry is under the document {one}")
+    return found
 
 
 class _Export:
@@ -119,7 +145,7 @@ class _Export:
             )
         forest = ever_joined(ledger.log, wanted.as_of.recorded)
         self._family = sorted({one for person in wanted.persons for one in forest.family(person)})
-        self._picked = self._pick()
+        self._picked = picked(ledger, wanted)
         self._files: dict[str, dict[str, str]] = {}
         self._count = 0
         self._withheld: list[int] = []
@@ -138,26 +164,6 @@ class _Export:
         if any(not 0 < old <= sealed.size for old in wanted.old):
             raise Unprovable("所存封签大于所用封签", "a head kept is larger than the one used")
         return sealed
-
-    def _pick(self) -> dict[int, Entry]:
-        """The entries that were asked for one by one, or by their document."""
-        wanted, recorded = self._wanted, self._wanted.as_of.recorded
-        if any(not 1 <= position <= recorded for position in wanted.entries):
-            raise Unprovable("该位置之前没有这条登记", "there is no such entry up to the position")
-        picked = {
-            entry.position: entry
-            for position in wanted.entries
-            for entry in self._ledger.entries(after=position - 1, until=position)
-        }
-        numbers, missing = set(wanted.documents), set(wanted.documents)
-        for entry in self._ledger.entries(until=recorded) if numbers else ():
-            if (number := (entry.envelope.get("document") or {}).get("number")) in numbers:
-                picked[entry.position] = entry
-                missing.discard(number)
-        if missing:
-            one = min(missing)
-            raise Unprovable(f"没有文号为 {one} 的登记", f"no entry is under the document {one}")
-        return picked
 
     def write(self, path: Path) -> int:
         wanted = self._wanted

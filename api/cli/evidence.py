@@ -64,9 +64,10 @@ def export(
     ] = None,
 ) -> None:
     """导出证据包 / Write a bundle that can be checked without this software or a network."""
+    from api.copies import in_bundle
     from api.times import When, as_of
     from domain.acts import load
-    from replay.evidence import Unprovable, Wanted
+    from replay.evidence import Unprovable, Wanted, picked, seen
     from replay.evidence import export as run
 
     load()
@@ -79,8 +80,12 @@ def export(
     with asking(context) as bureau:
         pair, stated = as_of(bureau, When(effective, recorded))
         wanted = Wanted(pair, *case, everything, opened, head, old or (), cases)
-        bureau.asked(_question(*case, everything=everything)).read(stated, case[0], wanted.disclose)
         try:
+            ledger, _ = seen(bureau.ledger, bureau.records, wanted)
+            entries = [*picked(ledger, wanted)]
+            held = in_bundle(ledger, pair.recorded, case[0], entries, everything=everything)
+            asked = bureau.asked(_question(*case, everything=everything))
+            asked.read(stated, held, wanted.disclose)
             with patience(context):
                 count = run(bureau.ledger, bureau.records, bureau.sealer, wanted, output)
         except Unprovable as unprovable:
@@ -98,9 +103,8 @@ def _question(
     from api.reader import Question
 
     named = {"persons": list(persons), "entries": list(entries), "documents": len(documents)}
-    return Question(
-        "evidence", {**named, "all": everything}, persons[0] if len(persons) == 1 else None
-    )
+    alone = persons[0] if len(persons) == 1 and not (entries or documents or everything) else None
+    return Question("evidence", {**named, "all": everything}, alone, again=not documents)
 
 
 def _classes(disclose: Sequence[str]) -> frozenset[str]:

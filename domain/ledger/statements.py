@@ -53,7 +53,9 @@ class Statements:
             f"SELECT q.first, q.last, e.recorded_at, q.hash FROM {log}requests q"
             f" JOIN {log}entries e ON e.position = q.first WHERE q.key = %b"
         )
-        self.tags_from = f"SELECT DISTINCT tag FROM {log}tags WHERE tag >= %b AND tag < %b"
+        self.tags_from = (
+            f"SELECT DISTINCT tag FROM {log}tags WHERE tag >= %b AND tag < %b AND position <= %b"
+        )
         self.tags_of_types = (
             f"SELECT DISTINCT unnest(e.tags) FROM {log}entries e WHERE e.type = ANY(%b::text[])"
         )
