@@ -67,8 +67,7 @@ def create_app(bureau: Bureau) -> FastAPI:
             bureau.runner.follow, bureau.sealer.follow, bureau.reads.sealer.follow,
             bureau.pinning.follow,
         ]  # fmt: skip
-        if app.state.cosigning is not None:
-            work.append(app.state.cosigning.follow)
+        work.extend(one.follow for one in app.state.cosigning)
         if app.state.stamping is not None:
             work.append(app.state.stamping.follow)
         if (folder := bureau.settings.backup_dir) is not None:
@@ -124,12 +123,13 @@ def request_of_entries(bureau: Bureau, body: bytes, **envelope: Any) -> Entering
     return request_of(bureau.ledger, body, **envelope)
 
 
-def _cosigning(bureau: Bureau) -> Cosigning | None:
-    """With the witness that the settings name, if they do. Raises WitnessUnfit."""
+def _cosigning(bureau: Bureau) -> list[Cosigning]:
+    """Of both logs, with the witness that the settings name, if they do. Raises WitnessUnfit."""
     url, key = bureau.settings.witness, bureau.settings.witness_key
     if url is None and key is None:
-        return None
-    return Cosigning(bureau.sealer.seals, url or "", key or "")
+        return []
+    logs = (bureau.sealer.seals, bureau.reads.sealer.seals)
+    return [Cosigning(seals, url or "", key or "") for seals in logs]
 
 
 def _stamping(bureau: Bureau) -> Stamping | None:
@@ -248,8 +248,9 @@ def _add_health(app: FastAPI) -> None:
         app.state.metrics.unsealed.set(lag.entries)
         app.state.metrics.unsealed_seconds.set(lag.seconds)
         app.state.metrics.unsealed_reads.set(bureau.reads.sealer.lag().seconds)
-        if app.state.cosigning is not None:
-            app.state.metrics.silence.set(app.state.cosigning.silence().seconds)
+        if app.state.cosigning:
+            silences = [one.silence().seconds for one in app.state.cosigning]
+            app.state.metrics.silence.set(max(silences))
         if app.state.stamping is not None:
             app.state.metrics.overdue.set(max(0.0, app.state.stamping.overdue().seconds))
         return Response(generate_latest(app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)

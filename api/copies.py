@@ -14,7 +14,7 @@ from domain.record import FOLD
 
 
 @asks()
-def archive(bureau: Bureau, *, keys: bool, when: When = NOW) -> None:
+def archive(bureau: Bureau, *, keys: bool, when: When = NOW) -> None:  # noqa: ARG001 - kept in the row
     """A dump of everything, with or without the wrapped keys. Raises ReadNotRecorded."""
     point = bureau.ledger.moment(when.recorded)
     stated = {

@@ -335,7 +335,7 @@ def test_a_loaded_ledger_bears_its_reads_out(dumped, copy, tmp_path):
     copy.reads.sealer.catch_up()
     key = public(copy.sealer.seals.origin(), copy.sealer.key())
     assert seals_verify(copy.database, Trust(key)).findings == []
-    assert reads_verify(copy.database, key).findings == []
+    assert reads_verify(copy.database, Trust(key)).findings == []
 
 
 def test_what_no_log_can_hold_is_refused(dumped, copy, tmp_path):
