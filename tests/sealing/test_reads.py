@@ -21,7 +21,7 @@ from domain.notes import Head, Note, Verifier, public
 from domain.refusals import AlreadyRecorded, BadInput, Refusal
 from replay.reads import verify
 from replay.seals import Kind, Trust
-from replay.witness import OtherSize, Rewritten, Witness
+from replay.witness import OtherSize, Witness, WitnessRefuses
 from tests.api.conftest import serving
 from tests.ledger.test_log_traps import eventually
 
@@ -169,7 +169,7 @@ def test_reads_cut_off_after_the_last_note_are_missed_by_the_witness(own, tmp_pa
             asking.ask()
         read(own, "p1", "p1", "p1")
         own.reads.sealer.catch_up()
-        with pytest.raises(Rewritten):
+        with pytest.raises(WitnessRefuses, match="422"):
             asking.ask()
     assert (Kind.WITNESS, 1) in found(own, kept, witness.verifier)
     assert witness.kept(origin) == kept
