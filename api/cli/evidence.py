@@ -55,6 +55,9 @@ def export(
             "--cases", help="含未公开案件,仅供监督部门 / sealed cases too: for inspectors"
         ),
     ] = False,
+    reads: Annotated[
+        bool, typer.Option("--reads", help="含查阅记录:谁看过 / with the reads: who has looked")
+    ] = False,
     head: Annotated[
         int | None, typer.Option("--head", min=1, help="所用封签的条数 / size of the head")
     ] = None,
@@ -65,10 +68,12 @@ def export(
 ) -> None:
     """导出证据包 / Write a bundle that can be checked without this software or a network."""
     from api.copies import in_bundle
+    from api.looked import evident
     from api.times import When, as_of
     from domain.acts import load
-    from replay.evidence import Unprovable, Wanted, picked, seen
+    from replay.evidence import Wanted, picked, telling
     from replay.evidence import export as run
+    from replay.looks import Unprovable
 
     load()
     case = (person or (), entry or (), document or ())
@@ -80,8 +85,10 @@ def export(
     with asking(context) as bureau:
         pair, stated = as_of(bureau, When(effective, recorded))
         wanted = Wanted(pair, *case, everything, opened, head, old or (), cases)
+        if reads:
+            wanted = wanted._replace(looks=evident(bureau, cases=cases))
         try:
-            ledger, _ = seen(bureau.ledger, bureau.records, wanted)
+            ledger, _ = telling(bureau.ledger, bureau.records, wanted)
             entries = [*picked(ledger, wanted)]
             held = in_bundle(ledger, pair.recorded, case[0], entries, everything=everything)
             asked = bureau.asked(_question(*case, everything=everything))
@@ -146,7 +153,7 @@ def check(
     recorded: Annotated[int | None, typer.Option("--recorded", metavar="POS")] = None,
     *,
     listing: Annotated[
-        bool, typer.Option("--list", help="列出更正、撤销、迟录等 / list corrections, late entries")
+        bool, typer.Option("--list", help="列出更正、迟录、查阅等 / list remarks, reads")
     ] = False,
 ) -> None:
     """核验证据包,不需账本与网络 / Check a bundle; the exit code is the kind of what is wrong."""
@@ -159,7 +166,7 @@ def check(
     verdict = run(bundle, asked)
     if verdict.replayed is not None:
         sys.stdout.write(json.dumps(verdict.replayed, ensure_ascii=False, indent=1) + "\n")
-    for one in verdict.remarks if listing else ():
+    for one in (*verdict.remarks, *verdict.reads) if listing else ():
         sys.stdout.write(json.dumps(one, ensure_ascii=False) + "\n")
     for line in verdict.lines():
         console(error=True).print(line, markup=False, soft_wrap=True)

@@ -1,5 +1,6 @@
 """`seal`, `verify` and `witness` as they are typed; and the key that is changed."""
 
+import json
 from datetime import date
 
 import psycopg
@@ -132,6 +133,12 @@ def test_a_bundle_is_exported_and_checked(chosen, tmp_path):
     listed = run("evidence", "check", bundle, "--list").stdout
     assert '"position": 2' in listed
     assert '"late"' in listed
+    run("seal")
+    run(*export, "--all", "--reads")
+    told = run("evidence", "check", bundle, "--list").stdout.splitlines()
+    reads = [json.loads(line) for line in told if line.startswith('{"read"')]
+    assert reads
+    assert {one["question"] for one in reads} == {"evidence"}, "those that named p1"
     bundle.write_bytes(bundle.read_bytes()[:-40])
     assert "no bundle of evidence" in run("evidence", "check", bundle, code=25).output
 
