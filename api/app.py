@@ -63,17 +63,7 @@ def create_app(bureau: Bureau) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         stop = threading.Event()
-        work = [
-            bureau.runner.follow, bureau.sealer.follow, bureau.reads.sealer.follow,
-            bureau.pinning.follow,
-        ]  # fmt: skip
-        work.extend(one.follow for one in app.state.cosigning)
-        if app.state.stamping is not None:
-            work.append(app.state.stamping.follow)
-        if (folder := bureau.settings.backup_dir) is not None:
-            age = timedelta(days=bureau.settings.backup_days)
-            work.append(Keeping(bureau.ledger.vault, bureau.kek, folder, age).follow)
-        threads = [threading.Thread(target=one, args=(stop,), daemon=True) for one in work]
+        threads = [threading.Thread(target=one, args=(stop,), daemon=True) for one in _work(app)]
         app.state.follower = threads[0]
         for thread in threads:
             thread.start()
@@ -121,6 +111,21 @@ def create_app(bureau: Bureau) -> FastAPI:
 
 def request_of_entries(bureau: Bureau, body: bytes, **envelope: Any) -> Entering:
     return request_of(bureau.ledger, body, **envelope)
+
+
+def _work(app: FastAPI) -> list[Callable[[threading.Event], None]]:
+    """What goes on beside the answers until it is stopped; the records' follower is the first."""
+    bureau: Bureau = app.state.bureau
+    work = [
+        bureau.runner.follow, bureau.sealer.follow, bureau.reads.sealer.follow,
+        bureau.pinning.follow, *(one.follow for one in app.state.cosigning),
+    ]  # fmt: skip
+    if app.state.stamping is not None:
+        work.append(app.state.stamping.follow)
+    if (folder := bureau.settings.backup_dir) is not None:
+        age = timedelta(days=bureau.settings.backup_days)
+        work.append(Keeping(bureau.ledger.vault, bureau.kek, folder, age).follow)
+    return work
 
 
 def _cosigning(bureau: Bureau) -> list[Cosigning]:

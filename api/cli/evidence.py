@@ -22,49 +22,59 @@ if TYPE_CHECKING:
 app = typer.Typer(help="证据包:导出与核验 / Bundles of evidence.", no_args_is_help=True)
 
 
+Output = Annotated[
+    Path, typer.Option("-o", "--output", metavar="FILE", help="写入此文件 / written here")
+]
+Persons = Annotated[
+    list[str] | None,
+    typer.Option("--person", help="此人的档案与登记,可多次 / this person's record"),
+]
+Entries = Annotated[
+    list[int] | None,
+    typer.Option("--entry", min=1, metavar="POS", help="此条登记,可多次 / this entry"),
+]
+Documents = Annotated[
+    list[str] | None,
+    typer.Option("--document", metavar="NUMBER", help="此文号之登记,可多次 / of this document"),
+]
+Everything = Annotated[
+    bool, typer.Option("--all", help="全部登记 / every entry; with --person: complete")
+]
+Disclose = Annotated[
+    list[str] | None,
+    typer.Option("--disclose", metavar="CLASS", help="公开此类私密字段 / open this class"),
+]
+Cases = Annotated[
+    bool,
+    typer.Option("--cases", help="含未公开案件,仅供监督部门 / sealed cases too: for inspectors"),
+]
+Reads = Annotated[
+    bool, typer.Option("--reads", help="含查阅记录:谁看过 / with the reads: who has looked")
+]
+Head = Annotated[
+    int | None, typer.Option("--head", min=1, help="所用封签的条数 / size of the head")
+]
+Old = Annotated[
+    list[int] | None,
+    typer.Option("--old", min=1, help="所存封签的条数,可多次 / size of a head kept"),
+]
+
+
 def export(
     context: typer.Context,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="写入此文件 / written here")
-    ],
-    person: Annotated[
-        list[str] | None,
-        typer.Option("--person", help="此人的档案与登记,可多次 / this person's record"),
-    ] = None,
-    entry: Annotated[
-        list[int] | None,
-        typer.Option("--entry", min=1, metavar="POS", help="此条登记,可多次 / this entry"),
-    ] = None,
-    document: Annotated[
-        list[str] | None,
-        typer.Option("--document", metavar="NUMBER", help="此文号之登记,可多次 / of this document"),
-    ] = None,
+    output: Output,
+    person: Persons = None,
+    entry: Entries = None,
+    document: Documents = None,
     *,
-    everything: Annotated[
-        bool, typer.Option("--all", help="全部登记 / every entry; with --person: complete")
-    ] = False,
+    everything: Everything = False,
     effective: Effective = None,
     recorded: Recorded = None,
-    disclose: Annotated[
-        list[str] | None,
-        typer.Option("--disclose", metavar="CLASS", help="公开此类私密字段 / open this class"),
-    ] = None,
-    cases: Annotated[
-        bool,
-        typer.Option(
-            "--cases", help="含未公开案件,仅供监督部门 / sealed cases too: for inspectors"
-        ),
-    ] = False,
-    reads: Annotated[
-        bool, typer.Option("--reads", help="含查阅记录:谁看过 / with the reads: who has looked")
-    ] = False,
-    head: Annotated[
-        int | None, typer.Option("--head", min=1, help="所用封签的条数 / size of the head")
-    ] = None,
-    old: Annotated[
-        list[int] | None,
-        typer.Option("--old", min=1, help="所存封签的条数,可多次 / size of a head kept"),
-    ] = None,
+    disclose: Disclose = None,
+    cases: Cases = False,
+    reads: Reads = False,
+    head: Head = None,
+    old: Old = None,
 ) -> None:
     """导出证据包 / Write a bundle that can be checked without this software or a network."""
     from api.copies import in_bundle

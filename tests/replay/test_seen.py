@@ -2,6 +2,8 @@
 
 import json
 import random
+import subprocess
+import sys
 import zipfile
 from datetime import date
 
@@ -89,6 +91,17 @@ def test_who_looked_at_a_person_is_told_from_the_bundle_alone(bureau, tmp_path):
     assert not any(
         name.startswith("reads") for name in files(exported(bureau, tmp_path / "no.zip"))
     )
+
+
+def test_the_checker_that_travels_lists_them(bureau, tmp_path):
+    path = with_reads(bureau, tmp_path / "b.zip", complete=True)
+    (tmp_path / "check.py").write_bytes(files(path)["check.py"])
+    command = [sys.executable, "-I", "check.py", "b.zip", "--key", key_of(bureau), "--list"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    reads = [one for one in map(json.loads, done.stdout.splitlines()) if "read" in one]
+    assert reads == json.loads(json.dumps(green(path).reads))
+    assert [one["at"][:4] for one in reads] == [f"{bureau.ledger.today():%Y}"] * 2
 
 
 def test_the_same_heads_give_the_same_bytes(bureau, tmp_path):
