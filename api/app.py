@@ -103,20 +103,8 @@ def create_app(bureau: Bureau) -> FastAPI:
 @asynccontextmanager
 async def _working(app: FastAPI) -> AsyncIterator[None]:
     """What a server does beside answering, each on a thread: it ends with the server."""
-    bureau: Bureau = app.state.bureau
     stop = threading.Event()
-    work = [
-        bureau.runner.follow, bureau.sealer.follow, bureau.reads.sealer.follow,
-        bureau.pinning.follow,
-    ]  # fmt: skip
-    if app.state.cosigning is not None:
-        work.append(app.state.cosigning.follow)
-    if app.state.stamping is not None:
-        work.append(app.state.stamping.follow)
-    if (folder := bureau.settings.backup_dir) is not None:
-        age = timedelta(days=bureau.settings.backup_days)
-        work.append(Keeping(bureau.ledger.vault, bureau.kek, folder, age).follow)
-    threads = [threading.Thread(target=one, args=(stop,), daemon=True) for one in work]
+    threads = [threading.Thread(target=one, args=(stop,), daemon=True) for one in _work(app)]
     app.state.follower = threads[0]
     for thread in threads:
         thread.start()
@@ -130,12 +118,28 @@ def request_of_entries(bureau: Bureau, body: bytes, **envelope: Any) -> Entering
     return request_of(bureau.ledger, body, **envelope)
 
 
-def _cosigning(bureau: Bureau) -> Cosigning | None:
-    """With the witness that the settings name, if they do. Raises WitnessUnfit."""
+def _work(app: FastAPI) -> list[Callable[[threading.Event], None]]:
+    """What goes on beside the answers until it is stopped; the records' follower is the first."""
+    bureau: Bureau = app.state.bureau
+    work = [
+        bureau.runner.follow, bureau.sealer.follow, bureau.reads.sealer.follow,
+        bureau.pinning.follow, *(one.follow for one in app.state.cosigning),
+    ]  # fmt: skip
+    if app.state.stamping is not None:
+        work.append(app.state.stamping.follow)
+    if (folder := bureau.settings.backup_dir) is not None:
+        age = timedelta(days=bureau.settings.backup_days)
+        work.append(Keeping(bureau.ledger.vault, bureau.kek, folder, age).follow)
+    return work
+
+
+def _cosigning(bureau: Bureau) -> list[Cosigning]:
+    """Of both logs, with the witness that the settings name, if they do. Raises WitnessUnfit."""
     url, key = bureau.settings.witness, bureau.settings.witness_key
     if url is None and key is None:
-        return None
-    return Cosigning(bureau.sealer.seals, url or "", key or "")
+        return []
+    logs = (bureau.sealer.seals, bureau.reads.sealer.seals)
+    return [Cosigning(seals, url or "", key or "") for seals in logs]
 
 
 def _stamping(bureau: Bureau) -> Stamping | None:
@@ -254,8 +258,9 @@ def _add_health(app: FastAPI) -> None:
         app.state.metrics.unsealed.set(lag.entries)
         app.state.metrics.unsealed_seconds.set(lag.seconds)
         app.state.metrics.unsealed_reads.set(bureau.reads.sealer.lag().seconds)
-        if app.state.cosigning is not None:
-            app.state.metrics.silence.set(app.state.cosigning.silence().seconds)
+        if app.state.cosigning:
+            silences = [one.silence().seconds for one in app.state.cosigning]
+            app.state.metrics.silence.set(max(silences))
         if app.state.stamping is not None:
             app.state.metrics.overdue.set(max(0.0, app.state.stamping.overdue().seconds))
         return Response(generate_latest(app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from api import answers_axes, answers_series, copies  # noqa: F401 - whose questions are put again
 from api.answers import Answer
 from api.asking import asks, put_again
 from api.cases import cases
@@ -19,6 +20,8 @@ from domain.ledger.reads import Row, digest_of
 from domain.refusals import BadInput, Refusal, UnknownSubject
 from domain.workdays import SHANGHAI
 from projections.cases import sealed_cases
+from projections.records import Sight
+from replay.looks import Looks
 
 DAY = timedelta(days=1)
 
@@ -57,6 +60,19 @@ def who_read(
         "until": until, "count": len(shown), "reads": shown,
     }  # fmt: skip
     return opened(bureau, stated, data)
+
+
+def evident(bureau: Bureau, *, cases: bool) -> Looks:
+    """The reads as they go into evidence; without `cases`, for one who knows of no sealed case."""
+    seen = bureau if cases else bureau.seen_with(None, Sight(bureau.ledger.today()))
+
+    def held(row: Row) -> set[str] | None:
+        try:
+            return put_again(seen, row.said)
+        except (Refusal, LookupError, TypeError):
+            return None
+
+    return Looks(bureau.reads, lambda rows: _kept_from(seen, rows), held)
 
 
 def _kept_from(bureau: Bureau, rows: list[Row]) -> set[int]:

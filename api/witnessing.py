@@ -71,7 +71,7 @@ def told(silence: Callable[[], Silence]) -> Silence:
 
 
 class Cosigning:
-    """Sends the newest head of a ledger to its witness, again and again.
+    """Sends the newest head of a log to its witness, again and again.
 
     `key` is the witness's (vkey). Raises WitnessUnfit.
     """
@@ -108,11 +108,13 @@ class Cosigning:
             try:
                 self.ask()
             except WitnessRefuses as refuses:
-                _logger.critical("witness-refuses", why=type(refuses).__name__)
+                why = type(refuses).__name__
+                _logger.critical("witness-refuses", why=why, log=self._seals.prefix)
             except Exception as fault:  # noqa: BLE001 - it is asked again
                 silence = told(self.silence)
                 tell = _logger.critical if silence.seconds > SILENT_SECONDS else _logger.warning
-                tell("witness-silent", fault=type(fault).__name__, **silence._asdict())
+                told_of = {"log": self._seals.prefix, **silence._asdict()}
+                tell("witness-silent", fault=type(fault).__name__, **told_of)
             stop.wait(EVERY_SECONDS)
 
     def silence(self) -> Silence:

@@ -1,12 +1,14 @@
 """The whole ledger as one file: dumped, checked without a database, loaded into an empty ledger.
 
-Owns the archive's form. Invariant: a load stores the entries that were dumped, byte for byte, at
-their positions and instants, or stores nothing; what is cut or altered is named by its first entry.
+Owns the archive's form. Invariant: a load stores the entries and the reads that were dumped, byte
+for byte, at their positions and instants, or stores nothing; what is cut or altered is named by its
+first entry.
 
 An archive is gzip over JSON lines, in this order: what it is; with private values the vault's
 secrets, its data keys (all wrapped) and the claims; every entry with its leaf; the answered
-requests; last how many lines there are of each kind, the root over the leaves (RFC 9162: the one
-that a seal of the same head signs) and the SHA-256 of all lines before.
+requests; every row of the log of reads with its leaf; last how many lines there are of each kind,
+the roots over the leaves of both (RFC 9162: the ones that seals of the same heads sign) and the
+SHA-256 of all lines before. The first format had no reads; it is still read.
 """
 
 import gzip
@@ -35,12 +37,13 @@ from domain.ledger.copying import (
     snapshot,
     taking_over,
 )
+from domain.ledger.log import EventLog
 from domain.ledger.stored import StoredEntry
 from domain.ledger.vault import Owner
 from domain.merkle import Frontier, leaf
 from domain.refusals import BadInput, RecordForbids
 
-KIND, FORMAT = "personnel-ledger", 1
+KIND, FORMAT, WITHOUT_READS = "personnel-ledger", 2, 1
 _LONGEST = MOST_ENTRY_BYTES * 8  # JSON may write a byte as \u00XX
 _TOGETHER = 2_000
 _LEVEL = 4
@@ -49,12 +52,16 @@ Progress = Callable[[float], None]
 
 
 class Summary(NamedTuple):
-    """What an archive holds. `root`: over every entry's leaf (RFC 9162), in hexadecimal."""
+    """What an archive holds. `root`: over every entry's leaf (RFC 9162), in hexadecimal; `reads`,
+    `reads_root`: the same of the log of reads, None in an archive that has none.
+    """
 
     head: int
     private: bool
     root: str
     sha256: str
+    reads: int | None = None
+    reads_root: str | None = None
 
 
 class Loaded(NamedTuple):
@@ -65,9 +72,10 @@ class Loaded(NamedTuple):
 
 
 def dump(
-    ledger: Ledger, out: Path, *, private: bool, progress: Progress = lambda _: None
-) -> Summary:
-    """Write the ledger as it stands now; people go on entering meanwhile.
+    ledger: Ledger, reads: EventLog, out: Path, *, private: bool,
+    progress: Progress = lambda _: None,
+) -> Summary:  # fmt: skip
+    """Write the ledger and its log of reads as they stand now; people go on meanwhile.
 
     `private`: with the wrapped keys, without which nobody reads a private value of the copy again.
     `progress` is told the position. The same ledger gives the same bytes. Raises OSError.
@@ -78,7 +86,8 @@ def dump(
         os.fdopen(descriptor, "wb") as raw,
         gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0) as packed,
     ):
-        lines, tree, counts = hashlib.sha256(), Frontier(), Counter[str]()
+        lines, tree, of_reads = hashlib.sha256(), Frontier(), Frontier()
+        counts = Counter[str]()
 
         def put(line: dict[str, Any]) -> None:
             text = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
@@ -86,24 +95,29 @@ def dump(
             packed.write(text)
             counts[next(iter(line))] += 1
 
-        with snapshot(ledger.log) as (head, claims):
-            put({"archive": KIND, "format": FORMAT, "head": head, "private": private})
+        with snapshot(ledger.log, reads) as (head, last_read, claims):
+            put({"archive": KIND, "format": FORMAT, "head": head, "private": private,
+                 "reads": last_read})  # fmt: skip
             # a key is durable before anything sealed with it: after the head, no key is missing
             for line in _private_lines(ledger, claims) if private else ():
                 put(line)
         for stored in ledger.log.entries(until=head):
             hashed = leaf(*stored)
             tree.extend([hashed])
-            put(_entry_line(stored, hashed))
+            put(_entry_line("entry", stored, hashed))
             progress(stored.position)
         for request in remembered(ledger.log, head):
             hashed_request = request.hash and request.hash.hex()
             put({"request": request.key, "hash": hashed_request, "first": request.first,
                  "last": request.last})  # fmt: skip
-        root, digest = tree.root().hex(), lines.hexdigest()
-        put({"end": dict(counts), "root": root, "sha256": digest})
+        for stored in reads.entries(until=last_read):
+            hashed = leaf(*stored)
+            of_reads.extend([hashed])
+            put(_entry_line("read", stored, hashed))
+        root, reads_root, digest = tree.root().hex(), of_reads.root().hex(), lines.hexdigest()
+        put({"end": dict(counts), "root": root, "sha256": digest, "reads_root": reads_root})
     unfinished.replace(out)
-    return Summary(head, private, root, digest)
+    return Summary(head, private, root, digest, last_read, reads_root)
 
 
 def _private_lines(ledger: Ledger, claims: Iterator[Claim]) -> Iterator[dict[str, Any]]:
@@ -118,9 +132,9 @@ def _private_lines(ledger: Ledger, claims: Iterator[Claim]) -> Iterator[dict[str
         yield {"claim": kind, "subject": subject, "blind": (blind or b"").hex()}
 
 
-def _entry_line(stored: StoredEntry, hashed: bytes) -> dict[str, Any]:
+def _entry_line(kind: str, stored: StoredEntry, hashed: bytes) -> dict[str, Any]:
     return {
-        "entry": stored.position,
+        kind: stored.position,
         "recorded_at": stored.recorded_at.isoformat(),
         "type": stored.type,
         "tags": stored.tags,
@@ -149,23 +163,27 @@ def secrets_of(path: Path) -> list[tuple[str, bytes]]:
     return found
 
 
-def load(ledger: Ledger, path: Path, progress: Progress = lambda _: None) -> Loaded:
-    """Take an archive over into an empty ledger and vault; a repetition changes nothing.
+def load(
+    ledger: Ledger, reads: EventLog, path: Path, progress: Progress = lambda _: None
+) -> Loaded:
+    """Take an archive over into an empty ledger, its log of reads and its vault; a repetition
+    changes nothing.
 
     Raises BadInput (`position`: the first entry that is cut or altered), RecordForbids where the
-    ledger holds other entries, VaultUnfit where the key-encryption key is another's.
+    ledger holds other entries or reads, VaultUnfit where the key-encryption key is another's.
     """
     if ledger.log.head():
-        return Loaded(_compare(ledger, path, progress), already=True)
+        return Loaded(_compare(ledger, reads, path, progress), already=True)
     reader = Reader(path)
     with ExitStack() as stack:
         try:
             # left last to first: the keys are durable before the entries are
             taking = stack.enter_context(taking_over(ledger.log))
-            _take(reader, taking, ledger, stack, progress)
+            beside = taking.beside(reads)
+            _take(reader, (taking, beside), ledger, stack, progress)
             summary = reader.summary()
         except NotEmpty as other:
-            raise _holds_others(1) from other
+            raise (_holds_others if ledger.log.head() else _holds_other_reads)(1) from other
         except (Unstorable, NotTheSame) as bad:
             raise BadInput(f"{path.name}: a part of it cannot be stored", field="file",
                            zh=f"{path.name}:有内容不能存入账本") from bad  # fmt: skip
@@ -173,13 +191,16 @@ def load(ledger: Ledger, path: Path, progress: Progress = lambda _: None) -> Loa
 
 
 def _take(
-    reader: "Reader", taking: Taking, ledger: Ledger, stack: ExitStack, progress: Progress
-) -> None:
+    reader: "Reader", takings: tuple[Taking, Taking], ledger: Ledger, stack: ExitStack,
+    progress: Progress,
+) -> None:  # fmt: skip
     """Put every part where it belongs, many of a kind together."""
+    taking, of_reads = takings
     waiting: list[Any] = []
     secrets: list[tuple[str, bytes]] = []
     puts: dict[str, Callable[[list[Any]], None]] = {
         "claim": taking.claims, "entry": taking.entries, "request": taking.requests,
+        "read": of_reads.entries,
     }  # fmt: skip
     before = ""
 
@@ -204,15 +225,17 @@ def _take(
     flush()
 
 
-def _compare(ledger: Ledger, path: Path, progress: Progress) -> Summary:
-    """The archive's entries are the ledger's first ones. Raises RecordForbids."""
+def _compare(ledger: Ledger, reads: EventLog, path: Path, progress: Progress) -> Summary:
+    """The archive's entries and reads are the ledger's first ones. Raises RecordForbids."""
     reader = Reader(path)
-    held = ledger.log.entries()
+    held, noted = ledger.log.entries(), reads.entries()
     for kind, part in reader.parts():
         if kind == "entry":
             if next(held, None) != part:
                 raise _holds_others(part.position)
             progress(part.position)
+        elif kind == "read" and next(noted, None) != part:
+            raise _holds_other_reads(part.position)
     return reader.summary()
 
 
@@ -223,6 +246,13 @@ def _holds_others(position: int) -> RecordForbids:
     )  # fmt: skip
 
 
+def _holds_other_reads(position: int) -> RecordForbids:
+    return RecordForbids(
+        "the log of reads has other rows from here on; load it before anything is read",
+        zh="查阅日志自此处起另有记录,备份只能在任何查阅之前装入", position=position,
+    )  # fmt: skip
+
+
 class Reader:
     """An archive read once, each part checked before it is given."""
 
@@ -230,8 +260,9 @@ class Reader:
         self._path = path
         self._head = 0
         self._private = False
-        self._read = 0  # entries so far
-        self._lines, self._tree = hashlib.sha256(), Frontier()
+        self._last_read: int | None = None  # of the log of reads
+        self._lines = hashlib.sha256()
+        self._trees = {"entry": Frontier(), "read": Frontier()}
         self._counts: Counter[str] = Counter()
         self._summary: Summary | None = None
 
@@ -243,7 +274,7 @@ class Reader:
 
     def parts(self) -> Iterator[tuple[str, Any]]:
         """(kind, part) of each line but the last: archive head, secret (name, wrapped), key (owner,
-        wrapped), escrow, claim, entry, request. Raises BadInput.
+        wrapped), escrow, claim, entry, request, read. Raises BadInput.
         """
         try:
             with gzip.open(self._path) as packed:
@@ -273,36 +304,48 @@ class Reader:
         raise self._bad("this is not what was dumped", "与备份时不符")
 
     def _archive(self, said: dict[str, Any]) -> int:
-        if (said["archive"], said["format"]) != (KIND, FORMAT):
+        if said["archive"] != KIND or said["format"] not in (FORMAT, WITHOUT_READS):
             raise self._bad("an archive of another format", "备份格式不同")
         self._head, self._private = int(said["head"]), bool(said["private"])
+        if said["format"] != WITHOUT_READS:
+            self._last_read = int(said["reads"])
         return self._head
 
-    def _entry(self, said: dict[str, Any]) -> StoredEntry:
-        position, recorded_at = said["entry"], datetime.fromisoformat(said["recorded_at"])
+    def _row(self, kind: str, said: dict[str, Any]) -> StoredEntry:
+        """An entry, or a row of the log of reads."""
+        position, recorded_at = said[kind], datetime.fromisoformat(said["recorded_at"])
         data = said["data"].encode()
-        if position != self._read + 1:
+        if position != self._trees[kind].size + 1 or (kind == "read" and self._awaits("entry")):
             raise self._bad("this entry is missing", "缺少该条登记")
         hashed = leaf(position, recorded_at, said["type"], said["tags"], data)
         if hashed.hex() != said["leaf"]:
             raise self._bad("this entry is not what was dumped", "该条登记与备份时不符")
-        self._tree.extend([hashed])
-        self._read = position
+        self._trees[kind].extend([hashed])
         return StoredEntry(position, recorded_at, said["type"], said["tags"], data)
 
     def _end(self, said: dict[str, Any]) -> None:
-        if self._read != self._head:
+        if self._awaits("entry") or self._awaits("read"):
             raise self._bad("this entry is missing", "缺少该条登记")
-        found = (dict(self._counts), self._tree.root().hex(), self._lines.hexdigest())
-        if found != (said["end"], said["root"], said["sha256"]):
+        root, reads_root = (tree.root().hex() for tree in self._trees.values())
+        found = (dict(self._counts), root, self._lines.hexdigest())
+        of_reads = None if self._last_read is None else reads_root
+        beyond = self._trees["read"].size != (self._last_read or 0)
+        stated = (said["end"], said["root"], said["sha256"])
+        if beyond or found != stated or of_reads != said.get("reads_root"):
             raise self._bad("the archive is not what was dumped", "备份内容被改动", entry=False)
-        self._summary = Summary(self._head, self._private, *found[1:])
+        self._summary = Summary(self._head, self._private, *found[1:], self._last_read, of_reads)
+
+    def _awaits(self, kind: str) -> bool:
+        """Whether rows of this kind are still to come."""
+        return self._trees[kind].size < (self._head if kind == "entry" else self._last_read or 0)
 
     def _bad(self, en: str, zh: str, *, entry: bool = True) -> BadInput:
-        """A refusal that names the next entry, where entries were still to come."""
-        position = self._read + 1 if entry and self._read < self._head else None
-        at, there = ("", "") if position is None else (f"entry {position}: ", f"登记 {position}:")
-        name = self._path.name
+        """A refusal that names the next entry, or the next read, where some were still to come."""
+        position, at, there, name = None, "", "", self._path.name
+        for kind, what in (("entry", ("entry", "登记")), ("read", ("read", "查阅日志"))):
+            if entry and position is None and self._awaits(kind):
+                position = self._trees[kind].size + 1
+                at, there = f"{what[0]} {position}: ", f"{what[1]} {position}:"
         return BadInput(f"{name}: {at}{en}", zh=f"{name}:{there}{zh}", field="file",
                         position=position)  # fmt: skip
 
@@ -319,7 +362,8 @@ _PARTS: dict[str, Callable[[Reader, dict[str, Any]], Any]] = {
         b64decode(said["sealed"]),
     ),
     "claim": lambda _, said: Claim(said["claim"], said["subject"], bytes.fromhex(said["blind"])),
-    "entry": Reader._entry,  # noqa: SLF001
+    "entry": lambda reader, said: reader._row("entry", said),  # noqa: SLF001
+    "read": lambda reader, said: reader._row("read", said),  # noqa: SLF001
     "request": lambda _, said: Remembered(
         said["request"], said["hash"] and bytes.fromhex(said["hash"]), said["first"], said["last"]
     ),

@@ -19,6 +19,7 @@ from typing import Any
 from replay.findings import Asked, Finding, Kind, Told, Verdict
 from replay.offline import (
     Bundle,
+    Entry,
     b64,
     commitment,
     extends,
@@ -31,9 +32,10 @@ from replay.offline import (
 from replay.refold import sealed_in
 from replay.remarks import counted, remarked
 from replay.replayed import Replays
+from replay.seen import Looked, unborne
 from replay.tokens import Certificate, Unknown, pem, stamped
 
-KEY_CHANGED, PACK = "SealKeyChanged", "PackPublished"
+KEY_CHANGED, PACK, READS_SEALED = "SealKeyChanged", "PackPublished", "ReadsSealed"
 SLACK = 300_000_000
 """Microseconds by which the clocks of a ledger and of a time-stamp authority may differ."""
 
@@ -47,6 +49,8 @@ class _Check(Told):
         self.asked = asked
         self.replayed: Any = None
         self.remarks: list[dict[str, Any]] = []
+        self.looks: list[dict[str, Any]] = []
+        self.noted: list[tuple[int, str]] = []  # heads of the log of reads, and where
         manifest = self.bundle.manifest
         self.recorded: int = int(manifest["recorded"])
         self.complete: bool = manifest["complete"] is True
@@ -68,6 +72,7 @@ class _Check(Told):
             ("披露", "disclosed fields", self.disclosed),
             ("档案", "record", self.records),
             ("提示", "remarks", self.remark),
+            ("查阅日志", "log of reads", self.reads),
         ]
         for zh, en, stage in stages:
             try:
@@ -75,7 +80,7 @@ class _Check(Told):
             except Exception:  # noqa: BLE001 - whatever a hostile file does to a parser is a finding
                 self.find(Kind.UNREADABLE, f"{zh}部分不能读取", f"the part {en} cannot be read")
         order = sorted(self.findings, key=lambda f: f.kind)
-        return Verdict(order, self.said, self.replayed, self.remarks)
+        return Verdict(order, self.said, self.replayed, self.remarks, self.looks)
 
     def files(self) -> None:
         """Every file is the one the manifest names, once."""
@@ -127,13 +132,18 @@ class _Check(Told):
                     Kind.ENTRY, f"第 {position} 条登记不是封签时的原样",
                     f"entry {position} is not what was sealed",
                 )  # fmt: skip
-            if entry.type == KEY_CHANGED:
-                self.changes.append((position, json.loads(entry.data)["fields"]))
-            if entry.type == PACK:
-                self._pack(position, json.loads(entry.data)["fields"])
+            self._take(entry)
         if self.complete:
             self._all_leaves(sealed, expected, proofs)
         self._say_entries(count)
+
+    def _take(self, entry: Entry) -> None:
+        if entry.type == KEY_CHANGED:
+            self.changes.append((entry.position, json.loads(entry.data)["fields"]))
+        if entry.type == READS_SEALED:
+            self.noted.append((entry.position, json.loads(entry.data)["fields"]["note"]))
+        if entry.type == PACK:
+            self._pack(entry.position, json.loads(entry.data)["fields"])
 
     def _pack(self, position: int, pack: Mapping[str, str]) -> None:
         if hashlib.sha256(pack["text"].encode()).hexdigest() != pack["digest"]:
@@ -419,6 +429,20 @@ class _Check(Told):
         if (told := counted(self.remarks)) is not None:
             self.say(*told)
 
+    def reads(self) -> None:
+        """Who looked at the persons of the bundle; the two logs bear each other out."""
+        if "reads" not in self.bundle.manifest:
+            return
+        looked = Looked(self, self.bundle, self.noted)
+        self.looks = looked.shown
+        looked.check(self._chain()[-1], self.asked.witness_keys)
+        heads = looked.heads if self.complete else []
+        for position in unborne(heads, self.origin, self.leaves, self.recorded):
+            self.find(
+                Kind.WITNESS, f"查阅日志第 {position} 条所记账本的封签与包内登记不符",
+                f"row {position} of the log of reads notes a head that the entries do not bear out",
+            )  # fmt: skip
+
 
 def check(path: Path, asked: Asked) -> Verdict:
     """The verdict on a bundle; raises nothing for whatever the bundle holds."""
@@ -443,7 +467,9 @@ def main() -> int:
     parser.add_argument("--replay", metavar="PERSON", help="重放此人档案 / replay a record")
     parser.add_argument("--effective", help="YYYY-MM-DD")
     parser.add_argument("--recorded", type=int, help="位置 / position")
-    parser.add_argument("--list", action="store_true", help="列出更正、撤销、迟录等 / list remarks")
+    parser.add_argument(
+        "--list", action="store_true", help="列出更正、迟录、查阅等 / list remarks, reads"
+    )
     given = parser.parse_args()
     asked = Asked(
         given.key, given.witness_key or (), given.stamps, given.kept, given.receipt or (),
@@ -452,7 +478,7 @@ def main() -> int:
     verdict = check(given.bundle, asked)
     if verdict.replayed is not None:
         print(json.dumps(verdict.replayed, ensure_ascii=False, indent=1))
-    for one in verdict.remarks if given.list else ():
+    for one in (*verdict.remarks, *verdict.reads) if given.list else ():
         print(json.dumps(one, ensure_ascii=False))
     print("\n".join(verdict.lines()), file=sys.stderr)
     return verdict.exit_code

@@ -40,7 +40,8 @@ from domain.record import FOLD
 from projections.cases import hiding
 from projections.questions import person as _person
 from projections.records import Records, Sight
-from replay import check, findings, offline, refold, remarks, replayed, tokens
+from replay import check, findings, offline, refold, remarks, replayed, seen, tokens
+from replay.looks import Looks, Packing, Unprovable
 
 PAGE = 1 << 16
 README = """证据包
@@ -54,7 +55,8 @@ README = """证据包
 两者结论相同。check.py 和 check.html 在本包内,也可取自账本软件:应逐字节相同。
 公钥应另行取得,不应取自本包。
 可加:--kept 上次所存封签  --receipt 回执  --witness-key 见证人公钥  --report 档案.json
-     --stamps 时间戳机构证书  --list  --replay 人员 --effective 日期 --recorded 位置
+     --stamps 时间戳机构证书  --list(更正等、查阅)
+     --replay 人员 --effective 日期 --recorded 位置
 退出码 0 为一致,其余各为一种问题,并以一句话说明。
 
 Evidence bundle. Unpack check.html, open it in a browser, drop the bundle on it; or unpack check.py
@@ -62,14 +64,6 @@ and run, with Python 3.11 or newer and `cryptography`:
     python check.py BUNDLE.zip --key KEY
 Get the key, and best the checker too, from elsewhere than this bundle. Exit code 0: all agrees.
 """
-
-
-class Unprovable(Exception):
-    """No bundle can be made as asked; said in two languages."""
-
-    def __init__(self, zh: str, en: str) -> None:
-        self.zh = zh
-        super().__init__(en)
 
 
 class Wanted(NamedTuple):
@@ -80,6 +74,7 @@ class Wanted(NamedTuple):
     `disclose`: classes of private fields that are opened. `head`: the size of the head that proves
     it, by default the last. `old`: heads that were kept, which it shall extend.
     `cases`: with what belongs to sealed cases, for inspectors; else those entries are withheld.
+    `looks`: with the reads of the persons, or all of them.
     """
 
     as_of: AsOf
@@ -91,6 +86,7 @@ class Wanted(NamedTuple):
     head: int | None = None
     old: Sequence[int] = ()
     cases: bool = False
+    looks: Looks | None = None
 
 
 def export(ledger: Ledger, records: Records, sealer: Sealer, wanted: Wanted, path: Path) -> int:
@@ -98,10 +94,36 @@ def export(ledger: Ledger, records: Records, sealer: Sealer, wanted: Wanted, pat
 
     Raises Unprovable, UnknownSubject, KeyUnfit.
     """
-    if not wanted.cases:
-        records = records.seen_by(Sight(ledger.today()))
-        ledger = ledger.seen_without(hiding(records))
-    return _Export(ledger, records, sealer, wanted).write(path)
+    return _Export(*telling(ledger, records, wanted), sealer, wanted).write(path)
+
+
+def telling(ledger: Ledger, records: Records, wanted: Wanted) -> tuple[Ledger, Records]:
+    """What a bundle may tell of."""
+    if wanted.cases:
+        return ledger, records
+    records = records.seen_by(Sight(ledger.today()))
+    return ledger.seen_without(hiding(records)), records
+
+
+def picked(ledger: Ledger, wanted: Wanted) -> dict[int, Entry]:
+    """The entries that were asked for one by one, or by their document. Raises Unprovable."""
+    recorded = wanted.as_of.recorded
+    if any(not 1 <= position <= recorded for position in wanted.entries):
+        raise Unprovable("该位置之前没有这条登记", "there is no such entry up to the position")
+    found = {
+        entry.position: entry
+        for position in wanted.entries
+        for entry in ledger.entries(after=position - 1, until=position)
+    }
+    numbers, missing = set(wanted.documents), set(wanted.documents)
+    for entry in ledger.entries(until=recorded) if numbers else ():
+        if (number := (entry.envelope.get("document") or {}).get("number")) in numbers:
+            found[entry.position] = entry
+            missing.discard(number)
+    if missing:
+        one = min(missing)
+        raise Unprovable(f"没有文号为 {one} 的登记", f"no entry is under the document {one}")
+    return found
 
 
 class _Export:
@@ -119,10 +141,12 @@ class _Export:
             )
         forest = ever_joined(ledger.log, wanted.as_of.recorded)
         self._family = sorted({one for person in wanted.persons for one in forest.family(person)})
-        self._picked = self._pick()
+        self._picked = picked(ledger, wanted)
         self._files: dict[str, dict[str, str]] = {}
         self._count = 0
         self._withheld: list[int] = []
+        looks, whole = wanted.looks, wanted.complete
+        self._reads = looks and Packing(looks, self._family, self._key, whole=whole)
 
     def _head(self) -> Sealed:
         wanted, recorded = self._wanted, self._wanted.as_of.recorded
@@ -138,26 +162,6 @@ class _Export:
         if any(not 0 < old <= sealed.size for old in wanted.old):
             raise Unprovable("所存封签大于所用封签", "a head kept is larger than the one used")
         return sealed
-
-    def _pick(self) -> dict[int, Entry]:
-        """The entries that were asked for one by one, or by their document."""
-        wanted, recorded = self._wanted, self._wanted.as_of.recorded
-        if any(not 1 <= position <= recorded for position in wanted.entries):
-            raise Unprovable("该位置之前没有这条登记", "there is no such entry up to the position")
-        picked = {
-            entry.position: entry
-            for position in wanted.entries
-            for entry in self._ledger.entries(after=position - 1, until=position)
-        }
-        numbers, missing = set(wanted.documents), set(wanted.documents)
-        for entry in self._ledger.entries(until=recorded) if numbers else ():
-            if (number := (entry.envelope.get("document") or {}).get("number")) in numbers:
-                picked[entry.position] = entry
-                missing.discard(number)
-        if missing:
-            one = min(missing)
-            raise Unprovable(f"没有文号为 {one} 的登记", f"no entry is under the document {one}")
-        return picked
 
     def write(self, path: Path) -> int:
         wanted = self._wanted
@@ -196,6 +200,8 @@ class _Export:
             for n, report in enumerate(reports, 1):
                 name = "report.json" if n == 1 else f"report-{n}.json"
                 self._add(bundle, name, [_json(report)])
+            for name, content in self._reads.files() if self._reads else ():
+                self._add(bundle, name, content)
             manifest = _json(self._manifest())
             said = f"{self._origin} evidence\n{hashlib.sha256(manifest).hexdigest()}\n"
             self._add(bundle, "manifest.json", [manifest])
@@ -319,6 +325,7 @@ class _Export:
             "effective": wanted.as_of.effective, "recorded": wanted.as_of.recorded,
             "person": self._family, "complete": wanted.complete, "withheld": self._withheld,
             "disclosed": sorted(wanted.disclose), "fold": FOLD, "files": self._files,
+            **({"reads": self._reads.manifest()} if self._reads else {}),
         }  # fmt: skip
 
 
@@ -327,7 +334,7 @@ _HASHES = hashlib.algorithms_available
 
 def checker() -> bytes:
     """The checker as one file: its modules, those it imports in place of their imports."""
-    modules = (check, findings, offline, refold, remarks, replayed, tokens)
+    modules = (check, findings, offline, refold, remarks, replayed, seen, tokens)
     sources = {m.__name__: inspect.getsource(m) for m in modules}
     imports = re.compile(r"^from (replay\.\w+) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
     parts = {name: imports.sub("", source) for name, source in sources.items()}

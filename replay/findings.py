@@ -55,13 +55,14 @@ class Asked(NamedTuple):
 
 class Verdict(NamedTuple):
     """`said`: what is shown where nothing is wrong (zh, en); `replayed`: the record asked for;
-    `remarks`: the entries that an auditor looks at first.
+    `remarks`: the entries that an auditor looks at first; `reads`: who looked at the persons.
     """
 
     findings: list[Finding]
     said: list[tuple[str, str]]
     replayed: Any = None
     remarks: Sequence[Mapping[str, Any]] = ()
+    reads: Sequence[Mapping[str, Any]] = ()
 
     @property
     def exit_code(self) -> int:

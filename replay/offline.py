@@ -185,10 +185,7 @@ class Bundle:
         self.manifest: dict[str, Any] = self.json("manifest.json")
         if self.manifest["format"] != FORMAT:
             raise ValueError("another format")
-        withheld = self.manifest.get("withheld", [])
-        if any(type(n) is not int or n < 1 for n in withheld):
-            raise ValueError("a position that is none")
-        self.withheld: set[int] = {*withheld}
+        self.withheld = positions(self.manifest.get("withheld", []))
 
     def past_withheld(self, position: int) -> int:
         """The first position from this one on whose entry is not withheld."""
@@ -228,9 +225,9 @@ class Bundle:
             hashed.update(block)
         return hashed.hexdigest()
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, name: str = "entries.bin") -> Iterator[Entry]:
         held = b""
-        for block in self._blocks("entries.bin"):
+        for block in self._blocks(name):
             held, at = held + block, 0
             while len(held) >= at + 4 and len(held) >= (end := _end_of(held, at)):
                 yield entry_of(held[at + 4 : end])
@@ -238,6 +235,13 @@ class Bundle:
             held = held[at:]
         if held:
             raise ValueError("the entries end early")
+
+
+def positions(said: Any) -> set[int]:
+    """Positions, each a whole number from 1 on. Raises ValueError."""
+    if any(type(n) is not int or n < 1 for n in said):
+        raise ValueError("a position that is none")
+    return {*said}
 
 
 def _end_of(held: bytes, at: int) -> int:

@@ -4,7 +4,7 @@ Owns the verdict on the second log, in the sentences of the first. Invariant: wh
 the other's heads must still be a head of it; so neither is cut short or rewritten alone.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -26,19 +26,20 @@ LEDGER = "ledger_"
 
 
 def verify(
-    conninfo: str, key: Verifier | None, progress: Callable[[float], None] = lambda _: None
+    conninfo: str, trust: Trust, progress: Callable[[float], None] = lambda _: None
 ) -> Verdict:
-    """Check the log of reads and what each log noted of the other. `key`: any of the ledger's
-    chain, which is taken as `replay.seals` verified it; its last key signs for the reads too.
-    Changes nothing.
+    """Check the log of reads and what each log noted of the other. The key that is trusted is any
+    of the ledger's chain, which is taken as `replay.seals` verified it; its last key signs for the
+    reads too. What the witness keeps is its head of the reads. Changes nothing.
     """
+    key = trust.key
     with psycopg.connect(conninfo) as connection:
         origin = Seals(lambda: nullcontext(connection), PREFIX).origin()
         changes = key_changes(connection, Statements(LEDGER))
     own = None
     if key is not None and origin is not None:
         own = (Verifier.of(changes[-1].key) if changes else key)._replace(name=origin)
-    found = _verify(conninfo, Trust(own), progress, PREFIX)
+    found = _verify(conninfo, Trust(own, trust.kept, trust.witness), progress, PREFIX)
     told = [
         one._replace(zh=f"查阅日志:{one.zh}", en=f"log of reads: {one.en}")
         for one in found.findings
@@ -48,6 +49,24 @@ def verify(
         told += _noted(connection, PREFIX, _in_ledger(connection), "账本", "查阅日志")
         told += _noted(connection, LEDGER, _in_reads(connection), "查阅日志", "账本")
     return found._replace(findings=told)
+
+
+def by_log(conninfo: str, kept: Iterable[Note]) -> tuple[Note | None, Note | None]:
+    """Of the heads that a witness keeps, the ledger's and the one of the reads, by their origins.
+    One that is neither's takes the place that is left, where it will be found wrong. Raises
+    ValueError where there are two for one log.
+    """
+    with psycopg.connect(conninfo) as connection:
+        seals = [Seals(lambda: nullcontext(connection), prefix) for prefix in (LEDGER, PREFIX)]
+        origins = [one.origin() for one in seals]
+    places: list[Note | None] = [None, None]
+    for note in sorted(kept, key=lambda note: note.text.split("\n")[0] not in origins):
+        origin = note.text.split("\n")[0]
+        place = origins.index(origin) if origin in origins else places.index(None)
+        if places[place] is not None:
+            raise ValueError(origin)
+        places[place] = note
+    return places[0], places[1]
 
 
 def _in_ledger(connection: Connection[Any]) -> Iterator[tuple[int, str]]:

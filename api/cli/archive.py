@@ -33,13 +33,17 @@ def dump(
     ] = True,
 ) -> None:
     """导出整个账本,其间可照常登记 / Write the whole ledger to a file."""
+    from api import copies
     from replay import archive
 
     with opened(context) as bureau:
         head = bureau.ledger.moment().position
+        copies.archive(bureau, keys=keys)
         try:
             with progress(context, "导出", "Dumping", head) as done:
-                summary = archive.dump(bureau.ledger, file, private=keys, progress=done)
+                summary = archive.dump(
+                    bureau.ledger, bureau.reads.log, file, private=keys, progress=done
+                )
         except OSError as fault:
             why = type(fault).__name__
             raise Failure(f"不能写入 {file}({why})", f"cannot write to {file} ({why})") from fault
@@ -76,7 +80,7 @@ def load(context: typer.Context, file: File) -> None:
         )
     with opened(context) as bureau:
         with progress(context, "装入", "Loading", None) as done:
-            loaded = archive.load(bureau.ledger, file, done)
+            loaded = archive.load(bureau.ledger, bureau.reads.log, file, done)
         bring_up(context, bureau)
     if loaded.already:
         tell(context, "此前已装入,未作改动。", "It was loaded before; nothing was changed.")
@@ -96,4 +100,11 @@ def _tell(context: typer.Context, zh: str, en: str, summary: "Summary") -> None:
     en = f"{en}: entries 1 to {summary.head}, {en_keys}."
     page.print(said(context, zh, en), markup=False)
     page.print(said(context, f"树根(RFC 9162){summary.root}", f"root (RFC 9162) {summary.root}"))
+    if summary.reads is None:
+        tell(context, "其中没有查阅日志。", "It holds no log of reads.")
+    else:
+        page.print(said(
+            context, f"查阅日志 1 至 {summary.reads},树根 {summary.reads_root}",
+            f"log of reads: rows 1 to {summary.reads}, root {summary.reads_root}",
+        ))  # fmt: skip
     page.print(said(context, f"文件内容的摘要 {summary.sha256}", f"lines {summary.sha256}"))

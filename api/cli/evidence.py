@@ -22,52 +22,68 @@ if TYPE_CHECKING:
 app = typer.Typer(help="证据包:导出与核验 / Bundles of evidence.", no_args_is_help=True)
 
 
+Output = Annotated[
+    Path, typer.Option("-o", "--output", metavar="FILE", help="写入此文件 / written here")
+]
+Persons = Annotated[
+    list[str] | None,
+    typer.Option("--person", help="此人的档案与登记,可多次 / this person's record"),
+]
+Entries = Annotated[
+    list[int] | None,
+    typer.Option("--entry", min=1, metavar="POS", help="此条登记,可多次 / this entry"),
+]
+Documents = Annotated[
+    list[str] | None,
+    typer.Option("--document", metavar="NUMBER", help="此文号之登记,可多次 / of this document"),
+]
+Everything = Annotated[
+    bool, typer.Option("--all", help="全部登记 / every entry; with --person: complete")
+]
+Disclose = Annotated[
+    list[str] | None,
+    typer.Option("--disclose", metavar="CLASS", help="公开此类私密字段 / open this class"),
+]
+Cases = Annotated[
+    bool,
+    typer.Option("--cases", help="含未公开案件,仅供监督部门 / sealed cases too: for inspectors"),
+]
+Reads = Annotated[
+    bool, typer.Option("--reads", help="含查阅记录:谁看过 / with the reads: who has looked")
+]
+Head = Annotated[
+    int | None, typer.Option("--head", min=1, help="所用封签的条数 / size of the head")
+]
+Old = Annotated[
+    list[int] | None,
+    typer.Option("--old", min=1, help="所存封签的条数,可多次 / size of a head kept"),
+]
+
+
 def export(
     context: typer.Context,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="写入此文件 / written here")
-    ],
-    person: Annotated[
-        list[str] | None,
-        typer.Option("--person", help="此人的档案与登记,可多次 / this person's record"),
-    ] = None,
-    entry: Annotated[
-        list[int] | None,
-        typer.Option("--entry", min=1, metavar="POS", help="此条登记,可多次 / this entry"),
-    ] = None,
-    document: Annotated[
-        list[str] | None,
-        typer.Option("--document", metavar="NUMBER", help="此文号之登记,可多次 / of this document"),
-    ] = None,
+    output: Output,
+    person: Persons = None,
+    entry: Entries = None,
+    document: Documents = None,
     *,
-    everything: Annotated[
-        bool, typer.Option("--all", help="全部登记 / every entry; with --person: complete")
-    ] = False,
+    everything: Everything = False,
     effective: Effective = None,
     recorded: Recorded = None,
-    disclose: Annotated[
-        list[str] | None,
-        typer.Option("--disclose", metavar="CLASS", help="公开此类私密字段 / open this class"),
-    ] = None,
-    cases: Annotated[
-        bool,
-        typer.Option(
-            "--cases", help="含未公开案件,仅供监督部门 / sealed cases too: for inspectors"
-        ),
-    ] = False,
-    head: Annotated[
-        int | None, typer.Option("--head", min=1, help="所用封签的条数 / size of the head")
-    ] = None,
-    old: Annotated[
-        list[int] | None,
-        typer.Option("--old", min=1, help="所存封签的条数,可多次 / size of a head kept"),
-    ] = None,
+    disclose: Disclose = None,
+    cases: Cases = False,
+    reads: Reads = False,
+    head: Head = None,
+    old: Old = None,
 ) -> None:
     """导出证据包 / Write a bundle that can be checked without this software or a network."""
+    from api.copies import in_bundle
+    from api.looked import evident
     from api.times import When, as_of
     from domain.acts import load
-    from replay.evidence import Unprovable, Wanted
+    from replay.evidence import Wanted, picked, telling
     from replay.evidence import export as run
+    from replay.looks import Unprovable
 
     load()
     case = (person or (), entry or (), document or ())
@@ -79,8 +95,14 @@ def export(
     with asking(context) as bureau:
         pair, stated = as_of(bureau, When(effective, recorded))
         wanted = Wanted(pair, *case, everything, opened, head, old or (), cases)
-        bureau.asked(_question(*case, everything=everything)).read(stated, case[0], wanted.disclose)
+        if reads:
+            wanted = wanted._replace(looks=evident(bureau, cases=cases))
         try:
+            ledger, _ = telling(bureau.ledger, bureau.records, wanted)
+            entries = [*picked(ledger, wanted)]
+            held = in_bundle(ledger, pair.recorded, case[0], entries, everything=everything)
+            asked = bureau.asked(_question(*case, everything=everything))
+            asked.read(stated, held, wanted.disclose)
             with patience(context):
                 count = run(bureau.ledger, bureau.records, bureau.sealer, wanted, output)
         except Unprovable as unprovable:
@@ -98,9 +120,8 @@ def _question(
     from api.reader import Question
 
     named = {"persons": list(persons), "entries": list(entries), "documents": len(documents)}
-    return Question(
-        "evidence", {**named, "all": everything}, persons[0] if len(persons) == 1 else None
-    )
+    alone = persons[0] if len(persons) == 1 and not (entries or documents or everything) else None
+    return Question("evidence", {**named, "all": everything}, alone, again=not documents)
 
 
 def _classes(disclose: Sequence[str]) -> frozenset[str]:
@@ -142,7 +163,7 @@ def check(
     recorded: Annotated[int | None, typer.Option("--recorded", metavar="POS")] = None,
     *,
     listing: Annotated[
-        bool, typer.Option("--list", help="列出更正、撤销、迟录等 / list corrections, late entries")
+        bool, typer.Option("--list", help="列出更正、迟录、查阅等 / list remarks, reads")
     ] = False,
 ) -> None:
     """核验证据包,不需账本与网络 / Check a bundle; the exit code is the kind of what is wrong."""
@@ -155,7 +176,7 @@ def check(
     verdict = run(bundle, asked)
     if verdict.replayed is not None:
         sys.stdout.write(json.dumps(verdict.replayed, ensure_ascii=False, indent=1) + "\n")
-    for one in verdict.remarks if listing else ():
+    for one in (*verdict.remarks, *verdict.reads) if listing else ():
         sys.stdout.write(json.dumps(one, ensure_ascii=False) + "\n")
     for line in verdict.lines():
         console(error=True).print(line, markup=False, soft_wrap=True)

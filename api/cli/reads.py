@@ -29,7 +29,7 @@ def who_read(
     json: Json = False,
 ) -> None:
     """谁查阅过此人的档案,含名单 / Who has read this person's record, lists included."""
-    from api import looked
+    from api import feed, looked  # noqa: F401 - what a follower was told is put again too
 
     ask(
         context,

@@ -7,7 +7,7 @@ kind of the first finding.
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -79,6 +79,10 @@ def seal(
         key = public(last.head.origin, bureau.sealer.key())
         tell(context, f"已封签至第 {last.size} 条。公钥:", f"Sealed up to {last.size}. Public key:")
         tell(context, str(key), str(key))
+        if (origin := bureau.reads.sealer.seals.origin()) is not None:
+            tell(context, "查阅日志的公钥:", "Public key of the log of reads:")
+            of_reads = str(key._replace(name=origin))
+            tell(context, of_reads, of_reads)
         sys.stdout.write(str(last.note))
 
 
@@ -86,7 +90,8 @@ def verify(
     context: typer.Context,
     key: Key = None,
     kept: Annotated[
-        Path | None, typer.Option("--witness", help="见证人所存封签 / the head a witness keeps")
+        list[Path] | None,
+        typer.Option("--witness", help="见证人所存封签,每个日志一份 / a head it keeps, one a log"),
     ] = None,
     witness_key: Annotated[
         str | None, typer.Option("--witness-key", help="见证人公钥 / its public key")
@@ -106,9 +111,10 @@ def verify(
     from replay.seals import verify as run
 
     with _checked(context, key) as (database, chosen, vault):
+        ours, of_reads = _by_log(database, kept or ())
         trust = Trust(
             chosen,
-            None if kept is None else _note(kept),
+            ours,
             None if witness_key is None else _verifier(witness_key),
             [_note(file) for file in receipt or ()],
             _authority(stamps or settings(context).stamp_roots),
@@ -118,10 +124,19 @@ def verify(
         with closing(EventLog(database, create=False)) as log:
             verdict = merged(verdict, findings(log, vault, verdict.position))
         with progress(context, "核验查阅日志", "Verifying the log of reads", 1.0) as done:
-            of_reads = reads.verify(database, chosen, done)
+            second = reads.verify(database, trust._replace(kept=of_reads), done)
     _tell_verdict(context, verdict, ("条登记", "entries"))
-    _tell_verdict(context, of_reads, ("条查阅日志", "rows of the log of reads"))
-    raise typer.Exit(verdict.exit_code or of_reads.exit_code)
+    _tell_verdict(context, second, ("条查阅日志", "rows of the log of reads"))
+    raise typer.Exit(verdict.exit_code or second.exit_code)
+
+
+def _by_log(database: str, kept: Sequence[Path]) -> tuple["Note | None", "Note | None"]:
+    from replay.reads import by_log
+
+    try:
+        return by_log(database, [_note(file) for file in kept])
+    except ValueError as twice:
+        raise Failure(f"同一日志给了两份封签:{twice}", f"two heads for one log: {twice}") from twice
 
 
 @contextmanager
@@ -194,16 +209,22 @@ def request_cosignature(
     old: Annotated[
         int | None, typer.Option("--old", min=0, help="见证人所存条数 / what the witness keeps")
     ] = None,
+    *,
+    of_reads: Annotated[
+        bool, typer.Option("--reads", help="查阅日志的封签 / the head of the log of reads")
+    ] = False,
 ) -> None:
     """生成会签请求,以介质送交见证人 / Write a request for a witness beyond an air gap."""
     from replay.witness import ask
 
     with opened(context) as bureau:
-        seals = bureau.sealer.seals
+        seals = (bureau.reads.sealer if of_reads else bureau.sealer).seals
         last, kept = seals.last(), seals.cosigned()
         size = old if old is not None else kept.size if kept else 0
         if last is None or size > last.size:
             raise Failure("没有可会签的封签", "there is no head to cosign")
+        origin = last.head.origin
+        tell(context, f"请求会签:{origin}", f"To be cosigned: {origin}")
         sys.stdout.write(str(ask(seals, last, size)))
 
 
@@ -230,12 +251,16 @@ def accept(
     note, by = _note(file), _verifier(witness_key)
     with opened(context) as bureau, _note_form(file):
         head = Head.of(note.text)
-        ours = bureau.sealer.seals.covering(head.size)
+        of_reads = head.origin == bureau.reads.sealer.seals.origin()
+        seals = (bureau.reads.sealer if of_reads else bureau.sealer).seals
+        ours = seals.covering(head.size)
         lines = [line for line in note.lines if by.checks(note.text, line)]
         if ours is None or ours.note.text != note.text or not lines:
             raise Failure("不是本账本的会签", "this is no cosigned head of this ledger")
-        bureau.sealer.seals.cosign(head.size, lines[0])
-        tell(context, f"已收存至第 {head.size} 条的会签。", f"Kept: cosigned up to {head.size}.")
+        seals.cosign(head.size, lines[0])
+        zh, en = ("查阅日志", "log of reads") if of_reads else ("账本", "ledger")
+        zh = f"已收存{zh}至第 {head.size} 条的会签:{head.origin}"
+        tell(context, zh, f"Kept: {en} {head.origin}, cosigned up to {head.size}.")
 
 
 def _witness(state: Path, name: str, logs: list[str]) -> "Witness":

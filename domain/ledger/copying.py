@@ -1,7 +1,7 @@
 """A whole log, out and in: what stands beside its entries, and taking another log over.
 
-Owns the copy. Invariant: a log is taken over into an empty one, whole or not at all; what is stored
-then was read back and is what was given, byte for byte.
+Owns the copy. Invariant: a log is taken over into an empty one, whole or not at all, and so is the
+log beside it; what is stored then was read back and is what was given, byte for byte.
 """
 
 from collections.abc import Iterator, Sequence
@@ -47,16 +47,17 @@ class NotTheSame(LogError):
 
 
 @contextmanager
-def snapshot(log: EventLog) -> Iterator[tuple[int, Iterator[Claim]]]:
-    """The head, and the claims as they stand with it."""
+def snapshot(log: EventLog, beside: EventLog) -> Iterator[tuple[int, int, Iterator[Claim]]]:
+    """The heads of two logs in one database, and the claims as they stand with them."""
     sql = Statements(log.name)
     with psycopg.connect(log.conninfo) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
-        row = connection.execute(sql.head).fetchone()
+        heads = [connection.execute(Statements(one.name).head).fetchall() for one in (log, beside)]
+        [[[head]], [[other]]] = heads
         with connection.cursor("claims") as cursor:
             claims = (Claim(k, s, bytes(b)) for k, s, b in cursor.execute(sql.claims))
-            yield row[0] if row else 0, claims
+            yield head, other, claims
 
 
 def remembered(log: EventLog, until: int) -> Iterator[Remembered]:
@@ -76,8 +77,13 @@ class Taking:
     """Puts the parts of another log into an empty one; nothing is seen before the end."""
 
     def __init__(self, connection: psycopg.Connection[Any], sql: Statements) -> None:
+        self._connection = connection
         self._cursor = connection.cursor(binary=True)
         self._sql = sql
+
+    def beside(self, log: EventLog) -> "Taking":
+        """Of another empty log in the same database, in the same transaction."""
+        return Taking(self._connection, Statements(log.name))
 
     def entries(self, batch: Sequence[StoredEntry]) -> None:
         """The next entries, in order. Raises NotEmpty, Unstorable, NotTheSame."""

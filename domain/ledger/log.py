@@ -319,9 +319,12 @@ class EventLog(DCBRecorder):
             return Appended(first, last, recorded_at, replayed=True)
         return None
 
-    def tags_from(self, start: str) -> set[str]:
-        """Every tag that begins with `start` (`fact:`: the roots that later entries refer to)."""
-        return {tag for (tag,) in self._rows(self._sql.tags_from, [start, start + "\U0010ffff"])}
+    def tags_from(self, start: str, until: int = LATEST) -> set[str]:
+        """Every tag up to a position that begins with `start` (`fact:`: the roots that later
+        entries refer to).
+        """
+        values = [start, start + "\U0010ffff", Int8(until)]
+        return {tag for (tag,) in self._rows(self._sql.tags_from, values)}
 
     def tags_of_types(self, types: Sequence[str]) -> set[str]:
         """Every tag that an entry of one of these types carries."""

@@ -46,7 +46,7 @@ PARTITION = 1_000_000
 """Rows of a partition: the log is cut by whole ones."""
 
 RECORD_READ, READ_DENIED, HEAD_NOTED = "RecordRead", "ReadDenied", "HeadNoted"
-_LIST = "list"
+LIST = "list"
 _logger = structlog.get_logger(__name__)
 
 
@@ -97,7 +97,7 @@ class Row(NamedTuple):
     @property
     def listed(self) -> bool:
         """Whether who was in the answer is only known by putting the question again."""
-        return _LIST in self.tags
+        return LIST in self.tags
 
 
 class ReadLog:
@@ -126,7 +126,7 @@ class ReadLog:
 
     def lists(self, after: int, until: int) -> Iterator[Row]:
         """The rows that name nobody: answers about many."""
-        return self._rows([DCBQueryItem(tags=[_LIST])], after, until)
+        return self._rows([DCBQueryItem(tags=[LIST])], after, until)
 
     def note_head(self, sealed: Sealed) -> None:
         """Note a head of the ledger: who keeps this log's heads has seen that one too."""
@@ -186,7 +186,7 @@ def _rows(read: Read) -> Iterator[NewEntry]:
             "request_id": read.request_id,
         }  # fmt: skip
         tags = [f"person:{one}" for one in those] + [f"account:{account}"]
-        tags += [_LIST] if listed else []
+        tags += [LIST] if listed else []
         tags += [f"case:{read.case}"] if read.case else []
         data = orjson.dumps({name: what for name, what in said.items() if what is not None})
         type_ = RECORD_READ if read.outcome == "allowed" else READ_DENIED

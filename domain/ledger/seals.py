@@ -91,6 +91,7 @@ class Seals:
 
     def __init__(self, connect: Connect, prefix: str = "ledger_", *, create: bool = False) -> None:
         self._connect = connect
+        self.prefix = prefix
         self._name = prefix + "seal_"
         if create:
             with connect() as connection:

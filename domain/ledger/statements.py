@@ -53,10 +53,6 @@ class Statements:
             f"SELECT q.first, q.last, e.recorded_at, q.hash FROM {log}requests q"
             f" JOIN {log}entries e ON e.position = q.first WHERE q.key = %b"
         )
-        self.tags_from = f"SELECT DISTINCT tag FROM {log}tags WHERE tag >= %b AND tag < %b"
-        self.tags_of_types = (
-            f"SELECT DISTINCT unnest(e.tags) FROM {log}entries e WHERE e.type = ANY(%b::text[])"
-        )
         self.head = f"SELECT coalesce(max(position), 0) FROM {log}entries"
         self.recorded_at = f"SELECT recorded_at FROM {log}entries WHERE position = %b"
         self.headings = (
@@ -64,8 +60,17 @@ class Statements:
             f" WHERE position = ANY(%b::bigint[])"
         )
         self.position_at = f"SELECT {log}position_at(%b)"
+        self._list_tags(log)
         self._read_raw(log)
         self._copy(log)
+
+    def _list_tags(self, log: str) -> None:
+        self.tags_from = (
+            f"SELECT DISTINCT tag FROM {log}tags WHERE tag >= %b AND tag < %b AND position <= %b"
+        )
+        self.tags_of_types = (
+            f"SELECT DISTINCT unnest(e.tags) FROM {log}entries e WHERE e.type = ANY(%b::text[])"
+        )
 
     def _read_raw(self, log: str) -> None:
         """For sealing and verifying: rows as they lie, the tag index against them, the guards."""

@@ -53,6 +53,8 @@ class Check extends Replays {
     this.leaves = new Leaves();
     this.times = new Map();
     this.changes = [];
+    this.looks = [];
+    this.noted = [];
     this.opened = new Map();
   }
 
@@ -67,6 +69,7 @@ class Check extends Replays {
       ["披露", "disclosed fields", this.disclosed],
       ["档案", "record", this.records],
       ["提示", "remarks", this.remark],
+      ["查阅日志", "log of reads", this.reads],
     ];
     for (const [zh, en, stage] of stages) {
       try {
@@ -79,7 +82,7 @@ class Check extends Replays {
     const code = this.findings.length ? this.findings[0].kind : 0;
     return {
       code, findings: this.findings, said: this.said, replayed: this.replayed,
-      remarks: this.remarks, origin: this.origin, size: this.size, root: hex(this.root),
+      remarks: this.remarks, reads: this.looks, origin: this.origin, size: this.size, root: hex(this.root),
     };
   }
 
@@ -142,6 +145,9 @@ class Check extends Replays {
       }
       if (entry.type === "SealKeyChanged") {
         this.changes.push([position, own(json(entry.data), "fields")]);
+      }
+      if (entry.type === "ReadsSealed") {
+        this.noted.push([position, own(own(json(entry.data), "fields"), "note")]);
       }
       if (entry.type === "PackPublished") this.pack(position, own(json(entry.data), "fields"));
     }
@@ -439,6 +445,22 @@ class Check extends Replays {
       this.replayed = this.record(this.asked.replay, effective, recorded);
     }
   }
+
+  reads() {
+    if (!has(this.bundle.manifest, "reads")) return;
+    const looked = new Looked(this, this.bundle, this.noted);
+    this.looks = looked.shown;
+    const chain = this.chain();
+    looked.check(chain[chain.length - 1], this.asked.witnessKeys);
+    const heads = this.complete ? looked.heads : [];
+    const leaf = (n) => this.leaves.need(n);
+    for (const position of unborne(heads, this.origin, leaf, this.recorded)) {
+      this.find(
+        KIND.WITNESS, `查阅日志第 ${position} 条所记账本的封签与包内登记不符`,
+        `row ${position} of the log of reads notes a head that the entries do not bear out`,
+      );
+    }
+  }
 }
 
 // The verdict on a bundle's bytes; throws nothing for whatever they hold.
@@ -449,7 +471,7 @@ async function check(raw, asked) {
   } catch (whatever) {
     const [zh, en] = ["不是可读取的证据包", "this is no bundle of evidence that can be read"];
     const findings = [{ kind: KIND.UNREADABLE, zh, en }];
-    return { code: KIND.UNREADABLE, findings, said: [], replayed: null, remarks: [] };
+    return { code: KIND.UNREADABLE, findings, said: [], replayed: null, remarks: [], reads: [] };
   }
   return one.verdict();
 }

@@ -313,6 +313,13 @@ function directory(raw) {
   return held;
 }
 
+function positions(said) {
+  if (!said.every((n) => Number.isSafeInteger(n) && n >= 1)) {
+    throw new Error("a position that is none");
+  }
+  return new Set(said);
+}
+
 class Bundle {
   constructor(raw) {
     this.raw = raw;
@@ -324,11 +331,7 @@ class Bundle {
     this.names = held.map((one) => one.name);
     this.manifest = this.json("manifest.json");
     if (this.manifest.format !== FORMAT) throw new Error("another format");
-    const withheld = has(this.manifest, "withheld") ? this.manifest.withheld : [];
-    if (!withheld.every((n) => Number.isSafeInteger(n) && n >= 1)) {
-      throw new Error("a position that is none");
-    }
-    this.withheld = new Set(withheld);
+    this.withheld = positions(has(this.manifest, "withheld") ? this.manifest.withheld : []);
   }
 
   // The first position from this one on whose entry is not withheld.
@@ -363,8 +366,8 @@ class Bundle {
     return hex(digest(this.read(name)));
   }
 
-  *entries() {
-    const raw = this.read("entries.bin");
+  *entries(name) {
+    const raw = this.read(name || "entries.bin");
     const view = new DataView(raw.buffer, raw.byteOffset, raw.length);
     let at = 0;
     while (at + 4 <= raw.length) {

@@ -87,6 +87,7 @@ function show(verdict, key) {
     place.appendChild(facts);
   }
   if (verdict.remarks.length) remarksShown(place, verdict.remarks);
+  if (verdict.reads.length) readsShown(place, verdict.reads);
   if (verdict.replayed) {
     place.appendChild(made("h3", "重放所得档案 / The record replayed"));
     place.appendChild(made("pre", JSON.stringify(verdict.replayed, null, 1), "replayed"));
@@ -111,6 +112,26 @@ function remarksShown(place, remarks) {
   place.appendChild(table);
   if (remarks.length > MOST_ROWS) {
     place.appendChild(made("p", `共 ${remarks.length} 条,此处列出前 ${MOST_ROWS} 条。`));
+  }
+}
+
+function readsShown(place, reads) {
+  place.appendChild(made("h3", "何人查阅 / Who has looked"));
+  const table = made("table", "", "reads");
+  const heads = ["查阅日志位置", "时间", "何人", "经由", "所问", "私密字段", "用途", "案件", "结果"];
+  table.appendChild(row(heads, "th"));
+  const joined = (many) => (Array.isArray(many) ? many.join(" ") : "");
+  reads.slice(0, MOST_ROWS).forEach((one) => {
+    const actor = one.actor ? [one.actor.subject, one.actor.role].filter(Boolean).join(" / ") : "";
+    const among = one.list ? `${one.count} 人之一${one.sure ? "" : "(不能确定)"}` : "";
+    table.appendChild(row([
+      one.read, one.at, actor, one.via || "", one.question || "", joined(one.classes),
+      one.purpose || "", one.case || "", `${one.outcome || ""} ${among}`,
+    ], "td"));
+  });
+  place.appendChild(table);
+  if (reads.length > MOST_ROWS) {
+    place.appendChild(made("p", `共 ${reads.length} 条,此处列出前 ${MOST_ROWS} 条。`));
   }
 }
 

@@ -1,5 +1,6 @@
 """Reads on the command line: the purpose, who has read, and no answer before its row."""
 
+import json
 import os
 import signal
 import subprocess
@@ -74,6 +75,29 @@ def test_an_export_without_private_columns_needs_none_and_says_where_it_is(
     assert said(command(desk, *private, purpose="报送"))[0] == 0
     assert rows(desk, 0)[-1].said["classes"] == ["identity"]
     assert "张三" in out.read_text("utf-8-sig")
+
+
+def test_a_copy_of_everything_is_a_read_of_everybody(desk: Desk, tmp_path: Path) -> None:
+    before = head(desk)
+    file = str(tmp_path / "a.gz")
+    out = said(command(desk, "--lang", "en", "archive", "dump", file))[1]
+    assert f"log of reads: rows 1 to {before + 1}" in out, "the dump itself is in it"
+    assert out.count("root") == 2
+    assert (
+        said(command(desk, "--lang", "en", "archive", "check", file))[1].split("\n", 1)[1]
+        == (out.split("\n", 1)[1])
+    )
+    assert said(command(desk, "seal"))[0] == 0
+    bundle = ("evidence", "export", "-o", str(tmp_path / "b.zip"))
+    assert said(command(desk, *bundle, "--all"))[0] == 0
+    assert said(command(desk, *bundle, "--entry", "1"))[0] == 0
+    found = [row for row in rows(desk, before) if row.type == RECORD_READ]
+    assert [row.said["question"] for row in found] == ["archive", "evidence", "evidence"]
+    assert "classes" not in found[0].said
+    told = said(command(desk, "who-read", "P1", "--json"))[1]
+    read = {one["position"]: one for one in json.loads(told)["data"]["reads"]}
+    assert [read[row.position]["sure"] for row in found[:2]] == [True, True]
+    assert found[2].position not in read, "the first entry is about nobody"
 
 
 def test_who_read_is_a_table(desk: Desk) -> None:

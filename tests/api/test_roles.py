@@ -18,6 +18,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from api.app import create_app
 from api.settings import Bureau, Settings
+from domain.events import Actor
+from domain.ledger.reads import Read
 from tests.api.conftest import hired, person, serving, unit
 from tests.api.test_cli import ROSTER, Said, act
 from tests.installed import InstalledServer, newest
@@ -78,6 +80,12 @@ TABLE = {
     "ALTER ROLE ledger_owner PASSWORD 'x'": "",
     "COPY (SELECT 1) TO PROGRAM 'true'": "",
 }
+# the log of reads is guarded like the ledger's own
+TABLE |= {
+    said.replace("ledger_", "reads_"): who
+    for said, who in TABLE.items()
+    if "ledger_" in said and " ROLE " not in said
+}
 VAULT = {
     **dict.fromkeys(
         (f"TABLE {t}" for t in ("data_keys", "secrets", "escrowed_keys", "destroyed_keys")), True
@@ -114,6 +122,7 @@ class Site(NamedTuple):
 def run(folder: Path, settings: Mapping[str, str], *arguments: str, stdin: str = "") -> Said:
     command = [sys.executable, "-m", "api.cli.main", "--data", str(folder), "--lang", "en"]
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PERSONNEL_LEDGER", "PG"))}
+    settings = {"PURPOSE": "a test", **settings}
     named = {f"PERSONNEL_LEDGER_{name}": value for name, value in settings.items()}
     done = subprocess.run(
         [*command, *arguments], input=stdin.encode(), capture_output=True, check=False,
@@ -199,6 +208,7 @@ def test_functions_with_the_owners_rights_look_names_up_in_one_place(site: Site)
         with psycopg.connect(site.boss[database]) as connection:
             rows = connection.execute(query).fetchall()
         assert len(rows) >= least
+        assert database == "VAULT" or {"ledger_append", "reads_append"} < {row[0] for row in rows}
         assert {row[1:] for row in rows} == {(owner, "search_path=public, pg_temp", False)}
 
 
@@ -229,6 +239,7 @@ def test_the_ledger_runs_end_to_end_with_its_roles(site: Site) -> None:
     by_auditor = {"DATABASE": site.ways["ledger_auditor"]}
     checked = run(nothing, by_auditor, "verify", "--key", key)
     assert checked.code == 0, checked
+    assert "rows of the log of reads" in checked.out, "what was read is verified by the auditor too"
     assert not nothing.exists(), "the auditor needs no key of ours"
     with psycopg.connect(site.ways["ledger_reader"]) as connection:
         [[rows]] = connection.execute("SELECT count(*) FROM records").fetchall()
@@ -250,7 +261,7 @@ def test_it_serves_and_seals_with_them(site: Site) -> None:
         assert entered.status_code == 201, entered.text
         position = entered.json()["position"]
         assert entered.json()["receipt"]
-        headers = {"Min-Position": str(position)}
+        headers = {"Min-Position": str(position), "Purpose": "a%20test"}
         assert "李四" in http.get("/v1/auxiliaries/P5", headers=headers).text
         assert http.get("/readyz").status_code == http.get("/metrics").status_code == 200
         for _ in range(200):
@@ -258,6 +269,31 @@ def test_it_serves_and_seals_with_them(site: Site) -> None:
                 break
             time.sleep(0.1)
         assert proof.json()["path"]
+
+
+def test_the_application_adds_reads_the_auditor_reads_them_and_nobody_changes_them(
+    site: Site,
+) -> None:
+    ways = site.ways
+    told = Settings(
+        site.folder, ways["ledger_app"], ways["vault_app"], sealer=ways["ledger_sealer"]
+    )
+    with Bureau(told) as bureau:
+        read = Read(Actor(subject="clerk"), "a test", question="record", persons=["P1"])
+        position = bureau.reads.record(read)
+        assert bureau.reads.sealer.catch_up().size == position
+        assert bureau.reads.sealer.seals.prove(position).path
+    row = f"FROM reads_entries WHERE position = {position}"
+    for role in ("reader", "auditor"):
+        with psycopg.connect(ways[f"ledger_{role}"]) as connection:
+            [[tags]] = connection.execute(f"SELECT tags {row}").fetchall()
+        assert "person:P1" in tags
+    changes = (
+        f"DELETE {row}",
+        f"UPDATE reads_entries SET tags = '{{}}' WHERE position = {position}",
+    )
+    for role in ("app", "sealer", "reader", "auditor"):
+        assert not any(tried(ways[f"ledger_{role}"], dict.fromkeys(changes)).values())
 
 
 def test_without_the_sealers_role_nothing_is_sealed_and_it_is_said(site: Site) -> None:

@@ -1,6 +1,7 @@
 """A ledger goes into a file and comes back the same; a file that is not whole stores nothing."""
 
 import gzip
+import hashlib
 import json
 from datetime import date, datetime
 
@@ -14,11 +15,16 @@ from domain.acts.privacy import EscrowHolderNamed, PrivateDataRestricted
 from domain.ledger import Request
 from domain.ledger.copying import NotTheSame, taking_over
 from domain.ledger.escrow import new_holder
+from domain.ledger.reads import HEAD_NOTED, RECORD_READ, Read
 from domain.ledger.stored import StoredEntry
 from domain.ledger.vault import Owner, Restricted, VaultUnfit
 from domain.merkle import leaf, root
+from domain.notes import public
 from domain.refusals import BadInput, KeyReused, RecordForbids, Taken
 from replay import archive
+from replay.reads import verify as reads_verify
+from replay.seals import Trust
+from replay.seals import verify as seals_verify
 from replay.verify import verify
 from tests.given import act
 from tests.histories import History, sample_steps
@@ -34,6 +40,11 @@ def source(common_bureau):
         History(common_bureau.ledger).play(sample_steps(seed))
     common_bureau.ledger.enter(request("known", key="k-1"))
     restrict(common_bureau.ledger, "held", "one", "two")
+    list(common_bureau.runner.catch_up())
+    answers.record(common_bureau, "known", answers.When(DAY))
+    common_bureau.sealer.catch_up()
+    common_bureau.reads.sealer.catch_up()
+    common_bureau.pinning.pin()
     list(common_bureau.runner.catch_up())
     return common_bureau
 
@@ -60,7 +71,7 @@ def request(person, key=None):
 @pytest.fixture(scope="module")
 def dumped(source, tmp_path_factory):
     file = tmp_path_factory.mktemp("archive") / "ledger.gz"
-    return file, archive.dump(source.ledger, file, private=True)
+    return file, archive.dump(source.ledger, source.reads.log, file, private=True)
 
 
 @pytest.fixture
@@ -72,6 +83,10 @@ def copy(database, other_database, settings, tmp_path):
 
 def everything(bureau):
     return list(bureau.ledger.log.entries())
+
+
+def reads(bureau):
+    return list(bureau.reads.log.entries())
 
 
 def leaves(bureau):
@@ -96,13 +111,17 @@ def test_a_loaded_ledger_is_the_ledger_and_answers_the_same(source, dumped, copy
     file, summary = dumped
     seen = []
 
-    loaded = archive.load(copy.ledger, file, seen.append)
+    loaded = archive.load(copy.ledger, copy.reads.log, file, seen.append)
 
     assert loaded == (summary, False)
     assert seen[-1] == summary.head == source.ledger.log.head()
     assert everything(copy) == everything(source)
     assert leaves(copy) == leaves(source)
     assert root(leaves(copy)).hex() == summary.root
+    of_reads = reads(copy)
+    assert of_reads == reads(source)[: summary.reads]
+    assert {row.type for row in of_reads} == {RECORD_READ, HEAD_NOTED}
+    assert root([leaf(*row) for row in of_reads]).hex() == summary.reads_root
     list(copy.runner.catch_up())
     assert verify(copy.runner, copy.database).green
     people = sorted({t[7:] for e in everything(source) for t in e.tags if t.startswith("person:")})
@@ -116,7 +135,7 @@ def test_a_loaded_ledger_is_the_ledger_and_answers_the_same(source, dumped, copy
 
 
 def test_what_is_in_escrow_comes_along_and_its_holders_open_it(source, dumped, copy):
-    archive.load(copy.ledger, dumped[0])
+    archive.load(copy.ledger, copy.reads.log, dumped[0])
     owner = Owner("held", "identity")
     with pytest.raises(Restricted):
         copy.ledger.vault.seal(*owner, "name", b"x")
@@ -125,7 +144,7 @@ def test_what_is_in_escrow_comes_along_and_its_holders_open_it(source, dumped, c
 
 
 def test_what_stands_beside_the_entries_comes_along(dumped, copy):
-    archive.load(copy.ledger, dumped[0])
+    archive.load(copy.ledger, copy.reads.log, dumped[0])
     head = copy.ledger.log.head()
 
     with pytest.raises(Taken):
@@ -141,30 +160,31 @@ def test_what_stands_beside_the_entries_comes_along(dumped, copy):
 def test_loading_again_changes_nothing_and_another_ledger_is_refused(
     dumped, copy, source, tmp_path
 ):
-    archive.load(copy.ledger, dumped[0])
+    archive.load(copy.ledger, copy.reads.log, dumped[0])
     before = leaves(copy)
-    assert archive.load(copy.ledger, dumped[0]).already
+    assert archive.load(copy.ledger, copy.reads.log, dumped[0]).already
     assert leaves(copy) == before
 
     copy.ledger.enter(Request([act(PersonRegistered(person="new"))]))
     later = tmp_path / "later.gz"
-    archive.dump(copy.ledger, later, private=False)
+    archive.dump(copy.ledger, copy.reads.log, later, private=False)
     with pytest.raises(RecordForbids) as caught:
-        archive.load(source.ledger, later)
+        archive.load(source.ledger, source.reads.log, later)
     assert caught.value.position == len(before) + 1
 
 
 def test_a_dump_of_an_unchanged_ledger_has_the_same_bytes(source, dumped, tmp_path):
-    again = tmp_path / "again.gz"
-    archive.dump(source.ledger, again, private=True)
-    assert again.read_bytes() == dumped[0].read_bytes()
+    one, again = tmp_path / "one.gz", tmp_path / "again.gz"
+    for file in (one, again):
+        archive.dump(source.ledger, source.reads.log, file, private=True)
+    assert again.read_bytes() == one.read_bytes()
     assert again.stat().st_mode & 0o077 == 0
 
 
 def test_without_keys_nobody_reads_a_private_value(source, copy, tmp_path):
     file = tmp_path / "bare.gz"
-    archive.dump(source.ledger, file, private=False)
-    archive.load(copy.ledger, file)
+    archive.dump(source.ledger, source.reads.log, file, private=False)
+    archive.load(copy.ledger, copy.reads.log, file)
 
     list(copy.runner.catch_up())
     assert leaves(copy) == leaves(source)
@@ -179,7 +199,7 @@ def test_another_key_encryption_key_is_refused_and_nothing_is_stored(
 ):
     with Bureau(Settings(tmp_path, database, other_database)) as stranger:
         with pytest.raises(VaultUnfit):
-            archive.load(stranger.ledger, dumped[0])
+            archive.load(stranger.ledger, stranger.reads.log, dumped[0])
         assert stranger.ledger.log.head() == 0
         with psycopg.connect(other_database) as vault:
             assert vault.execute("SELECT count(*) FROM data_keys").fetchone() == (0,)
@@ -194,7 +214,7 @@ def test_a_truncated_archive_is_refused_by_its_first_missing_entry(dumped, copy,
     cut.write_bytes(content[: int(len(content) * share)])
 
     with pytest.raises(BadInput, match=r"cut\.gz") as caught:
-        archive.load(copy.ledger, cut)
+        archive.load(copy.ledger, copy.reads.log, cut)
 
     assert caught.value.field == "file"
     assert copy.ledger.log.head() == 0
@@ -223,6 +243,24 @@ def without_the_last(line):
     return None if "end" in line else line
 
 
+def changed_read(line):
+    if line.get("read") == 2:
+        line["data"] = line["data"].replace('"size"', '"sise"')
+    return line
+
+
+def without_a_read(line):
+    return None if line.get("read") == 1 else line
+
+
+def without_the_last_read(line):
+    return None if line.get("read") == 2 else line
+
+
+def with_another_root_of_reads(line):
+    return line | {"reads_root": "00" * 32} if "end" in line else line
+
+
 def without_claims(line):
     return None if "claim" in line else line
 
@@ -233,6 +271,10 @@ def without_claims(line):
         (changed_data, 7),
         (restamped, 7),
         (without_one, 7),
+        (changed_read, 2),
+        (without_a_read, 1),
+        (without_the_last_read, 2),
+        (with_another_root_of_reads, None),
         (without_the_last, None),
         (without_claims, None),
     ],
@@ -242,11 +284,58 @@ def test_an_altered_archive_is_refused_by_its_first_bad_entry(
 ):
     altered = rewritten(dumped[0], tmp_path, change)
 
-    for refuse in (archive.check, lambda file: archive.load(copy.ledger, file)):
+    for refuse in (archive.check, lambda file: archive.load(copy.ledger, copy.reads.log, file)):
         with pytest.raises(BadInput) as caught:
             refuse(altered)
         assert caught.value.position == position
     assert copy.ledger.log.head() == 0
+
+
+def as_it_was_before_reads(file, tmp_path):
+    """The same ledger in the first format."""
+    with gzip.open(file) as packed:
+        lines = [json.loads(line) for line in packed]
+    kept = [line for line in lines[:-1] if "read" not in line]
+    kept[0] = {n: v for n, v in kept[0].items() if n != "reads"} | {"format": 1}
+    texts = [json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in kept]
+    counts = {k: n for k, n in lines[-1]["end"].items() if k != "read"}
+    digest = hashlib.sha256("".join(texts).encode()).hexdigest()
+    end = {"end": counts, "root": lines[-1]["root"], "sha256": digest}
+    out = tmp_path / "before.gz"
+    out.write_bytes(gzip.compress(("".join(texts) + json.dumps(end) + "\n").encode()))
+    return out
+
+
+def test_an_archive_from_before_the_reads_were_in_it_loads(source, dumped, copy, tmp_path):
+    before = as_it_was_before_reads(dumped[0], tmp_path)
+    copy.reads.record(Read(copy.reader.actor, "test"))
+    summary = archive.check(before)
+    assert (summary.reads, summary.reads_root) == (None, None)
+    assert archive.load(copy.ledger, copy.reads.log, before).summary == summary
+    assert everything(copy) == everything(source)
+    assert len(reads(copy)) == 1
+    assert archive.load(copy.ledger, copy.reads.log, before).already
+    with pytest.raises(RecordForbids, match="log of reads") as caught:
+        archive.load(copy.ledger, copy.reads.log, dumped[0])
+    assert caught.value.position == 1
+
+
+def test_where_something_was_read_before_nothing_is_loaded(dumped, copy):
+    copy.reads.record(Read(copy.reader.actor, "test"))
+    with pytest.raises(RecordForbids, match="log of reads"):
+        archive.load(copy.ledger, copy.reads.log, dumped[0])
+    assert copy.ledger.log.head() == 0
+    assert len(reads(copy)) == 1
+
+
+def test_a_loaded_ledger_bears_its_reads_out(dumped, copy, tmp_path):
+    archive.load(copy.ledger, copy.reads.log, dumped[0])
+    copy.sealer.key_file = copy.reads.sealer.key_file = tmp_path / "its.key"
+    copy.sealer.catch_up()
+    copy.reads.sealer.catch_up()
+    key = public(copy.sealer.seals.origin(), copy.sealer.key())
+    assert seals_verify(copy.database, Trust(key)).findings == []
+    assert reads_verify(copy.database, Trust(key)).findings == []
 
 
 def test_what_no_log_can_hold_is_refused(dumped, copy, tmp_path):
@@ -263,7 +352,7 @@ def test_what_no_log_can_hold_is_refused(dumped, copy, tmp_path):
 
     for change in (unspeakable, without_id):
         with pytest.raises(BadInput, match="cannot be stored"):
-            archive.load(copy.ledger, rewritten(dumped[0], tmp_path, change))
+            archive.load(copy.ledger, copy.reads.log, rewritten(dumped[0], tmp_path, change))
     assert copy.ledger.log.head() == 0
 
 

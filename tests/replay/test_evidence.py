@@ -20,6 +20,7 @@ from domain.notes import Note, public, signer
 from replay.check import check
 from replay.evidence import Unprovable, checker
 from replay.findings import Asked, Kind
+from replay.offline import Bundle
 from tests.given import act
 from tests.replay.bundles import (
     ALTERED,
@@ -263,7 +264,9 @@ def test_whatever_byte_is_changed_it_is_found_or_changes_nothing(whole):
         raw = bytearray(original)
         raw[drawn.randrange(len(raw))] ^= 1 << drawn.randrange(8)
         whole.write_bytes(raw)
-        assert kinds(whole) or files(whole) == held
+        if not kinds(whole):  # a name in a file's own header is read by nobody
+            bundle = Bundle(whole)
+            assert {name: bundle.read(name) for name in bundle.names} == held
 
 
 def test_what_is_no_bundle_is_said_to_be_none(tmp_path):

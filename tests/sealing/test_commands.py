@@ -1,5 +1,6 @@
 """`seal`, `verify` and `witness` as they are typed; and the key that is changed."""
 
+import json
 from datetime import date
 
 import psycopg
@@ -13,6 +14,7 @@ from domain.acts.seals import SealKeyChanged
 from domain.events import Actor, Proposal
 from domain.ledger import Request
 from domain.ledger.keyfile import KeyUnfit
+from domain.ledger.reads import Read
 from domain.ledger.rotation import change_key
 from domain.ledger.seals import Broken
 from domain.notes import Head, Note, public
@@ -82,6 +84,35 @@ def test_a_witness_beyond_an_air_gap(chosen, tmp_path):
         assert bureau.sealer.seals.cosigned().size == 1
 
 
+def test_a_witness_beyond_an_air_gap_has_both_logs(chosen, tmp_path):
+    with Bureau(chosen) as bureau:
+        enter(bureau, "p1")
+        bureau.reads.record(Read(Actor(), "test"))
+    keys = [word for word in run("seal").stderr.split() if word.startswith("personnel-ledger/")]
+    assert len(keys) == 2, "the ledger's, and that of the log of reads"
+    witness = ("--state", tmp_path / "w", "--name", "auditor/w", "--log", keys[0], "--log", keys[1])
+    own = Witness(tmp_path / "w", "auditor/w", [], lambda: 0).verifier
+    kept = []
+    for which in ((), ("--reads",)):
+        out, back = tmp_path / f"out{which}", tmp_path / f"back{which}"
+        asked = run("witness", "request", *which)
+        assert keys[bool(which)].partition("+")[0] in asked.stderr
+        out.write_text(asked.stdout)
+        back.write_text(run("witness", "sign", out, *witness).stdout)
+        run("witness", "accept", back, "--witness-key", own)
+        kept += ["--witness", back]
+    run("verify", "--key", keys[0], *kept, "--witness-key", own)
+    with Bureau(chosen) as bureau:
+        assert bureau.sealer.seals.cosigned() == bureau.sealer.seals.last()
+        assert bureau.reads.sealer.seals.cosigned() == bureau.reads.sealer.seals.last()
+    (tmp_path / "other").write_text(back.read_text().replace("personnel-ledger", "another", 1))
+    kept[3] = tmp_path / "other"
+    red = run("verify", "--key", keys[0], *kept, code=int(Kind.WITNESS))
+    assert "log of reads: the witness keeps no head of this log" in " ".join(red.stdout.split())
+    twice = CliRunner().invoke(app, ["verify", "--witness", str(back), "--witness", str(back)])
+    assert "two heads for one log" in str(twice.exception)
+
+
 def test_a_bundle_is_exported_and_checked(chosen, tmp_path):
     with Bureau(chosen) as bureau:
         enter(bureau, "p1", "p2")
@@ -102,6 +133,12 @@ def test_a_bundle_is_exported_and_checked(chosen, tmp_path):
     listed = run("evidence", "check", bundle, "--list").stdout
     assert '"position": 2' in listed
     assert '"late"' in listed
+    run("seal")
+    run(*export, "--all", "--reads")
+    told = run("evidence", "check", bundle, "--list").stdout.splitlines()
+    reads = [json.loads(line) for line in told if line.startswith('{"read"')]
+    assert reads
+    assert {one["question"] for one in reads} == {"evidence"}, "those that named p1"
     bundle.write_bytes(bundle.read_bytes()[:-40])
     assert "no bundle of evidence" in run("evidence", "check", bundle, code=25).output
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
+from api.app import create_app
 from api.settings import Bureau
+from api.witnessing import Cosigning, create_witness
 from domain.acts.people import PersonRegistered
 from domain.acts.seals import ReadsSealed
 from domain.events import Actor, Proposal
@@ -16,7 +20,10 @@ from domain.ledger.rotation import change_key
 from domain.notes import Head, Note, Verifier, public
 from domain.refusals import AlreadyRecorded, BadInput, Refusal
 from replay.reads import verify
-from replay.seals import Kind
+from replay.seals import Kind, Trust
+from replay.witness import OtherSize, Witness, WitnessRefuses
+from tests.api.conftest import serving
+from tests.ledger.test_log_traps import eventually
 
 DAY = date(2022, 1, 4)
 GUARDED = (
@@ -61,8 +68,10 @@ def key(bureau: Bureau) -> Verifier:
     return public(bureau.sealer.seals.origin() or "", bureau.sealer.key())
 
 
-def found(bureau: Bureau) -> list[tuple[Kind, int]]:
-    verdict = verify(bureau.database, key(bureau))
+def found(
+    bureau: Bureau, kept: Note | None = None, witness: Verifier | None = None
+) -> list[tuple[Kind, int]]:
+    verdict = verify(bureau.database, Trust(key(bureau), kept, witness))
     assert all(f.en for f in verdict.findings)
     return [(f.kind, f.position) for f in verdict.findings]
 
@@ -93,7 +102,7 @@ def test_both_logs_verify_under_one_key_and_an_origin_each(own):
     assert found(own) == []
     origins = {own.sealer.seals.origin(), own.reads.sealer.seals.origin()}
     assert len(origins) == 2
-    assert verify(own.database, key(own)).sealed == 4  # three reads and the ledger's head
+    assert verify(own.database, Trust(key(own))).sealed == 4  # three reads and the ledger's head
 
 
 def test_two_logs_at_rest_stay_at_rest(own):
@@ -133,6 +142,51 @@ def test_reads_cut_off_with_their_seals_are_missed_by_the_ledger(own):
     seal(own)
     tamper(own, *cut("reads_", 4))
     assert found(own) == [(Kind.WITNESS, 4)]  # the second note in the ledger
+
+
+def witness_of(bureau: Bureau, folder: Path) -> Witness:
+    """One who knows the key of both logs."""
+    ours = key(bureau)
+    of_reads = ours._replace(name=bureau.reads.sealer.seals.origin() or "")
+    return Witness(folder / "witness", "auditor/w", [ours, of_reads], lambda: 1_700_000_000)
+
+
+def test_reads_cut_off_after_the_last_note_are_missed_by_the_witness(own, tmp_path):
+    witness = witness_of(own, tmp_path)
+    origin = own.reads.sealer.seals.origin()
+    read(own, "p2", "p2")
+    own.reads.sealer.catch_up()
+    with serving(create_witness(witness)) as port:
+        url = f"http://127.0.0.1:{port}"
+        asking = Cosigning(own.reads.sealer.seals, url, str(witness.verifier))
+        assert asking.ask().size == 6
+        kept = witness.kept(origin)
+        assert found(own, kept, witness.verifier) == []
+        tamper(own, "DELETE FROM reads_seal_cosignatures", *cut("reads_", 4))
+        assert found(own) == [], "neither log noted what was cut"
+        assert found(own, kept, witness.verifier) == [(Kind.WITNESS, 5)]
+        with pytest.raises(OtherSize):
+            asking.ask()
+        read(own, "p1", "p1", "p1")
+        own.reads.sealer.catch_up()
+        with pytest.raises(WitnessRefuses, match="422"):
+            asking.ask()
+    assert (Kind.WITNESS, 1) in found(own, kept, witness.verifier)
+    assert witness.kept(origin) == kept
+
+
+def test_serving_has_both_logs_cosigned(own, tmp_path):
+    witness = witness_of(own, tmp_path)
+    both = [own.sealer.seals, own.reads.sealer.seals]
+    with serving(create_witness(witness)) as port:
+        url, by = f"http://127.0.0.1:{port}", str(witness.verifier)
+        own.settings = own.settings._replace(witness=url, witness_key=by)
+        with serving(create_app(own)) as here:
+            assert eventually(lambda: all(seals.cosigned() for seals in both))
+            metrics = httpx.get(f"http://127.0.0.1:{here}/metrics").text
+    assert "witness_lag_seconds 0.0" in metrics
+    for seals in both:
+        assert witness.kept(seals.origin()).text == seals.cosigned().note.text
 
 
 def test_reads_written_anew_under_the_ledgers_own_key_are_not_what_it_noted(own):
