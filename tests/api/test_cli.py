@@ -344,7 +344,10 @@ def test_a_retro_report_is_shown_and_written_as_a_file(desk: Desk, tmp_path: Pat
 
 
 def test_a_series_is_drawn_and_written_as_a_file(desk: Desk, tmp_path: Path) -> None:
-    asked = ("series", "vacancies", "--from", "2023-04", "--to", "2023-05", "--unit", "U01")
+    asked = (
+        "series", "vacancies", "--from", "2023-04", "--to", "2023-05", "--unit", "U01",
+        "--recorded", str(desk.entered),
+    )  # fmt: skip
     files = [tmp_path / "series.csv", tmp_path / "series.xlsx"]
 
     said = desk.run(*asked)
