@@ -111,6 +111,11 @@ def tell(context: typer.Context, zh: str, en: str) -> None:
     console(error=True).print(said(context, zh, en), markup=False)
 
 
+def tell_whole(text: str) -> None:
+    """A key, a code: in one piece however narrow the terminal is, so that it can be copied."""
+    console(error=True).print(text, markup=False, soft_wrap=True)
+
+
 def frame(context: typer.Context) -> Frame:
     found = context.find_object(Frame)
     return found or Frame(None, Lang.ZH)

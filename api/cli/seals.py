@@ -24,6 +24,7 @@ from api.cli.frame import (
     said,
     settings,
     tell,
+    tell_whole,
 )
 
 if TYPE_CHECKING:
@@ -78,11 +79,10 @@ def seal(
             return
         key = public(last.head.origin, bureau.sealer.key())
         tell(context, f"已封签至第 {last.size} 条。公钥:", f"Sealed up to {last.size}. Public key:")
-        tell(context, str(key), str(key))
+        tell_whole(str(key))
         if (origin := bureau.reads.sealer.seals.origin()) is not None:
             tell(context, "查阅日志的公钥:", "Public key of the log of reads:")
-            of_reads = str(key._replace(name=origin))
-            tell(context, of_reads, of_reads)
+            tell_whole(str(key._replace(name=origin)))
         sys.stdout.write(str(last.note))
 
 
