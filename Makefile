@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 POSTGRES ?= $(shell ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
 BIN := $(VENV)/bin
-SPREAD := -n auto --maxprocesses 4 --dist loadfile
+SPREAD := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 LEDGER := $(BIN)/personnel-ledger
 
 ##@ Use
