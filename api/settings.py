@@ -137,9 +137,9 @@ class Bureau:
     classes: frozenset[str] | None = None
     """The private fields that answers may open; None is all of them."""
     sight: Sight | None = None
-    """Of which cases answers may tell; None is all of them."""
-    own: frozenset[str] = frozenset()
-    """The ids of whoever asks: who complained of oneself stays closed, whatever the classes."""
+    """Of which cases answers may tell, and the ids of whoever asks: who complained of oneself stays
+    closed, whatever the classes. None is all of them.
+    """
     only: frozenset[str] | None = None
     """Whose private fields answers may open, by id; None is everybody's."""
     question: Question = UNNAMED
@@ -220,7 +220,7 @@ class Bureau:
         seen = copy(self)
         seen.classes, seen.only = classes, only
         if sight is not None:
-            seen.sight, seen.own = sight, sight.own
+            seen.sight = sight
             seen.records = self.records.seen_by(sight)
             seen.ledger = self.ledger.seen_without(hiding(seen.records))
         return seen

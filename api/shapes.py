@@ -39,7 +39,8 @@ def _veiled(value: Any, bureau: Bureau) -> Any:
         seen = (bureau.classes is None or cls in bureau.classes) and (
             bureau.only is None or whose in bureau.only
         )
-        told_of_him = cls == "complainant" and whose in bureau.own
+        own = bureau.sight.own if bureau.sight is not None else ()
+        told_of_him = cls == "complainant" and whose in own
         return value if seen and not told_of_him else {"withheld": True}
     if isinstance(value, dict):
         return {name: _veiled(inner, bureau) for name, inner in value.items()}
