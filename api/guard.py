@@ -33,7 +33,7 @@ from domain.ledger import Ledger
 from domain.ledger.requests import Request as Entering
 from domain.refusals import UnknownFact
 from projections import roster
-from projections.records import Sight
+from projections.sight import Sight
 
 LOCAL = Actor(issuer="local", subject="api", role="clerk")
 SECONDS = 6.0

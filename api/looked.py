@@ -20,7 +20,7 @@ from domain.ledger.reads import Row, digest_of
 from domain.refusals import BadInput, Refusal, UnknownSubject
 from domain.workdays import SHANGHAI
 from projections.cases import sealed_cases
-from projections.records import Sight
+from projections.sight import Sight
 from replay.looks import Looks
 
 DAY = timedelta(days=1)

@@ -29,8 +29,8 @@ from domain.ledger.seals import Seals
 from domain.ledger.server import EmbeddedServer
 from domain.ledger.vault import Vault, VaultUnfit, key_encryption_key
 from projections.cases import hiding
-from projections.records import Sight
 from projections.runner import Runner
+from projections.sight import Sight
 
 PREFIX = "PERSONNEL_LEDGER_"
 MOST_DAYS = 3650

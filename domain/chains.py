@@ -85,10 +85,9 @@ def standing(entries: Iterable[Entry]) -> list[tuple[Entry, Entry]]:
 
 def uncapped(entry: Entry) -> Iterator[Fact]:
     """The facts of a root entry that no other entry corrects, ends or caps."""
-    content = content_of(entry)
-    for spec in content.specs:
+    effective, until, seq, position = entry.effective, entry.until, entry.seq, entry.position
+    for spec in fact_specs(entry.cls, entry.fields):
         yield Fact(
-            spec.subject, spec.facet, spec.slot, spec.effective or content.effective,
-            content.until, content.seq + spec.seq, entry.position, entry.position,
-            entry.position, FOREVER, None, spec.ref, spec.value,
+            spec.subject, spec.facet, spec.slot, spec.effective or effective, until,
+            seq + spec.seq, position, position, position, FOREVER, None, spec.ref, spec.value,
         )  # fmt: skip

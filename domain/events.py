@@ -7,7 +7,6 @@ version to the newest, writing always writes the newest, and tags never change.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
-from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args, get_origin
 from uuid import UUID
 
@@ -319,36 +318,31 @@ class FactAnnulled(Event):
 def fact_specs(cls: type[Event], fields: Mapping[str, Any]) -> tuple[FactSpec, ...]:
     """The facts that stored fields state; dates stay ISO strings inside the value."""
     specs: list[FactSpec] = []
-    for w in cls.writes:
-        if w.none:
-            value: Any = None
-        else:
-            if w.value and fields.get(w.value[0]) is None:
-                continue
-            value = {name: fields[name] for name in w.value if fields.get(name) is not None}
-            value.update(w.fixed)
-        since = fields.get(w.since) if w.since else None
-        key = fields.get(w.key)
+    for facet, key_field, names, slot_field, since_field, none, fixed in cls.writes:
+        key = fields.get(key_field)
         if key is None:
             continue
-        ref = w.facet.ref
-        specs.extend(
-            FactSpec(
-                w.facet.name,
-                f"{w.facet.of}:{one}",
-                str(fields.get(w.slot) or "") if w.slot else "",
-                date.fromisoformat(since) if since else None,
-                -1 if w.none else 0,
-                value.get(ref) if ref and value else None,
-                value,
-            )
-            for one in ((key,) if isinstance(key, str) else key)
-        )
+        value: dict[str, Any] | None = None
+        if not none:
+            if names and fields.get(names[0]) is None:
+                continue
+            value = {name: said for name in names if (said := fields.get(name)) is not None}
+            value.update(fixed)
+        since = fields.get(since_field) if since_field else None
+        effective = date.fromisoformat(since) if since else None
+        slot = str(fields.get(slot_field) or "") if slot_field else ""
+        ref = value.get(facet.ref) if value and facet.ref else None
+        seq = -1 if none else 0
+        for one in (key,) if isinstance(key, str) else key:
+            subject = f"{facet.of}:{one}"
+            specs.append(FactSpec(facet.name, subject, slot, effective, seq, ref, value))
     return tuple(specs)
 
 
 class Entry:
     """An event as entered: what the log holds at one position, decoded."""
+
+    __slots__ = ("_fields", "data", "envelope", "position", "recorded_at", "tags", "type")
 
     def __init__(
         self, position: int, recorded_at: datetime, type_: str, tags: list[str], data: bytes
@@ -359,6 +353,7 @@ class Entry:
         self.tags = tags
         self.data = data
         self.envelope: dict[str, Any] = orjson.loads(data)
+        self._fields: dict[str, Any] | None = None
 
     @property
     def id(self) -> str:
@@ -400,16 +395,16 @@ class Entry:
     def cls(self) -> type[Event]:
         return REGISTRY[self.type]
 
-    @cached_property
+    @property
     def fields(self) -> dict[str, Any]:
         """The event's own fields, lifted to the newest schema version; private ones sealed."""
-        fields: dict[str, Any] = self.envelope["fields"]
-        version = self.envelope.get("version", 1)
-        cls = self.cls
-        while version < cls.schema_version:
-            fields = cls.upcasts[version](dict(fields))
-            version += 1
-        return fields
+        if self._fields is None:
+            fields: dict[str, Any] = self.envelope["fields"]
+            cls = self.cls
+            for version in range(self.envelope.get("version", 1), cls.schema_version):
+                fields = cls.upcasts[version](dict(fields))
+            self._fields = fields
+        return self._fields
 
 
 class Proposal(NamedTuple):

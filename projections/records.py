@@ -5,19 +5,20 @@ it; the row that answers is found by the resolution rule of domain/bitemporal.py
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from itertools import pairwise
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from psycopg import Connection, sql
 from psycopg.rows import args_row
 from psycopg_pool import ConnectionPool
 
-from domain.acts.complaints import DISCLOSURE, PARTY
 from domain.bitemporal import FOREVER, AsOf, Fact
-from domain.events import FACETS, Facet
+from domain.events import Facet
+from projections.sight import Sight, seen
 
 LIVE = "records"
 COLUMNS = (
@@ -38,14 +39,19 @@ CREATE TABLE IF NOT EXISTS {table} (
     ref text COLLATE "C", value text);
 COMMENT ON TABLE {table} IS 'derived from the log; disposable';
 """
-INDEX = """
+INDEXES = (
+    """
 CREATE INDEX IF NOT EXISTS {by_subject} ON {table}
     (subject, facet, slot, effective DESC, seq DESC, root DESC)
-    INCLUDE (until, known_from, known_to, ref);
-CREATE INDEX IF NOT EXISTS {by_ref} ON {table} (facet, ref, effective) WHERE ref IS NOT NULL;
+    INCLUDE (until, known_from, known_to, ref)
+""",
+    "CREATE INDEX IF NOT EXISTS {by_ref} ON {table} (facet, ref, effective) WHERE ref IS NOT NULL",
+    """
 CREATE INDEX IF NOT EXISTS {by_facet} ON {table}
-    (facet, subject, slot, effective DESC, seq DESC, root DESC) WHERE ref IS NULL;
-"""
+    (facet, subject, slot, effective DESC, seq DESC, root DESC) WHERE ref IS NULL
+""",
+)
+INDEX_MEMORY = "SET LOCAL maintenance_work_mem = '256MB'"
 SWAP = """
 DROP TABLE IF EXISTS {live};
 ALTER TABLE {table} RENAME TO {live};
@@ -164,27 +170,7 @@ UNION ALL
  LIMIT {limit})
 """
 COUNT = "SELECT count(*) FROM {table}"
-SEEN = """(
-SELECT v.* FROM {table} v WHERE v.facet <> ALL({sealed})
-    OR EXISTS (
-        SELECT FROM {table} d WHERE d.subject = 'case:' || v.slot AND d.facet = {disclosure}
-            AND d.effective <= {today} AND d.known_to = {forever})
-    OR {cases} AND NOT EXISTS (
-        SELECT FROM {table} p WHERE p.facet = {party} AND p.ref = ANY({own})
-            AND p.subject = 'case:' || v.slot))
-"""
-
 Row = tuple[Any, ...]
-
-
-class Sight(NamedTuple):
-    """Which facts of cases are seen: those of cases disclosed by `today`, as known now; with
-    `cases` of all others too, but those about one of the persons `own`.
-    """
-
-    today: date
-    cases: bool = False
-    own: frozenset[str] = frozenset()
 
 
 def to_row(fact: Fact) -> Row:
@@ -217,23 +203,10 @@ class Records:
         }
         self.identifiers["rows"] = self.identifiers["table"]
         if sight is not None:
-            self.identifiers["rows"] = self._seen(sight)
+            self.identifiers["rows"] = seen(sight, self.identifiers["table"])
 
     def seen_by(self, sight: Sight) -> "Records":
         return Records(self._pool, self.name, sight)
-
-    def _seen(self, sight: Sight) -> sql.Composed:
-        sealed = [facet.name for facet in FACETS.values() if facet.case_sealed]
-        return sql.SQL(SEEN).format(
-            table=self.identifiers["table"],
-            sealed=sql.Literal(sealed),
-            disclosure=sql.Literal(DISCLOSURE.name),
-            party=sql.Literal(PARTY.name),
-            today=sql.Literal(sight.today),
-            forever=sql.Literal(FOREVER),
-            cases=sql.Literal(sight.cases),
-            own=sql.Literal(sorted(sight.own)),
-        )
 
     def _sql(self, statement: str, facet: Facet | None = None) -> sql.Composed:
         """The statement about this table; of one facet, it says so where that has no refs: those
@@ -250,7 +223,19 @@ class Records:
             self.index(connection)
 
     def index(self, connection: Connection[Any]) -> None:
-        connection.execute(self._sql(INDEX))
+        for statement in INDEXES:
+            connection.execute(self._sql(statement))
+
+    def index_at_once(self) -> None:
+        """Make the indexes of a full table side by side, each on a connection of its own."""
+
+        def make(statement: str) -> None:
+            with self._pool.connection() as connection:
+                connection.execute(INDEX_MEMORY)
+                connection.execute(self._sql(statement))
+
+        with ThreadPoolExecutor(len(INDEXES)) as makers:
+            list(makers.map(make, INDEXES))
 
     def analyze(self, connection: Connection[Any]) -> None:
         connection.execute(self._sql("ANALYZE {table}"))

@@ -39,7 +39,8 @@ from domain.notes import Note, public, signer
 from domain.record import FOLD
 from projections.cases import hiding
 from projections.questions import person as _person
-from projections.records import Records, Sight
+from projections.records import Records
+from projections.sight import Sight
 from replay import check, findings, offline, refold, remarks, replayed, seen, tokens
 from replay.looks import Looks, Packing, Unprovable
 

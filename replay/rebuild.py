@@ -12,7 +12,7 @@ from psycopg_pool import ConnectionPool
 
 from domain.events import Entry
 from projections.filling import fill
-from projections.records import Records
+from projections.records import INDEXES, Records
 from projections.runner import HOLD, Runner, changes, move
 
 NEXT = "records_next"
@@ -36,7 +36,7 @@ def rebuild(
     waits for the first.
     """
     with (
-        ConnectionPool(database, min_size=1, max_size=2, open=True) as pool,
+        ConnectionPool(database, min_size=1, max_size=1 + len(INDEXES), open=True) as pool,
         pool.connection() as guard,
     ):
         guard.execute(REBUILDING)
@@ -48,8 +48,8 @@ def rebuild(
         if until:
             cores = processes or os.cpu_count() or 1
             fill(runner.log, database, NEXT, until, cores, progress)
+        fresh.index_at_once()
         with pool.connection() as connection:
-            fresh.index(connection)
             fresh.analyze(connection)
         with pool.connection() as connection:
             connection.execute(HOLD)

@@ -30,6 +30,7 @@ OWNERS = {
     "domain/ledger/vault_statements.py": "the vault's tables",
     "projections/records.py": "records",
     "projections/runner.py": "bookmarks",
+    "projections/sight.py": "records",
 }
 STATEMENT = re.compile(
     r"\b(SELECT\s.*\sFROM|INSERT\s+INTO|UPDATE\s+\S+\s+SET|DELETE\s+FROM"

@@ -16,7 +16,7 @@ from psycopg.types.numeric import Int8
 from domain.ledger.appends import SEPARATOR, Claim, LogError
 from domain.ledger.log import EventLog
 from domain.ledger.statements import Statements
-from domain.ledger.stored import StoredEntry
+from domain.ledger.stored import StoredEntry, stored_entry
 
 _PAGE = 2_000
 
@@ -97,12 +97,10 @@ class Taking:
             [_event_id(e) for e in batch],
         ]
         self._put(self._sql.load, values)
-        self._cursor.execute(self._sql.range, [Int8(first - 1), Int8(last), Int8(len(batch))])
-        for given, (position, recorded_at, type_, joined, data) in zip(
-            batch, self._cursor, strict=True
-        ):
-            tags = joined.split(SEPARATOR) if joined else []
-            if given != (position, recorded_at, type_, tags, data):
+        span = [Int8(first - 1), Int8(last), Int8(len(batch))]
+        self._cursor.execute(self._sql.entries.range, span)
+        for given, row in zip(batch, self._cursor, strict=True):
+            if given != stored_entry(row):
                 raise NotTheSame(given.position)
 
     def claims(self, batch: Sequence[Claim]) -> None:

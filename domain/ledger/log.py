@@ -49,8 +49,8 @@ from domain.ledger.appends import (
 from domain.ledger.groups import Groups
 from domain.ledger.migrate import migrate
 from domain.ledger.news import Bell, follow
-from domain.ledger.statements import Statements
-from domain.ledger.stored import ReadResponse, Row, StoredEntry, Subscription, stored_entry
+from domain.ledger.statements import Pages, Statements
+from domain.ledger.stored import ReadResponse, StoredEntry, Subscription, stored_entry
 from domain.ledger.wire import Line
 
 __all__ = [
@@ -254,7 +254,7 @@ class EventLog(DCBRecorder):
         Reads in pages: memory stays flat, no transaction stays open, nothing waits for anyone.
         """
         until = self.head() if until is None else until
-        for rows in self._pages(query, after, until, limit, LAST_PAGE):
+        for rows in self._pages(self._sql.entries, query, after, until, limit, LAST_PAGE):
             yield from map(stored_entry, rows)
 
     def pages(
@@ -267,40 +267,33 @@ class EventLog(DCBRecorder):
         most: int = LAST_PAGE,
     ) -> Iterator[list[StoredEntry]]:
         """As `entries`, in lists of at most `most` and some 4 MiB."""
-        for rows in self._pages(query, after, until, limit, most):
+        for rows in self._pages(self._sql.entries, query, after, until, limit, most):
             yield list(map(stored_entry, rows))
 
     def _pages(
-        self, query: DCBQuery | None, after: int, until: int, limit: int | None, most: int
-    ) -> Iterator[list[Row]]:
+        self,
+        spelt: Pages,
+        query: DCBQuery | None,
+        after: int,
+        until: int,
+        limit: int | None,
+        most: int,
+    ) -> Iterator[list[Any]]:
         conditions = Conditions.of(query)
         left = LATEST if limit is None else limit
         size = min(FIRST_PAGE, most)
         while left > 0 and after < until:
             wanted = min(size, left)
-            page = self._page(conditions, after, until, wanted)
+            asked = spelt.asking(conditions, after, until, wanted)
+            page = self._rows(*asked) if asked else []
             if page:
                 yield page
             if len(page) < wanted:
                 return
             after = page[-1][0]
             left -= len(page)
-            held = sum([len(row[4]) for row in page]) // len(page) + 200
+            held = sum([len(row[3]) for row in page]) // len(page) + 200
             size = min(most, size * 4, max(FIRST_PAGE, PAGE_BYTES // held))
-
-    def _page(self, conditions: Conditions, after: int, until: int, wanted: int) -> list[Row]:
-        span: list[Any] = [Int8(after), Int8(until), Int8(wanted)]
-        if ("", None) in conditions.probes:
-            statement, values = self._sql.range, span
-        elif conditions.meets:
-            statement = self._sql.meeting
-            values = [*_pairs(conditions.probes), *span, *_pairs(conditions.meets), *span, span[2]]
-        elif conditions.probes:
-            statement = self._sql.matching
-            values = [*_pairs(conditions.probes), *span, span[2]]
-        else:
-            return []
-        return self._rows(statement, values)
 
     def by_event_id(self, ids: Sequence[UUID]) -> dict[UUID, int]:
         """The positions of the event ids that are in the log."""
@@ -394,7 +387,7 @@ class EventLog(DCBRecorder):
     ) -> DCBReadResponse:
         """Stream the matching events. `head` is the log's, or with a limit the last event read."""
         head = self.head()
-        pages = self._pages(query, after or 0, head, limit, LAST_PAGE)
+        pages = self._pages(self._sql.events, query, after or 0, head, limit, LAST_PAGE)
         return ReadResponse(pages, head or None, limit)
 
     def append(
@@ -425,7 +418,3 @@ class EventLog(DCBRecorder):
 def _configure(connection: psycopg.Connection[Any]) -> None:
     pairs = [f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items()]
     connection.execute("SELECT " + ", ".join(pairs))
-
-
-def _pairs(probes: Sequence[tuple[str, str | None]]) -> list[Any]:
-    return [[tags for tags, _ in probes], [type_ for _, type_ in probes]]

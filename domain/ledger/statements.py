@@ -3,6 +3,48 @@
 Invariant: every value travels as a parameter; only a log's schema and prefix are spelt into a text.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg.types.numeric import Int8
+
+from domain.ledger.appends import Conditions
+
+
+class Pages:
+    """Reading some columns of what matches: a span whole, by tag and type, by tags that meet."""
+
+    def __init__(self, log: str, columns: str, probes: str, meets: str) -> None:
+        page = (
+            f"SELECT {columns} FROM (SELECT DISTINCT f.position FROM ({{}}) f"
+            f" ORDER BY f.position LIMIT %b) f JOIN {log}entries e ON e.position = f.position"
+            f" ORDER BY f.position"
+        )
+        self.range = (
+            f"SELECT {columns} FROM {log}entries e"
+            f" WHERE e.position > %b AND e.position <= %b ORDER BY e.position LIMIT %b"
+        )
+        self.matching = page.format(probes)
+        self.meeting = page.format(f"{probes} UNION ALL {meets}")
+
+    def asking(
+        self, conditions: Conditions, after: int, until: int, most: int
+    ) -> tuple[str, list[Any]] | None:
+        """The statement for a page, and its values; None where nothing can match."""
+        span: list[Any] = [Int8(after), Int8(until), Int8(most)]
+        probes, meets = _pairs(conditions.probes), _pairs(conditions.meets)
+        if ("", None) in conditions.probes:
+            return self.range, span
+        if conditions.meets:
+            return self.meeting, [*probes, *span, *meets, *span, span[2]]
+        if conditions.probes:
+            return self.matching, [*probes, *span, span[2]]
+        return None
+
+
+def _pairs(probes: Sequence[tuple[str, str | None]]) -> list[Any]:
+    return [[tags for tags, _ in probes], [type_ for _, type_ in probes]]
+
 
 class Statements:
     """The log's statements, spelt for its schema and prefix."""
@@ -10,7 +52,7 @@ class Statements:
     def __init__(self, log: str) -> None:
         # joined tags cost a client a fifth of what an array costs it
         tags = "array_to_string(e.tags, E'\\x1f')"
-        columns = f"e.position, e.recorded_at, e.type, {tags}, e.data"
+        columns = f"e.position, e.type, {tags}, e.data"
         probes = (
             f"SELECT m.position FROM unnest(%b::text[], %b::text[]) AS p(tag, type),"
             f" LATERAL {log}probe(p.tag, p.type, %b, %b, %b) AS m(position)"
@@ -19,11 +61,6 @@ class Statements:
             f"SELECT m.position FROM unnest(%b::text[], %b::text[]) AS p(tags, type),"
             f" LATERAL {log}meet(string_to_array(p.tags, E'\\x1f'), p.type, %b, %b, %b)"
             f" AS m(position)"
-        )
-        page = (
-            f"SELECT {columns} FROM (SELECT DISTINCT f.position FROM ({{}}) f"
-            f" ORDER BY f.position LIMIT %b) f JOIN {log}entries e ON e.position = f.position"
-            f" ORDER BY f.position"
         )
         self.append = (
             f"SELECT * FROM {log}append(%t::int[], %t::int[], %t::int[], %t::int[], %t::int[],"
@@ -37,12 +74,8 @@ class Statements:
             f" $5::uuid[], $6::text, $7::bytea[], $8::int[], $9::int[],"
             f" $10::bigint[], $11::text, $12::bigint[], $13::text, $14::text)"
         )
-        self.range = (
-            f"SELECT {columns} FROM {log}entries e"
-            f" WHERE e.position > %b AND e.position <= %b ORDER BY e.position LIMIT %b"
-        )
-        self.matching = page.format(probes)
-        self.meeting = page.format(f"{probes} UNION ALL {meets}")
+        self.events = Pages(log, columns, probes, meets)
+        self.entries = Pages(log, f"{columns}, e.recorded_at", probes, meets)
         self.by_event_id = (
             f"SELECT event_id, position FROM {log}event_ids WHERE event_id = ANY(%b::uuid[])"
         )

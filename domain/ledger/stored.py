@@ -20,8 +20,10 @@ from eventsourcing.dcb.api import (
 
 from domain.ledger.appends import SEPARATOR
 
-Row = tuple[int, datetime, str, str, bytes]
-"""Of a StoredEntry, its tags joined."""
+EventRow = tuple[int, str, str, bytes]
+"""Position, type, joined tags, data."""
+Row = tuple[int, str, str, bytes, datetime]
+"""An EventRow, and when it was recorded."""
 
 
 class StoredEntry(NamedTuple):
@@ -35,7 +37,7 @@ class StoredEntry(NamedTuple):
 
 
 def stored_entry(row: Row) -> StoredEntry:
-    position, recorded_at, type_, joined, data = row
+    position, type_, joined, data, recorded_at = row
     tags = joined.split(SEPARATOR) if joined else []
     # as StoredEntry(...), without one more Python frame for each of a million rows
     return tuple.__new__(StoredEntry, (position, recorded_at, type_, tags, data))
@@ -44,7 +46,9 @@ def stored_entry(row: Row) -> StoredEntry:
 class ReadResponse(DCBReadResponse):
     """The library's answer to a read, streamed from pages of rows."""
 
-    def __init__(self, pages: Iterator[list[Row]], head: int | None, limit: int | None) -> None:
+    def __init__(
+        self, pages: Iterator[list[EventRow]], head: int | None, limit: int | None
+    ) -> None:
         self._head = None if limit is not None else head
         self._events = self._stream(pages, limited=limit is not None)
 
@@ -58,9 +62,11 @@ class ReadResponse(DCBReadResponse):
     def __next__(self) -> DCBSequencedEvent:
         return next(self._events)
 
-    def _stream(self, pages: Iterator[list[Row]], *, limited: bool) -> Iterator[DCBSequencedEvent]:
+    def _stream(
+        self, pages: Iterator[list[EventRow]], *, limited: bool
+    ) -> Iterator[DCBSequencedEvent]:
         for page in pages:
-            for position, _, type_, joined, data in page:
+            for position, type_, joined, data in page:
                 if limited:
                     self._head = position
                 tags = joined.split(SEPARATOR) if joined else []

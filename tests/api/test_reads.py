@@ -15,7 +15,7 @@ from api.settings import Bureau
 from domain.events import Actor
 from domain.ledger.reads import FEW, READ_DENIED, RECORD_READ, Read, Row, digest_of
 from domain.refusals import BadInput, UnknownSubject
-from projections.records import Sight
+from projections.sight import Sight
 from tests.api.conftest import Office, hired, person, transferred
 
 NAME, NUMBER = "欧阳查阅", "11010519491231002X"

@@ -6,7 +6,6 @@ import psycopg
 import pytest
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 from psycopg.pq import ExecStatus
-from psycopg.types.numeric import Int8
 
 from domain.ledger import log as log_module
 from domain.ledger import wire
@@ -120,13 +119,7 @@ def test_a_large_condition_over_few_entries_reads_those_entries(hot):
 )
 def test_b8_b9_b10_a_page_of_a_hot_query_reads_that_page(hot, types, tags):
     conditions = Prepared.of(Append([NewEntry("T", [], b"")], condition((types, tags)))).conditions
-    span = [Int8(HOT // 2), Int8(HOT), Int8(100)]
-    pairs = log_module._pairs
-    if conditions.meets:
-        statement = hot._sql.meeting
-        values = [*pairs(conditions.probes), *span, *pairs(conditions.meets), *span, span[2]]
-    else:
-        statement, values = hot._sql.matching, [*pairs(conditions.probes), *span, span[2]]
+    statement, values = hot._sql.entries.asking(conditions, HOT // 2, HOT, 100)
     assert pages_touched(hot, executed(statement, values)) < 2_500
 
 
