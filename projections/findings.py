@@ -4,7 +4,7 @@ Owns no table. Invariant: an act is decided again on the record, the law and the
 first decided, so the findings of an entry never change while the code of its chapter stands.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import islice
 from typing import NamedTuple
@@ -44,14 +44,16 @@ def of_subjects(
 ) -> list[Found]:
     """The findings of the entries about these subjects that stand at a position, in its order.
 
-    `together` persons at a time, each act with the first of them that it names; then the acts that
-    name none. `progress` is told the share that is done.
+    `together` persons at a time, as they are given: who serve together share what is read of their
+    unit; each act with the first of them that it names; then the acts that name none. `progress`
+    is told the share that is done.
     """
-    subjects = set(tags)
-    people = {tag for tag in subjects if tag.startswith("person:")}
+    subjects = dict.fromkeys(tags)
+    people = {tag: None for tag in subjects if tag.startswith("person:")}
+    others = sorted(subjects.keys() - people.keys())
     published = Published(ledger, recorded)
     found: list[Found] = []
-    for acts, whole, about, done in _parts(ledger, people, subjects - people, recorded, together):
+    for acts, whole, about, done in _parts(ledger, people, others, recorded, together):
         standing = [entry for entry in _that_stand(ledger, acts, recorded) if _asked_the_law(entry)]
         again = decided_again(ledger, standing, whole, about)
         found += (one for one in _found(again, published) if one.findings or not one.legible)
@@ -71,10 +73,14 @@ class _Part(NamedTuple):
 
 
 def _parts(
-    ledger: Ledger, people: set[str], others: set[str], recorded: int, together: int
+    ledger: Ledger,
+    people: Mapping[str, None],
+    others: Sequence[str],
+    recorded: int,
+    together: int,
 ) -> Iterator[_Part]:
     """Every entry about these subjects that is not kept from whoever asks, in one part each."""
-    waiting, of_all = iter(sorted(people)), len(people) + len(others)
+    waiting, of_all = iter(people), len(people) + len(others)
     done = 0
     while whole := list(islice(waiting, together)):
         query = DCBQuery(items=[DCBQueryItem(tags=[person]) for person in whole])
@@ -87,7 +93,8 @@ def _parts(
             and not ledger.hides(entry.tags)
         ]
         yield _Part(acts, whole, about, done / of_all)
-    nameless = (e for e in ledger.about(sorted(others), recorded) if people.isdisjoint(e.tags))
+    entries = ledger.about(others, recorded)
+    nameless = (entry for entry in entries if people.keys().isdisjoint(entry.tags))
     while acts := list(islice(nameless, together)):
         share = acts[-1].position / recorded
         yield _Part(acts, (), (), (len(people) + len(others) * share) / of_all)
@@ -130,7 +137,7 @@ class Again:
         self.entry = entry
         self._log = ledger.log
         self._reading = reading
-        self._strands = set(premise_of(entry))
+        self._strands: set[Strand] = set()
         self._event, self.erased = opened(ledger.vault, entry)
 
     @property
@@ -162,14 +169,16 @@ class Again:
         """The record to decide it on, and what was read of it."""
         if not self.entry.corrects:
             return self._reading.record, self._reading.read
-        touching = self._reading.touching(self._strands)
-        return Record.fold(e for e in touching if e.root != self.entry.root), self._strands
+        strands = self._strands or set(premise_of(self.entry))
+        touching = self._reading.touching(strands)
+        return Record.fold(e for e in touching if e.root != self.entry.root), strands
 
     def _read(self, strands: set[Strand]) -> None:
         """It reads more than it did when it was entered: on a reading of its own."""
         before = self.entry.position - 1
         if self._reading.head != before:
             self._reading = Reading(self._log, before)
+            self._strands = set(premise_of(self.entry))
         self._strands |= strands
         self._reading.extend(self._strands)
 
