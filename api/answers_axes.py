@@ -17,7 +17,7 @@ from api.asking import asks
 from api.settings import Bureau
 from api.shapes import opened, people_in, plain
 from api.times import NOW, When, as_of, months
-from domain.bitemporal import AsOf
+from domain.bitemporal import AsOf, Fact
 from domain.events import FACETS
 from domain.refusals import BadInput, BeyondHead, MissingField, UnknownSubject
 from projections import roster as _roster

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 
+from domain.chains import Chain
 from domain.events import Entry, FactAnnulled, Mood
 from domain.law import Law
 from domain.ledger import Ledger
@@ -156,7 +157,7 @@ class Again:
         proposal = proposal_of(entry, event)
 
         def findings() -> list[Finding]:
-            case = Case(proposal, mood or entry.mood, *self._record(), law, today)
+            case = Case(proposal, mood or entry.mood, *self._record(), law, today, self._chain())
             try:
                 case.decide(event)
             except Refusal as refusal:
@@ -172,6 +173,10 @@ class Again:
         strands = self._strands or set(premise_of(self.entry))
         touching = self._reading.touching(strands)
         return Record.fold(e for e in touching if e.root != self.entry.root), strands
+
+    def _chain(self) -> Chain | None:
+        """A correction keeps its root's place among the acts of its day."""
+        return self._reading.record.chains.get(self.entry.root) if self.entry.corrects else None
 
     def _read(self, strands: set[Strand]) -> None:
         """It reads more than it did when it was entered: on a reading of its own."""

@@ -48,10 +48,11 @@ def _differing(facts: Iterable[Fact], before: AsOf, after: AsOf) -> list[Differe
     found = []
     for (facet, slot), of_strand in sorted(strands.items()):
         was, now = (_answer(facet, of_strand, pair) for pair in (before, after))
-        if _content(was) != _content(now):
-            made = _made_by(of_strand, was, now, before, after)
-            over = (_ended(of_strand, side, at) for side, at in ((was, before), (now, after)))
-            found.append(Difference(facet, slot, was, now, made, *over))
+        gone, over = _ended(of_strand, was, before), _ended(of_strand, now, after)
+        if _content(was) != _content(now) or (gone is None) != (over is None):
+            ended = [] if was or now else [end for end in (gone, over) if end is not None]
+            made = _made_by(of_strand, was, [*now, *ended], before, after)
+            found.append(Difference(facet, slot, was, now, made, gone, over))
     return found
 
 
