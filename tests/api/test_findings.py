@@ -38,3 +38,21 @@ def test_a_long_question_tells_how_far_it_has_come(office: Office) -> None:
         assert told == sorted(told)
         assert 0 <= told[0] <= told[-1] <= 1
         assert answer["data"] == question(office.bureau)["data"]
+
+
+def test_a_correction_is_decided_again_at_its_root_s_place_in_the_day(office: Office) -> None:
+    office.entered(person("p-place"))
+    hire = office.post(hired("p-place"), mood="attested").json()
+    office.entered(
+        {"type": "RecruitmentCompleted", "effective": "2022-03-01", "plan": "same-day",
+         "unit": "north", "persons": ["p-place"]}, mood="attested",
+    )  # fmt: skip
+    corrected = {**hired("p-place"), "category": "civilian", "supersedes": hire["position"]}
+    mended = office.post(corrected, mood="attested").json()
+
+    again = office.get(f"/v1/entries/{mended['position']}")["data"]["findings"]
+    listed = office.get("/v1/findings", person="p-place")["data"]["entries"]
+
+    assert [f["rule"] for f in mended["findings"]] == ["unified-recruitment"]
+    assert [{"index": 0, **f} for f in again] == mended["findings"]
+    assert [(e["position"], e["findings"]) for e in listed] == [(mended["position"], again)]
