@@ -217,7 +217,8 @@ def journal(
 def findings(
     bureau: Bureau, when: When = NOW, *, person: str | None = None, unit: str | None = None
 ) -> Answer:
-    """The findings of the entries that stand about a person, or about a unit and its auxiliaries.
+    """The findings of the entries that stand about a person, or about a unit, those below it as the
+    tree stood that day and the auxiliaries of all of them.
 
     Raises MissingField, UnknownSubject.
     """
@@ -227,20 +228,21 @@ def findings(
         raise BadInput("a person or a unit, not both", field="unit", zh="人员与单位只能给一个")
     if person is not None:
         _require_known(bureau, forest.kept(person), pair)
-        people, tags = {person}, []
+        people, tags = [person], []
     elif unit is not None:
-        people = {line.person for line in _roster.roster(bureau.records, pair, unit)}
-        tags = [f"unit:{unit}"]
+        people = [line.person for line in _roster.roster(bureau.records, pair, unit)]
+        tags = [f"unit:{u}" for u in sorted(_roster.units_below(bureau.records, unit, pair))]
     else:
         raise MissingField(field="person")
-    tags += [f"person:{alias}" for p in sorted(people) for alias in forest.family(p)]
+    tags += [f"person:{alias}" for p in people for alias in forest.family(p)]
+    found = _findings.of_subjects(bureau.ledger, tags, pair.recorded, bureau.progress)
     rows = [
         {
             "position": entry.position, "type": entry.type, "zh": entry.cls.zh,
             "en": entry.cls.en, "effective": entry.effective, "tags": entry.tags,
-            "legible": legible, "findings": [finding_dict(finding) for finding in found],
+            "legible": legible, "findings": [finding_dict(finding) for finding in rules],
         }
-        for entry, found, legible in _findings.of_subjects(bureau.ledger, tags, pair.recorded)
+        for entry, rules, legible in found
     ]  # fmt: skip
     return _answer(bureau, stated, {"person": person, "unit": unit, "entries": rows})
 
@@ -429,7 +431,7 @@ def due(bureau: Bureau, when: When = NOW, states: Sequence[str] = ()) -> Answer:
     law = Published(bureau.ledger, pair.recorded).at(pair.recorded)
     until = pair.recorded
     entries = bureau.ledger.entries(types=_due.types(law), until=until) if until else ()
-    items = _due.due(entries, law, pair, bureau.records)
+    items = _due.due(entries, law, pair, bureau.records, bureau.progress)
     shown = [item for item in items if not states or item.state in states]
     return _answer(bureau, stated, {"items": plain(shown)})
 

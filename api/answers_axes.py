@@ -17,7 +17,7 @@ from api.asking import asks
 from api.settings import Bureau
 from api.shapes import opened, people_in, plain
 from api.times import NOW, When, as_of, months
-from domain.bitemporal import AsOf
+from domain.bitemporal import AsOf, Fact
 from domain.events import FACETS
 from domain.refusals import BadInput, BeyondHead, MissingField, UnknownSubject
 from projections import roster as _roster
@@ -112,12 +112,22 @@ def _differences(found: Sequence[_compare.Difference]) -> list[Answer]:
         {
             "facet": one.facet, "zh": FACETS[one.facet].zh, "en": FACETS[one.facet].en,
             "slot": one.slot or None,
-            "before": [_person.told(f) for f in one.before],
-            "after": [_person.told(f) for f in one.after],
+            **_side("before", one.before, one.before_ended),
+            **_side("after", one.after, one.after_ended),
             "entries": one.entries,
         }
         for one in found
     ]  # fmt: skip
+
+
+def _side(name: str, facts: Sequence[Fact], ended: Fact | None) -> Answer:
+    """What one pair answers. State: held, none (entered as empty), ended (and what was the last) or
+    not-recorded.
+    """
+    told = [_person.told(fact) for fact in facts]
+    state = _person.state_of(told) if ended is None else "ended"
+    over = None if ended is None else _person.told(ended)
+    return {name: told, f"{name}_state": state, f"{name}_ended": over}
 
 
 def _moves(bureau: Bureau, unit: str, first: AsOf, second: AsOf) -> dict[str, Any]:

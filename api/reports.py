@@ -171,7 +171,8 @@ def _compare_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
     for one in data["differences"]:
         yield {
             **_strand(data, one), "how": "changed", "entries": _listed(one["entries"]),
-            **{side: [_fact(fact) for fact in one[side]] or None for side in ("before", "after")},
+            **{side: [_fact(fact) for fact in one[side]] or one[f"{side}_state"]
+               for side in ("before", "after")},
         }  # fmt: skip
     for how, moved in data.get("roster", {}).items():
         for line in moved:

@@ -5,7 +5,7 @@ nothing listens beyond this machine.
 """
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from copy import copy
 from datetime import UTC, datetime, timedelta
@@ -146,6 +146,8 @@ class Bureau:
     reader: Reader
     unread: PutAgain | None = None
     """Where a question is put again, in place of the reader."""
+    progress: Callable[[float], None] = staticmethod(lambda _: None)
+    """Told by a long question which share of it is done."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -229,6 +231,12 @@ class Bureau:
         """The same bureau for this reader."""
         seen = copy(self)
         seen.reader = reader
+        return seen
+
+    def telling(self, progress: Callable[[float], None]) -> Self:
+        """The same bureau, which tells how far a long question has come."""
+        seen = copy(self)
+        seen.progress = progress
         return seen
 
     def noting(self, rows: list[int]) -> Self:

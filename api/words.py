@@ -12,6 +12,7 @@ Words = tuple[str, str]
 
 NOT_RECORDED = ("未登记", "not recorded")
 NONE = ("无", "none")
+ENDED = ("已终止", "ended")
 ERASED = ("已销毁", "erased")
 RESTRICTED = ("限制处理", "restricted")
 CLOSED = {"erased", "restricted"}
@@ -228,6 +229,10 @@ CODES: dict[tuple[str, str], Words] = {
     ("state", "on-leave"): ("离岗", "on leave"),
     ("state", "open"): ("未结", "open"),
     ("state", "concluded"): ("已有结论", "concluded"),
+    ("before", "ended"): ENDED,
+    ("before", "not-recorded"): NOT_RECORDED,
+    ("after", "ended"): ENDED,
+    ("after", "not-recorded"): NOT_RECORDED,
     ("classes", "complainant"): ("投诉人信息", "complainant"),
     ("classes", "family"): ("家庭", "family"),
     ("classes", "finance"): ("财务", "finance"),

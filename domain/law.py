@@ -408,7 +408,10 @@ def _validated(model: type[_Model], subject: str, raw: dict[str, Any]) -> _Model
 
 
 def _on(things: Iterable[_Thing], on: date) -> _Thing | None:
-    return next((thing for thing in things if thing.holds(on)), None)
+    for thing in things:
+        if thing.holds(on):
+            return thing
+    return None
 
 
 def _overlap(one: Dated, other: Dated) -> bool:

@@ -362,13 +362,13 @@ class Case:
         if facet.case_sealed and not type(self.said).case_sealed:
             raise TypeError(f"{type(self.said).__name__} would tell of {facet.name} by its refusal")
         aliases = self._record.forest.family(key) if facet.of == "person" else (key,)
-        strands = {Strand(facet.name, f"{facet.of}:{alias}") for alias in aliases}
-        if not strands <= self.reads:
-            whole = {s for s in strands if Strand(None, s.subject) in self._read}
-            if unread := {s for s in strands - whole if s not in self._read}:
-                raise Unread(unread)
-            self.reads |= strands
-        facts = self._record.versions(facet, f"{facet.of}:{aliases[0]}")
+        strands = [Strand(facet.name, f"{facet.of}:{alias}") for alias in aliases]
+        read = self._read
+        unread = {s for s in strands if s not in read and (None, s.subject) not in read}
+        if unread:
+            raise Unread(unread)
+        self.reads.update(strands)
+        facts = self._record.versions(facet, strands[0].subject)
         if not self._again:
             return facts
         return [f for f in facts if f.root < self._place.root or f.place <= self._place]

@@ -14,8 +14,8 @@ from domain.bitemporal import AsOf, Fact, on_record, resolve
 from domain.events import CASE, REGISTRY, Entry, FactAnnulled, cases_of
 from domain.ledger import Hides, Ledger
 from domain.ledger.impact import opened, premise_of, proposal_of
-from domain.ledger.reading import Reading
-from domain.record import Case, Strand, Unread
+from domain.ledger.reading import Reading, having_read
+from domain.record import Case, Strand
 from domain.refusals import Refusal
 from domain.workdays import SHANGHAI
 from projections.journal import STANDS, standings
@@ -122,17 +122,15 @@ def _refused(ledger: Ledger, entry: Entry, case: str, recorded: int) -> Refusal 
     today = entry.recorded_at.astimezone(SHANGHAI).date()
     chain = reading.record.chains[entry.root]
     law = ledger.law()
-    while True:
+    proposal = proposal_of(entry, event)
+
+    def refused() -> Refusal | None:
         record = reading.without(entry.root)
-        tried = Case(
-            proposal_of(entry, event), entry.mood, record, reading.read, law, today, chain,
-            again=True,
-        )  # fmt: skip
+        case = Case(proposal, entry.mood, record, reading.read, law, today, chain, again=True)
         try:
-            tried.decide(event)
-        except Unread as unread:
-            reading.extend(unread.strands)
-            continue
+            case.decide(event)
         except Refusal as refusal:
             return refusal
         return None
+
+    return having_read(refused, reading.extend)

@@ -6,7 +6,7 @@ clock rule on the day the time starts, and its last day is the one the calendars
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -20,6 +20,10 @@ from domain.forest import Forest
 from domain.law import NOWHERE, Law, Rules
 from domain.rules import deadline
 from domain.workdays import Deadline, Workdays
+
+_TELLING = 500
+_READING = 0.5
+"""Of a large bureau's time, what reading the acts takes."""
 
 State = Literal["open", "overdue", "kept", "late", "lapsed"]
 """`lapsed`: the person left before the last day, so nothing more is due."""
@@ -84,20 +88,46 @@ def _promises(law: Law) -> list[tuple[Due, tuple[str, ...]]]:
     return [each for each in declared().items() if law.names(each[0].rule)]
 
 
-def due(entries: Iterable[Entry], law: Law, as_of: AsOf, records: Strands) -> list[DueItem]:
+def due(
+    entries: Iterable[Entry],
+    law: Law,
+    as_of: AsOf,
+    records: Strands,
+    progress: Callable[[float], None] = lambda _: None,
+) -> list[DueItem]:
     """Every promise begun by `as_of.effective`, in order of last day.
 
     `entries` are those of `types(law)`, in order of position, as far as `as_of.recorded`. `law` is
-    what was published by the moment asked about.
+    what was published by the moment asked about. `progress` is told the share that is done: first
+    of the entries, then of the promises they began.
     """
-    acts = _acts(e for e in entries if e.position <= as_of.recorded)
+    acts = _acts(_counted(entries, as_of.recorded, lambda read: progress(read * _READING)))
     question = _Question(records, law, as_of)
-    items = [
-        item
+    started = [
+        (promise, _by_subject(promise, promise.after, acts, promise.start), keepers)
         for promise, keepers in _promises(law)
-        for item in _items(promise, keepers, acts, question)
     ]
+    items: list[DueItem] = []
+    done, of_all = 0, sum(len(starts) for _, starts, _ in started)
+    for promise, starts, keepers in started:
+        keeps = _by_subject(promise, keepers, acts)
+        for of_subject in _items(promise, starts, keeps, question):
+            items += of_subject
+            done += 1
+            if done % _TELLING == 0:
+                progress(_READING + (1 - _READING) * done / of_all)
     return sorted(items, key=lambda item: (item.deadline.due, item.subject, item.start_entry))
+
+
+def _counted(
+    entries: Iterable[Entry], until: int, progress: Callable[[float], None]
+) -> Iterator[Entry]:
+    for n, entry in enumerate(entries):
+        if entry.position > until:
+            return
+        if n % _TELLING == 0:
+            progress(entry.position / until)
+        yield entry
 
 
 def _acts(entries: Iterable[Entry]) -> dict[str, list[_Act]]:
@@ -207,10 +237,12 @@ def _lasting(type_: str) -> list[Facet]:
 
 
 def _items(
-    promise: Due, keepers: tuple[str, ...], acts: dict[str, list[_Act]], question: _Question
-) -> Iterator[DueItem]:
-    starts = _by_subject(promise, promise.after, acts, promise.start)
-    keeps = _by_subject(promise, keepers, acts)
+    promise: Due,
+    starts: Mapping[str, list[_Act]],
+    keeps: Mapping[str, list[_Act]],
+    question: _Question,
+) -> Iterator[list[DueItem]]:
+    """The promises of each subject in turn."""
     today = question.as_of.effective
     question.read_places([act for begun in starts.values() for act in begun])
     uncertain = [
@@ -225,9 +257,12 @@ def _items(
         for keep in keeps.get(subject, []):
             owner = _owner(begun, subject, keep.effective, question)
             kept[owner].append((keep.day(promise.met), keep.entry))
-        for n, act in enumerate(begun):
-            if act.effective <= today:
-                yield from _item(promise, subject, act, kept[n], question)
+        yield [
+            item
+            for n, act in enumerate(begun)
+            if act.effective <= today
+            for item in _item(promise, subject, act, kept[n], question)
+        ]
 
 
 def _owner(begun: list[_Act], subject: str, day: date, question: _Question) -> int:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from domain.acts.people import HOST, UNIT
 from domain.acts.units import UNIT_PARENT
-from domain.bitemporal import AsOf, Fact, in_force, resolve
+from domain.bitemporal import AsOf, Fact, in_force, on_record, resolve
 from domain.events import FACETS
 from domain.refusals import UnknownSubject
 from projections.records import Records
@@ -22,7 +22,8 @@ _SOME = 5_000
 class Difference(NamedTuple):
     """What one facet answers at each pair, and the positions of the entries between them.
 
-    An answer is the list of facts in force: at most one for a single-valued facet.
+    An answer is the list of facts in force: at most one for a single-valued facet. Where it is
+    empty, but something had begun by the day, `…_ended` is the last that did.
     """
 
     facet: str
@@ -30,6 +31,8 @@ class Difference(NamedTuple):
     before: list[Fact]
     after: list[Fact]
     entries: list[int]
+    before_ended: Fact | None
+    after_ended: Fact | None
 
 
 def subject(records: Records, subject: str, before: AsOf, after: AsOf) -> list[Difference]:
@@ -45,9 +48,11 @@ def _differing(facts: Iterable[Fact], before: AsOf, after: AsOf) -> list[Differe
     found = []
     for (facet, slot), of_strand in sorted(strands.items()):
         was, now = (_answer(facet, of_strand, pair) for pair in (before, after))
-        if _content(was) != _content(now):
-            made = _made_by(of_strand, was, now, before, after)
-            found.append(Difference(facet, slot, was, now, made))
+        gone, over = _ended(of_strand, was, before), _ended(of_strand, now, after)
+        if _content(was) != _content(now) or (gone is None) != (over is None):
+            ended = [] if was or now else [end for end in (gone, over) if end is not None]
+            made = _made_by(of_strand, was, [*now, *ended], before, after)
+            found.append(Difference(facet, slot, was, now, made, gone, over))
     return found
 
 
@@ -143,6 +148,11 @@ def _answer(facet: str, facts: Iterable[Fact], as_of: AsOf) -> list[Fact]:
         return in_force(facts, as_of)
     fact = resolve(facts, as_of)
     return [] if fact is None else [fact]
+
+
+def _ended(facts: Iterable[Fact], answer: list[Fact], as_of: AsOf) -> Fact | None:
+    past = [] if answer else on_record(facts, as_of)
+    return past[-1] if past else None
 
 
 def _content(facts: Iterable[Fact]) -> list[Any]:

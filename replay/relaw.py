@@ -171,8 +171,9 @@ class _Judge:
     def of(self, people: Sequence[str]) -> Relawed:
         """Of the acts whose first person in the scope is one of these."""
         tags, mine = [f"person:{person}" for person in people], set(people)
-        entries = self._entries([DCBQueryItem(tags=[tag]) for tag in tags])
-        return self._judged([e for e in entries if self._first_person(e) in mine], tags)
+        about = list(self._entries([DCBQueryItem(tags=[tag]) for tag in tags]))
+        acts = [e for e in about if self._first_person(e) in mine and self._concerned(e)]
+        return self._judged(acts, tags, about)
 
     def nameless(self) -> Relawed:
         """Of the acts that name no person."""
@@ -184,23 +185,21 @@ class _Judge:
                 k == "person" and cls.model_fields[f].is_required() for f, k in cls.subjects
             )
         ]
-        acts = (e for e in self._entries([DCBQueryItem(types=types)]) if self._in_units(e))
+        entries = self._entries([DCBQueryItem(types=types)])
+        acts = (e for e in entries if self._in_units(e) and self._concerned(e))
         found = Relawed()
         while some := list(islice(acts, TOGETHER)):
-            found = _sum(found, self._judged(some, ()))
+            found = _sum(found, self._judged(some))
         return found
 
     def _entries(self, items: list[DCBQueryItem]) -> Iterator[Entry]:
-        """Acts that the pack has to do with."""
-        if not self._until:
-            return
-        for stored in self._ledger.log.entries(DCBQuery(items=items), until=self._until):
-            entry = Entry(*stored)
-            if entry.effective >= self._scope.since and self._asked(entry):
-                yield entry
+        query = DCBQuery(items=items)
+        return (Entry(*stored) for stored in self._ledger.log.entries(query, until=self._until))
 
-    def _asked(self, entry: Entry) -> bool:
-        """Whether the published pack was asked, or was not there to be asked."""
+    def _concerned(self, entry: Entry) -> bool:
+        """Whether it is late enough and asked the published pack, or none was there to be asked."""
+        if entry.effective < self._scope.since:
+            return False
         premise = entry.envelope.get("premise")
         if premise is None or entry.cls is FactAnnulled or entry.type in LAW_TYPES:
             return False
@@ -225,10 +224,12 @@ class _Judge:
             tag.startswith("unit:") and tag[5:] in units for tag in entry.tags
         )
 
-    def _judged(self, entries: Sequence[Entry], whole: Sequence[str]) -> Relawed:
+    def _judged(
+        self, entries: Sequence[Entry], whole: Sequence[str] = (), about: Sequence[Entry] = ()
+    ) -> Relawed:
         decided = undecidable = 0
         changes: list[Change] = []
-        for again in decided_again(self._ledger, entries, whole):
+        for again in decided_again(self._ledger, entries, whole, about):
             if again.erased:
                 undecidable += 1
                 continue

@@ -311,8 +311,8 @@ def _draw_compare(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableTyp
     rows = [
         (
             _strand(one, lang),
-            draw_facts(one["before"], lang),
-            draw_facts(one["after"], lang),
+            _draw_side(one, "before", lang),
+            _draw_side(one, "after", lang),
             _positions(one),
         )
         for one in data["differences"]
@@ -324,6 +324,13 @@ def _draw_compare(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableTyp
     for name, words in (("came", ("增加", "Came")), ("went", ("减少", "Went"))):
         if moves[name]:
             yield _draw_moved(words, moves[name], lang)
+
+
+def _draw_side(difference: Mapping[str, Any], side: str, lang: str) -> str:
+    ended = difference[f"{side}_ended"]
+    if ended is None:
+        return draw_facts(difference[side], lang)
+    return pick(("已终止:", "ended: "), lang) + draw_facts([ended], lang)
 
 
 def _draw_moved(words: Words, moved: Sequence[Mapping[str, Any]], lang: str) -> RenderableType:

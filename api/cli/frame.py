@@ -263,18 +263,21 @@ def progress(
 
 
 @contextmanager
-def patience(context: typer.Context) -> Iterator[None]:
-    """A moving bar on standard error, with the time taken, for a question that takes a while."""
+def patience(context: typer.Context) -> Iterator[Callable[[float], None]]:
+    """A bar on standard error, with the time taken, for a question that takes a while: it moves
+    until it is told the share that is done, then shows that and the time left.
+    """
     screen = console(error=True)
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn(),
+        TextColumn("{task.description}"), BarColumn(bar_width=30),
+        TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
         console=screen, transient=True, disable=not screen.is_terminal,
     )  # fmt: skip
-    bar.add_task(said(context, "查询中", "Asking"), total=None)
+    task = bar.add_task(said(context, "查询中", "Asking"), total=None)
     late = Timer(LONG_SECONDS, bar.start)
     late.start()
     try:
-        yield
+        yield lambda share: bar.update(task, total=1.0, completed=share)
     finally:
         late.cancel()
         late.join()
@@ -306,8 +309,8 @@ def ask(
             yield from draw(answer["data"], lang)
             yield footing(answer["as_of"], lang)
 
-        with patience(context):
-            answer = question(bureau)
+        with patience(context) as done:
+            answer = question(bureau.telling(done))
         show(context, answer, page, as_json=as_json)
 
 

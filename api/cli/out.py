@@ -103,8 +103,8 @@ def _save(
         reader = bureau.reader._replace(via=f"{bureau.reader.via} --out")
         classes = None if to_file.private else frozenset[str]()
         asked = bureau.seen_with(classes, None).read_by(reader).noting(rows)
-        with patience(context):
-            answer = orjson.loads(to_bytes(question(asked)))
+        with patience(context) as done:
+            answer = orjson.loads(to_bytes(question(asked.telling(done))))
             made = exports.made(
                 bureau, report, answer, read=rows[-1],
                 lang=lang, layout=to_file.columns, private=to_file.private,

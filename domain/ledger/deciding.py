@@ -40,7 +40,7 @@ from domain.ledger.impact import (
     weigh,
 )
 from domain.ledger.log import Append, Claim, NewEntry
-from domain.ledger.reading import MERGING, Reading, item_of, strands_of
+from domain.ledger.reading import MERGING, Reading, having_read, item_of, strands_of
 from domain.ledger.requests import (
     Request,
     check_approver,
@@ -57,7 +57,7 @@ from domain.ledger.sealing import (
     unique_kinds,
 )
 from domain.ledger.vault import Erased, Restricted, Unreadable, Vault, is_sealed
-from domain.record import Case, Finding, Record, Strand, Unread
+from domain.record import Case, Finding, Record, Strand
 from domain.refusals import BadInput, DataRestricted, Refusal, Superseded, WrongCorrection
 
 UNSTAMPED = datetime.fromtimestamp(0, UTC)
@@ -244,15 +244,13 @@ class Decider:
         self, event: Event, proposal: Proposal, mood: Mood, reading: Reading, chain: Chain | None,
         law: Law,
     ) -> Case:  # fmt: skip
-        while True:
+        def decided() -> Case:
             record = reading.record if chain is None else reading.without(chain.id)
             case = Case(proposal, mood, record, reading.read, law, self._today(), chain)
-            try:
-                case.decide(event)
-            except Unread as unread:
-                reading.extend(unread.strands)
-                continue
+            case.decide(event)
             return case
+
+        return having_read(decided, reading.extend)
 
     def _decide_correction(
         self, proposal: Proposal, corrected: UUID, mood: Mood, reading: Reading, law: Law
@@ -309,19 +307,18 @@ class Decider:
         after: Content | None = closed.content_of(one.proposal)
         if chain is not None and one.proposal.annuls is not None:
             after = chain.last if before is None else None
-        while True:
+
+        def open_() -> Case:
             case = Case(
                 one.proposal, one.case.mood, reading.record, reading.read, one.case.law,
                 one.case.today,
             )  # fmt: skip
-            try:
-                closed.require_open(case, one.event, one.tags, before, after)
-            except Unread as unread:
-                reading.extend(unread.strands)
-                continue
-            one.case.reads |= case.reads
-            one.case.digests |= case.digests
-            return
+            closed.require_open(case, one.event, one.tags, before, after)
+            return case
+
+        case = having_read(open_, reading.extend)
+        one.case.reads |= case.reads
+        one.case.digests |= case.digests
 
     def _event_of(self, entry: Entry, *, reinstated: bool) -> Event:
         """The typed event of an entry, its private fields opened.

@@ -23,10 +23,10 @@ from domain.bitemporal import FOREVER, OPEN, Fact, Place
 from domain.events import FACETS, Entry, Event, FactAnnulled, Proposal, fact_specs
 from domain.law import Law
 from domain.ledger.log import EventLog
-from domain.ledger.reading import Reading
+from domain.ledger.reading import Reading, having_read
 from domain.ledger.requests import Request
 from domain.ledger.vault import Unreadable, Vault, is_sealed
-from domain.record import Case, Finding, Record, Strand, Unread
+from domain.record import Case, Finding, Record, Strand
 from domain.refusals import ImpactRefused, NotUndermined, Refusal
 from domain.workdays import SHANGHAI
 
@@ -255,22 +255,25 @@ class Judge:
         today = entry.recorded_at.astimezone(SHANGHAI).date() if stored else self._today
         strands = set(premise_of(entry))
         chain = self._reading.record.chains[entry.root]
-        while True:
+        proposal = proposal_of(entry, event)
+
+        def verdict() -> _Verdict:
             touching = self._reading.touching(strands)
             record = Record.fold(
                 e for e in touching if e.position <= until and e.root != entry.root
             )
-            proposal = proposal_of(entry, event)
             case = Case(proposal, entry.mood, record, strands, self._law, today, chain, again=True)
             try:
                 case.decide(event)
-            except Unread as unread:
-                self._reading.extend(unread.strands)
-                strands |= unread.strands
-                continue
             except Refusal as refusal:
                 return _Verdict(refusal, [])
             return _Verdict(None, case.findings)
+
+        def read(unread: set[Strand]) -> None:
+            self._reading.extend(unread)
+            strands.update(unread)
+
+        return having_read(verdict, read)
 
 
 def weigh(request: Request, impacts: Sequence[Impact], *, refuses: bool = True) -> list[Found]:

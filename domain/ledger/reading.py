@@ -5,7 +5,8 @@ Owns how strands become a query and how what they answer becomes a record. Invar
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 from uuid import UUID
 
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
@@ -14,12 +15,14 @@ from domain.bitemporal import Fact
 from domain.events import FACETS, MERGES, REGISTRY, Entry, FactAnnulled, merged_by
 from domain.forest import Forest
 from domain.ledger.log import EventLog
-from domain.record import Record, Strand, types_touching
+from domain.record import Record, Strand, Unread, types_touching
 from domain.refusals import UnknownFact
 
 MERGING = DCBQueryItem(tags=[MERGES])
 """Every merge and split: who is whom."""
 _NOTHING: dict[str, list[str]] = {"reads": []}
+
+_Answer = TypeVar("_Answer")
 
 
 class Reading:
@@ -153,6 +156,17 @@ class Reading:
         return Record.fold(
             self._entries[p] for p in sorted(self._entries) if self._entries[p].root != root
         )
+
+
+def having_read(attempt: Callable[[], _Answer], read: Callable[[set[Strand]], None]) -> _Answer:
+    """What an attempt answers once all that it asks for has been read; it is made anew after each
+    reading.
+    """
+    while True:
+        try:
+            return attempt()
+        except Unread as unread:
+            read(unread.strands)
 
 
 def forest_at(log: EventLog, position: int) -> Forest:

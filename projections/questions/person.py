@@ -5,7 +5,7 @@ and "erased" are told apart; a blank is none of them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import Any
@@ -49,7 +49,7 @@ def facets(records: Records, kind: str, id_: str, as_of: AsOf) -> list[dict[str,
         else:
             slots = (resolve(_of_slot(facts, slot), as_of) for slot in _slots(facts))
             answer["facts"] = [told(f) for f in slots if f is not None]
-        answer["state"] = _state(answer["facts"])
+        answer["state"] = state_of(answer["facts"])
         answers.append(answer)
     return answers
 
@@ -84,7 +84,8 @@ def _of_slot(facts: Iterable[Fact], slot: str) -> list[Fact]:
     return [f for f in facts if f.slot == slot]
 
 
-def _state(told_facts: list[dict[str, Any]]) -> str:
+def state_of(told_facts: Sequence[Mapping[str, Any]]) -> str:
+    """Whether something holds, was entered as none, or was not recorded."""
     if not told_facts:
         return "not-recorded"
     return "none" if all(f["value"] is None for f in told_facts) else "held"

@@ -314,8 +314,42 @@ def test_differences_name_the_entries_that_made_them(office: Office) -> None:
     (difference,) = answer["data"]["differences"]
     assert difference["facet"] == "unit"
     assert difference["entries"] == [known, moved]
+    assert (difference["before_state"], difference["after_state"]) == ("held", "held")
     assert [f["value"]["unit"] for f in difference["before"]] == ["north"]
     assert [f["value"]["unit"] for f in difference["after"]] == ["south"]
+
+
+def test_a_difference_tells_none_ended_and_not_recorded_apart(office: Office) -> None:
+    office.entered(
+        person("p-over"), hired("p-over"), person("o-over"), appointed("o-over"),
+        led("p-over", "o-over"),
+        {"type": "PostAssigned", "effective": "2022-04-01", "person": "p-over", "post": "patrol"},
+        {"type": "RewardGranted", "effective": "2022-04-01", "person": "p-over", "kind": "merit"},
+        {"type": "SupervisingOfficerRelieved", "effective": "2022-05-01", "person": "p-over",
+         "officer": "o-over"},
+        {"type": "RewardRevoked", "effective": "2022-05-01", "person": "p-over"},
+        mood="attested",
+    )  # fmt: skip
+    left = office.entered(
+        {"type": "AuxiliaryResigned", "effective": "2022-06-01", "person": "p-over"},
+        mood="attested",
+    )
+
+    data = office.get("/v1/compare", person="p-over", from_effective="2022-03-15",
+                      effective="2022-06-15")["data"]  # fmt: skip
+
+    told = {d["facet"]: d for d in data["differences"]}
+    states = {name: (d["before_state"], d["after_state"]) for name, d in told.items()}
+    assert states == {
+        "category": ("held", "ended"), "post": ("not-recorded", "ended"), "unit": ("held", "ended"),
+        "rewards": ("not-recorded", "ended"), "service": ("held", "held"),
+        "supervising-officer": ("held", "ended"),
+    }  # fmt: skip
+    gone = told["unit"]["after_ended"]
+    assert (gone["value"]["unit"], gone["last_day"], gone["ended_by"]) == (
+        "north", "2022-05-31", left,
+    )  # fmt: skip
+    assert told["unit"]["after"] == []
 
 
 def test_findings_follow_what_stands(office: Office) -> None:

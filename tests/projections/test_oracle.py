@@ -19,9 +19,11 @@ from domain.bitemporal import OPEN, AsOf
 from domain.bitemporal import on_record as fold_on_record
 from domain.events import FACETS, FactAnnulled, Proposal
 from domain.ledger import Request
-from domain.record import Record
+from domain.record import Finding, Record
 from domain.refusals import LawForbids, Refusal
 from projections.charges import View, standing
+from projections.findings import of_entries, of_subjects
+from projections.journal import STANDS, standings
 from tests.deeds import FIRST, KINDS, OF_PEOPLE, OF_UNITS, RECAST, STRIDE, TERMED, Cast, Deed, deed
 from tests.foretelling import MANY, Before, Foretold
 from tests.oracle import (
@@ -123,6 +125,7 @@ class Lives(RuleBasedStateMachine):
         self.everyone = [*self.people, *self.officers]
         self.ids = (uuid5(UUID(int=0), f"{scope}.{n}") for n in itertools.count())
         self.deeds: dict[UUID, Deed] = {}
+        self.found: dict[int, list[Finding]] = {}
         self.oracle = Oracle([])
         self.first = self.ledger.log.head() + 1
         self.mood = "attested"
@@ -297,6 +300,8 @@ class Lives(RuleBasedStateMachine):
             assert entry.until == (one.line.until or OPEN)
             assert entry.ended == (str(one.line.ends) if one.line.ends else None)
             self.deeds[one.line.id] = one.deed
+        for index, finding in receipt.findings:
+            self.found.setdefault(told[index].line.position, []).append(finding)
         self.oracle = self._so_far(told)
 
     def _judge(self, refusal: Refusal, foretold: tuple[int, str] | None, told: list[Told]) -> None:
@@ -328,6 +333,7 @@ class Lives(RuleBasedStateMachine):
             for day in days:
                 self._compare(fold, facts, AsOf(day, known))
             self._compare_seats(View(fold.versions, known), facts, days)
+        self._compare_findings(head)
 
     def _compare(self, fold: Record, facts: list[Held], as_of: AsOf) -> None:
         day = as_of.effective
@@ -351,6 +357,25 @@ class Lives(RuleBasedStateMachine):
             assert _found(f for s in subjects for f in fold.every(facet, s, as_of)) == expected
             ever = (f for s in subjects for f in fold_on_record(fold.versions(facet, s), as_of))
             assert _found(ever) == _told_of(on_record(ours, day)), as_of
+
+    def _compare_findings(self, head: int) -> None:
+        """What was found on entering is found again, however many acts share a reading; of some
+        subjects, what of it stands.
+        """
+        entries = list(self.ledger.entries(after=self.first - 1, until=head))
+        again = {f.entry.position: f.findings for f in of_entries(self.ledger, entries, 5)}
+        annulling = {e.position for e in entries if e.cls is FactAnnulled}
+        told = {p: found for p, found in self.found.items() if p not in annulling}
+        assert {p: found for p, found in again.items() if found} == told
+        tags = [*(f"unit:{u}" for u in self.units), *(f"person:{p}" for p in self.everyone)]
+        became = standings(entries)
+        standing = [(p, f) for p, f in sorted(told.items()) if became[p] == STANDS]
+        for together in (1, 3, len(tags)):
+            shares: list[float] = []
+            found = of_subjects(self.ledger, tags, head, shares.append, together)
+            assert [(f.entry.position, f.findings) for f in found] == standing
+            assert shares == sorted(shares)
+            assert 0 < shares[0] <= shares[-1] <= 1
 
     def _compare_seats(self, view: View, facts: list[Held], days: list[date]) -> None:
         """Who answers in a unit's seats, as long as the officer is one of the unit."""

@@ -69,6 +69,17 @@ def test_then_and_now_names_what_was_entered_between(told):
     assert named(found) == {"rewards": [5, 7]}
 
 
+def test_what_began_and_ended_between_is_a_difference_too(told):
+    [reward] = [
+        d
+        for d in person(told, "p1", pair("2021-02-15", 8), pair("2021-07-01", 8))
+        if d.facet == "rewards"
+    ]
+    assert (reward.before, reward.before_ended, reward.after) == ([], None, [])
+    assert reward.after_ended.value["kind"] == "merit"
+    assert reward.entries == [5, 7]
+
+
 def test_the_order_of_the_pairs_only_swaps_the_answers(told):
     one, other = pair("2021-02-15", 5), pair("2021-10-01", 8)
     there, back = person(told, "p1", one, other), person(told, "p1", other, one)
