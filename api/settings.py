@@ -27,7 +27,8 @@ from domain.ledger.reads import ReadLog
 from domain.ledger.sealer import Sealer
 from domain.ledger.seals import Seals
 from domain.ledger.server import EmbeddedServer
-from domain.ledger.vault import Vault, VaultUnfit, key_encryption_key
+from domain.ledger.vault import Vault
+from domain.ledger.wrapping import VaultUnfit, key_encryption_key
 from projections.cases import hiding
 from projections.records import Sight
 from projections.runner import Runner

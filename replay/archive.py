@@ -38,8 +38,8 @@ from domain.ledger.copying import (
     taking_over,
 )
 from domain.ledger.log import EventLog
+from domain.ledger.sealed import Owner
 from domain.ledger.stored import StoredEntry
-from domain.ledger.vault import Owner
 from domain.merkle import Frontier, leaf
 from domain.refusals import BadInput, RecordForbids
 

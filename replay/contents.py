@@ -15,7 +15,9 @@ from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 from domain.acts.packs import PackPublished
 from domain.events import Entry
 from domain.ledger.log import EventLog
-from domain.ledger.vault import Owner, Unreadable, Vault, VaultUnfit
+from domain.ledger.sealed import Owner
+from domain.ledger.vault import Unreadable, Vault
+from domain.ledger.wrapping import VaultUnfit
 from replay.refold import sealed_in
 from replay.seals import Finding, Kind
 

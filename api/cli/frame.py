@@ -157,7 +157,7 @@ def failing() -> Iterator[None]:
     from domain.ledger.appends import Malformed
     from domain.ledger.keyfile import KeyUnfit
     from domain.ledger.server import ServerFailed
-    from domain.ledger.vault import VaultUnfit
+    from domain.ledger.wrapping import VaultUnfit
     from projections.runner import Lagging
 
     # a stopped command, too, closes what it opened

@@ -16,8 +16,10 @@ from domain.ledger import Request
 from domain.ledger.copying import NotTheSame, taking_over
 from domain.ledger.escrow import new_holder
 from domain.ledger.reads import HEAD_NOTED, RECORD_READ, Read
+from domain.ledger.sealed import Owner
 from domain.ledger.stored import StoredEntry
-from domain.ledger.vault import Owner, Restricted, VaultUnfit
+from domain.ledger.vault import Restricted
+from domain.ledger.wrapping import VaultUnfit
 from domain.merkle import leaf, root
 from domain.notes import public
 from domain.refusals import BadInput, KeyReused, RecordForbids, Taken

@@ -23,7 +23,7 @@ from domain.acts.units import UnitEstablished
 from domain.bitemporal import AsOf
 from domain.law import Pack, load_packs
 from domain.ledger import Request
-from domain.ledger.vault import key_encryption_key
+from domain.ledger.wrapping import key_encryption_key
 from domain.merkle import leaf
 from domain.notes import Head, Note, public, signer
 from replay.check import check
