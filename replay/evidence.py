@@ -24,23 +24,29 @@ from domain.bitemporal import AsOf
 from domain.events import FACETS, MERGES, REGISTRY, Entry
 from domain.ledger import Ledger
 from domain.ledger.reading import ever_joined
+from domain.ledger.sealed import sealed_owners
 from domain.ledger.sealer import Sealer
 from domain.ledger.seals import Sealed, Stamped
-from domain.ledger.vault import (
-    Erased,
-    Restricted,
-    Unreadable,
-    Vault,
-    VaultUnfit,
-    sealed_owners,
-)
+from domain.ledger.vault import Erased, Restricted, Unreadable, Vault
+from domain.ledger.wrapping import VaultUnfit
 from domain.merkle import inclusion, leaf_bytes
 from domain.notes import Note, public, signer
 from domain.record import FOLD
 from projections.cases import hiding
 from projections.questions import person as _person
 from projections.records import Records, Sight
-from replay import check, findings, offline, refold, remarks, replayed, seen, tokens
+from replay import (
+    check,
+    earlier,
+    findings,
+    offline,
+    refold,
+    remarks,
+    replayed,
+    seen,
+    stamps,
+    tokens,
+)
 from replay.looks import Looks, Packing, Unprovable
 
 PAGE = 1 << 16
@@ -192,9 +198,9 @@ class _Export:
             self._add(bundle, "entries.bin", self._entries(own, proved))
             if self._wanted.complete:
                 self._add(bundle, "leaves.bin", self._leaves())
-            stamps = self._stamps(proved)
-            self._add(bundle, "proofs.json", [_json(self._proofs(proved, stamps))])
-            self._add(bundle, "stamps.json", [_json([_stamp(one) for one in stamps])])
+            bounds = self._stamps(proved)
+            self._add(bundle, "proofs.json", [_json(self._proofs(proved, bounds))])
+            self._add(bundle, "stamps.json", [_json([stamps.told(one) for one in bounds])])
             self._add(bundle, "codebook.json", [_json(codebook())])
             self._add(bundle, "disclosed.json", [_json(disclosed)])
             for n, report in enumerate(reports, 1):
@@ -266,12 +272,11 @@ class _Export:
         sizes, recorded = [one.sealed.size for one in every], self._wanted.as_of.recorded
         if self._wanted.complete:
             return every[: bisect_left(sizes, recorded) + 1]
-        after = {bisect_left(sizes, position) for position in proved}
-        return [one for n, one in enumerate(every) if n in after or n + 1 in after]
+        return stamps.around(every, proved)
 
-    def _proofs(self, proved: Iterable[int], stamps: Iterable[Stamped]) -> dict[str, Any]:
+    def _proofs(self, proved: Iterable[int], bounds: Iterable[Stamped]) -> dict[str, Any]:
         subtree, recorded = self._seals.subtree(), self._wanted.as_of.recorded
-        olds = {*self._wanted.old, *(one.sealed.size for one in stamps)} - {self._size}
+        olds = {*self._wanted.old, *(one.sealed.size for one in bounds)} - {self._size}
         if self._wanted.complete:  # what lies in the bundle whole needs no proof
             olds = {*self._wanted.old, *(size for size in olds if size > recorded), recorded}
         return {
@@ -333,12 +338,22 @@ _HASHES = hashlib.algorithms_available
 
 
 def checker() -> bytes:
-    """The checker as one file: its modules, those it imports in place of their imports."""
-    modules = (check, findings, offline, refold, remarks, replayed, seen, tokens)
+    """The checker as one file: each module stands where the first one imports it."""
+    modules = (check, earlier, findings, offline, refold, remarks, replayed, seen, tokens)
     sources = {m.__name__: inspect.getsource(m) for m in modules}
     imports = re.compile(r"^from (replay\.\w+) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
-    parts = {name: imports.sub("", source) for name, source in sources.items()}
-    return imports.sub(lambda found: parts[found[1]], sources[check.__name__]).encode()
+    placed: set[str] = set()
+
+    def whole(name: str) -> str:
+        def inlined(found: re.Match[str]) -> str:
+            if found[1] in placed:
+                return ""
+            placed.add(found[1])
+            return whole(found[1])
+
+        return imports.sub(inlined, sources[name])
+
+    return whole(check.__name__).encode()
 
 
 def page() -> bytes:
@@ -350,10 +365,6 @@ def page() -> bytes:
         return f"<script>\n{(folder / found[1]).read_text('utf-8')}</script>"
 
     return place.sub(inlined, (folder / "check.html").read_text("utf-8")).encode()
-
-
-def _stamp(one: Stamped) -> dict[str, str]:
-    return {"note": str(one.sealed.note), "response": b64encode(one.response).decode()}
 
 
 def codebook() -> dict[str, Any]:

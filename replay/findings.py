@@ -38,14 +38,14 @@ class Finding(NamedTuple):
 
 class Asked(NamedTuple):
     """What the one who checks brings along: a public key of the ledger, the keys of witnesses, the
-    certificates of a time-stamp authority, a head kept from an earlier visit, receipts, an answer
-    to compare; whom to replay, as of when.
+    certificates of a time-stamp authority, heads kept from an earlier visit (of either log),
+    receipts, an answer to compare; whom to replay, as of when.
     """
 
     key: str | None = None
     witness_keys: Sequence[str] = ()
     stamps: Path | None = None
-    kept: Path | None = None
+    kept: Sequence[Path] = ()
     receipts: Sequence[Path] = ()
     report: Path | None = None
     replay: str | None = None

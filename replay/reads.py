@@ -39,7 +39,7 @@ def verify(
     own = None
     if key is not None and origin is not None:
         own = (Verifier.of(changes[-1].key) if changes else key)._replace(name=origin)
-    found = _verify(conninfo, Trust(own, trust.kept, trust.witness), progress, PREFIX)
+    found = _verify(conninfo, trust._replace(key=own, receipts=()), progress, PREFIX)
     told = [
         one._replace(zh=f"查阅日志:{one.zh}", en=f"log of reads: {one.en}")
         for one in found.findings

@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from replay.earlier import OF_READS, Earlier
 from replay.findings import Kind, Told
 from replay.offline import Bundle, Entry, b64, head_of, included, positions, roots_of, signed
+from replay.tokens import Certificate
 
 READS = ("RecordRead", "ReadDenied")
 HEAD_NOTED = "HeadNoted"
@@ -38,10 +40,15 @@ class Looked:
         self._note = bundle.text("reads-head.note")
         self._origin, self._size, self._root = head_of(self._note)
         self._persons: dict[str, set[str]] = {}  # by the digest of a list
-        self._count = 0
+        self._times: dict[int, int] = {}
 
-    def check(self, key: str, witnesses: Sequence[str]) -> None:
-        """`key`: the ledger's that is in force; it signs for the reads under their origin."""
+    def check(
+        self, key: str, witnesses: Sequence[str], kept: Sequence[tuple[str, int, bytes]],
+        trusted: list[Certificate],
+    ) -> None:  # fmt: skip
+        """`key`: the ledger's that is in force; it signs for the reads under their origin. `kept`:
+        heads of this log from earlier visits; `trusted`: certificates of a time-stamp authority.
+        """
         ours = f"{self._origin}+{key.partition('+')[2]}"
         if self._origin != self._stated or not signed(self._note, ours):
             self._told.find(
@@ -61,7 +68,24 @@ class Looked:
         self._rows(sealed)
         if self._whole:
             self._leaves(sealed)
+        self._lead(sealed, kept, trusted)
         self._say()
+
+    def _lead(
+        self, sealed: list[bytes], kept: Sequence[tuple[str, int, bytes]],
+        trusted: list[Certificate],
+    ) -> None:  # fmt: skip
+        """The head extends those before it that were kept or time-stamped."""
+        names = self._bundle.names
+        proofs, held = (
+            self._bundle.json(name) if name in names else empty
+            for name, empty in (("reads-extensions.json", {}), ("reads-stamps.json", []))
+        )
+        head, until = (self._origin, self._size, self._root), self._size if self._whole else 0
+        earlier = Earlier(self._told, OF_READS, head, proofs, lambda n: sealed[n - 1], until)
+        for one in kept:
+            earlier.kept(*one)
+        earlier.stamps(held, trusted, self._times)
 
     def _lists(self) -> None:
         for one in self._bundle.json("reads-lists.json"):
@@ -80,7 +104,7 @@ class Looked:
         expected, last = 1, 0
         for row in self._bundle.entries("reads.bin"):
             position = row.position
-            self._count += 1
+            self._times[position] = row.recorded_at
             expected = self._past(expected)
             if self._whole and position > expected:
                 self._missing(expected)
@@ -158,7 +182,7 @@ class Looked:
                 )  # fmt: skip
 
     def _say(self) -> None:
-        size, unseen, count = self._size, len(self._withheld), self._count
+        size, unseen, count = self._size, len(self._withheld), len(self._times)
         if self._whole and unseen:
             self._told.say(
                 f"查阅日志第 1 至 {size} 条中,{unseen} 条标为未公开案件之查阅、只有摘要:"

@@ -25,10 +25,10 @@ class Looked {
     this.note = bundle.text("reads-head.note");
     Object.assign(this, headOf(this.note));
     this.persons = new Map();
-    this.count = 0;
+    this.times = new Map();
   }
 
-  check(key, witnesses) {
+  async check(key, witnesses, kept, trusted) {
     const ours = `${this.origin}+${partition(key, "+")[1]}`;
     if (this.origin !== this.stated || !signed(this.note, ours)) {
       const en = "the head of the log of reads bears no valid signature";
@@ -49,7 +49,20 @@ class Looked {
     const sealed = (n) => held.subarray(32 * (n - 1), 32 * n);
     this.rows(leaves, sealed);
     if (this.whole) this.leaves(leaves, sealed);
+    const leaf = (n) => {
+      if (n > leaves) throw new Error("no such row");
+      return sealed(n);
+    };
+    await this.lead(leaf, kept, trusted);
     this.say();
+  }
+
+  async lead(leaf, kept, trusted) {
+    const read = (name, none) => (this.bundle.names.includes(name) ? this.bundle.json(name) : none);
+    const [proofs, held] = [read("reads-extensions.json", {}), read("reads-stamps.json", [])];
+    const earlier = new Earlier(this.told, OF_READS, this, proofs, leaf, this.whole ? this.size : 0);
+    kept.forEach((one) => earlier.kept(one));
+    await earlier.stamps(held, trusted, this.times);
   }
 
   lists() {
@@ -72,7 +85,7 @@ class Looked {
     let [expected, last] = [1, 0];
     for (const row of this.bundle.entries("reads.bin")) {
       const [position, leaf] = [row.position, digest(row.raw)];
-      this.count += 1;
+      this.times.set(position, row.recordedAt);
       expected = this.past(expected);
       if (this.whole && position > expected) this.missing(expected);
       if (position < expected) {
@@ -160,7 +173,7 @@ class Looked {
   }
 
   say() {
-    const { size, count } = this;
+    const [size, count] = [this.size, this.times.size];
     const unseen = this.withheld.size;
     if (this.whole && unseen) {
       this.told.say(

@@ -156,11 +156,11 @@ def test_the_log_extends_a_head_that_was_kept(bureau, tmp_path, complete):
     first = bureau.sealer.seals.covering(1)
     kept.write_text(str(first.note))
     path = exported(bureau, tmp_path / "b.zip", complete=complete)
-    assert kinds(path, kept=kept) == ([] if complete else [Kind.UNPROVED])
-    green(exported(bureau, path, complete=complete, old=[first.size]), kept=kept)
+    assert kinds(path, kept=[kept]) == ([] if complete else [Kind.UNPROVED])
+    green(exported(bureau, path, complete=complete, old=[first.size]), kept=[kept])
     other = first.head._replace(root=bytes(32))
     kept.write_text(str(Note(other.text())))
-    assert kinds(path, kept=kept) == [Kind.WITNESS]
+    assert kinds(path, kept=[kept]) == [Kind.WITNESS]
 
 
 def test_a_receipt_is_held_against_the_entries(bureau, tmp_path):
