@@ -156,6 +156,7 @@ def failing() -> Iterator[None]:
 
     from domain.ledger.appends import Malformed
     from domain.ledger.keyfile import KeyUnfit
+    from domain.ledger.roles import NotOwner
     from domain.ledger.server import ServerFailed
     from domain.ledger.wrapping import VaultUnfit
     from projections.runner import Lagging
@@ -180,6 +181,11 @@ def failing() -> Iterator[None]:
             f"this database role may not do that ({why}); after an upgrade, run init as a role"
             " that may create roles",
         ) from denied
+    except NotOwner as other:
+        raise Failure(
+            f"须以可充当角色 {other.role} 的数据库账号执行:设 PERSONNEL_LEDGER_OWNER 为其连接串",
+            f"{other}: set PERSONNEL_LEDGER_OWNER to how it connects",
+        ) from other
     except Lagging as lagging:
         raise Failure("查询表尚未跟上账本,请稍后再试", f"{lagging}; try again") from lagging
 

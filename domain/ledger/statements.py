@@ -54,6 +54,7 @@ class Statements:
             f" JOIN {log}entries e ON e.position = q.first WHERE q.key = %b"
         )
         self.head = f"SELECT coalesce(max(position), 0) FROM {log}entries"
+        self.first = f"SELECT coalesce(min(position), 1) FROM {log}entries"
         self.recorded_at = f"SELECT recorded_at FROM {log}entries WHERE position = %b"
         self.headings = (
             f"SELECT position, type, recorded_at FROM {log}entries"
@@ -83,11 +84,13 @@ class Statements:
             f"SELECT position, data FROM {log}entries"
             f" WHERE type = %s AND position > %s ORDER BY position"
         )
-        own = f"SELECT position, unnest(tags) AS tag, type FROM {log}entries"
+        own = f"SELECT position, unnest(tags) AS tag, type FROM {log}entries WHERE position > %s"
         indexed = f"SELECT position, tag, type FROM {log}tags"
         first = "SELECT position, tag, count(*) OVER () FROM ({} EXCEPT {}) d ORDER BY 1, 2 LIMIT 1"
         self.tags_lacking = first.format(own, indexed)
         self.tags_beyond = first.format(indexed, own)
+        self.cut_index = f"SELECT {log}cut_index(%s, %s, %s)"
+        self.cut_partition = f"SELECT {log}cut_partition(%s, %s)"
         here = f"(SELECT relnamespace FROM pg_class WHERE oid = '{log}entries'::regclass)"
         self.unprotected = (
             f"SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p')"
