@@ -34,7 +34,8 @@ from replay.replayed import Replays
 from replay.seen import Looked, unborne
 from replay.tokens import Certificate, pem
 
-KEY_CHANGED, PACK, READS_SEALED = "SealKeyChanged", "PackPublished", "ReadsSealed"
+KEY_CHANGED, PACK = "SealKeyChanged", "PackPublished"
+READS_SEALED, READS_CUT = "ReadsSealed", "ReadsCut"
 
 
 class _Check(Told):
@@ -48,6 +49,7 @@ class _Check(Told):
         self.remarks: list[dict[str, Any]] = []
         self.looks: list[dict[str, Any]] = []
         self.noted: list[tuple[int, str]] = []  # heads of the log of reads, and where
+        self.cuts: list[tuple[int, dict[str, Any]]] = []  # what was ordered to go of the reads
         self.kept_reads: list[tuple[str, int, bytes]] = []
         manifest = self.bundle.manifest
         self.recorded: int = int(manifest["recorded"])
@@ -140,6 +142,8 @@ class _Check(Told):
             self.changes.append((entry.position, json.loads(entry.data)["fields"]))
         if entry.type == READS_SEALED:
             self.noted.append((entry.position, json.loads(entry.data)["fields"]["note"]))
+        if entry.type == READS_CUT:
+            self.cuts.append((entry.position, json.loads(entry.data)["fields"]))
         if entry.type == PACK:
             self._pack(entry.position, json.loads(entry.data)["fields"])
 
@@ -366,7 +370,7 @@ class _Check(Told):
         """Who looked at the persons of the bundle; the two logs bear each other out."""
         if "reads" not in self.bundle.manifest:
             return
-        looked = Looked(self, self.bundle, self.noted)
+        looked = Looked(self, self.bundle, self.noted, self.cuts)
         self.looks = looked.shown
         looked.check(self._chain()[-1], self.asked.witness_keys, self.kept_reads, self._trusted())
         heads = looked.heads if self.complete else []

@@ -2,7 +2,8 @@
 
 Owns what is in a bundle and its order. Invariant: the same as-of pair, head, scope and disclosure
 give the same bytes, but for values whose keys were destroyed since and lines that witnesses added;
-a bundle holds no entry after the position asked about, but for changes of the key.
+a bundle holds no entry after the position asked about, but for changes of the key and, with the
+reads, what was ordered to go of them.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from zipfile import ZipFile, ZipInfo
 
 import orjson
 
-from domain.acts.seals import SealKeyChanged
+from domain.acts.seals import ReadsCut, SealKeyChanged
 from domain.bitemporal import AsOf
 from domain.events import FACETS, MERGES, REGISTRY, Entry
 from domain.ledger import Ledger
@@ -242,7 +243,8 @@ class _Export:
         those that no list of all leaves covers.
         """
         recorded = self._wanted.as_of.recorded
-        changes = self._ledger.entries(types=[SealKeyChanged.__name__], until=self._size)
+        always = [SealKeyChanged.__name__, *([ReadsCut.__name__] if self._reads else [])]
+        changes = self._ledger.entries(types=always, until=self._size)
         if own is None:
             for stored in self._ledger.log.entries(until=recorded):
                 if self._ledger.hides(stored.tags):

@@ -1,7 +1,8 @@
 """What a bundle of evidence says of reads: who looked at its persons, checked under their own head.
 
 Owns the checks of the second log; it travels inside the checker and needs Python alone. Invariant:
-whom a list held is believed only where it gives the list's digest; what cannot be told is counted.
+whom a list held is believed only where it gives the list's digest; what cannot be told is counted;
+rows may lack that an entry of the ledger ordered to go, and no others.
 """
 
 import json
@@ -27,7 +28,10 @@ _START = datetime(1970, 1, 1)  # noqa: DTZ001 - said in UTC
 class Looked:
     """The reads of one bundle. `shown`: those of its persons, or all where it names none."""
 
-    def __init__(self, told: Told, bundle: Bundle, noted: Sequence[tuple[int, str]]) -> None:
+    def __init__(
+        self, told: Told, bundle: Bundle, noted: Sequence[tuple[int, str]],
+        cuts: Sequence[tuple[int, Mapping[str, Any]]],
+    ) -> None:  # fmt: skip
         self._told, self._bundle = told, bundle
         self._noted = noted  # heads of this log that entries of the ledger hold
         self.shown: list[dict[str, Any]] = []
@@ -39,6 +43,13 @@ class Looked:
         self._family = {*bundle.manifest["person"]}
         self._note = bundle.text("reads-head.note")
         self._origin, self._size, self._root = head_of(self._note)
+        ours = [
+            (int(f["rows"]), n)
+            for n, f in cuts
+            if self._origin == f"personnel-ledger/{f['ledger']}"
+        ]
+        self._gone, self._order = max(ours, default=(0, 0))
+        self._first = 1  # the first row that is here
         self._persons: dict[str, set[str]] = {}  # by the digest of a list
         self._times: dict[int, int] = {}
 
@@ -104,6 +115,8 @@ class Looked:
         expected, last = 1, 0
         for row in self._bundle.entries("reads.bin"):
             position = row.position
+            if not self._times:
+                expected = self._first = max(1, min(position, self._gone + 1))
             self._times[position] = row.recorded_at
             expected = self._past(expected)
             if self._whole and position > expected:
@@ -183,18 +196,26 @@ class Looked:
 
     def _say(self) -> None:
         size, unseen, count = self._size, len(self._withheld), len(self._times)
+        first, gone, order = self._first, self._gone, self._order
+        if gone:
+            self._told.say(
+                f"查阅日志前 {gone} 条已由第 {order} 条登记下令到期销毁:其中查阅何人,不再可知",
+                f"the first {gone} rows of the log of reads were ordered to go by entry {order}: "
+                "whom they were about can be told no more",
+            )  # fmt: skip
         if self._whole and unseen:
             self._told.say(
-                f"查阅日志第 1 至 {size} 条中,{unseen} 条标为未公开案件之查阅、只有摘要:"
+                f"查阅日志第 {first} 至 {size} 条中,{unseen} 条标为未公开案件之查阅、只有摘要:"
                 "查阅何人,本包不能证明;其余全部在包内",
-                f"of rows 1 to {size} of the log of reads, {unseen} are said to be for sealed "
-                "cases and are here by their hash alone: whom they are about, this bundle cannot "
-                "prove",
+                f"of rows {first} to {size} of the log of reads, {unseen} are said to be for "
+                "sealed cases and are here by their hash alone: whom they are about, this bundle "
+                "cannot prove",
             )  # fmt: skip
         elif self._whole:
             self._told.say(
-                f"查阅日志第 1 至 {size} 条全部在包内:任何人被查阅的记录无一遗漏",
-                f"rows 1 to {size} of the log of reads are all here: no read of anyone is left out",
+                f"查阅日志第 {first} 至 {size} 条全部在包内:任何人被查阅的记录无一遗漏",
+                f"rows {first} to {size} of the log of reads are all here: no read of anyone is "
+                "left out",
             )  # fmt: skip
         else:
             self._told.say(

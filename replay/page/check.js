@@ -53,6 +53,7 @@ class Check extends Replays {
     this.changes = [];
     this.looks = [];
     this.noted = [];
+    this.cuts = [];
     this.keptReads = [];
     this.opened = new Map();
   }
@@ -147,6 +148,9 @@ class Check extends Replays {
       }
       if (entry.type === "ReadsSealed") {
         this.noted.push([position, own(own(json(entry.data), "fields"), "note")]);
+      }
+      if (entry.type === "ReadsCut") {
+        this.cuts.push([position, own(json(entry.data), "fields")]);
       }
       if (entry.type === "PackPublished") this.pack(position, own(json(entry.data), "fields"));
     }
@@ -387,7 +391,7 @@ class Check extends Replays {
 
   async reads() {
     if (!has(this.bundle.manifest, "reads")) return;
-    const looked = new Looked(this, this.bundle, this.noted);
+    const looked = new Looked(this, this.bundle, this.noted, this.cuts);
     this.looks = looked.shown;
     const chain = this.chain();
     const key = chain[chain.length - 1];

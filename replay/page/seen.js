@@ -11,7 +11,7 @@ const TOLD = [
 const YEARS = [-62135596800, 253402300799]; // 1 to 9999, in seconds
 
 class Looked {
-  constructor(told, bundle, noted) {
+  constructor(told, bundle, noted, cuts) {
     this.told = told;
     this.bundle = bundle;
     this.noted = noted;
@@ -24,6 +24,13 @@ class Looked {
     this.family = new Set(own(bundle.manifest, "person"));
     this.note = bundle.text("reads-head.note");
     Object.assign(this, headOf(this.note));
+    [this.gone, this.order, this.first] = [0, 0, 1];
+    for (const [position, fields] of cuts) {
+      const rows = integer(own(fields, "rows"));
+      const ours = this.origin === `personnel-ledger/${own(fields, "ledger")}`;
+      const more = rows > this.gone || (rows === this.gone && position > this.order);
+      if (ours && more) [this.gone, this.order] = [rows, position];
+    }
     this.persons = new Map();
     this.times = new Map();
   }
@@ -85,6 +92,11 @@ class Looked {
     let [expected, last] = [1, 0];
     for (const row of this.bundle.entries("reads.bin")) {
       const [position, leaf] = [row.position, digest(row.raw)];
+      if (!this.times.size) {
+        this.first = position > this.gone ? this.gone + 1 : position;
+        if (this.first < 1) this.first = 1;
+        expected = this.first;
+      }
       this.times.set(position, row.recordedAt);
       expected = this.past(expected);
       if (this.whole && position > expected) this.missing(expected);
@@ -175,17 +187,25 @@ class Looked {
   say() {
     const [size, count] = [this.size, this.times.size];
     const unseen = this.withheld.size;
+    const { first, gone, order } = this;
+    if (gone) {
+      this.told.say(
+        `查阅日志前 ${gone} 条已由第 ${order} 条登记下令到期销毁:其中查阅何人,不再可知`,
+        `the first ${gone} rows of the log of reads were ordered to go by entry ${order}: ` +
+          "whom they were about can be told no more",
+      );
+    }
     if (this.whole && unseen) {
       this.told.say(
-        `查阅日志第 1 至 ${size} 条中,${unseen} 条标为未公开案件之查阅、只有摘要:` +
+        `查阅日志第 ${first} 至 ${size} 条中,${unseen} 条标为未公开案件之查阅、只有摘要:` +
           "查阅何人,本包不能证明;其余全部在包内",
-        `of rows 1 to ${size} of the log of reads, ${unseen} are said to be for sealed ` +
+        `of rows ${first} to ${size} of the log of reads, ${unseen} are said to be for sealed ` +
           "cases and are here by their hash alone: whom they are about, this bundle cannot prove",
       );
     } else if (this.whole) {
       this.told.say(
-        `查阅日志第 1 至 ${size} 条全部在包内:任何人被查阅的记录无一遗漏`,
-        `rows 1 to ${size} of the log of reads are all here: no read of anyone is left out`,
+        `查阅日志第 ${first} 至 ${size} 条全部在包内:任何人被查阅的记录无一遗漏`,
+        `rows ${first} to ${size} of the log of reads are all here: no read of anyone is left out`,
       );
     } else {
       this.told.say(
