@@ -30,10 +30,9 @@ from api.cli.frame import (
 from api.rendering import Column, instant, pick, table, word
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
     from api.settings import Bureau
     from domain.ledger.cutting import Order
+    from domain.ledger.roles import Owning
 
 reads = typer.Typer(help="查阅日志 / The log of reads.", no_args_is_help=True)
 
@@ -89,6 +88,7 @@ def cut(
     from api.cutting import require_free
     from api.times import day_of
     from domain.ledger import cutting
+    from domain.ledger.reads import PREFIX
     from domain.ledger.roles import owning
 
     if (before is None) != (ground is None):
@@ -113,7 +113,7 @@ def cut(
             tell(context, zh, f"The first {rows} reads would go; to do it, add --enter.")
             return
         # before anything is entered: whoever may not do it orders nothing
-        with owning(bureau.settings.owner or bureau.database, bureau.reads.log.name) as owner:
+        with owning(bureau.settings.owner or bureau.database, PREFIX) as owner:
             if day is not None and ground is not None and (found is None or found.rows < rows):
                 found = cutting.order(
                     bureau.ledger, bureau.reads, rows, day, ground, clerk(), paper, approved_by
@@ -128,7 +128,7 @@ def cut(
 
 
 def _carry_out(
-    owner: "Connection[Any]", bureau: "Bureau", order: "Order", done: Callable[[int], None]
+    owner: "Owning", bureau: "Bureau", order: "Order", done: Callable[[int], None]
 ) -> None:
     from psycopg.errors import LockNotAvailable
 

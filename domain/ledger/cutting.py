@@ -7,15 +7,14 @@ proved as before; what was broken off is finished by asking again.
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
-from typing import Any, NamedTuple
-
-from psycopg import Connection
+from typing import NamedTuple
 
 from domain.acts.seals import ReadsCut
 from domain.events import Actor, Document, Proposal
 from domain.ledger import Ledger
 from domain.ledger.reads import ReadLog
 from domain.ledger.requests import Request
+from domain.ledger.roles import Owning
 from domain.ledger.statements import Statements
 from domain.refusals import Refusal
 from domain.workdays import SHANGHAI
@@ -77,19 +76,18 @@ def left(reads: ReadLog, one: Order) -> int:
     return max(0, one.rows - reads.log.first() + 1)
 
 
-def carry_out(
-    owner: Connection[Any], reads: ReadLog, one: Order, progress: Callable[[int], None]
-) -> None:
-    """Do it, in a session in autocommit that acts as the owner. First what finds the rows goes,
-    then their partition. Raises psycopg.errors.LockNotAvailable where others hold it up.
+def carry_out(owner: Owning, reads: ReadLog, one: Order, progress: Callable[[int], None]) -> None:
+    """Do it. First what finds the rows goes, then their partition.
+
+    Raises psycopg.errors.LockNotAvailable where others hold it up.
     """
     log = reads.log
-    sql = Statements(log.name)
+    session, sql = owner.connection, Statements(owner.log)
     for part in range((log.first() - 1) // log.partition_size, one.rows // log.partition_size):
         for low, high in _steps(part * log.partition_size, (part + 1) * log.partition_size):
-            owner.execute(sql.cut_index, (one.position, low, high))
+            session.execute(sql.cut_index, (one.position, low, high))
             progress(high)
-        owner.execute(sql.cut_partition, (one.position, part))
+        session.execute(sql.cut_partition, (one.position, part))
 
 
 def _steps(low: int, high: int) -> Iterator[tuple[int, int]]:

@@ -91,8 +91,9 @@ FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
 WHERE r.rolname = current_user AND d.datname = current_database()
 """
 _OWNER = """
-SELECT r.rolname, r.rolname = current_user FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_roles r ON r.oid = c.relowner WHERE c.oid = to_regclass(%s)
+SELECT c.relnamespace::regnamespace::text, r.rolname, r.rolname = current_user
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+WHERE c.oid = to_regclass(%s)
 """
 _HERE = "SELECT current_database(), current_schema(), current_user::text"
 _PRESENT = "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = ANY (%s)"
@@ -273,17 +274,43 @@ class NotOwner(Exception):
         super().__init__(f"this takes a role that may act as {role}")
 
 
+class Owning(NamedTuple):
+    """A session that acts as a log's owner, and the log's name, as `EventLog.name`: found in this
+    session, where nothing that the application planted stands in its way.
+    """
+
+    connection: Connection[Any]
+    log: str
+
+
 @contextmanager
-def owning(conninfo: str, log: str) -> Iterator[Connection[Any]]:
-    """A session in autocommit that acts as whoever owns a log's tables. Raises NotOwner."""
+def owning(conninfo: str, prefix: str) -> Iterator[Owning]:
+    """In autocommit. Who may create roles lends itself the owner's meanwhile. Raises NotOwner."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        [(owner, same)] = connection.execute(_OWNER, [f"{log}entries"]).fetchall()
+        [(schema, owner, same)] = connection.execute(_OWNER, [f"{prefix}entries"]).fetchall()
+        role, lent = Identifier(owner), False
         if not same:
             try:
-                connection.execute(SQL("SET ROLE {}").format(Identifier(owner)))
+                lent = not _acts(connection, role)
+                if lent:
+                    connection.execute(SQL("GRANT {} TO CURRENT_USER").format(role))
+                    connection.execute(SQL("SET ROLE {}").format(role))
             except psycopg.errors.InsufficientPrivilege:
                 raise NotOwner(owner) from None
-        yield connection
+        try:
+            yield Owning(connection, f"{schema}.{prefix}")
+        finally:
+            connection.execute("RESET ROLE")
+            if lent:
+                connection.execute(SQL("REVOKE {} FROM CURRENT_USER").format(role))
+
+
+def _acts(connection: Connection[Any], role: Identifier) -> bool:
+    try:
+        connection.execute(SQL("SET ROLE {}").format(role))
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    return True
 
 
 @contextmanager

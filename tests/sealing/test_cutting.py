@@ -75,7 +75,7 @@ def cut(bureau, rows=2 * SIZE):
 
 
 def carried_out(bureau, order):
-    with owning(bureau.database, bureau.reads.log.name) as owner:
+    with owning(bureau.database, reads.PREFIX) as owner:
         cutting.carry_out(owner, bureau.reads, order, lambda _: None)
 
 
@@ -217,7 +217,7 @@ def test_a_cut_that_broke_off_is_told_and_finished(own, monkeypatch, broken_off)
         if steps == broken_off:
             raise Killed
 
-    with owning(own.database, own.reads.log.name) as owner, pytest.raises(Killed):
+    with owning(own.database, reads.PREFIX) as owner, pytest.raises(Killed):
         cutting.carry_out(owner, own.reads, order, step)
     assert found(own) == []
     assert gone(own.database).left == (2 * SIZE if broken_off < 3 else SIZE)
