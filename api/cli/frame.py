@@ -127,6 +127,13 @@ def opened(context: typer.Context) -> Iterator["Bureau"]:
     from api.settings import Bureau
 
     with failing(), Bureau(settings(context)) as bureau:
+        if bureau.kek_made:
+            tell(
+                context,
+                f"已新建主密钥 {bureau.settings.kek_path}:请印出恢复码分人保管(vault split)。",
+                f"A new key-encryption key, {bureau.settings.kek_path}: print its recovery parts "
+                "(vault split).",
+            )
         yield bureau.read_by(_reader(context, bureau))
 
 

@@ -85,26 +85,21 @@ def cut(
 
     不给 --before 则继续执行此前已登记而未完成的销毁 / without it, a cut that broke off goes on.
     """
+    from datetime import date
+
     from api.cutting import require_free
     from api.times import day_of
+    from domain.events import Document
     from domain.ledger import cutting
     from domain.ledger.reads import PREFIX
     from domain.ledger.roles import owning
 
     if (before is None) != (ground is None):
         raise typer.BadParameter("--before 与 --ground 须同时给出 / give both or neither")
-    paper = None
-    if document is not None:
-        from domain.events import Document
-
-        paper = Document(number=document)
     with asking(context) as bureau:
         day = day_of(before, "before")
-        found = cutting.ordered(bureau.ledger, bureau.reads)
-        rows = found.rows if found is not None else 0
-        if day is not None:
-            rows = cutting.reach(bureau.reads, day)
-        elif found is None or not cutting.left(bureau.reads, found):
+        rows, order = cutting.awaiting(bureau.ledger, bureau.reads, day)
+        if not rows:
             tell(context, "没有待执行的销毁。", "There is nothing left to cut.")
             return
         require_free(bureau, rows)
@@ -114,16 +109,14 @@ def cut(
             return
         # before anything is entered: whoever may not do it orders nothing
         with owning(bureau.settings.owner or bureau.database, PREFIX) as owner:
-            if day is not None and ground is not None and (found is None or found.rows < rows):
-                found = cutting.order(
-                    bureau.ledger, bureau.reads, rows, day, ground, clerk(), paper, approved_by
-                )
-            if found is None:
-                return
-            with progress(context, "销毁", "Cutting", found.rows) as done:
-                _carry_out(owner, bureau, found, done)
-    zh = f"查阅日志前 {found.rows} 条已销毁,依据登记 {found.position};其散列仍在。"
-    en = f"The first {found.rows} reads are gone, by entry {found.position}; their hashes stay."
+            if order is None:
+                what = cutting.act(bureau.reads, rows, day or date.min, ground or "")
+                paper = Document(number=document) if document else None
+                order = cutting.order(bureau.ledger, what, clerk(), paper, approved_by)
+            with progress(context, "销毁", "Cutting", rows) as done:
+                _carry_out(owner, bureau, order, done)
+    zh = f"查阅日志前 {order.rows} 条已销毁,依据登记 {order.position};其散列仍在。"
+    en = f"The first {order.rows} reads are gone, by entry {order.position}; their hashes stay."
     console().print(said(context, zh, en), markup=False)
 
 

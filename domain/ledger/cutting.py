@@ -59,16 +59,32 @@ def reach(reads: ReadLog, before: date) -> int:
     return rows
 
 
-def order(
-    ledger: Ledger, reads: ReadLog, rows: int, before: date, ground: str,
-    actor: Actor, document: Document | None = None, approved_by: str | None = None,
-) -> Order:  # fmt: skip
-    """Enter that these rows go. Raises Refusal."""
+def awaiting(ledger: Ledger, reads: ReadLog, before: date | None) -> tuple[int, Order | None]:
+    """How many rows are to go, 0 where none are, and the order that says so already: of what is
+    older than a day, or without one what an order left undone. Raises NothingToCut.
+    """
+    found = ordered(ledger, reads)
+    rows = 0 if found is None else found.rows
+    if before is not None:
+        rows = reach(reads, before)
+        return rows, found if found is not None and found.rows >= rows else None
+    return (rows, found) if found is not None and left(reads, found) else (0, None)
+
+
+def act(reads: ReadLog, rows: int, before: date, ground: str) -> ReadsCut:
+    """The act that orders the first so many rows to go."""
     origin = (reads.sealer.seals.origin() or "").rpartition("/")[2]
-    event = ReadsCut(ledger=origin, rows=rows, before=before, ground=ground)
-    proposal = Proposal(event, ledger.today())
+    return ReadsCut(ledger=origin, rows=rows, before=before, ground=ground)
+
+
+def order(
+    ledger: Ledger, what: ReadsCut, actor: Actor, document: Document | None = None,
+    approved_by: str | None = None,
+) -> Order:  # fmt: skip
+    """Enter it. Raises Refusal."""
+    proposal = Proposal(what, ledger.today())
     request = Request([proposal], actor=actor, document=document, approved_by=approved_by)
-    return Order(ledger.enter(request).position, rows, before, ground)
+    return Order(ledger.enter(request).position, what.rows, what.before, what.ground)
 
 
 def left(reads: ReadLog, one: Order) -> int:

@@ -65,7 +65,8 @@ def day(bureau, days=200):
 
 
 def ordered(bureau, rows=2 * SIZE, before=None, ground="本局〔2026〕9号"):
-    return cutting.order(bureau.ledger, bureau.reads, rows, before or day(bureau), ground, Actor())
+    what = cutting.act(bureau.reads, rows, before or day(bureau), ground)
+    return cutting.order(bureau.ledger, what, Actor())
 
 
 def cut(bureau, rows=2 * SIZE):
@@ -221,8 +222,10 @@ def test_a_cut_that_broke_off_is_told_and_finished(own, monkeypatch, broken_off)
         cutting.carry_out(owner, own.reads, order, step)
     assert found(own) == []
     assert gone(own.database).left == (2 * SIZE if broken_off < 3 else SIZE)
+    assert cutting.awaiting(own.ledger, own.reads, None) == (2 * SIZE, order)
     carried_out(own, cutting.ordered(own.ledger, own.reads))
     assert gone(own.database).left == 0
+    assert cutting.awaiting(own.ledger, own.reads, None) == (0, None)
     assert left_in(own, "tags") == left_in(own, "entries") == left_in(own, "event_ids")
     assert found(own) == []
 
