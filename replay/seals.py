@@ -334,15 +334,26 @@ class _Reading:
             )  # fmt: skip
 
     def _tags(self) -> None:
-        for statement, after, zh, en in (
-            (self._log.tags_lacking, self._cut.rows or LOWEST, "缺少", "lacks"),
+        """Tags and event ids, by which entries are found, are what the entries say."""
+        after = self._cut.rows or LOWEST
+        for statement, least, zh, en in (
+            (self._log.tags_lacking, after, "缺少", "lacks"),
             (self._log.tags_beyond, LOWEST, "多出", "has, beyond the entry,"),
         ):
-            for position, tag, count in self._connection.execute(statement, (after,)).fetchall():
+            for position, tag, count in self._connection.execute(statement, (least,)).fetchall():
                 self._find(
                     Kind.TAGS, position,
                     f"标签索引{zh}第 {position} 条登记的标签 {tag}",
                     f"the tag index {en} the tag {tag} of entry {position}", count,
+                )  # fmt: skip
+        for statement, least, zh, en in (
+            (self._log.ids_lacking, after, "缺少第 {} 条登记", "lacks entry {}"),
+            (self._log.ids_beyond, LOWEST, "所指第 {} 条登记不符", "names entry {} wrongly"),
+        ):
+            for position, count in self._connection.execute(statement, (least,)).fetchall():
+                self._find(
+                    Kind.TAGS, position, f"登记标识索引{zh.format(position)}",
+                    f"the index of event ids {en.format(position)}", count,
                 )  # fmt: skip
 
     def _guards(self) -> None:

@@ -1,5 +1,6 @@
 """A bundle is checked without us: whatever was altered in it is named, whoever altered it."""
 
+import hashlib
 import json
 import random
 import subprocess
@@ -79,6 +80,15 @@ def test_a_bundle_of_an_earlier_position_holds_nothing_of_later_ones(bureau, tmp
     positions = [int.from_bytes(raw[9:17]) for raw in entries(files(path))]
     assert max(positions) <= 6
     green(path, key=key_of(bureau))
+
+
+@pytest.mark.skipif("sm3" not in hashlib.algorithms_available, reason="no SM3 on this platform")
+def test_the_manifest_has_sm3_digests_beside_the_others(bureau, tmp_path):
+    held = files(exported(bureau, tmp_path / "b.zip"))
+    named = json.loads(held["manifest.json"])["files"]
+    assert {"entries.bin", "head.note", "report.json"} < named.keys()
+    for name, digests in named.items():
+        assert digests["sm3"] == hashlib.new("sm3", held[name]).hexdigest(), name
 
 
 def test_it_runs_where_there_is_python_and_cryptography_alone(bureau, tmp_path):
