@@ -42,7 +42,9 @@ def verify(
     if key is not None and origin is not None:
         ever = [one._replace(name=origin) for one in ever or [key]]
         own = ever[-1]
-    cut = NOTHING_CUT if ordered is None else Cut(ordered.rows, ever)
+    cut = NOTHING_CUT
+    if ordered is not None:
+        cut = Cut(ordered.rows, ordered.rows - ordered.left, ever)
     trust = trust._replace(key=own, receipts=())
     found = _verify(conninfo, trust, progress, PREFIX, cut)
     told = [
@@ -61,6 +63,7 @@ class Gone(NamedTuple):
 
     position: int
     rows: int
+    before: str
     ground: str
     left: int
 
@@ -68,19 +71,16 @@ class Gone(NamedTuple):
 def gone(conninfo: str) -> Gone | None:
     """What was ordered to go of the reads, as far as any order reaches."""
     with psycopg.connect(conninfo) as connection:
-        found = _ordered(connection, Seals(lambda: nullcontext(connection), PREFIX).origin())
-        if found is None:
-            return None
-        [[first]] = connection.execute(Statements(PREFIX).first).fetchall()
-        return found._replace(left=max(0, found.rows - first + 1))
+        return _ordered(connection, Seals(lambda: nullcontext(connection), PREFIX).origin())
 
 
 def _ordered(connection: Connection[Any], origin: str | None) -> Gone | None:
     rows = connection.execute(Statements(LEDGER).data_of_type, (ReadsCut.__name__, 0)).fetchall()
     orders = [(position, orjson.loads(data)["fields"]) for position, data in rows]
+    [[first]] = connection.execute(Statements(PREFIX).first).fetchall()
     ours = [
-        Gone(p, f["rows"], f["ground"], 0)
-        for p, f in orders
+        Gone(position, f["rows"], f["before"], f["ground"], max(0, f["rows"] - first + 1))
+        for position, f in orders
         if origin == f"personnel-ledger/{f['ledger']}"
     ]
     return max(ours, key=lambda one: one.rows, default=None)

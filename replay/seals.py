@@ -91,11 +91,13 @@ UNTRUSTING = Trust()
 
 
 class Cut(NamedTuple):
-    """The first `rows` rows were ordered to go: that one of them is not there is no finding. With
-    them went which key signed since when: a head over them bears one of `keys`.
+    """The first `rows` rows were ordered to go, and what finds them; `gone` of them, from the first
+    on, are not there any more, and that is no finding. With them went which key signed since when:
+    a head over ordered rows bears one of `keys`.
     """
 
     rows: int = 0
+    gone: int = 0
     keys: Sequence[Verifier] = ()
 
 
@@ -215,7 +217,7 @@ class _Reading:
                 )  # fmt: skip
             for position, hashed in enumerate(hashes, low + 1):
                 if (row := rows.get(position)) is None:
-                    if position > self._cut.rows:
+                    if position > self._cut.gone:
                         self._missing(position)
                 elif row != hashed:
                     self._find(

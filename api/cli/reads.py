@@ -102,7 +102,7 @@ def cut(
         if not rows:
             tell(context, "没有待执行的销毁。", "There is nothing left to cut.")
             return
-        require_free(bureau, rows)
+        require_free(bureau, rows, order.before if order else day or date.max)
         if not enter:
             zh = f"将销毁查阅日志前 {rows} 条;执行请加 --enter。"
             tell(context, zh, f"The first {rows} reads would go; to do it, add --enter.")
@@ -110,7 +110,7 @@ def cut(
         # before anything is entered: whoever may not do it orders nothing
         with owning(bureau.settings.owner or bureau.database, PREFIX) as owner:
             if order is None:
-                what = cutting.act(bureau.reads, rows, day or date.min, ground or "")
+                what = cutting.act(bureau.reads, rows, day or date.max, ground or "")
                 paper = Document(number=document) if document else None
                 order = cutting.order(bureau.ledger, what, clerk(), paper, approved_by)
             with progress(context, "销毁", "Cutting", rows) as done:

@@ -177,8 +177,9 @@ def _checked(
 
 
 def _tell_gone(context: typer.Context, gone: "Gone") -> None:
-    zh = f"查阅日志前 {gone.rows} 条已由第 {gone.position} 条登记下令到期销毁({gone.ground}),"
-    en = f"The first {gone.rows} reads were ordered to go by entry {gone.position} ({gone.ground}):"
+    rows, day, entry, ground = gone.rows, gone.before, gone.position, gone.ground
+    zh = f"查阅日志前 {rows} 条({day} 以前)已由第 {entry} 条登记下令到期销毁({ground}),"
+    en = f"The first {rows} reads (before {day}) were ordered to go by entry {entry} ({ground}):"
     zh += f"尚有 {gone.left} 条未销毁(reads cut)。" if gone.left else "只存其散列。"
     en += f" {gone.left} are still there (reads cut)." if gone.left else " their hashes are left."
     console().print(said(context, zh, en), markup=False)

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from domain.events import Code, Event, Facet, Id, Subject, Writes
-from domain.law import NATION
+from domain.law import NATION, Rules
 from domain.notes import Head, Note, NoteInvalid, Verifier, key_text
 from domain.record import Case
 from domain.refusals import AlreadyRecorded, BadInput, HeldBack, ImpossibleDate
@@ -116,10 +116,17 @@ class ReadsCut(Event):
                 "这些记录尚未在账本中存证,请先封签",
                 "the ledger has noted no head over these rows: seal first", "rows",
             )  # fmt: skip
-        term = case.rules(NATION).find("reads-kept")
-        breach = floor(term, whole_months(self.before, case.today), field="before")
-        if breach is not None:  # whatever is said of it: entering it is what makes it happen
-            raise HeldBack(breach.en, zh=breach.zh, field="before", article=breach.rule.article)
+        young = too_young(case.rules(NATION), self.before, case.today)
+        if young is not None:  # attested or not: entering it is what makes it happen
+            raise young
+
+
+def too_young(law: Rules, before: date, today: date) -> HeldBack | None:
+    """Why reads from before a day may not go yet."""
+    breach = floor(law.find("reads-kept"), whole_months(before, today), field="before")
+    if breach is None:
+        return None
+    return HeldBack(breach.en, zh=breach.zh, field="before", article=breach.rule.article)
 
 
 def vouched(ledger: str, keys: list[Verifier], note: Note) -> bool:

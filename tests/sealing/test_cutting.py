@@ -108,7 +108,9 @@ def test_whole_partitions_older_than_the_day_go_and_nothing_else(own):
     assert [own.reads.sealer.seals.prove(n) for n in (3, 17, 20)] == proofs
     own.sealer.catch_up()
     assert found(own) == []
-    assert gone(own.database) == (order.position, 2 * SIZE, "本局〔2026〕9号", 0)
+    assert gone(own.database) == (
+        order.position, 2 * SIZE, day(own).isoformat(), "本局〔2026〕9号", 0,
+    )  # fmt: skip
     read(own, "p1")
     own.reads.sealer.catch_up()
     assert found(own) == []
@@ -189,6 +191,21 @@ def test_rows_beyond_the_order_are_missed(own):
     assert (Kind.MISSING, SIZE + 1) in found(own)
 
 
+def test_an_order_hides_no_single_read(own):
+    """Under an order that was never carried out, rows go from the first on or are missed."""
+    ordered(own)
+    own.sealer.catch_up()
+    tables = ("entries", "entries_000000", "tags", "event_ids")
+    with psycopg.connect(own.database) as connection:
+        for table in tables:
+            connection.execute(f"ALTER TABLE reads_{table} DISABLE TRIGGER deny_change")
+        for table in ("entries", "tags", "event_ids"):
+            connection.execute(f"DELETE FROM reads_{table} WHERE position = 5")
+        for table in tables:
+            connection.execute(f"ALTER TABLE reads_{table} ENABLE ALWAYS TRIGGER deny_change")
+    assert found(own) == [(Kind.MISSING, 5)]
+
+
 def test_an_altered_hash_of_what_is_gone_is_named(own):
     cut(own)
     own.sealer.catch_up()
@@ -256,20 +273,25 @@ def test_heads_of_what_is_gone_bear_a_key_of_the_ledger(own):
 def test_reads_for_an_open_case_stay(own):
     entered(own, InvestigationOpened(case="c1", person="p1", grounds="x"))
     own.reads.record(Read(Actor(), "test", question="record", persons=["p1"], case="c1"))
-    require_free(own, 2 * SIZE)
+    require_free(own, 2 * SIZE, day(own))
     last = own.reads.log.head()
     with pytest.raises(HeldBack, match="the case c1 is open"):
-        require_free(own, last)
+        require_free(own, last, day(own))
     entered(own, CaseDisclosed(case="c1"))
-    require_free(own, last)
+    require_free(own, last, day(own))
+
+
+def test_an_order_that_was_never_decided_is_not_carried_out_too_soon(own):
+    with pytest.raises(HeldBack, match="six months"):
+        require_free(own, 2 * SIZE, day(own, 100))
 
 
 def test_reads_of_a_person_under_a_legal_hold_stay(own):
     entered(own, LegalHoldPlaced(person="p1", classes=["identity"], ground="监察法 25"))
     with pytest.raises(HeldBack, match="whom these reads name"):
-        require_free(own, 2 * SIZE)
+        require_free(own, 2 * SIZE, day(own))
     entered(own, LegalHoldPlaced(person="p2", classes=["identity"], ground="x"))
-    require_free(own, 0)
+    require_free(own, 0, day(own))
 
 
 def entered(bureau, event):
