@@ -46,6 +46,7 @@ class _Check(Told):
         self.bundle = Bundle(path)
         self.asked = asked
         self.replayed: Any = None
+        self.everyone: list[Any] = []
         self.remarks: list[dict[str, Any]] = []
         self.looks: list[dict[str, Any]] = []
         self.noted: list[tuple[int, str]] = []  # heads of the log of reads, and where
@@ -80,7 +81,7 @@ class _Check(Told):
             except Exception:  # noqa: BLE001 - whatever a hostile file does to a parser is a finding
                 self.find(Kind.UNREADABLE, f"{zh}部分不能读取", f"the part {en} cannot be read")
         order = sorted(self.findings, key=lambda f: f.kind)
-        return Verdict(order, self.said, self.replayed, self.remarks, self.looks)
+        return Verdict(order, self.said, self.replayed, self.remarks, self.looks, self.everyone)
 
     def files(self) -> None:
         """Every file is the one the manifest names, once."""
@@ -349,9 +350,11 @@ class _Check(Told):
         if self.asked.report is not None:
             answer = json.loads(self.asked.report.read_bytes())
             replays.compare(answer, "所给档案", "the report given")
+        recorded = self.recorded if self.asked.recorded is None else self.asked.recorded
+        effective = self.asked.effective or self.bundle.manifest["effective"]
+        if self.asked.everyone:
+            self.everyone = [*replays.everyone(effective, recorded)]
         if self.asked.replay is not None:
-            recorded = self.recorded if self.asked.recorded is None else self.asked.recorded
-            effective = self.asked.effective or self.bundle.manifest["effective"]
             self.replayed = replays.record(self.asked.replay, effective, recorded)
 
     def remark(self) -> None:
@@ -404,6 +407,11 @@ def main() -> int:
     parser.add_argument("--receipt", type=Path, action="append", help="回执 / a receipt")
     parser.add_argument("--report", type=Path, help="record --json 的输出 / an answer to compare")
     parser.add_argument("--replay", metavar="PERSON", help="重放此人档案 / replay a record")
+    parser.add_argument(
+        "--everyone",
+        action="store_true",
+        help="重放全体档案,一人一行 / replay everybody",
+    )
     parser.add_argument("--effective", help="YYYY-MM-DD")
     parser.add_argument("--recorded", type=int, help="位置 / position")
     parser.add_argument(
@@ -412,12 +420,13 @@ def main() -> int:
     given = parser.parse_args()
     asked = Asked(
         given.key, given.witness_key or (), given.stamps, given.kept or (), given.receipt or (),
-        given.report, given.replay, given.effective, given.recorded,
+        given.report, given.replay, given.everyone, given.effective, given.recorded,
     )  # fmt: skip
     verdict = check(given.bundle, asked)
     if verdict.replayed is not None:
         print(json.dumps(verdict.replayed, ensure_ascii=False, indent=1))
-    for one in (*verdict.remarks, *verdict.reads) if given.list else ():
+    listed = (*verdict.remarks, *verdict.reads) if given.list else ()
+    for one in (*verdict.everyone, *listed):
         print(json.dumps(one, ensure_ascii=False))
     print("\n".join(verdict.lines()), file=sys.stderr)
     return verdict.exit_code

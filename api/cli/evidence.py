@@ -166,6 +166,9 @@ def check(
     replay: Annotated[
         str | None, typer.Option("--replay", metavar="PERSON", help="重放此人档案 / replay")
     ] = None,
+    everyone: Annotated[
+        bool, typer.Option("--everyone", help="重放全体档案,一人一行 / replay everybody")
+    ] = False,
     effective: Annotated[str | None, typer.Option("--effective", metavar="DATE")] = None,
     recorded: Annotated[int | None, typer.Option("--recorded", metavar="POS")] = None,
     *,
@@ -178,13 +181,14 @@ def check(
     from replay.findings import Asked
 
     asked = Asked(
-        key, witness_key or (), stamps, kept or (), receipt or (), report, replay, effective,
-        recorded,
+        key, witness_key or (), stamps, kept or (), receipt or (), report, replay,
+        everyone, effective, recorded,
     )  # fmt: skip
     verdict = run(bundle, asked)
     if verdict.replayed is not None:
         sys.stdout.write(json.dumps(verdict.replayed, ensure_ascii=False, indent=1) + "\n")
-    for one in (*verdict.remarks, *verdict.reads) if listing else ():
+    listed = (*verdict.remarks, *verdict.reads) if listing else ()
+    for one in (*verdict.everyone, *listed):
         sys.stdout.write(json.dumps(one, ensure_ascii=False) + "\n")
     for line in verdict.lines():
         console(error=True).print(line, markup=False, soft_wrap=True)

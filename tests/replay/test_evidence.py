@@ -14,15 +14,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.answers import When, record
 from domain.acts.rewards import RewardGranted
+from domain.bitemporal import AsOf
 from domain.events import Actor
 from domain.ledger.rotation import change_key
 from domain.merkle import leaf_bytes
 from domain.notes import Note, public, signer
 from replay.check import check
-from replay.evidence import Unprovable, checker
+from replay.evidence import Unprovable, Wanted, checker, export
 from replay.findings import Asked, Kind
 from replay.offline import Bundle
 from tests.given import act
+from tests.histories import History, sample_steps
 from tests.replay.bundles import (
     ALTERED,
     DAY,
@@ -130,6 +132,27 @@ def test_any_record_is_replayed_at_any_pair(bureau, tmp_path):
             at = {"effective": DAY.isoformat(), "recorded": recorded}
             told = green(path, replay=person, **at).replayed
             assert told == {name: expected[name] for name in told}
+
+
+def test_everybodys_records_are_replayed_at_any_pair(common_bureau, tmp_path):
+    bureau = common_bureau
+    bureau.sealer.key_file = tmp_path / "seal.key"
+    histories = [History(bureau.ledger).play(sample_steps(seed, 60)) for seed in range(3)]
+    bureau.sealer.catch_up()
+    path, head = tmp_path / "b.zip", bureau.ledger.log.head()
+    export(bureau.ledger, bureau.records, bureau.sealer, Wanted(AsOf(DAY, head)), path)
+    days = sorted({day.isoformat() for history in histories for day in history.days()})
+    for day in days[:: len(days) // 3]:
+        for recorded in (head // 2, head):
+            at = {"effective": day, "recorded": recorded}
+            everyone = check(path, Asked(everyone=True, **at)).everyone
+            assert len(everyone) > 3
+            for one in everyone:
+                alone = check(path, Asked(replay=one["person"], **at)).replayed
+                assert one == alone
+    list(bureau.runner.catch_up())
+    few = exported(bureau, tmp_path / "few.zip", persons=[everyone[0]["person"]])
+    assert kinds(few, everyone=True) == [Kind.UNPROVED]
 
 
 def test_an_answer_of_the_ledger_is_compared_with_the_entries(bureau, tmp_path):
