@@ -314,6 +314,11 @@ class EventLog(DCBRecorder):
         """The subjects that hold these blinds."""
         return dict(self._rows(self._sql.claimed, [kind, list(blinds)])) if blinds else {}
 
+    def claims(self) -> list[Claim]:
+        """Every blind that a subject holds."""
+        rows = self._rows(self._sql.claims, [])
+        return [Claim(kind, subject, bytes(blind)) for kind, subject, blind in rows]
+
     def answered(self, key: str | None, request_hash: bytes | None) -> Appended | None:
         """The first answer to this idempotency key. Raises KeyReused."""
         rows = [] if key is None else self._rows(self._sql.answered, [key])

@@ -385,6 +385,20 @@ def test_key_swapped_between_persons(lab, settings, tmp_path, stolen):
                 connection.execute(put, (wrapped[who], who))
 
 
+@pytest.mark.parametrize("claims", [
+    ["UPDATE ledger_claims SET blind = decode(md5(subject), 'hex') WHERE subject = 'a'"],
+    ["UPDATE ledger_claims SET subject = 'x' WHERE subject = 'a'",
+     "UPDATE ledger_claims SET subject = 'a' WHERE subject = 'b'"],
+    ["INSERT INTO ledger_claims VALUES ('id-number', 'a-stranger', '\\x00')"],
+])  # fmt: skip
+def test_id_numbers_exchanged_in_the_keyed_lookup(lab, claims):
+    """Whoever asks for a number would be shown another's record."""
+    for statement in claims:
+        with psycopg.connect(lab.database) as connection:
+            assert connection.execute(statement).rowcount
+    assert named(found(lab)[Kind.TAGS], "id-number", "who never stated that value")
+
+
 # what leaves the house, and what is put away
 
 
