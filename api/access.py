@@ -109,7 +109,7 @@ EVERY_CLASS: frozenset[str] = frozenset(get_args(PrivateClass))
 ADMINISTERED = frozenset(
     ("ApiKeyIssued", "ApiKeyRevoked", "CalendarPublished", "EscrowHolderNamed", "LegalHoldLifted",
      "LegalHoldPlaced", "PackPublished", "PrivateDataDestroyed", "PrivateDataRestricted",
-     "PrivateDataRestrictionLifted", "ReadsSealed", "RetentionHeld", "RoleGranted",
+     "PrivateDataRestrictionLifted", "ReadsCut", "ReadsSealed", "RetentionHeld", "RoleGranted",
      "RoleWithdrawn", "SealKeyChanged")
 )  # fmt: skip
 

@@ -124,9 +124,8 @@ def _work(app: FastAPI) -> list[Callable[[threading.Event], None]]:
     work = [
         bureau.runner.follow, bureau.sealer.follow, bureau.reads.sealer.follow,
         bureau.pinning.follow, *(one.follow for one in app.state.cosigning),
+        *(one.follow for one in app.state.stamping),
     ]  # fmt: skip
-    if app.state.stamping is not None:
-        work.append(app.state.stamping.follow)
     if (folder := bureau.settings.backup_dir) is not None:
         age = timedelta(days=bureau.settings.backup_days)
         work.append(Keeping(bureau.ledger.vault, bureau.kek, folder, age).follow)
@@ -142,12 +141,15 @@ def _cosigning(bureau: Bureau) -> list[Cosigning]:
     return [Cosigning(seals, url or "", key or "") for seals in logs]
 
 
-def _stamping(bureau: Bureau) -> Stamping | None:
-    """With the time-stamp authority that the settings name, if they do. Raises StampingUnfit."""
+def _stamping(bureau: Bureau) -> list[Stamping]:
+    """Of both logs, by the time-stamp authority that the settings name, if they do.
+
+    Raises StampingUnfit.
+    """
     url, roots = bureau.settings.stamps, bureau.settings.stamp_roots
     if url is None and roots is None:
-        return None
-    return Stamping(bureau.sealer, url or "", roots)
+        return []
+    return [Stamping(one, url or "", roots) for one in (bureau.sealer, bureau.reads.sealer)]
 
 
 def _add_entering(app: FastAPI) -> None:
@@ -261,8 +263,9 @@ def _add_health(app: FastAPI) -> None:
         if app.state.cosigning:
             silences = [one.silence().seconds for one in app.state.cosigning]
             app.state.metrics.silence.set(max(silences))
-        if app.state.stamping is not None:
-            app.state.metrics.overdue.set(max(0.0, app.state.stamping.overdue().seconds))
+        if app.state.stamping:
+            overdue = max(one.overdue().seconds for one in app.state.stamping)
+            app.state.metrics.overdue.set(max(0.0, overdue))
         return Response(generate_latest(app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/v1/openapi.json", include_in_schema=False)

@@ -16,6 +16,7 @@ from api.cases import cases
 from api.settings import Bureau
 from api.shapes import opened
 from api.times import NOW, as_of, day_of
+from domain.ledger.cutting import ordered
 from domain.ledger.reads import Row, digest_of
 from domain.refusals import BadInput, Refusal, UnknownSubject
 from domain.workdays import SHANGHAI
@@ -37,7 +38,8 @@ def who_read(
     another in Asia/Shanghai, both included.
 
     Reads made for cases that are sealed now from whoever asks are left out. `sure` is False of a
-    list that cannot be put again as it was. Raises UnknownSubject, ImpossibleDate, BadInput.
+    list that cannot be put again as it was. `cut` tells which reads are gone.
+    Raises UnknownSubject, ImpossibleDate, BadInput.
     """
     pair, stated = as_of(bureau, NOW)
     family = set(bureau.ledger.forest(pair.recorded).family(person))
@@ -57,9 +59,17 @@ def who_read(
     shown = [_told(*rows[position]) for position in sorted(rows.keys() - kept)]
     data = {
         "person": person, "first_day": first, "last_day": last,
-        "until": until, "count": len(shown), "reads": shown,
+        "until": until, "count": len(shown), "reads": shown, "cut": _cut(bureau),
     }  # fmt: skip
     return opened(bureau, stated, data)
+
+
+def _cut(bureau: Bureau) -> dict[str, Any] | None:
+    """Which reads are gone, and by which entry; None while all are there."""
+    gone = ordered(bureau.ledger, bureau.reads)
+    if gone is None or bureau.reads.log.first() == 1:
+        return None
+    return {"rows": gone.rows, "before": gone.before, "entry": gone.position}
 
 
 def evident(bureau: Bureau, *, cases: bool) -> Looks:

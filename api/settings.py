@@ -27,7 +27,8 @@ from domain.ledger.reads import ReadLog
 from domain.ledger.sealer import Sealer
 from domain.ledger.seals import Seals
 from domain.ledger.server import EmbeddedServer
-from domain.ledger.vault import Vault, VaultUnfit, key_encryption_key
+from domain.ledger.vault import Vault
+from domain.ledger.wrapping import VaultUnfit, key_encryption_key
 from projections.cases import hiding
 from projections.runner import Runner
 from projections.sight import Sight
@@ -43,7 +44,8 @@ class BadSetting(ValueError):
 class Settings(NamedTuple):
     """`data`: the folder of the embedded server and of the keys. `database`, `vault`: libpq
     connection strings; where absent the embedded server is used. `sealer`: that of the sealer's own
-    role. `witness`: where heads are sent to be cosigned, and under which key (vkey). `backup_days`:
+    role; `owner`: of one that may act as the log's owner, for the few commands that take it.
+    `witness`: where heads are sent to be cosigned, and under which key (vkey). `backup_days`:
     how old the newest backup of the vault may be; `backup_dir`: where `serve` makes them. `issuer`,
     `audience`, `jwks` (file or address): the identity provider whose tokens are believed. `proxy`,
     `proxy_secret_file`: whom the server believes which client certificate came; `client_ca`,
@@ -71,6 +73,7 @@ class Settings(NamedTuple):
     client_issuer: str | None = None
     stamps: str | None = None
     stamp_roots: Path | None = None
+    owner: str | None = None
 
     @property
     def kek_path(self) -> Path:
@@ -93,8 +96,8 @@ class Settings(NamedTuple):
     def of(cls, data: Path | None = None) -> Self:
         """From PERSONNEL_LEDGER_DATA, _DATABASE, _VAULT, _KEK_FILE, _SEALER, _SEAL_KEY_FILE,
         _WITNESS, _WITNESS_KEY, _BACKUP_DAYS, _BACKUP_DIR, _ISSUER, _AUDIENCE, _JWKS, _PROXY,
-        _PROXY_SECRET_FILE, _CLIENT_CA, _CLIENT_CRL, _CLIENT_ISSUER, _STAMPS and _STAMP_ROOTS.
-        Raises BadSetting.
+        _PROXY_SECRET_FILE, _CLIENT_CA, _CLIENT_CRL, _CLIENT_ISSUER, _STAMPS, _STAMP_ROOTS and
+        _OWNER. Raises BadSetting.
         """
 
         def get(name: str) -> str | None:
@@ -113,7 +116,7 @@ class Settings(NamedTuple):
             int(days), file("BACKUP_DIR"), get("ISSUER"), get("AUDIENCE"), get("JWKS"),
             get("PROXY"), file("PROXY_SECRET_FILE"), file("CLIENT_CA"), file("CLIENT_CRL"),
             get("CLIENT_ISSUER"),
-            get("STAMPS"), file("STAMP_ROOTS"),
+            get("STAMPS"), file("STAMP_ROOTS"), get("OWNER"),
         )  # fmt: skip
 
 

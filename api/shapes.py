@@ -11,7 +11,7 @@ from typing import Any
 
 from api.settings import Bureau
 from domain.bitemporal import OPEN, last_day
-from domain.ledger.vault import is_sealed, sealed_owners
+from domain.ledger.sealed import is_sealed, sealed_owners
 
 _PERSONS = {"person", "officer", "same_as"}
 """Names under which an answer holds a person's id."""

@@ -37,7 +37,7 @@ class StampingUnfit(ValueError):
 
 
 class Stamping:
-    """Has the newest head of a ledger stamped, an hour after the last at the earliest.
+    """Has the newest head of a log stamped, an hour after the last at the earliest.
 
     `roots`: the authority's certificates (PEM). Raises StampingUnfit.
     """
@@ -74,7 +74,8 @@ class Stamping:
                 overdue = told(self.overdue)
                 grave = isinstance(fault, StampRefused) or overdue.seconds > SILENT_SECONDS
                 tell = _logger.critical if grave else _logger.warning
-                tell("stamps-missing", fault=type(fault).__name__, **overdue._asdict())
+                log = self._sealer.seals.prefix
+                tell("stamps-missing", fault=type(fault).__name__, log=log, **overdue._asdict())
             stop.wait(LOOK_SECONDS)
 
     def overdue(self) -> Silence:

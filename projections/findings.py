@@ -17,7 +17,7 @@ from domain.law import Law
 from domain.ledger import Ledger
 from domain.ledger.impact import found_of, opened, premise_of, proposal_of
 from domain.ledger.reading import MERGING, Reading, having_read, item_of
-from domain.ledger.vault import sealed_owners
+from domain.ledger.sealed import sealed_owners
 from domain.record import Case, Finding, Record, Strand
 from domain.refusals import Refusal
 from domain.workdays import SHANGHAI

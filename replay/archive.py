@@ -38,8 +38,8 @@ from domain.ledger.copying import (
     taking_over,
 )
 from domain.ledger.log import EventLog
+from domain.ledger.sealed import Owner
 from domain.ledger.stored import StoredEntry
-from domain.ledger.vault import Owner
 from domain.merkle import Frontier, leaf
 from domain.refusals import BadInput, RecordForbids
 
@@ -78,8 +78,15 @@ def dump(
     """Write the ledger and its log of reads as they stand now; people go on meanwhile.
 
     `private`: with the wrapped keys, without which nobody reads a private value of the copy again.
-    `progress` is told the position. The same ledger gives the same bytes. Raises OSError.
+    `progress` is told the position. The same ledger gives the same bytes. Raises OSError;
+    RecordForbids where reads were cut off: an archive holds all of both logs.
     """
+    if reads.first() > 1:
+        raise RecordForbids(
+            "reads were cut off at the end of their term, and an archive holds all of them: "
+            "copy the database instead (pg_dump)",
+            zh="已有查阅日志到期销毁,而备份须含全部:请改用数据库备份(pg_dump)",
+        )
     unfinished = out.with_name(f".{out.name}.unfinished")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with (
@@ -164,13 +171,15 @@ def secrets_of(path: Path) -> list[tuple[str, bytes]]:
 
 
 def load(
-    ledger: Ledger, reads: EventLog, path: Path, progress: Progress = lambda _: None
-) -> Loaded:
+    ledger: Ledger, reads: EventLog, path: Path, progress: Progress = lambda _: None,
+    owner: str | None = None,
+) -> Loaded:  # fmt: skip
     """Take an archive over into an empty ledger, its log of reads and its vault; a repetition
-    changes nothing.
+    changes nothing. `owner` connects as one that may act as the logs' owner.
 
     Raises BadInput (`position`: the first entry that is cut or altered), RecordForbids where the
-    ledger holds other entries or reads, VaultUnfit where the key-encryption key is another's.
+    ledger holds other entries or reads, VaultUnfit where the key-encryption key is another's,
+    NotOwner where this takes another role.
     """
     if ledger.log.head():
         return Loaded(_compare(ledger, reads, path, progress), already=True)
@@ -178,9 +187,8 @@ def load(
     with ExitStack() as stack:
         try:
             # left last to first: the keys are durable before the entries are
-            taking = stack.enter_context(taking_over(ledger.log))
-            beside = taking.beside(reads)
-            _take(reader, (taking, beside), ledger, stack, progress)
+            takings = stack.enter_context(taking_over(ledger.log, reads, owner))
+            _take(reader, takings, ledger, stack, progress)
             summary = reader.summary()
         except NotEmpty as other:
             raise (_holds_others if ledger.log.head() else _holds_other_reads)(1) from other

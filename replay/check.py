@@ -11,11 +11,11 @@ import argparse
 import hashlib
 import json
 import sys
-from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from replay.earlier import OF_ENTRIES, Earlier
 from replay.findings import Asked, Finding, Kind, Told, Verdict
 from replay.offline import (
     Bundle,
@@ -26,18 +26,16 @@ from replay.offline import (
     head_of,
     included,
     root_of,
-    roots_of,
     signed,
 )
 from replay.refold import sealed_in
 from replay.remarks import counted, remarked
 from replay.replayed import Replays
 from replay.seen import Looked, unborne
-from replay.tokens import Certificate, Unknown, pem, stamped
+from replay.tokens import Certificate, pem
 
-KEY_CHANGED, PACK, READS_SEALED = "SealKeyChanged", "PackPublished", "ReadsSealed"
-SLACK = 300_000_000
-"""Microseconds by which the clocks of a ledger and of a time-stamp authority may differ."""
+KEY_CHANGED, PACK = "SealKeyChanged", "PackPublished"
+READS_SEALED, READS_CUT = "ReadsSealed", "ReadsCut"
 
 
 class _Check(Told):
@@ -48,9 +46,12 @@ class _Check(Told):
         self.bundle = Bundle(path)
         self.asked = asked
         self.replayed: Any = None
+        self.everyone: list[Any] = []
         self.remarks: list[dict[str, Any]] = []
         self.looks: list[dict[str, Any]] = []
         self.noted: list[tuple[int, str]] = []  # heads of the log of reads, and where
+        self.cuts: list[tuple[int, dict[str, Any]]] = []  # what was ordered to go of the reads
+        self.kept_reads: list[tuple[str, int, bytes]] = []
         manifest = self.bundle.manifest
         self.recorded: int = int(manifest["recorded"])
         self.complete: bool = manifest["complete"] is True
@@ -80,7 +81,7 @@ class _Check(Told):
             except Exception:  # noqa: BLE001 - whatever a hostile file does to a parser is a finding
                 self.find(Kind.UNREADABLE, f"{zh}部分不能读取", f"the part {en} cannot be read")
         order = sorted(self.findings, key=lambda f: f.kind)
-        return Verdict(order, self.said, self.replayed, self.remarks, self.looks)
+        return Verdict(order, self.said, self.replayed, self.remarks, self.looks, self.everyone)
 
     def files(self) -> None:
         """Every file is the one the manifest names, once."""
@@ -142,6 +143,8 @@ class _Check(Told):
             self.changes.append((entry.position, json.loads(entry.data)["fields"]))
         if entry.type == READS_SEALED:
             self.noted.append((entry.position, json.loads(entry.data)["fields"]["note"]))
+        if entry.type == READS_CUT:
+            self.cuts.append((entry.position, json.loads(entry.data)["fields"]))
         if entry.type == PACK:
             self._pack(entry.position, json.loads(entry.data)["fields"])
 
@@ -242,103 +245,38 @@ class _Check(Told):
         return chain or [self.bundle.text("key.txt").strip()]
 
     def kept(self) -> None:
-        """The head extends the one that was kept from an earlier visit."""
-        if self.asked.kept is None:
-            return
-        origin, size, root = head_of(self.asked.kept.read_text())
-        proofs = self.bundle.json("proofs.json")["extensions"]
-        good = self._leads(origin, size, root, proofs, {})
-        if good is None:
-            self.find(
-                Kind.UNPROVED, f"本包不能证明账本是所存 {size} 条封签的延续,请以 --old {size} 导出",
-                f"that the log extends the head kept over {size} entries cannot be proved with "
-                f"this bundle; have it exported with --old {size}",
-            )  # fmt: skip
-            return
-        if good:
-            zh, en = (
-                f"账本是所存 {size} 条之封签的延续",
-                f"the log extends the head kept over {size}",
-            )
-            self.say(zh, en)
-        else:
-            self.find(
-                Kind.WITNESS, f"账本不是所存 {size} 条之封签的延续:历史被改写",
-                f"the log does not extend the head kept over {size} entries: it was rewritten",
-            )  # fmt: skip
+        """The head extends those that were kept from earlier visits, of the log of reads too."""
+        of_reads = {self._reads_origin(), *(head_of(note)[0] for _, note in self.noted)}
+        for path in self.asked.kept:
+            origin, size, root = head_of(path.read_text())
+            if origin not in of_reads:
+                self._earlier().kept(origin, size, root)
+            elif "reads" in self.bundle.manifest:
+                self.kept_reads.append((origin, size, root))
+            else:
+                self.find(
+                    Kind.UNPROVED, "包内没有查阅日志,请以 --reads 导出",
+                    "the log of reads is not in this bundle; have it exported with --reads",
+                )  # fmt: skip
 
-    def _leads(
-        self, origin: str, size: int, root: bytes, proofs: Mapping[str, Any],
-        roots: Mapping[int, bytes],
-    ) -> bool | None:  # fmt: skip
-        """Whether the head extends this one; None where the bundle cannot tell."""
-        if origin != self.origin or size > self.size:
-            return False
-        if str(size) in proofs or size == self.size:
-            path = [b64(step) for step in proofs.get(str(size), ())]
-            return extends(size, root, self.size, self.root, path)
-        if not self.complete or size > self.recorded:
-            return None
-        if size not in roots:
-            roots = roots_of([self.leaves[n] for n in range(1, size + 1)], {size})
-        return roots[size] == root
+    def _reads_origin(self) -> str | None:
+        reads = self.bundle.manifest.get("reads")
+        return None if reads is None else str(reads["origin"])
+
+    def _earlier(self) -> Earlier:
+        proofs = self.bundle.json("proofs.json")["extensions"]
+        until = self.recorded if self.complete else 0
+        head = self.origin, self.size, self.root
+        return Earlier(self, OF_ENTRIES, head, proofs, self.leaves.__getitem__, until)
+
+    def _trusted(self) -> list[Certificate]:
+        given = self.asked.stamps
+        return [] if given is None else [Certificate(one) for one in pem(given.read_text())]
 
     def stamps(self) -> None:
-        """The head that an authority stamped leads to this one; what lies under it was recorded
-        before the stamp, the rest after it.
-        """
-        given = self.asked.stamps
-        trusted = [] if given is None else [Certificate(one) for one in pem(given.read_text())]
+        """What an authority stamped leads to this head; the times agree with it."""
         held = self.bundle.json("stamps.json") if "stamps.json" in self.bundle.names else []
-        if given is not None and not held:
-            self.find(Kind.UNPROVED, "包内没有时间戳", "there is no time stamp in this bundle")
-        proofs = self.bundle.json("proofs.json")["extensions"] if held else {}
-        roots = {}
-        if self.complete:
-            sizes = {head_of(one["note"])[1] for one in held}
-            leaves = [self.leaves[n] for n in range(1, self.recorded + 1)] if held else []
-            roots = roots_of(leaves, sizes)
-        order = sorted(self.times)
-        good = [self._stamp(one, trusted, proofs, roots, order) for one in held]
-        if any(good):
-            zh, en = f"时间戳 {sum(good)} 枚有效", f"{sum(good)} time stamps are valid"
-            more = "" if trusted else ";未给出时间戳机构证书,不能证明出自哪个机构"
-            rest = "" if trusted else "; no certificate was given, whose they are is not proved"
-            self.say(zh + more, en + rest)
-
-    def _stamp(
-        self, held: Mapping[str, str], trusted: list[Certificate], proofs: Mapping[str, Any],
-        roots: Mapping[int, bytes], order: list[int],
-    ) -> bool:  # fmt: skip
-        origin, size, root = head_of(held["note"])
-        zh, en = (
-            f"前 {size} 条登记的封签上的时间戳",
-            f"the time stamp over the head of {size} entries",
-        )
-        try:
-            stamp = stamped(b64(held["response"]), held["note"].encode())
-            good = not trusted or stamp.under(trusted)
-        except Unknown:
-            said = (
-                f"{zh}所用算法不在可核验之列",
-                f"{en} is made in a way that cannot be checked here",
-            )
-            self.find(Kind.UNPROVED, *said)
-            return False
-        except Exception:  # noqa: BLE001 - whatever is wrong with it, it is no token
-            good = False
-        if not good or not self._leads(origin, size, root, proofs, roots):
-            self.find(Kind.STAMP, f"{zh}无效", f"{en} is not valid")
-            return False
-        place = bisect_right(order, size)
-        for position in order[max(place - 1, 0) : place + 1]:
-            after = self.times[position] - stamp.at
-            if after > SLACK if position <= size else after < -SLACK:
-                self.find(
-                    Kind.TIME, f"第 {position} 条登记的登记时间与{zh}矛盾",
-                    f"when entry {position} was recorded contradicts {en}",
-                )  # fmt: skip
-        return True
+        self._earlier().stamps(held, self._trusted(), self.times)
 
     def receipts(self) -> None:
         """What a receipt acknowledged lies in the log as it was acknowledged."""
@@ -412,9 +350,11 @@ class _Check(Told):
         if self.asked.report is not None:
             answer = json.loads(self.asked.report.read_bytes())
             replays.compare(answer, "所给档案", "the report given")
+        recorded = self.recorded if self.asked.recorded is None else self.asked.recorded
+        effective = self.asked.effective or self.bundle.manifest["effective"]
+        if self.asked.everyone:
+            self.everyone = [*replays.everyone(effective, recorded)]
         if self.asked.replay is not None:
-            recorded = self.recorded if self.asked.recorded is None else self.asked.recorded
-            effective = self.asked.effective or self.bundle.manifest["effective"]
             self.replayed = replays.record(self.asked.replay, effective, recorded)
 
     def remark(self) -> None:
@@ -433,9 +373,9 @@ class _Check(Told):
         """Who looked at the persons of the bundle; the two logs bear each other out."""
         if "reads" not in self.bundle.manifest:
             return
-        looked = Looked(self, self.bundle, self.noted)
+        looked = Looked(self, self.bundle, self.noted, self.cuts)
         self.looks = looked.shown
-        looked.check(self._chain()[-1], self.asked.witness_keys)
+        looked.check(self._chain()[-1], self.asked.witness_keys, self.kept_reads, self._trusted())
         heads = looked.heads if self.complete else []
         for position in unborne(heads, self.origin, self.leaves, self.recorded):
             self.find(
@@ -461,10 +401,17 @@ def main() -> int:
     parser.add_argument("--key", help="账本公钥 / public key of the ledger")
     parser.add_argument("--witness-key", action="append", help="见证人公钥 / key of a witness")
     parser.add_argument("--stamps", type=Path, help="时间戳机构证书 / certificates, PEM")
-    parser.add_argument("--kept", type=Path, help="先前所存封签 / a head kept earlier")
+    parser.add_argument(
+        "--kept", type=Path, action="append", help="先前所存封签,可多次 / a head kept earlier"
+    )
     parser.add_argument("--receipt", type=Path, action="append", help="回执 / a receipt")
     parser.add_argument("--report", type=Path, help="record --json 的输出 / an answer to compare")
     parser.add_argument("--replay", metavar="PERSON", help="重放此人档案 / replay a record")
+    parser.add_argument(
+        "--everyone",
+        action="store_true",
+        help="重放全体档案,一人一行 / replay everybody",
+    )
     parser.add_argument("--effective", help="YYYY-MM-DD")
     parser.add_argument("--recorded", type=int, help="位置 / position")
     parser.add_argument(
@@ -472,13 +419,14 @@ def main() -> int:
     )
     given = parser.parse_args()
     asked = Asked(
-        given.key, given.witness_key or (), given.stamps, given.kept, given.receipt or (),
-        given.report, given.replay, given.effective, given.recorded,
+        given.key, given.witness_key or (), given.stamps, given.kept or (), given.receipt or (),
+        given.report, given.replay, given.everyone, given.effective, given.recorded,
     )  # fmt: skip
     verdict = check(given.bundle, asked)
     if verdict.replayed is not None:
         print(json.dumps(verdict.replayed, ensure_ascii=False, indent=1))
-    for one in (*verdict.remarks, *verdict.reads) if given.list else ():
+    listed = (*verdict.remarks, *verdict.reads) if given.list else ()
+    for one in (*verdict.everyone, *listed):
         print(json.dumps(one, ensure_ascii=False))
     print("\n".join(verdict.lines()), file=sys.stderr)
     return verdict.exit_code

@@ -2,7 +2,8 @@
 
 Owns what is in a bundle and its order. Invariant: the same as-of pair, head, scope and disclosure
 give the same bytes, but for values whose keys were destroyed since and lines that witnesses added;
-a bundle holds no entry after the position asked about, but for changes of the key.
+a bundle holds no entry after the position asked about, but for changes of the key and, with the
+reads, what was ordered to go of them.
 """
 
 import hashlib
@@ -19,21 +20,16 @@ from zipfile import ZipFile, ZipInfo
 
 import orjson
 
-from domain.acts.seals import SealKeyChanged
+from domain.acts.seals import ReadsCut, SealKeyChanged
 from domain.bitemporal import AsOf
 from domain.events import FACETS, MERGES, REGISTRY, Entry
 from domain.ledger import Ledger
 from domain.ledger.reading import ever_joined
+from domain.ledger.sealed import sealed_owners
 from domain.ledger.sealer import Sealer
 from domain.ledger.seals import Sealed, Stamped
-from domain.ledger.vault import (
-    Erased,
-    Restricted,
-    Unreadable,
-    Vault,
-    VaultUnfit,
-    sealed_owners,
-)
+from domain.ledger.vault import Erased, Restricted, Unreadable, Vault
+from domain.ledger.wrapping import VaultUnfit
 from domain.merkle import inclusion, leaf_bytes
 from domain.notes import Note, public, signer
 from domain.record import FOLD
@@ -41,7 +37,18 @@ from projections.cases import hiding
 from projections.questions import person as _person
 from projections.records import Records
 from projections.sight import Sight
-from replay import check, findings, offline, refold, remarks, replayed, seen, tokens
+from replay import (
+    check,
+    earlier,
+    findings,
+    offline,
+    refold,
+    remarks,
+    replayed,
+    seen,
+    stamps,
+    tokens,
+)
 from replay.looks import Looks, Packing, Unprovable
 
 PAGE = 1 << 16
@@ -193,9 +200,9 @@ class _Export:
             self._add(bundle, "entries.bin", self._entries(own, proved))
             if self._wanted.complete:
                 self._add(bundle, "leaves.bin", self._leaves())
-            stamps = self._stamps(proved)
-            self._add(bundle, "proofs.json", [_json(self._proofs(proved, stamps))])
-            self._add(bundle, "stamps.json", [_json([_stamp(one) for one in stamps])])
+            bounds = self._stamps(proved)
+            self._add(bundle, "proofs.json", [_json(self._proofs(proved, bounds))])
+            self._add(bundle, "stamps.json", [_json([stamps.told(one) for one in bounds])])
             self._add(bundle, "codebook.json", [_json(codebook())])
             self._add(bundle, "disclosed.json", [_json(disclosed)])
             for n, report in enumerate(reports, 1):
@@ -237,7 +244,8 @@ class _Export:
         those that no list of all leaves covers.
         """
         recorded = self._wanted.as_of.recorded
-        changes = self._ledger.entries(types=[SealKeyChanged.__name__], until=self._size)
+        always = [SealKeyChanged.__name__, *([ReadsCut.__name__] if self._reads else [])]
+        changes = self._ledger.entries(types=always, until=self._size)
         if own is None:
             for stored in self._ledger.log.entries(until=recorded):
                 if self._ledger.hides(stored.tags):
@@ -267,12 +275,11 @@ class _Export:
         sizes, recorded = [one.sealed.size for one in every], self._wanted.as_of.recorded
         if self._wanted.complete:
             return every[: bisect_left(sizes, recorded) + 1]
-        after = {bisect_left(sizes, position) for position in proved}
-        return [one for n, one in enumerate(every) if n in after or n + 1 in after]
+        return stamps.around(every, proved)
 
-    def _proofs(self, proved: Iterable[int], stamps: Iterable[Stamped]) -> dict[str, Any]:
+    def _proofs(self, proved: Iterable[int], bounds: Iterable[Stamped]) -> dict[str, Any]:
         subtree, recorded = self._seals.subtree(), self._wanted.as_of.recorded
-        olds = {*self._wanted.old, *(one.sealed.size for one in stamps)} - {self._size}
+        olds = {*self._wanted.old, *(one.sealed.size for one in bounds)} - {self._size}
         if self._wanted.complete:  # what lies in the bundle whole needs no proof
             olds = {*self._wanted.old, *(size for size in olds if size > recorded), recorded}
         return {
@@ -334,12 +341,22 @@ _HASHES = hashlib.algorithms_available
 
 
 def checker() -> bytes:
-    """The checker as one file: its modules, those it imports in place of their imports."""
-    modules = (check, findings, offline, refold, remarks, replayed, seen, tokens)
+    """The checker as one file: each module stands where the first one imports it."""
+    modules = (check, earlier, findings, offline, refold, remarks, replayed, seen, tokens)
     sources = {m.__name__: inspect.getsource(m) for m in modules}
     imports = re.compile(r"^from (replay\.\w+) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
-    parts = {name: imports.sub("", source) for name, source in sources.items()}
-    return imports.sub(lambda found: parts[found[1]], sources[check.__name__]).encode()
+    placed: set[str] = set()
+
+    def whole(name: str) -> str:
+        def inlined(found: re.Match[str]) -> str:
+            if found[1] in placed:
+                return ""
+            placed.add(found[1])
+            return whole(found[1])
+
+        return imports.sub(inlined, sources[name])
+
+    return whole(check.__name__).encode()
 
 
 def page() -> bytes:
@@ -351,10 +368,6 @@ def page() -> bytes:
         return f"<script>\n{(folder / found[1]).read_text('utf-8')}</script>"
 
     return place.sub(inlined, (folder / "check.html").read_text("utf-8")).encode()
-
-
-def _stamp(one: Stamped) -> dict[str, str]:
-    return {"note": str(one.sealed.note), "response": b64encode(one.response).decode()}
 
 
 def codebook() -> dict[str, Any]:

@@ -38,24 +38,26 @@ class Finding(NamedTuple):
 
 class Asked(NamedTuple):
     """What the one who checks brings along: a public key of the ledger, the keys of witnesses, the
-    certificates of a time-stamp authority, a head kept from an earlier visit, receipts, an answer
-    to compare; whom to replay, as of when.
+    certificates of a time-stamp authority, heads kept from an earlier visit (of either log),
+    receipts, an answer to compare; whom to replay, or everyone, as of when.
     """
 
     key: str | None = None
     witness_keys: Sequence[str] = ()
     stamps: Path | None = None
-    kept: Path | None = None
+    kept: Sequence[Path] = ()
     receipts: Sequence[Path] = ()
     report: Path | None = None
     replay: str | None = None
+    everyone: bool = False
     effective: str | None = None
     recorded: int | None = None
 
 
 class Verdict(NamedTuple):
     """`said`: what is shown where nothing is wrong (zh, en); `replayed`: the record asked for;
-    `remarks`: the entries that an auditor looks at first; `reads`: who looked at the persons.
+    `remarks`: the entries that an auditor looks at first; `reads`: who looked at the persons;
+    `everyone`: the records of all persons, where they were asked for.
     """
 
     findings: list[Finding]
@@ -63,6 +65,7 @@ class Verdict(NamedTuple):
     replayed: Any = None
     remarks: Sequence[Mapping[str, Any]] = ()
     reads: Sequence[Mapping[str, Any]] = ()
+    everyone: Sequence[Mapping[str, Any]] = ()
 
     @property
     def exit_code(self) -> int:

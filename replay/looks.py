@@ -17,6 +17,8 @@ from domain.ledger.reads import LIST, ReadLog, Row, digest_of
 from domain.ledger.stored import StoredEntry
 from domain.merkle import inclusion, leaf_bytes
 from domain.notes import Verifier
+from replay.stamps import around
+from replay.stamps import told as as_told
 
 PAGE = 1 << 16
 TOGETHER = 2_000
@@ -32,12 +34,14 @@ class Unprovable(Exception):
 
 class Looks(NamedTuple):
     """The reads to be put in. `kept_back`: of these rows, the positions that stay out. `held`: whom
-    the question of a list still gives, None where it cannot be put again.
+    the question of a list still gives, None where it cannot be put again. `old`: heads of this log
+    that were kept, which its last shall extend.
     """
 
     log: ReadLog
     kept_back: Callable[[list[Row]], set[int]]
     held: Callable[[Row], set[str] | None]
+    old: Sequence[int] = ()
 
 
 class Packing:
@@ -53,6 +57,10 @@ class Packing:
             raise Unprovable(
                 "查阅日志没有现用密钥的封签,请先封签",
                 "the log of reads has no head under the key in force; seal first",
+            )
+        if any(not 0 < old <= sealed.size for old in looks.old):
+            raise Unprovable(
+                "所存查阅日志封签大于所用封签", "a head kept of the reads is larger than the last"
             )
         self._sealed, self._size = sealed, sealed.size
         self._withheld: list[int] = []
@@ -74,6 +82,15 @@ class Packing:
         yield "reads-proofs.json", iter([orjson.dumps(proofs)])
         told = [{"digest": digest, "persons": sorted(held)} for digest, held in lists.items()]
         yield "reads-lists.json", iter([orjson.dumps(told)])
+        every = self._seals.stamps(0, self._size)
+        bounds = every if self._whole else around(every, proved)
+        olds = {*self._looks.old, *(() if self._whole else (one.sealed.size for one in bounds))}
+        extensions = {
+            str(old): [b64encode(one).decode() for one in self._seals.extension(old, self._size)]
+            for old in sorted(olds - {self._size})
+        }
+        yield "reads-extensions.json", iter([orjson.dumps(extensions)])
+        yield "reads-stamps.json", iter([orjson.dumps([as_told(one) for one in bounds])])
 
     def manifest(self) -> dict[str, Any]:
         """What the manifest says of them, once they are written."""

@@ -1,25 +1,26 @@
 """Whether the log of reads is what was sealed, and whether the two logs bear each other out.
 
 Owns the verdict on the second log, in the sentences of the first. Invariant: what one log noted of
-the other's heads must still be a head of it; so neither is cut short or rewritten alone.
+the other's heads must still be a head of it; so neither is cut short or rewritten alone, and of the
+reads nothing may lack but what the ledger ordered to go.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import psycopg
 from psycopg import Connection
 
-from domain.acts.seals import ReadsSealed
+from domain.acts.seals import ReadsCut, ReadsSealed
 from domain.ledger.reads import HEAD_NOTED, PREFIX
 from domain.ledger.sealer import key_changes
 from domain.ledger.seals import Broken, Seals
 from domain.ledger.statements import Statements
 from domain.merkle import Frontier
 from domain.notes import Head, Note, NoteInvalid, Verifier
-from replay.seals import Finding, Kind, Trust, Verdict
+from replay.seals import NOTHING_CUT, Cut, Finding, Kind, Trust, Verdict
 from replay.seals import verify as _verify
 
 LEDGER = "ledger_"
@@ -36,10 +37,16 @@ def verify(
     with psycopg.connect(conninfo) as connection:
         origin = Seals(lambda: nullcontext(connection), PREFIX).origin()
         changes = key_changes(connection, Statements(LEDGER))
-    own = None
+        ordered = _ordered(connection, origin)
+    own, ever = None, [Verifier.of(k) for change in changes for k in (change.previous, change.key)]
     if key is not None and origin is not None:
-        own = (Verifier.of(changes[-1].key) if changes else key)._replace(name=origin)
-    found = _verify(conninfo, Trust(own, trust.kept, trust.witness), progress, PREFIX)
+        ever = [one._replace(name=origin) for one in ever or [key]]
+        own = ever[-1]
+    cut = NOTHING_CUT
+    if ordered is not None:
+        cut = Cut(ordered.rows, ordered.rows - ordered.left, ever)
+    trust = trust._replace(key=own, receipts=())
+    found = _verify(conninfo, trust, progress, PREFIX, cut)
     told = [
         one._replace(zh=f"查阅日志:{one.zh}", en=f"log of reads: {one.en}")
         for one in found.findings
@@ -49,6 +56,34 @@ def verify(
         told += _noted(connection, PREFIX, _in_ledger(connection), "账本", "查阅日志")
         told += _noted(connection, LEDGER, _in_reads(connection), "查阅日志", "账本")
     return found._replace(findings=told)
+
+
+class Gone(NamedTuple):
+    """An entry of the ledger ordered the first so many reads to go; how many are still there."""
+
+    position: int
+    rows: int
+    before: str
+    ground: str
+    left: int
+
+
+def gone(conninfo: str) -> Gone | None:
+    """What was ordered to go of the reads, as far as any order reaches."""
+    with psycopg.connect(conninfo) as connection:
+        return _ordered(connection, Seals(lambda: nullcontext(connection), PREFIX).origin())
+
+
+def _ordered(connection: Connection[Any], origin: str | None) -> Gone | None:
+    rows = connection.execute(Statements(LEDGER).data_of_type, (ReadsCut.__name__, 0)).fetchall()
+    orders = [(position, orjson.loads(data)["fields"]) for position, data in rows]
+    [[first]] = connection.execute(Statements(PREFIX).first).fetchall()
+    ours = [
+        Gone(position, f["rows"], f["before"], f["ground"], max(0, f["rows"] - first + 1))
+        for position, f in orders
+        if origin == f"personnel-ledger/{f['ledger']}"
+    ]
+    return max(ours, key=lambda one: one.rows, default=None)
 
 
 def by_log(conninfo: str, kept: Iterable[Note]) -> tuple[Note | None, Note | None]:

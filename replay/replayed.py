@@ -14,6 +14,9 @@ from replay.refold import FOLD, Refold, differing
 
 MERGES = "merges:person"
 
+_Said = tuple[int, str, bytes]
+"""Position, type and data of an entry."""
+
 
 class Replays:
     """What a bundle can replay: of everybody where it is complete, else of those it is about.
@@ -53,6 +56,37 @@ class Replays:
             if not about.isdisjoint(entry.tags):
                 fold.apply(entry.position, entry.type, entry.data)
         return fold.record(person, effective, self._opening)
+
+    def everyone(self, effective: str, recorded: int) -> Iterator[Any]:
+        """The records of all persons, in order of id; none where this bundle cannot tell."""
+        if recorded > self._recorded or not self._complete:
+            self._told.find(
+                Kind.UNPROVED, f"本包不能重放位置 {recorded} 的全体档案",
+                f"the records of everybody at {recorded} cannot be replayed from this bundle",
+            )  # fmt: skip
+            return
+        codebook = self._bundle.json("codebook.json")
+        merges = Refold(codebook)
+        of_all: dict[int, _Said] = {}
+        own: dict[str, dict[int, _Said]] = {}
+        for entry in self.until(recorded):
+            said = entry.position, entry.type, entry.data
+            if MERGES in entry.tags:
+                merges.apply(*said)
+                of_all[entry.position] = said
+            for tag in entry.tags:
+                if tag.startswith("person:"):
+                    own.setdefault(tag[7:], {})[entry.position] = said
+        together: dict[str, dict[int, _Said]] = {}
+        for person, entries in own.items():
+            together.setdefault(merges.kept(person), {}).update(entries)
+        for person, entries in sorted(together.items()):
+            fold = Refold(codebook)
+            for _, said in sorted({**of_all, **entries}.items()):
+                fold.apply(*said)
+            found = fold.record(person, effective, self._opening)
+            if found is not None:
+                yield found
 
     def until(self, recorded: int) -> Iterator[Entry]:
         for entry in self._bundle.entries():

@@ -1,7 +1,8 @@
 """What a bundle of evidence says of reads: who looked at its persons, checked under their own head.
 
 Owns the checks of the second log; it travels inside the checker and needs Python alone. Invariant:
-whom a list held is believed only where it gives the list's digest; what cannot be told is counted.
+whom a list held is believed only where it gives the list's digest; what cannot be told is counted;
+rows may lack that an entry of the ledger ordered to go, and no others.
 """
 
 import json
@@ -10,8 +11,10 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from replay.earlier import OF_READS, Earlier
 from replay.findings import Kind, Told
 from replay.offline import Bundle, Entry, b64, head_of, included, positions, roots_of, signed
+from replay.tokens import Certificate
 
 READS = ("RecordRead", "ReadDenied")
 HEAD_NOTED = "HeadNoted"
@@ -25,7 +28,10 @@ _START = datetime(1970, 1, 1)  # noqa: DTZ001 - said in UTC
 class Looked:
     """The reads of one bundle. `shown`: those of its persons, or all where it names none."""
 
-    def __init__(self, told: Told, bundle: Bundle, noted: Sequence[tuple[int, str]]) -> None:
+    def __init__(
+        self, told: Told, bundle: Bundle, noted: Sequence[tuple[int, str]],
+        cuts: Sequence[tuple[int, Mapping[str, Any]]],
+    ) -> None:  # fmt: skip
         self._told, self._bundle = told, bundle
         self._noted = noted  # heads of this log that entries of the ledger hold
         self.shown: list[dict[str, Any]] = []
@@ -37,11 +43,23 @@ class Looked:
         self._family = {*bundle.manifest["person"]}
         self._note = bundle.text("reads-head.note")
         self._origin, self._size, self._root = head_of(self._note)
+        ours = [
+            (int(f["rows"]), n)
+            for n, f in cuts
+            if self._origin == f"personnel-ledger/{f['ledger']}"
+        ]
+        self._gone, self._order = max(ours, default=(0, 0))
+        self._first = 1  # the first row that is here
         self._persons: dict[str, set[str]] = {}  # by the digest of a list
-        self._count = 0
+        self._times: dict[int, int] = {}
 
-    def check(self, key: str, witnesses: Sequence[str]) -> None:
-        """`key`: the ledger's that is in force; it signs for the reads under their origin."""
+    def check(
+        self, key: str, witnesses: Sequence[str], kept: Sequence[tuple[str, int, bytes]],
+        trusted: list[Certificate],
+    ) -> None:  # fmt: skip
+        """`key`: the ledger's that is in force; it signs for the reads under their origin. `kept`:
+        heads of this log from earlier visits; `trusted`: certificates of a time-stamp authority.
+        """
         ours = f"{self._origin}+{key.partition('+')[2]}"
         if self._origin != self._stated or not signed(self._note, ours):
             self._told.find(
@@ -61,7 +79,24 @@ class Looked:
         self._rows(sealed)
         if self._whole:
             self._leaves(sealed)
+        self._lead(sealed, kept, trusted)
         self._say()
+
+    def _lead(
+        self, sealed: list[bytes], kept: Sequence[tuple[str, int, bytes]],
+        trusted: list[Certificate],
+    ) -> None:  # fmt: skip
+        """The head extends those before it that were kept or time-stamped."""
+        names = self._bundle.names
+        proofs, held = (
+            self._bundle.json(name) if name in names else empty
+            for name, empty in (("reads-extensions.json", {}), ("reads-stamps.json", []))
+        )
+        head, until = (self._origin, self._size, self._root), self._size if self._whole else 0
+        earlier = Earlier(self._told, OF_READS, head, proofs, lambda n: sealed[n - 1], until)
+        for one in kept:
+            earlier.kept(*one)
+        earlier.stamps(held, trusted, self._times)
 
     def _lists(self) -> None:
         for one in self._bundle.json("reads-lists.json"):
@@ -80,7 +115,9 @@ class Looked:
         expected, last = 1, 0
         for row in self._bundle.entries("reads.bin"):
             position = row.position
-            self._count += 1
+            if not self._times:
+                expected = self._first = max(1, min(position, self._gone + 1))
+            self._times[position] = row.recorded_at
             expected = self._past(expected)
             if self._whole and position > expected:
                 self._missing(expected)
@@ -158,19 +195,27 @@ class Looked:
                 )  # fmt: skip
 
     def _say(self) -> None:
-        size, unseen, count = self._size, len(self._withheld), self._count
+        size, unseen, count = self._size, len(self._withheld), len(self._times)
+        first, gone, order = self._first, self._gone, self._order
+        if gone:
+            self._told.say(
+                f"查阅日志前 {gone} 条已由第 {order} 条登记下令到期销毁:其中查阅何人,不再可知",
+                f"the first {gone} rows of the log of reads were ordered to go by entry {order}: "
+                "whom they were about can be told no more",
+            )  # fmt: skip
         if self._whole and unseen:
             self._told.say(
-                f"查阅日志第 1 至 {size} 条中,{unseen} 条标为未公开案件之查阅、只有摘要:"
+                f"查阅日志第 {first} 至 {size} 条中,{unseen} 条标为未公开案件之查阅、只有摘要:"
                 "查阅何人,本包不能证明;其余全部在包内",
-                f"of rows 1 to {size} of the log of reads, {unseen} are said to be for sealed "
-                "cases and are here by their hash alone: whom they are about, this bundle cannot "
-                "prove",
+                f"of rows {first} to {size} of the log of reads, {unseen} are said to be for "
+                "sealed cases and are here by their hash alone: whom they are about, this bundle "
+                "cannot prove",
             )  # fmt: skip
         elif self._whole:
             self._told.say(
-                f"查阅日志第 1 至 {size} 条全部在包内:任何人被查阅的记录无一遗漏",
-                f"rows 1 to {size} of the log of reads are all here: no read of anyone is left out",
+                f"查阅日志第 {first} 至 {size} 条全部在包内:任何人被查阅的记录无一遗漏",
+                f"rows {first} to {size} of the log of reads are all here: no read of anyone is "
+                "left out",
             )  # fmt: skip
         else:
             self._told.say(

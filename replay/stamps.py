@@ -4,7 +4,9 @@ Owns the request and the judgement of an answer. Invariant: an answer is kept on
 authority that the settings name signed it, over this very head, for this very request.
 """
 
-from collections.abc import Sequence
+from base64 import b64encode
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -18,6 +20,8 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 from rfc3161_client.tsp import TimeStampRequest
+
+from domain.ledger.seals import Stamped
 
 MOST_BYTES = 64 << 10
 
@@ -55,3 +59,16 @@ class Authority(NamedTuple):
         except (ValueError, VerificationError) as refused:
             raise StampRefused(str(refused)) from None
         return at
+
+
+def around(every: Sequence[Stamped], positions: Collection[int]) -> list[Stamped]:
+    """Of the stamps over a log's heads, in order, those next to these positions on both sides."""
+    sizes = [one.sealed.size for one in every]
+    after = {bisect_left(sizes, position) for position in positions}
+    return [one for n, one in enumerate(every) if n in after or n + 1 in after]
+
+
+def told(stamp: Stamped) -> dict[str, str]:
+    """As it lies in a bundle: the note that was stamped, and the authority's answer."""
+    response = b64encode(stamp.response).decode()
+    return {"note": str(stamp.sealed.note), "response": response}

@@ -69,7 +69,8 @@ def template(server: EmbeddedServer) -> str:
     """A database that holds an empty log under the usual prefix, and an empty log of reads."""
     conninfo = server.conninfo("template_ledger")
     EventLog(conninfo).close()
-    EventLog(conninfo, prefix=reads.PREFIX, partition_size=reads.PARTITION).close()
+    size, subjects = reads.PARTITION, reads.SUBJECTS
+    EventLog(conninfo, prefix=reads.PREFIX, partition_size=size, subjects=subjects).close()
     return "template_ledger"
 
 
@@ -83,6 +84,12 @@ def database(server: EmbeddedServer, template: str) -> Iterator[str]:
 def other_database(server: EmbeddedServer, template: str) -> Iterator[str]:
     """A second fresh database (a vault apart from its ledger)."""
     yield from _fresh(server, template)
+
+
+@pytest.fixture
+def empty_database(server: EmbeddedServer) -> Iterator[str]:
+    """A fresh database in which nothing was made yet."""
+    yield from _fresh(server, "template1")
 
 
 @pytest.fixture

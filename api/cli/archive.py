@@ -80,7 +80,7 @@ def load(context: typer.Context, file: File) -> None:
         )
     with opened(context) as bureau:
         with progress(context, "装入", "Loading", None) as done:
-            loaded = archive.load(bureau.ledger, bureau.reads.log, file, done)
+            loaded = archive.load(bureau.ledger, bureau.reads.log, file, done, settings.owner)
         bring_up(context, bureau)
     if loaded.already:
         tell(context, "此前已装入,未作改动。", "It was loaded before; nothing was changed.")

@@ -58,6 +58,10 @@ Old = Annotated[
     list[int] | None,
     typer.Option("--old", min=1, help="所存封签的条数,可多次 / size of a head kept"),
 ]
+OldReads = Annotated[
+    list[int] | None,
+    typer.Option("--old-reads", min=1, help="所存查阅日志封签的条数 / of a head of the reads"),
+]
 
 
 def export(
@@ -75,6 +79,7 @@ def export(
     reads: Reads = False,
     head: Head = None,
     old: Old = None,
+    old_reads: OldReads = None,
 ) -> None:
     """导出证据包 / Write a bundle that can be checked without this software or a network."""
     from api.copies import in_bundle
@@ -95,8 +100,9 @@ def export(
     with asking(context) as bureau:
         pair, stated = as_of(bureau, When(effective, recorded))
         wanted = Wanted(pair, *case, everything, opened, head, old or (), cases)
-        if reads:
-            wanted = wanted._replace(looks=evident(bureau, cases=cases))
+        if reads or old_reads:
+            looks = evident(bureau, cases=cases)._replace(old=old_reads or ())
+            wanted = wanted._replace(looks=looks)
         try:
             ledger, _ = telling(bureau.ledger, bureau.records, wanted)
             entries = [*picked(ledger, wanted)]
@@ -147,7 +153,8 @@ def check(
         Path | None, typer.Option("--stamps", exists=True, help="时间戳机构证书 / certificates")
     ] = None,
     kept: Annotated[
-        Path | None, typer.Option("--kept", exists=True, help="先前所存封签 / a head kept earlier")
+        list[Path] | None,
+        typer.Option("--kept", exists=True, help="先前所存封签,可多次 / a head kept earlier"),
     ] = None,
     receipt: Annotated[
         list[Path] | None, typer.Option("--receipt", exists=True, help="回执,可多次 / a receipt")
@@ -159,6 +166,9 @@ def check(
     replay: Annotated[
         str | None, typer.Option("--replay", metavar="PERSON", help="重放此人档案 / replay")
     ] = None,
+    everyone: Annotated[
+        bool, typer.Option("--everyone", help="重放全体档案,一人一行 / replay everybody")
+    ] = False,
     effective: Annotated[str | None, typer.Option("--effective", metavar="DATE")] = None,
     recorded: Annotated[int | None, typer.Option("--recorded", metavar="POS")] = None,
     *,
@@ -171,12 +181,14 @@ def check(
     from replay.findings import Asked
 
     asked = Asked(
-        key, witness_key or (), stamps, kept, receipt or (), report, replay, effective, recorded
-    )
+        key, witness_key or (), stamps, kept or (), receipt or (), report, replay,
+        everyone, effective, recorded,
+    )  # fmt: skip
     verdict = run(bundle, asked)
     if verdict.replayed is not None:
         sys.stdout.write(json.dumps(verdict.replayed, ensure_ascii=False, indent=1) + "\n")
-    for one in (*verdict.remarks, *verdict.reads) if listing else ():
+    listed = (*verdict.remarks, *verdict.reads) if listing else ()
+    for one in (*verdict.everyone, *listed):
         sys.stdout.write(json.dumps(one, ensure_ascii=False) + "\n")
     for line in verdict.lines():
         console(error=True).print(line, markup=False, soft_wrap=True)

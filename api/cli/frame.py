@@ -127,6 +127,13 @@ def opened(context: typer.Context) -> Iterator["Bureau"]:
     from api.settings import Bureau
 
     with failing(), Bureau(settings(context)) as bureau:
+        if bureau.kek_made:
+            tell(
+                context,
+                f"已新建主密钥 {bureau.settings.kek_path}:请印出恢复码分人保管(vault split)。",
+                f"A new key-encryption key, {bureau.settings.kek_path}: print its recovery parts "
+                "(vault split).",
+            )
         yield bureau.read_by(_reader(context, bureau))
 
 
@@ -156,8 +163,9 @@ def failing() -> Iterator[None]:
 
     from domain.ledger.appends import Malformed
     from domain.ledger.keyfile import KeyUnfit
+    from domain.ledger.roles import NotOwner
     from domain.ledger.server import ServerFailed
-    from domain.ledger.vault import VaultUnfit
+    from domain.ledger.wrapping import VaultUnfit
     from projections.runner import Lagging
 
     # a stopped command, too, closes what it opened
@@ -180,6 +188,11 @@ def failing() -> Iterator[None]:
             f"this database role may not do that ({why}); after an upgrade, run init as a role"
             " that may create roles",
         ) from denied
+    except NotOwner as other:
+        raise Failure(
+            f"须以可充当角色 {other.role} 的数据库账号执行:设 PERSONNEL_LEDGER_OWNER 为其连接串",
+            f"{other}: set PERSONNEL_LEDGER_OWNER to how it connects",
+        ) from other
     except Lagging as lagging:
         raise Failure("查询表尚未跟上账本,请稍后再试", f"{lagging}; try again") from lagging
 

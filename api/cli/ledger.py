@@ -55,6 +55,8 @@ def init(
     with equipped(context) as bureau:
         if bureau is None:
             return
+        if bureau.kek_made or not bureau.ledger.log.head():
+            print_parts(context, bureau.kek)  # first: what comes after may fail
         try:
             published = publish_law(bureau.ledger, pack, clerk())
         except NotPackaged as unknown:
@@ -73,8 +75,6 @@ def init(
             said(context, f"账本 {where},位置 {head}。", f"Ledger {where}, position {head}."),
             markup=False, soft_wrap=True,
         )  # fmt: skip
-        if bureau.kek_made:
-            print_parts(context, bureau.kek)
 
 
 def demo(

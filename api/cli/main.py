@@ -147,6 +147,7 @@ evidence.app.command("export", cls=Reading)(evidence.export)
 app.add_typer(evidence.app, name="evidence", rich_help_panel="核验 / Proving")
 app.add_typer(access.access, name="access", rich_help_panel="账本 / The ledger")
 app.add_typer(seals.witness, name="witness", rich_help_panel="核验 / Proving")
+app.add_typer(reads.reads, name="reads", rich_help_panel="账本 / The ledger")
 app.add_typer(vault.vault, name="vault", rich_help_panel="账本 / The ledger")
 app.add_typer(archive.app, name="archive", rich_help_panel="账本 / The ledger")
 

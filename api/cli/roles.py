@@ -97,9 +97,9 @@ def _make(connection: "Connection[Any]", roles: "Roles") -> dict[str, str]:
         connection.execute(statement)
     with as_owner(connection, roles):
         if roles.guards_log:
-            for prefix, partition_size in LOGS.items():
-                migrate(connection, "log", prefix, partition_size=partition_size)
-                migrate(connection, "seals", prefix)
+            for prefix, (partition_size, subjects) in LOGS.items():
+                for subject in subjects:
+                    migrate(connection, subject, prefix, partition_size=partition_size)
         else:
             with connection.transaction():
                 make(connection)
@@ -166,11 +166,10 @@ def _script(connection: "Connection[Any]", roles: "Roles") -> Iterator[str]:
     yield from (statement.as_string(connection) for statement in roles.making())
     yield SQL("SET ROLE {}").format(Identifier(roles.name("owner"))).as_string(connection)
     if roles.guards_log:
-        for prefix, partition_size in LOGS.items():
-            for statement in pending(connection, "log", prefix, partition_size=partition_size):
-                yield statement.decode()
-            for statement in pending(connection, "seals", prefix):
-                yield statement.decode()
+        for prefix, (partition_size, subjects) in LOGS.items():
+            for subject in subjects:
+                for one in pending(connection, subject, prefix, partition_size=partition_size):
+                    yield one.decode()
     else:
         yield schema(connection).as_string(connection)
     yield from (statement.as_string(connection) for statement in roles.granting())

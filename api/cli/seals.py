@@ -30,6 +30,7 @@ from api.cli.frame import (
 if TYPE_CHECKING:
     from domain.ledger.vault import Vault
     from domain.notes import Note, Verifier
+    from replay.reads import Gone
     from replay.seals import Verdict
     from replay.stamps import Authority
     from replay.witness import Witness
@@ -125,8 +126,11 @@ def verify(
             verdict = merged(verdict, findings(log, vault, verdict.position))
         with progress(context, "核验查阅日志", "Verifying the log of reads", 1.0) as done:
             second = reads.verify(database, trust._replace(kept=of_reads), done)
+        gone = reads.gone(database)
     _tell_verdict(context, verdict, ("条登记", "entries"))
     _tell_verdict(context, second, ("条查阅日志", "rows of the log of reads"))
+    if gone is not None:
+        _tell_gone(context, gone)
     raise typer.Exit(verdict.exit_code or second.exit_code)
 
 
@@ -170,6 +174,15 @@ def _checked(
             "No public key was given: this machine's own key file is used.",
         )
         yield bureau.database, public(origin, bureau.sealer.key()), vault
+
+
+def _tell_gone(context: typer.Context, gone: "Gone") -> None:
+    rows, day, entry, ground = gone.rows, gone.before, gone.position, gone.ground
+    zh = f"查阅日志前 {rows} 条({day} 以前)已由第 {entry} 条登记下令到期销毁({ground}),"
+    en = f"The first {rows} reads (before {day}) were ordered to go by entry {entry} ({ground}):"
+    zh += f"尚有 {gone.left} 条未销毁(reads cut)。" if gone.left else "只存其散列。"
+    en += f" {gone.left} are still there (reads cut)." if gone.left else " their hashes are left."
+    console().print(said(context, zh, en), markup=False)
 
 
 def _tell_verdict(context: typer.Context, verdict: "Verdict", what: tuple[str, str]) -> None:

@@ -87,7 +87,7 @@ def restore(context: typer.Context, file: FileArg) -> None:
     from api.settings import Settings
     from domain.ledger.backup import restore as fill
     from domain.ledger.server import EmbeddedServer
-    from domain.ledger.vault import VaultUnfit, key_encryption_key
+    from domain.ledger.wrapping import VaultUnfit, key_encryption_key
 
     settings = Settings.of(frame(context).data)
     if not file.is_file() or not settings.kek_path.is_file():

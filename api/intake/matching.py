@@ -25,7 +25,7 @@ from api.intake.values import (
 from domain.acts.people import ID_NUMBER, NAME, NUMBER_HOLDER, PERSON, id_number_fault
 from domain.bitemporal import AsOf
 from domain.ledger import Ledger
-from domain.ledger.vault import sealed_owners
+from domain.ledger.sealed import sealed_owners
 from domain.refusals import BadInput
 from projections.records import Records
 

@@ -23,7 +23,7 @@ from domain.bitemporal import AsOf, last_day
 from domain.events import Event
 from domain.law import Rules
 from domain.ledger import Ledger
-from domain.ledger.vault import sealed_owners
+from domain.ledger.sealed import sealed_owners
 from projections.questions.law import Published, rules_of
 from projections.records import Records
 

@@ -29,7 +29,8 @@ from domain.ledger.impact import review_of
 from domain.ledger.log import EventLog
 from domain.ledger.reading import Reading, forest_at
 from domain.ledger.requests import Receipt, Refused, Request, event_id_of, key_of
-from domain.ledger.vault import Owner, Vault
+from domain.ledger.sealed import Owner
+from domain.ledger.vault import Vault
 from domain.record import Finding
 from domain.refusals import (
     BadInput,

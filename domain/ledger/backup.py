@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import orjson
+import psycopg
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from domain.ledger import vault as _vault
-from domain.ledger.vault import Vault, VaultUnfit
+from domain.ledger.vault import Vault
+from domain.ledger.vault_statements import Contents, put_back
+from domain.ledger.wrapping import VaultUnfit
 
 MAGIC = b"PRL-V1\n"
 
@@ -64,8 +66,18 @@ def restore(conninfo: str, kek: bytes, path: Path) -> Restored:
         raise VaultUnfit(
             f"{path.name} is damaged, or was made under another key-encryption key"
         ) from None
-    _vault.restore(conninfo, told["tables"])
+    refill(conninfo, told["tables"])
     return Restored(datetime.fromisoformat(told["made_at"]), len(told["tables"]["data_keys"]))
+
+
+def refill(conninfo: str, held: Contents) -> None:
+    """Fill an empty vault with what `Vault.contents` gave. Raises VaultUnfit where it is not empty.
+
+    What was destroyed since is destroyed again when the ledger is next opened.
+    """
+    with psycopg.connect(conninfo) as connection:
+        if not put_back(connection, held):
+            raise VaultUnfit("the vault is not empty: restore into an empty database")
 
 
 def _cipher(kek: bytes) -> AESGCM:

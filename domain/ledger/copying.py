@@ -15,6 +15,7 @@ from psycopg.types.numeric import Int8
 
 from domain.ledger.appends import SEPARATOR, Claim, LogError
 from domain.ledger.log import EventLog
+from domain.ledger.roles import owning
 from domain.ledger.statements import Statements
 from domain.ledger.stored import StoredEntry, stored_entry
 
@@ -77,13 +78,8 @@ class Taking:
     """Puts the parts of another log into an empty one; nothing is seen before the end."""
 
     def __init__(self, connection: psycopg.Connection[Any], sql: Statements) -> None:
-        self._connection = connection
         self._cursor = connection.cursor(binary=True)
         self._sql = sql
-
-    def beside(self, log: EventLog) -> "Taking":
-        """Of another empty log in the same database, in the same transaction."""
-        return Taking(self._connection, Statements(log.name))
 
     def entries(self, batch: Sequence[StoredEntry]) -> None:
         """The next entries, in order. Raises NotEmpty, Unstorable, NotTheSame."""
@@ -121,11 +117,16 @@ class Taking:
 
 
 @contextmanager
-def taking_over(log: EventLog) -> Iterator[Taking]:
-    """One transaction, stored when the block ends and not at all where it raises."""
-    with psycopg.connect(log.conninfo) as connection:
+def taking_over(
+    log: EventLog, beside: EventLog, owner: str | None = None
+) -> Iterator[tuple[Taking, Taking]]:
+    """Two empty logs of one database, in one transaction: stored when the block ends and not at all
+    where it raises. `owner` connects as one that may act as their owner. Raises NotOwner.
+    """
+    with owning(owner or log.conninfo, log.prefix) as (connection, name), connection.transaction():
         connection.execute("SET LOCAL lock_timeout = '15s'")
-        yield Taking(connection, Statements(log.name))
+        other = name.removesuffix(log.prefix) + beside.prefix
+        yield Taking(connection, Statements(name)), Taking(connection, Statements(other))
 
 
 def _event_id(entry: StoredEntry) -> UUID:

@@ -49,6 +49,7 @@ from domain.ledger.requests import (
     key_of,
     shared_by,
 )
+from domain.ledger.sealed import is_sealed
 from domain.ledger.sealing import (
     as_refusal,
     in_words,
@@ -56,7 +57,7 @@ from domain.ledger.sealing import (
     require_sealable,
     unique_kinds,
 )
-from domain.ledger.vault import Erased, Restricted, Unreadable, Vault, is_sealed
+from domain.ledger.vault import Erased, Restricted, Unreadable, Vault
 from domain.record import Case, Finding, Record, Strand
 from domain.refusals import BadInput, DataRestricted, Refusal, Superseded, WrongCorrection
 

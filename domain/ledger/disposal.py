@@ -19,7 +19,8 @@ from domain.acts.privacy import (
 from domain.events import Entry
 from domain.ledger.log import EventLog
 from domain.ledger.reading import forest_at
-from domain.ledger.vault import Owner, Vault
+from domain.ledger.sealed import Owner
+from domain.ledger.vault import Vault
 
 TYPES = [
     cls.__name__

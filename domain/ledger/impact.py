@@ -25,7 +25,8 @@ from domain.law import Law
 from domain.ledger.log import EventLog
 from domain.ledger.reading import Reading, having_read
 from domain.ledger.requests import Request
-from domain.ledger.vault import Unreadable, Vault, is_sealed
+from domain.ledger.sealed import is_sealed
+from domain.ledger.vault import Unreadable, Vault
 from domain.record import Case, Finding, Record, Strand
 from domain.refusals import ImpactRefused, NotUndermined, Refusal
 from domain.workdays import SHANGHAI

@@ -97,7 +97,8 @@ _logger = structlog.get_logger(__name__)
 class EventLog(DCBRecorder):
     """A log in one PostgreSQL schema, named by its prefix; safe for any number of processes.
 
-    `create` makes the schema where absent. `partition_size` is settled when the log is made.
+    `create` makes the schema where absent, of each of its `subjects`. `partition_size` is settled
+    when the log is made.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class EventLog(DCBRecorder):
         prefix: str = "ledger_",
         pool_size: int = 4,
         partition_size: int = PARTITION_SIZE,
+        subjects: Sequence[str] = ("log",),
         create: bool = True,
     ) -> None:
         self.conninfo = conninfo
@@ -115,10 +117,12 @@ class EventLog(DCBRecorder):
         with psycopg.connect(conninfo, autocommit=True) as connection:
             if connection.info.parameter_status("server_encoding") != "UTF8":
                 raise Malformed("database", "the ledger's database must be encoded in UTF8")
-            if create:
-                migrate(connection, "log", prefix, partition_size=partition_size)
+            for subject in subjects if create else ():
+                known = migrate(connection, subject, prefix, partition_size=partition_size)
+                partition_size = int(known["partition_size"])
             row = connection.execute(WHERE, [f"{prefix}entries"]).fetchone()
         schema = row[0] if row else "public"
+        self.partition_size = partition_size
         self.name = f"{schema}.{prefix}"
         self._sql = Statements(self.name)
         self._straight = Line(self._sql.append_straight)
@@ -303,6 +307,11 @@ class EventLog(DCBRecorder):
         """The subjects that hold these blinds."""
         return dict(self._rows(self._sql.claimed, [kind, list(blinds)])) if blinds else {}
 
+    def claims(self) -> list[Claim]:
+        """Every blind that a subject holds."""
+        rows = self._rows(self._sql.claims, [])
+        return [Claim(kind, subject, bytes(blind)) for kind, subject, blind in rows]
+
     def answered(self, key: str | None, request_hash: bytes | None) -> Appended | None:
         """The first answer to this idempotency key. Raises KeyReused."""
         rows = [] if key is None else self._rows(self._sql.answered, [key])
@@ -326,6 +335,10 @@ class EventLog(DCBRecorder):
     def head(self) -> int:
         """The last position, 0 in an empty log."""
         return int(self._rows(self._sql.head, [])[0][0])
+
+    def first(self) -> int:
+        """The first position: 1, unless the oldest rows were cut off."""
+        return int(self._rows(self._sql.first, [])[0][0])
 
     def recorded_at(self, position: int) -> datetime | None:
         """When the entry at this position was recorded; None where there is no such entry."""

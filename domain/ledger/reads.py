@@ -45,6 +45,9 @@ NAMED_AT_ONCE = 500
 PARTITION = 1_000_000
 """Rows of a partition: the log is cut by whole ones."""
 
+SUBJECTS = ("log", "cut")
+"""What its schema is made of, beside its seals."""
+
 RECORD_READ, READ_DENIED, HEAD_NOTED = "RecordRead", "ReadDenied", "HeadNoted"
 LIST = "list"
 _logger = structlog.get_logger(__name__)
@@ -104,7 +107,7 @@ class ReadLog:
     """The reads of one ledger, in its database; `sealer` is this log's own."""
 
     def __init__(self, conninfo: str, sealer: Sealer) -> None:
-        self.log = EventLog(conninfo, prefix=PREFIX, partition_size=PARTITION)
+        self.log = EventLog(conninfo, prefix=PREFIX, partition_size=PARTITION, subjects=SUBJECTS)
         self.sealer = sealer
 
     def record(self, read: Read) -> int:

@@ -12,14 +12,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import psycopg
 from psycopg import Connection
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from domain.ledger import reads
 from domain.ledger.log import PARTITION_SIZE
 
-LOGS: Mapping[str, int] = {"ledger_": PARTITION_SIZE, reads.PREFIX: reads.PARTITION}
-"""Prefixes of the logs in the ledger's database, and how large their partitions are."""
+LOGS: Mapping[str, tuple[int, Sequence[str]]] = {
+    "ledger_": (PARTITION_SIZE, ("log", "seals")),
+    reads.PREFIX: (reads.PARTITION, (*reads.SUBJECTS, "seals")),
+}
+"""Prefixes of the logs in the ledger's database, how large their partitions are, and of which
+subjects their schema is made.
+"""
 DERIVED = "derived"
 _MOST_NAME = 50
 
@@ -38,6 +44,7 @@ _FUNCTIONS = {
     "auditor": _READING,
 }
 _EVERY_FUNCTION = (*_FUNCTIONS["app"], "load", "extend", "protect", "deny")
+_CUTTING = ("ordered_cut", "cut_index", "cut_partition")
 _ON_VAULT = {
     "data_keys": "SELECT, INSERT, DELETE",
     "escrowed_keys": "SELECT, INSERT, DELETE",
@@ -82,6 +89,11 @@ _MAY = """
 SELECT r.rolsuper OR (r.rolcreaterole AND pg_catalog.pg_has_role(d.datdba, 'USAGE'))
 FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
 WHERE r.rolname = current_user AND d.datname = current_database()
+"""
+_OWNER = """
+SELECT c.relnamespace::regnamespace::text, r.rolname, r.rolname = current_user
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+WHERE c.oid = to_regclass(%s)
 """
 _HERE = "SELECT current_database(), current_schema(), current_user::text"
 _PRESENT = "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = ANY (%s)"
@@ -156,7 +168,8 @@ class Roles(NamedTuple):
                     table=Identifier(self.schema, table),
                 )  # fmt: skip
         adopted = [
-            (f"^{prefix}", [prefix + function for function in _EVERY_FUNCTION]) for prefix in LOGS
+            (f"^{prefix}", [prefix + function for function in (*_EVERY_FUNCTION, *_CUTTING)])
+            for prefix in LOGS
         ]
         if not self.guards_log:
             adopted = [(f"^({'|'.join(_ON_VAULT)})$", ["rewrite_keys"])]
@@ -251,6 +264,53 @@ def may_make(connection: Connection[Any]) -> bool:
     """Whether this session may make the roles: it creates roles and owns the database."""
     row = connection.execute(_MAY).fetchone()
     return bool(row and row[0])
+
+
+class NotOwner(Exception):
+    """What is asked for is the owner's to do, and this session may not act as the owner."""
+
+    def __init__(self, role: str) -> None:
+        self.role = role
+        super().__init__(f"this takes a role that may act as {role}")
+
+
+class Owning(NamedTuple):
+    """A session that acts as a log's owner, and the log's name, as `EventLog.name`: found in this
+    session, where nothing that the application planted stands in its way.
+    """
+
+    connection: Connection[Any]
+    log: str
+
+
+@contextmanager
+def owning(conninfo: str, prefix: str) -> Iterator[Owning]:
+    """In autocommit. Who may create roles lends itself the owner's meanwhile. Raises NotOwner."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        [(schema, owner, same)] = connection.execute(_OWNER, [f"{prefix}entries"]).fetchall()
+        role, lent = Identifier(owner), False
+        if not same:
+            try:
+                lent = not _acts(connection, role)
+                if lent:
+                    connection.execute(SQL("GRANT {} TO CURRENT_USER").format(role))
+                    connection.execute(SQL("SET ROLE {}").format(role))
+            except psycopg.errors.InsufficientPrivilege:
+                raise NotOwner(owner) from None
+        try:
+            yield Owning(connection, f"{schema}.{prefix}")
+        finally:
+            connection.execute("RESET ROLE")
+            if lent:
+                connection.execute(SQL("REVOKE {} FROM CURRENT_USER").format(role))
+
+
+def _acts(connection: Connection[Any], role: Identifier) -> bool:
+    try:
+        connection.execute(SQL("SET ROLE {}").format(role))
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    return True
 
 
 @contextmanager

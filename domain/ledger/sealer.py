@@ -28,6 +28,8 @@ from domain.notes import Head, Note, Receipt, Signer, Verifier, public, signer
 
 MOST = 1 << 16
 """Entries under one new head at most."""
+PATIENCE = "SET LOCAL lock_timeout = '2s'"
+"""Another sealer is done sooner; whoever holds its lock longer stops the sealing, which is told."""
 LOOK_SECONDS = 0.25
 AGAIN_SECONDS = 1.0
 ALARM_SECONDS = 5.0
@@ -80,6 +82,7 @@ class Sealer:
         """
         with self._connect() as connection, connection.transaction():
             seals = Seals(lambda: nullcontext(connection), self._prefix)
+            connection.execute(PATIENCE)
             seals.lock(connection)
             last = seals.last()
             size = last.size if last else 0

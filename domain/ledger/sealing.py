@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from domain.acts import privacy
 from domain.events import REGISTRY, Event
 from domain.ledger.reading import Reading
-from domain.ledger.vault import Owner, Restricted, Unreadable
+from domain.ledger.sealed import Owner
+from domain.ledger.vault import Restricted, Unreadable
 from domain.record import Strand
 from domain.refusals import DataErased, DataRestricted, Refusal
 

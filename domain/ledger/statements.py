@@ -87,6 +87,7 @@ class Statements:
             f" JOIN {log}entries e ON e.position = q.first WHERE q.key = %b"
         )
         self.head = f"SELECT coalesce(max(position), 0) FROM {log}entries"
+        self.first = f"SELECT coalesce(min(position), 1) FROM {log}entries"
         self.recorded_at = f"SELECT recorded_at FROM {log}entries WHERE position = %b"
         self.headings = (
             f"SELECT position, type, recorded_at FROM {log}entries"
@@ -116,11 +117,23 @@ class Statements:
             f"SELECT position, data FROM {log}entries"
             f" WHERE type = %s AND position > %s ORDER BY position"
         )
-        own = f"SELECT position, unnest(tags) AS tag, type FROM {log}entries"
+        own = f"SELECT position, unnest(tags) AS tag, type FROM {log}entries WHERE position > %s"
         indexed = f"SELECT position, tag, type FROM {log}tags"
         first = "SELECT position, tag, count(*) OVER () FROM ({} EXCEPT {}) d ORDER BY 1, 2 LIMIT 1"
         self.tags_lacking = first.format(own, indexed)
         self.tags_beyond = first.format(indexed, own)
+        # an event id as an envelope begins with it; what is no envelope has none
+        named = (
+            f"SELECT position, encode(substring(data FROM 19 FOR 36), 'escape') AS id"
+            f" FROM {log}entries WHERE position > %s"
+            f' AND substring(data FROM 1 FOR 18) = \'{{"format":1,"id":"\''
+        )
+        known = f"SELECT position, event_id::text AS id FROM {log}event_ids"
+        first = "SELECT position, count(*) OVER () FROM ({} EXCEPT {}) d ORDER BY 1 LIMIT 1"
+        self.ids_lacking = first.format(named, known)
+        self.ids_beyond = first.format(known, named)
+        self.cut_index = f"SELECT {log}cut_index(%s, %s, %s)"
+        self.cut_partition = f"SELECT {log}cut_partition(%s, %s)"
         here = f"(SELECT relnamespace FROM pg_class WHERE oid = '{log}entries'::regclass)"
         self.unprotected = (
             f"SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p')"

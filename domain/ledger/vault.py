@@ -1,45 +1,30 @@
 """Private fields: readable only through a person's key, which lies outside the ledger's database.
 
-Owns the vault database (data keys, wrapped by the key-encryption key) and the form of a sealed
-field. Invariant: a data key is durable in the vault before anything sealed with it is entered, and
-lies in one of three tables at most: active, in escrow (restricted), or only its name (destroyed).
-
-A field is stored as a salted commitment, SHA-256("PRL-C1" ‖ salt ‖ plaintext), and a ciphertext,
-nonce ‖ AES-256-GCM(key, salt ‖ plaintext, aad = owner|class|field|commitment): the commitment opens
-one field to a third party without the key, and tells nothing once the key is destroyed. Its stored
-form {"o": owner, "k": class, "c": commitment, "x": ciphertext} says by itself whose key opens it.
+Owns the vault database: data keys, wrapped by the key-encryption key, and the vault's own secrets.
+Invariant: a data key is durable in the vault before anything sealed with it is entered. How a field
+is sealed stands in `sealed.py`, what becomes of keys in `custody.py`.
 """
 
 import hmac
 import os
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from hashlib import sha256
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 import psycopg
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg_pool import ConnectionPool
 
+from domain.ledger import custody
 from domain.ledger.drafts import Drafts
-from domain.ledger.escrow import open_with, seal_to
-from domain.ledger.keyfile import KeyUnfit, key_in
 from domain.ledger.rewriting import rewrite
-from domain.ledger.splitting import BadPart, Part, join, split
+from domain.ledger.sealed import Owner, is_sealed, seal, unseal
 from domain.ledger.vault_statements import (
-    BINARY,
-    DESTROY,
-    DROP_DRAFTS_NAMING,
-    DROP_ESCROW,
     EVERY_ESCROW,
     EVERY_KEY,
     EVERY_SECRET,
-    FIND_ESCROW,
     FIND_KEYS,
     FIND_SECRET,
     FIND_SETTLED,
@@ -52,31 +37,22 @@ from domain.ledger.vault_statements import (
     NEWEST_BACKUP,
     NOTE_BACKUP,
     PUT_ESCROW,
-    PUT_KEY,
     PUT_SETTLED,
-    TABLES,
-    TAKE_KEY,
     TAKE_SECRET,
+    Contents,
+    contents,
     make,
 )
-
-NEEDED = 2
-"""How many holders open a restricted key together."""
+from domain.ledger.wrapping import Randomness, VaultUnfit, Wrapping
 
 CACHED_KEYS = 100_000
-
-Randomness = Callable[[int], bytes]
 
 
 class Taking(NamedTuple):
     """Puts wrapped keys, and rows of escrow, of another vault into this one."""
 
-    keys: Callable[[Iterable[tuple["Owner", bytes]]], None]
+    keys: Callable[[Iterable[tuple[Owner, bytes]]], None]
     escrowed: Callable[[Iterable[Sequence[Any]]], None]
-
-
-class VaultUnfit(ValueError):
-    """The vault and the key-encryption key, or the vault and the ledger, do not belong together."""
 
 
 class Unreadable(Exception):
@@ -89,24 +65,6 @@ class Erased(Unreadable):
 
 class Restricted(Unreadable):
     """The key of this field is in escrow: two of its holders together bring it back."""
-
-
-class Owner(NamedTuple):
-    """Whose key, for which class of fields."""
-
-    subject: str
-    cls: str
-
-
-def key_encryption_key(path: Path) -> bytes:
-    """The 32-byte key-encryption key in this file; made, readable by its owner only, if absent.
-
-    Raises VaultUnfit where the file holds something else.
-    """
-    try:
-        return key_in(path)
-    except KeyUnfit as unfit:
-        raise VaultUnfit(str(unfit)) from None
 
 
 class Vault:
@@ -125,7 +83,7 @@ class Vault:
         may_be_new: bool = True,
     ) -> None:
         self._pool = ConnectionPool(conninfo, min_size=0, max_size=4, open=True)
-        self._wrap = AESGCM(kek)
+        self._wrapping = Wrapping(kek, randomness)
         self._random = randomness
         self._keys: dict[Owner, AESGCM] = {}
         self._destroyed: set[Owner] = set()
@@ -156,7 +114,7 @@ class Vault:
         if len(self._keys) + len(wanted) > CACHED_KEYS:
             self._keys.clear()
             wanted = sorted(owners)
-        fresh = [self._wrapped(self._random(32), f"{o.subject}|{o.cls}") for o in wanted]
+        fresh = [self._wrapping.wrap(self._random(32), o.name) for o in wanted]
         subjects, classes = [o.subject for o in wanted], [o.cls for o in wanted]
         with self._pool.connection() as connection:
             connection.execute(LOCK_SHARED)
@@ -173,7 +131,7 @@ class Vault:
         for subject, cls, wrapped, state in rows:
             owner = Owner(subject, cls)
             if state == "active":
-                self._keys[owner] = AESGCM(self._unwrapped(wrapped, f"{subject}|{cls}"))
+                self._keys[owner] = AESGCM(self._wrapping.unwrap(wrapped, owner.name))
             elif state == "destroyed":
                 self._destroyed.add(owner)
             else:
@@ -183,13 +141,7 @@ class Vault:
     def seal(self, subject: str, cls: str, field: str, plaintext: bytes) -> dict[str, str]:
         """A sealed field; `prepare` has made its owner's key. Raises Erased, Restricted."""
         owner = Owner(subject, cls)
-        key = self._key(owner)
-        salt, nonce = self._random(32), self._random(12)
-        commitment = encoded(commit(salt, plaintext))
-        blob = key.encrypt(nonce, salt + plaintext, _bound_to(owner, field, commitment))
-        return {
-            "o": owner.subject, "k": owner.cls, "c": commitment, "x": encoded(nonce + blob),
-        }  # fmt: skip
+        return seal(self._key(owner), owner, field, plaintext, self._random)
 
     def open(self, field: str, sealed: Mapping[str, str]) -> Any:
         """The value of a sealed field (any JSON). Raises Erased, Restricted."""
@@ -201,16 +153,7 @@ class Vault:
 
         Raises Erased, Restricted.
         """
-        owner = Owner(sealed["o"], sealed["k"])
-        key = self._key(owner)
-        blob = decoded(sealed["x"])
-        try:
-            opened = key.decrypt(blob[:12], blob[12:], _bound_to(owner, field, sealed["c"]))
-        except InvalidTag:
-            raise ValueError(f"a sealed {field} does not open with its owner's key") from None
-        if encoded(commit(opened[:32], opened[32:])) != sealed["c"]:
-            raise ValueError(f"a sealed {field} does not match its commitment")
-        return opened[:32], opened[32:]
+        return unseal(self._key(Owner(sealed["o"], sealed["k"])), field, sealed)
 
     def _key(self, owner: Owner) -> AESGCM:
         if (key := self._keys.get(owner)) is not None:
@@ -256,12 +199,7 @@ class Vault:
         """
         owners = sorted(set(owners))
         with self._pool.connection() as connection:
-            connection.execute(LOCK)
-            for owner in owners:
-                connection.execute(DESTROY, owner)
-                connection.execute(TAKE_KEY, owner)
-                connection.execute(DROP_ESCROW, owner)
-            connection.execute(DROP_DRAFTS_NAMING, ([owner.subject for owner in owners],))
+            custody.destroy(connection, owners)
         self.forget(owners)
 
     def rewrite(self) -> None:
@@ -276,15 +214,7 @@ class Vault:
         """Put their wrapped keys in escrow: a part for each holder, any two of them needed."""
         owners = sorted(set(owners))
         with self._pool.connection() as connection:
-            connection.execute(LOCK)
-            for owner in owners:
-                if (row := connection.execute(TAKE_KEY, owner).fetchone()) is None:
-                    continue
-                parts = split(bytes(row[0]), len(public_keys), NEEDED, self._random)
-                for part, public_key in zip(parts, public_keys, strict=True):
-                    sealed = seal_to(public_key, part.body, _escrowed(owner, part.place))
-                    connection.execute(PUT_ESCROW, (*owner, part.place, part.mark, sealed))
-            connection.execute(DROP_DRAFTS_NAMING, ([owner.subject for owner in owners],))
+            custody.restrict(connection, owners, public_keys, self._random)
         self.forget(owners)
 
     def lift(self, owner: Owner, codes: Sequence[str], *, store: bool) -> bool:
@@ -292,15 +222,12 @@ class Vault:
         whether they do. False where it is not in escrow. Raises BadPart.
         """
         with self._pool.connection() as connection:
-            connection.execute(LOCK)
-            rows = connection.execute(FIND_ESCROW, owner).fetchall()
-            if not rows:
+            wrapped = custody.joined(connection, owner, codes)
+            if wrapped is None:
                 return False
-            wrapped = join(list(_parts(owner, rows, codes)))
-            self._unwrapped(wrapped, f"{owner.subject}|{owner.cls}")
+            self._wrapping.unwrap(wrapped, owner.name)
             if store:
-                connection.execute(PUT_KEY, (*owner, wrapped))
-                connection.execute(DROP_ESCROW, owner)
+                custody.give_back(connection, owner, wrapped)
         return True
 
     def forget(self, owners: Iterable[Owner]) -> None:
@@ -330,17 +257,10 @@ class Vault:
         with self._pool.connection() as connection:
             connection.execute(NOTE_BACKUP, (made_at,))
 
-    def contents(self) -> dict[str, list[list[Any]]]:
+    def contents(self) -> Contents:
         """Every row of every table, as of one moment; bytes in the text form of sealed fields."""
         with self._pool.connection() as connection:
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            return {
-                name: [
-                    [encoded(v) if isinstance(v, bytes) else v for v in row]
-                    for row in connection.execute(select)
-                ]
-                for name, (select, _) in TABLES.items()
-            }
+            return contents(connection)
 
     def blind(self, kind: str, value: str) -> bytes:
         """The keyed lookup of a unique value (an ID number): useless without the vault."""
@@ -376,7 +296,7 @@ class Vault:
         with self._pool.connection() as connection:
             connection.execute(LOCK)
             for name, wrapped in secrets:
-                self._unwrapped(wrapped, f"secret|{name}")
+                self._wrapping.unwrap(wrapped, f"secret|{name}")
                 connection.execute(TAKE_SECRET, (name, wrapped))
                 held = connection.execute(FIND_SECRET, (name,)).fetchone()
                 if held is None or bytes(held[0]) != wrapped:
@@ -386,7 +306,7 @@ class Vault:
                 keys = list(keys)
                 subjects, classes = [o.subject for o, _ in keys], [o.cls for o, _ in keys]
                 for owner, wrapped in keys:
-                    self._unwrapped(wrapped, f"{owner.subject}|{owner.cls}")
+                    self._wrapping.unwrap(wrapped, owner.name)
                 connection.execute(MAKE_KEYS, (subjects, classes, [w for _, w in keys]))
                 held = connection.execute(FIND_KEYS, (subjects, classes)).fetchall()
                 if {(Owner(s, c), w and bytes(w)) for s, c, w, _ in held} != set(keys):
@@ -402,41 +322,12 @@ class Vault:
 
     def _secret(self, name: str) -> bytes:
         with self._pool.connection() as connection:
-            fresh = self._wrapped(self._random(32), f"secret|{name}")
+            fresh = self._wrapping.wrap(self._random(32), f"secret|{name}")
             connection.execute(MAKE_SECRET, (name, fresh))
             row = connection.execute(FIND_SECRET, (name,)).fetchone()
         if row is None:
             raise RuntimeError(f"the vault has no secret {name}")
-        return self._unwrapped(row[0], f"secret|{name}")
-
-    def _wrapped(self, key: bytes, aad: str) -> bytes:
-        nonce = self._random(12)
-        return nonce + self._wrap.encrypt(nonce, key, aad.encode())
-
-    def _unwrapped(self, wrapped: bytes, aad: str) -> bytes:
-        try:
-            return self._wrap.decrypt(bytes(wrapped[:12]), bytes(wrapped[12:]), aad.encode())
-        except InvalidTag:
-            raise VaultUnfit("the key-encryption key does not open this vault") from None
-
-
-def restore(conninfo: str, contents: Mapping[str, Sequence[Sequence[Any]]]) -> None:
-    """Fill an empty vault with what `Vault.contents` gave. Raises VaultUnfit where it is not empty.
-
-    What was destroyed since is destroyed again when the ledger is next opened.
-    """
-    with psycopg.connect(conninfo) as connection:
-        make(connection)
-        if connection.execute(IS_NEW).fetchone() != (True,):
-            raise VaultUnfit("the vault is not empty: restore into an empty database")
-        with connection.cursor() as cursor:
-            for name, (_, insert) in TABLES.items():
-                binary = BINARY.get(name, ())
-                rows = [
-                    [decoded(v) if n in binary else v for n, v in enumerate(row)]
-                    for row in contents[name]
-                ]
-                cursor.executemany(insert, rows)
+        return self._wrapping.unwrap(row[0], f"secret|{name}")
 
 
 def _require_used(connection: psycopg.Connection[Any]) -> None:
@@ -445,49 +336,3 @@ def _require_used(connection: psycopg.Connection[Any]) -> None:
             "the vault is empty, the ledger is not: this is not its vault; restore the vault's "
             "backup before anything is entered"
         )
-
-
-def _parts(owner: Owner, rows: Iterable[Any], codes: Sequence[str]) -> Iterator[Part]:
-    """What these codes open of a key in escrow. Raises BadPart for one that opens nothing."""
-    rows = list(rows)
-    for code in codes:
-        for place, mark, sealed in rows:
-            body = open_with(code, bytes(sealed), _escrowed(owner, place))
-            if body is not None:
-                yield Part(place, bytes(mark), body)
-                break
-        else:
-            raise BadPart("this code is of nobody who holds a part of this key")
-
-
-def _escrowed(owner: Owner, place: int) -> bytes:
-    return f"escrow|{owner.subject}|{owner.cls}|{place}".encode()
-
-
-def is_sealed(value: Any) -> bool:
-    return isinstance(value, dict) and value.keys() == {"o", "k", "c", "x"}
-
-
-def sealed_owners(value: Any) -> Iterator[Owner]:
-    """Whose keys open a value, for `Vault.hold`."""
-    if is_sealed(value):
-        yield Owner(value["o"], value["k"])
-    elif isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from sealed_owners(inner)
-
-
-def _bound_to(owner: Owner, field: str, commitment: str) -> bytes:
-    return f"{owner.subject}|{owner.cls}|{field}|{commitment}".encode()
-
-
-def commit(salt: bytes, plaintext: bytes) -> bytes:
-    return sha256(b"PRL-C1" + salt + plaintext).digest()
-
-
-def encoded(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).decode().rstrip("=")
-
-
-def decoded(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -3,10 +3,13 @@
 Invariant: every value travels as a parameter, and a key is only ever wrapped.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg import Connection
 from psycopg.sql import SQL, Composed
+
+from domain.ledger.sealed import decoded, encoded
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS data_keys (
@@ -122,3 +125,34 @@ def schema(connection: Connection[Any]) -> Composed:
     """What makes the tables in the schema that the connection looks in first."""
     row = connection.execute(WHERE).fetchone()
     return SQL(SCHEMA).format(schema=SQL(row[0] if row else "public"))
+
+
+Contents = Mapping[str, Sequence[Sequence[Any]]]
+"""Rows by table; bytes in the text form of sealed fields."""
+
+
+def contents(connection: Connection[Any]) -> Contents:
+    """Every row of every table, as of one moment; begins the transaction."""
+    connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    return {
+        name: [
+            [encoded(v) if isinstance(v, bytes) else v for v in row]
+            for row in connection.execute(select)
+        ]
+        for name, (select, _) in TABLES.items()
+    }
+
+
+def put_back(connection: Connection[Any], held: Contents) -> bool:
+    """Fill an empty vault with what `contents` gave; False, with nothing done, for any other."""
+    make(connection)
+    if connection.execute(IS_NEW).fetchone() != (True,):
+        return False
+    with connection.cursor() as cursor:
+        for name, (_, insert) in TABLES.items():
+            binary = BINARY.get(name, ())
+            rows = [
+                [decoded(v) if n in binary else v for n, v in enumerate(row)] for row in held[name]
+            ]
+            cursor.executemany(insert, rows)
+    return True

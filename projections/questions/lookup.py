@@ -10,7 +10,7 @@ from typing import Any
 from domain.acts.people import NAME, NUMBER, NUMBER_HOLDER, UNIT
 from domain.bitemporal import AsOf
 from domain.ledger import Ledger
-from domain.ledger.vault import sealed_owners
+from domain.ledger.sealed import sealed_owners
 from projections.records import Records
 
 

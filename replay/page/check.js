@@ -4,8 +4,6 @@
 // nothing in the bundle is believed that does not follow from a signed head.
 "use strict";
 
-const SLACK = 300000000;
-
 // Hashes by position, side by side.
 class Leaves {
   constructor() {
@@ -55,6 +53,8 @@ class Check extends Replays {
     this.changes = [];
     this.looks = [];
     this.noted = [];
+    this.cuts = [];
+    this.keptReads = [];
     this.opened = new Map();
   }
 
@@ -148,6 +148,9 @@ class Check extends Replays {
       }
       if (entry.type === "ReadsSealed") {
         this.noted.push([position, own(own(json(entry.data), "fields"), "note")]);
+      }
+      if (entry.type === "ReadsCut") {
+        this.cuts.push([position, own(json(entry.data), "fields")]);
       }
       if (entry.type === "PackPublished") this.pack(position, own(json(entry.data), "fields"));
     }
@@ -265,98 +268,38 @@ class Check extends Replays {
   }
 
   kept() {
-    if (!this.asked.kept) return;
-    const { origin, size, root } = headOf(lines(this.asked.kept));
-    const proofs = own(this.bundle.json("proofs.json"), "extensions");
-    const good = this.leads(origin, size, root, proofs, new Map());
-    if (good === null) {
-      this.find(
-        KIND.UNPROVED, `本包不能证明账本是所存 ${size} 条封签的延续,请以 --old ${size} 导出`,
-        `that the log extends the head kept over ${size} entries cannot be proved with ` +
-          `this bundle; have it exported with --old ${size}`,
-      );
-    } else if (good) {
-      this.say(`账本是所存 ${size} 条之封签的延续`, `the log extends the head kept over ${size}`);
-    } else {
-      this.find(
-        KIND.WITNESS, `账本不是所存 ${size} 条之封签的延续:历史被改写`,
-        `the log does not extend the head kept over ${size} entries: it was rewritten`,
-      );
-    }
-  }
-
-  // Whether the head extends this one; null where the bundle cannot tell.
-  leads(origin, size, root, proofs, roots) {
-    if (origin !== this.origin || size > this.size) return false;
-    if (has(proofs, String(size)) || size === this.size) {
-      const path = (given(proofs, String(size)) || []).map(b64);
-      return extended(size, root, this.size, this.root, path);
-    }
-    if (!this.complete || size > this.recorded) return null;
-    if (!roots.has(size)) roots = rootsOf(size, (n) => this.leaves.need(n), new Set([size]));
-    if (!roots.has(size)) throw new Error("no such size");
-    return same(roots.get(size), root);
-  }
-
-  async stamps() {
-    const asked = this.asked.stamps;
-    const trusted = asked ? pem(lines(asked)).map((raw) => new Certificate(raw)) : [];
-    const held = this.bundle.names.includes("stamps.json") ? this.bundle.json("stamps.json") : [];
-    if (asked && !held.length) {
-      this.find(KIND.UNPROVED, "包内没有时间戳", "there is no time stamp in this bundle");
-    }
-    const proofs = held.length ? own(this.bundle.json("proofs.json"), "extensions") : {};
-    let roots = new Map();
-    if (this.complete) {
-      const sizes = new Set(held.map((one) => headOf(own(one, "note")).size));
-      const count = held.length ? this.recorded : 0;
-      for (let n = 1; n <= count; n++) this.leaves.need(n);
-      roots = rootsOf(count, (n) => this.leaves.need(n), sizes);
-    }
-    const order = Array.from(this.times.keys()).sort((a, b) => (a < b ? -1 : 1));
-    let valid = 0;
-    for (const one of held) valid += await this.stamp(one, trusted, proofs, roots, order) ? 1 : 0;
-    if (valid) {
-      const more = trusted.length ? "" : ";未给出时间戳机构证书,不能证明出自哪个机构";
-      const rest = trusted.length
-        ? "" : "; no certificate was given, whose they are is not proved";
-      this.say(`时间戳 ${valid} 枚有效${more}`, `${valid} time stamps are valid${rest}`);
-    }
-  }
-
-  async stamp(held, trusted, proofs, roots, order) {
-    const note = own(held, "note");
-    const { origin, size, root } = headOf(note);
-    const zh = `前 ${size} 条登记的封签上的时间戳`;
-    const en = `the time stamp over the head of ${size} entries`;
-    let [good, token] = [false, null];
-    try {
-      token = await stamped(b64(own(held, "response")), bytes(note));
-      good = !trusted.length || await under(token, trusted);
-    } catch (wrong) {
-      if (wrong instanceof Unknown) {
-        const said = `${en} is made in a way that cannot be checked here`;
-        this.find(KIND.UNPROVED, `${zh}所用算法不在可核验之列`, said);
-        return false;
-      }
-      good = false;
-    }
-    if (!good || !this.leads(origin, size, root, proofs, roots)) {
-      this.find(KIND.STAMP, `${zh}无效`, `${en} is not valid`);
-      return false;
-    }
-    let place = order.length;
-    while (place > 0 && order[place - 1] > size) place -= 1;
-    for (const position of order.slice(Math.max(place - 1, 0), place + 1)) {
-      const since = Number(this.times.get(position)) - token.at;
-      if (position <= size ? since > SLACK : since < -SLACK) {
+    const reads = given(this.bundle.manifest, "reads");
+    const ofReads = new Set(this.noted.map(([, note]) => headOf(note).origin));
+    if (reads !== null) ofReads.add(own(reads, "origin"));
+    for (const raw of this.asked.kept) {
+      const head = headOf(lines(raw));
+      if (!ofReads.has(head.origin)) {
+        this.earlier().kept(head);
+      } else if (has(this.bundle.manifest, "reads")) {
+        this.keptReads.push(head);
+      } else {
         this.find(
-          KIND.TIME, `第 ${position} 条登记的登记时间与${zh}矛盾`,
-          `when entry ${position} was recorded contradicts ${en}`,
+          KIND.UNPROVED, "包内没有查阅日志,请以 --reads 导出",
+          "the log of reads is not in this bundle; have it exported with --reads",
         );
       }
     }
-    return true;
+  }
+
+  earlier() {
+    const proofs = own(this.bundle.json("proofs.json"), "extensions");
+    const until = this.complete ? this.recorded : 0;
+    return new Earlier(this, OF_ENTRIES, this, proofs, (n) => this.leaves.need(n), until);
+  }
+
+  trusted() {
+    const asked = this.asked.stamps;
+    return asked ? pem(lines(asked)).map((raw) => new Certificate(raw)) : [];
+  }
+
+  stamps() {
+    const held = this.bundle.names.includes("stamps.json") ? this.bundle.json("stamps.json") : [];
+    return this.earlier().stamps(held, this.trusted(), this.times);
   }
 
   receipts() {
@@ -446,12 +389,13 @@ class Check extends Replays {
     }
   }
 
-  reads() {
+  async reads() {
     if (!has(this.bundle.manifest, "reads")) return;
-    const looked = new Looked(this, this.bundle, this.noted);
+    const looked = new Looked(this, this.bundle, this.noted, this.cuts);
     this.looks = looked.shown;
     const chain = this.chain();
-    looked.check(chain[chain.length - 1], this.asked.witnessKeys);
+    const key = chain[chain.length - 1];
+    await looked.check(key, this.asked.witnessKeys, this.keptReads, this.trusted());
     const heads = this.complete ? looked.heads : [];
     const leaf = (n) => this.leaves.need(n);
     for (const position of unborne(heads, this.origin, leaf, this.recorded)) {

@@ -11,7 +11,7 @@ const TOLD = [
 const YEARS = [-62135596800, 253402300799]; // 1 to 9999, in seconds
 
 class Looked {
-  constructor(told, bundle, noted) {
+  constructor(told, bundle, noted, cuts) {
     this.told = told;
     this.bundle = bundle;
     this.noted = noted;
@@ -24,11 +24,18 @@ class Looked {
     this.family = new Set(own(bundle.manifest, "person"));
     this.note = bundle.text("reads-head.note");
     Object.assign(this, headOf(this.note));
+    [this.gone, this.order, this.first] = [0, 0, 1];
+    for (const [position, fields] of cuts) {
+      const rows = integer(own(fields, "rows"));
+      const ours = this.origin === `personnel-ledger/${own(fields, "ledger")}`;
+      const more = rows > this.gone || (rows === this.gone && position > this.order);
+      if (ours && more) [this.gone, this.order] = [rows, position];
+    }
     this.persons = new Map();
-    this.count = 0;
+    this.times = new Map();
   }
 
-  check(key, witnesses) {
+  async check(key, witnesses, kept, trusted) {
     const ours = `${this.origin}+${partition(key, "+")[1]}`;
     if (this.origin !== this.stated || !signed(this.note, ours)) {
       const en = "the head of the log of reads bears no valid signature";
@@ -49,7 +56,20 @@ class Looked {
     const sealed = (n) => held.subarray(32 * (n - 1), 32 * n);
     this.rows(leaves, sealed);
     if (this.whole) this.leaves(leaves, sealed);
+    const leaf = (n) => {
+      if (n > leaves) throw new Error("no such row");
+      return sealed(n);
+    };
+    await this.lead(leaf, kept, trusted);
     this.say();
+  }
+
+  async lead(leaf, kept, trusted) {
+    const read = (name, none) => (this.bundle.names.includes(name) ? this.bundle.json(name) : none);
+    const [proofs, held] = [read("reads-extensions.json", {}), read("reads-stamps.json", [])];
+    const earlier = new Earlier(this.told, OF_READS, this, proofs, leaf, this.whole ? this.size : 0);
+    kept.forEach((one) => earlier.kept(one));
+    await earlier.stamps(held, trusted, this.times);
   }
 
   lists() {
@@ -72,7 +92,12 @@ class Looked {
     let [expected, last] = [1, 0];
     for (const row of this.bundle.entries("reads.bin")) {
       const [position, leaf] = [row.position, digest(row.raw)];
-      this.count += 1;
+      if (!this.times.size) {
+        this.first = position > this.gone ? this.gone + 1 : position;
+        if (this.first < 1) this.first = 1;
+        expected = this.first;
+      }
+      this.times.set(position, row.recordedAt);
       expected = this.past(expected);
       if (this.whole && position > expected) this.missing(expected);
       if (position < expected) {
@@ -160,19 +185,27 @@ class Looked {
   }
 
   say() {
-    const { size, count } = this;
+    const [size, count] = [this.size, this.times.size];
     const unseen = this.withheld.size;
+    const { first, gone, order } = this;
+    if (gone) {
+      this.told.say(
+        `查阅日志前 ${gone} 条已由第 ${order} 条登记下令到期销毁:其中查阅何人,不再可知`,
+        `the first ${gone} rows of the log of reads were ordered to go by entry ${order}: ` +
+          "whom they were about can be told no more",
+      );
+    }
     if (this.whole && unseen) {
       this.told.say(
-        `查阅日志第 1 至 ${size} 条中,${unseen} 条标为未公开案件之查阅、只有摘要:` +
+        `查阅日志第 ${first} 至 ${size} 条中,${unseen} 条标为未公开案件之查阅、只有摘要:` +
           "查阅何人,本包不能证明;其余全部在包内",
-        `of rows 1 to ${size} of the log of reads, ${unseen} are said to be for sealed ` +
+        `of rows ${first} to ${size} of the log of reads, ${unseen} are said to be for sealed ` +
           "cases and are here by their hash alone: whom they are about, this bundle cannot prove",
       );
     } else if (this.whole) {
       this.told.say(
-        `查阅日志第 1 至 ${size} 条全部在包内:任何人被查阅的记录无一遗漏`,
-        `rows 1 to ${size} of the log of reads are all here: no read of anyone is left out`,
+        `查阅日志第 ${first} 至 ${size} 条全部在包内:任何人被查阅的记录无一遗漏`,
+        `rows ${first} to ${size} of the log of reads are all here: no read of anyone is left out`,
       );
     } else {
       this.told.say(

@@ -36,7 +36,7 @@ async function asked() {
   return {
     key: written("key") || null,
     witnessKeys: written("witness").split(/\s+/).filter((one) => one),
-    kept: kept[0] || null,
+    kept,
     receipts,
     stamps: stamps[0] || null,
     report: report[0] || null,

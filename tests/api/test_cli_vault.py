@@ -76,6 +76,24 @@ def test_init_prints_the_parts_only_when_it_made_the_key(home: Home) -> None:
     assert len(home.run("vault", "split").out.splitlines()) == 3
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="ledger-vault-"))
+    made.chmod(0o755)
+    yield made
+    rmtree(made, ignore_errors=True)
+
+
+def test_the_parts_are_printed_whatever_comes_first(folder: Path) -> None:
+    """A command before `init`, or an `init` that fails, makes the key too."""
+    told = run(folder, "record", "p1")
+    assert "vault split" in told.err
+    failed = run(folder, "init", "--pack", "999999")
+    assert failed.code == 1
+    assert len(re.findall(r"^\d: ([A-Z2-7-]+)$", failed.out, re.MULTILINE)) == 3
+    assert "vault split" not in run(folder, "due").err
+
+
 def test_a_vault_restored_from_an_older_backup_gives_back_only_what_was_not_destroyed(
     home: Home,
 ) -> None:

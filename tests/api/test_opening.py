@@ -15,7 +15,7 @@ from domain.events import Proposal
 from domain.ledger import Request
 from domain.ledger.appends import Malformed
 from domain.ledger.log import EventLog
-from domain.ledger.vault import VaultUnfit
+from domain.ledger.wrapping import VaultUnfit
 
 
 @pytest.fixture

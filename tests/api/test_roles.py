@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(
     BINARIES is None, reason="no PostgreSQL is installed (LEDGER_TEST_POSTGRES names its programs)"
 )
 LOG = ("entries", "tags", "event_ids", "requests")
-SEALS = ("seal_tiles", "seal_heads", "seal_cosignatures")
+SEALS = ("seal_tiles", "seal_heads", "seal_cosignatures", "seal_stamps")
 ATTESTED = {"mood": "attested", "attested_by": "the chief"}
 NULLS = ", ".join(["NULL"] * 24)
 NEW = "DEFAULT VALUES"
@@ -85,6 +85,11 @@ TABLE |= {
     said.replace("ledger_", "reads_"): who
     for said, who in TABLE.items()
     if "ledger_" in said and " ROLE " not in said
+}
+TABLE |= {
+    "SELECT reads_ordered_cut(1)": "",
+    "SELECT reads_cut_index(1, 0, 8)": "",
+    "SELECT reads_cut_partition(1, 0)": "",
 }
 VAULT = {
     **dict.fromkeys(

@@ -11,8 +11,9 @@ from api.settings import Bureau
 from api.stamping import StampingUnfit
 from api.witnessing import create_witness
 from domain.acts.people import PersonRegistered
-from domain.events import Proposal
+from domain.events import Actor, Proposal
 from domain.ledger import Request
+from domain.ledger.reads import Read
 from domain.merkle import consistent, included
 from domain.notes import Head, Note, Receipt, Verifier, public
 from replay.witness import Witness
@@ -105,11 +106,15 @@ def test_a_served_ledger_has_its_heads_stamped(settings, database, tmp_path):
     own = settings._replace(database=database, stamp_roots=local.roots)
     with local.served() as url, Bureau(own._replace(stamps=url)) as bureau:
         bureau.ledger.enter(Request([Proposal(PersonRegistered(person="w2"), DAY)]))
-        bureau.sealer.catch_up()
+        bureau.reads.record(Read(Actor(), "test", question="record", persons=["w2"]))
+        both = [bureau.sealer.seals, bureau.reads.sealer.seals]
+        for sealer in (bureau.sealer, bureau.reads.sealer):
+            sealer.catch_up()
         with serving(create_app(bureau)) as port:
             deadline = time.monotonic() + 20
-            while bureau.sealer.seals.stamped() is None and time.monotonic() < deadline:
+            while not all(one.stamped() for one in both) and time.monotonic() < deadline:
                 time.sleep(0.02)
+            assert [one.stamped().size for one in both] == [1, 1]
             told = httpx.get(f"http://127.0.0.1:{port}/metrics").text
     assert "personnel_ledger_stamp_overdue_seconds 0.0" in told
     with Bureau(own._replace(stamps="nowhere")) as bureau, pytest.raises(StampingUnfit):

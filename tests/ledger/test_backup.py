@@ -10,7 +10,7 @@ from domain.acts.people import PersonDetailsChanged, PersonRegistered
 from domain.ledger import Ledger, Request
 from domain.ledger.backing import Age, Keeping
 from domain.ledger.backup import backup, restore
-from domain.ledger.vault import VaultUnfit
+from domain.ledger.wrapping import VaultUnfit
 from domain.refusals import BackupOverdue
 from tests.given import act
 

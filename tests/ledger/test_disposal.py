@@ -21,10 +21,13 @@ from domain.acts.privacy import (
 from domain.acts.rewards import RewardGranted
 from domain.events import FactAnnulled
 from domain.ledger import Request
+from domain.ledger.backup import refill
 from domain.ledger.escrow import new_holder
 from domain.ledger.log import ConditionFailed
+from domain.ledger.sealed import Owner
 from domain.ledger.splitting import BadPart
-from domain.ledger.vault import Erased, Owner, VaultUnfit, restore
+from domain.ledger.vault import Erased
+from domain.ledger.wrapping import VaultUnfit
 from domain.refusals import Conflict, DataErased, DataRestricted, Taken, WrongCorrection
 from projections.questions.lookup import by_id_number
 from replay.rebuild import rebuild
@@ -242,7 +245,7 @@ def test_a_restored_backup_of_the_vault_is_rid_of_what_was_destroyed_since(burea
         kept = bureau.ledger.vault.contents()
     bureau.close()
     empty(settings.vault)
-    restore(settings.vault, kept)
+    refill(settings.vault, kept)
     with Bureau(settings) as again:
         assert fields(again)["name"] == fields(again, 3)["name"] == ERASED
         assert fields(again, 2)["deed"] == "救人"
@@ -261,7 +264,7 @@ def test_a_vault_ahead_of_a_restored_ledger_misses_no_later_order(bureau, settin
 
 def test_a_backup_is_not_restored_over_a_vault_in_use(bureau, settings):
     with pytest.raises(VaultUnfit, match="not empty"):
-        restore(settings.vault, bureau.ledger.vault.contents())
+        refill(settings.vault, bureau.ledger.vault.contents())
 
 
 def in_files(vault, key):
@@ -391,7 +394,7 @@ def test_a_restriction_outlives_reopening_and_an_older_backup(bureau, settings, 
     with Bureau(settings) as again:
         assert fields(again)["name"] == RESTRICTED
     empty(settings.vault)
-    restore(settings.vault, kept)
+    refill(settings.vault, kept)
     with Bureau(settings) as again:
         assert fields(again)["name"] == RESTRICTED
         assert again.ledger.vault.lift(IDENTITY, [holders["h1"], holders["h2"]], store=True)
@@ -403,7 +406,7 @@ def test_a_lifted_restriction_is_not_put_back_by_an_older_backup(bureau, setting
     enter(bureau, LIFTED)
     bureau.close()
     empty(settings.vault)
-    restore(settings.vault, kept)
+    refill(settings.vault, kept)
     with Bureau(settings) as again:
         assert fields(again)["name"] == "褚强飞"
 

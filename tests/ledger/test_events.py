@@ -35,7 +35,8 @@ from domain.events import (
     encode,
     fact_specs,
 )
-from domain.ledger.vault import Owner, Vault, is_sealed
+from domain.ledger.sealed import Owner, is_sealed
+from domain.ledger.vault import Vault
 
 acts.load()
 

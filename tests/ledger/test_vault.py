@@ -9,17 +9,9 @@ import pytest
 
 from domain.acts.people import PersonRegistered
 from domain.ledger import Ledger, Request
-from domain.ledger.vault import (
-    Erased,
-    Owner,
-    Vault,
-    commit,
-    decoded,
-    encoded,
-    is_sealed,
-    key_encryption_key,
-    sealed_owners,
-)
+from domain.ledger.sealed import Owner, commit, decoded, encoded, is_sealed, sealed_owners
+from domain.ledger.vault import Erased, Vault
+from domain.ledger.wrapping import key_encryption_key
 from domain.refusals import Refusal
 from tests.given import act
 

@@ -7,9 +7,13 @@ from hashlib import sha256
 
 import orjson
 
+from api import answers
+from api.looked import evident
+from api.times import When
 from domain.bitemporal import AsOf
 from domain.ledger import Request
-from domain.notes import public
+from domain.ledger.reads import FEW
+from domain.notes import Note, public, signer
 from replay.check import check
 from replay.evidence import Wanted, export
 from replay.findings import Asked, Kind
@@ -17,6 +21,8 @@ from replay.offline import entry_of
 
 DAY, LATER = date(2022, 3, 1), date(2023, 3, 1)
 NAME = "王小明"
+MANY = [f"m{n:02}" for n in range(FEW + 2)]
+"""So many that a list of them names nobody."""
 
 
 def enter(bureau, *proposals):
@@ -156,3 +162,36 @@ ALTERED = [
 
 def digest(content):
     return sha256(content).hexdigest()
+
+
+def ask(bureau, question, *about, purpose="核对", case=None):
+    asking = bureau.read_by(bureau.reader.stating(purpose, case))
+    getattr(answers, question)(asking, *about, when=When(date(2024, 1, 1)))
+
+
+def settled(bureau):
+    bureau.sealer.catch_up()
+    bureau.reads.sealer.catch_up()
+    bureau.pinning.pin()
+    bureau.reads.sealer.catch_up()
+    list(bureau.runner.catch_up())
+
+
+def with_reads(bureau, path, *, cases=False, **wanted):
+    return exported(bureau, path, looks=evident(bureau, cases=cases), cases=cases, **wanted)
+
+
+def said(path, **asked):
+    return " ".join(en for _, en in green(path, **asked).said)
+
+
+def resigned(bureau, held):
+    """As whoever has the ledger's key would do it: the manifest fits and is signed."""
+    manifest = json.loads(held["manifest.json"])
+    for name in manifest["files"]:
+        manifest["files"][name] = {"sha256": digest(held[name])}
+    held["manifest.json"] = orjson.dumps(manifest)
+    origin = manifest["origin"]
+    text = f"{origin} evidence\n{digest(held['manifest.json'])}\n"
+    note = Note(text)
+    held["manifest.note"] = str(note.signed([signer(origin, bureau.sealer.key())])).encode()

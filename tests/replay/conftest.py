@@ -10,7 +10,7 @@ from domain.events import FactAnnulled
 from replay.evidence import page
 from tests.given import act
 from tests.replay.browser import Browser
-from tests.replay.bundles import DAY, LATER, NAME, enter
+from tests.replay.bundles import DAY, LATER, MANY, NAME, ask, enter, settled
 
 
 @pytest.fixture
@@ -31,6 +31,24 @@ def evident(bureau, tmp_path):
     enter(bureau, act(RewardGranted(person="b", kind="merit"), LATER))
     bureau.sealer.catch_up()
     list(bureau.runner.catch_up())
+    return bureau
+
+
+@pytest.fixture
+def looked_at(evident):
+    """a was read alone and in a list, b alone; a roster before a was hired named neither."""
+    bureau = evident
+    bureau.reads.sealer.key_file = bureau.sealer.key_file
+    enter(
+        bureau,
+        *(act(PersonRegistered(person=one), DAY) for one in MANY),
+        *(act(AuxiliaryHired(person=one, unit="u1", category="field"), DAY) for one in MANY),
+    )
+    settled(bureau)
+    ask(bureau, "record", "a", purpose="年度考核")
+    ask(bureau, "record", "b")
+    ask(bureau, "roster")
+    settled(bureau)
     return bureau
 
 

@@ -16,8 +16,10 @@ from domain.ledger import Request
 from domain.ledger.copying import NotTheSame, taking_over
 from domain.ledger.escrow import new_holder
 from domain.ledger.reads import HEAD_NOTED, RECORD_READ, Read
+from domain.ledger.sealed import Owner
 from domain.ledger.stored import StoredEntry
-from domain.ledger.vault import Owner, Restricted, VaultUnfit
+from domain.ledger.vault import Restricted
+from domain.ledger.wrapping import VaultUnfit
 from domain.merkle import leaf, root
 from domain.notes import public
 from domain.refusals import BadInput, KeyReused, RecordForbids, Taken
@@ -369,17 +371,17 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path):
 
 def test_only_an_empty_log_is_taken_over(source, log):
     [first, second] = list(source.ledger.log.entries(limit=2))
-    with taking_over(log) as taking:
+    with taking_over(log, log) as (taking, _):
         taking.entries([first])
         taking.entries([second])
     assert list(log.entries()) == [first, second]
-    with pytest.raises(Exception, match="only an empty log"), taking_over(log) as taking:
+    with pytest.raises(Exception, match="only an empty log"), taking_over(log, log) as (taking, _):
         taking.entries([first._replace(position=3)])
     assert log.head() == 2
 
 
 def test_what_does_not_read_back_as_it_was_given_is_not_stored(source, log):
     [first] = list(source.ledger.log.entries(limit=1))
-    with pytest.raises(NotTheSame), taking_over(log) as taking:
+    with pytest.raises(NotTheSame), taking_over(log, log) as (taking, _):
         taking.entries([first._replace(tags=["a\x1fb"])])
     assert log.head() == 0

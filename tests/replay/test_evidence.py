@@ -1,5 +1,6 @@
 """A bundle is checked without us: whatever was altered in it is named, whoever altered it."""
 
+import hashlib
 import json
 import random
 import subprocess
@@ -13,15 +14,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.answers import When, record
 from domain.acts.rewards import RewardGranted
+from domain.bitemporal import AsOf
 from domain.events import Actor
 from domain.ledger.rotation import change_key
 from domain.merkle import leaf_bytes
 from domain.notes import Note, public, signer
 from replay.check import check
-from replay.evidence import Unprovable, checker
+from replay.evidence import Unprovable, Wanted, checker, export
 from replay.findings import Asked, Kind
 from replay.offline import Bundle
 from tests.given import act
+from tests.histories import History, sample_steps
 from tests.replay.bundles import (
     ALTERED,
     DAY,
@@ -81,6 +84,15 @@ def test_a_bundle_of_an_earlier_position_holds_nothing_of_later_ones(bureau, tmp
     green(path, key=key_of(bureau))
 
 
+@pytest.mark.skipif("sm3" not in hashlib.algorithms_available, reason="no SM3 on this platform")
+def test_the_manifest_has_sm3_digests_beside_the_others(bureau, tmp_path):
+    held = files(exported(bureau, tmp_path / "b.zip"))
+    named = json.loads(held["manifest.json"])["files"]
+    assert {"entries.bin", "head.note", "report.json"} < named.keys()
+    for name, digests in named.items():
+        assert digests["sm3"] == hashlib.new("sm3", held[name]).hexdigest(), name
+
+
 def test_it_runs_where_there_is_python_and_cryptography_alone(bureau, tmp_path):
     path = exported(bureau, tmp_path / "b.zip", complete=True)
     venv.create(tmp_path / "bare", symlinks=True)
@@ -122,6 +134,27 @@ def test_any_record_is_replayed_at_any_pair(bureau, tmp_path):
             assert told == {name: expected[name] for name in told}
 
 
+def test_everybodys_records_are_replayed_at_any_pair(common_bureau, tmp_path):
+    bureau = common_bureau
+    bureau.sealer.key_file = tmp_path / "seal.key"
+    histories = [History(bureau.ledger).play(sample_steps(seed, 60)) for seed in range(3)]
+    bureau.sealer.catch_up()
+    path, head = tmp_path / "b.zip", bureau.ledger.log.head()
+    export(bureau.ledger, bureau.records, bureau.sealer, Wanted(AsOf(DAY, head)), path)
+    days = sorted({day.isoformat() for history in histories for day in history.days()})
+    for day in days[:: len(days) // 3]:
+        for recorded in (head // 2, head):
+            at = {"effective": day, "recorded": recorded}
+            everyone = check(path, Asked(everyone=True, **at)).everyone
+            assert len(everyone) > 3
+            for one in everyone:
+                alone = check(path, Asked(replay=one["person"], **at)).replayed
+                assert one == alone
+    list(bureau.runner.catch_up())
+    few = exported(bureau, tmp_path / "few.zip", persons=[everyone[0]["person"]])
+    assert kinds(few, everyone=True) == [Kind.UNPROVED]
+
+
 def test_an_answer_of_the_ledger_is_compared_with_the_entries(bureau, tmp_path):
     path = exported(bureau, tmp_path / "b.zip")
     answer = orjson.loads(orjson.dumps(record(bureau, "a", When(DAY, 7))))
@@ -156,11 +189,11 @@ def test_the_log_extends_a_head_that_was_kept(bureau, tmp_path, complete):
     first = bureau.sealer.seals.covering(1)
     kept.write_text(str(first.note))
     path = exported(bureau, tmp_path / "b.zip", complete=complete)
-    assert kinds(path, kept=kept) == ([] if complete else [Kind.UNPROVED])
-    green(exported(bureau, path, complete=complete, old=[first.size]), kept=kept)
+    assert kinds(path, kept=[kept]) == ([] if complete else [Kind.UNPROVED])
+    green(exported(bureau, path, complete=complete, old=[first.size]), kept=[kept])
     other = first.head._replace(root=bytes(32))
     kept.write_text(str(Note(other.text())))
-    assert kinds(path, kept=kept) == [Kind.WITNESS]
+    assert kinds(path, kept=[kept]) == [Kind.WITNESS]
 
 
 def test_a_receipt_is_held_against_the_entries(bureau, tmp_path):

@@ -122,7 +122,7 @@ def test_a_good_bundle_is_green_with_all_that_can_be_asked(
     path = exported(bureau, tmp_path / "b.zip", complete=complete, old=[first.size])
     answer.write_bytes(orjson.dumps(record(bureau, "a", When(DAY, 7))))
     asked = {
-        "key": key_of(bureau), "kept": kept, "receipts": [receipt], "report": answer,
+        "key": key_of(bureau), "kept": [kept], "receipts": [receipt], "report": answer,
         "replay": "a", "effective": DAY.isoformat(), "recorded": 9,
     }  # fmt: skip
     assert alike(browser, opened, path, **asked) == 0
@@ -132,7 +132,7 @@ def test_a_good_bundle_is_green_with_all_that_can_be_asked(
     receipt.write_text(receipt.read_text().replace("\n7 ", "\n6 "))
     assert alike(browser, opened, path, receipts=[receipt]) == 20
     kept.write_text(str(first.note).replace("\n5\n", "\n4\n"))
-    assert alike(browser, opened, path, kept=kept) == (17 if complete else 24)
+    assert alike(browser, opened, path, kept=[kept]) == (17 if complete else 24)
     assert all(one.startswith(("file:", "blob:")) for one in browser.asked)
 
 

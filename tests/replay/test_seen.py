@@ -5,20 +5,14 @@ import random
 import subprocess
 import sys
 import zipfile
-from datetime import date
 
 import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from api import answers
 from api.looked import evident
-from api.times import When
 from domain.acts.complaints import CaseDisclosed, InvestigationOpened
-from domain.acts.people import PersonRegistered
-from domain.acts.recruitment import AuxiliaryHired
 from domain.events import Actor
-from domain.ledger.reads import FEW
 from domain.ledger.rotation import change_key
 from domain.merkle import Frontier
 from domain.notes import COSIGNATURE, Note, cosigner, public, signer
@@ -26,53 +20,31 @@ from replay.check import check
 from replay.findings import Asked, Kind
 from replay.looks import Packing, Unprovable
 from tests.given import act
-from tests.replay.bundles import DAY, digest, enter, exported, files, green, key_of, kinds, packed
+from tests.replay.bundles import (
+    DAY,
+    ask,
+    enter,
+    exported,
+    files,
+    green,
+    key_of,
+    kinds,
+    packed,
+    resigned,
+    said,
+    settled,
+    with_reads,
+)
 from tests.replay.test_page import alike, needs_chromium
-
-MANY = [f"m{n:02}" for n in range(FEW + 2)]
 
 
 @pytest.fixture
-def bureau(evident, tmp_path):
-    """a was read alone and in a list, b alone; a roster before a was hired named neither."""
-    looked_at = evident
-    looked_at.reads.sealer.key_file = looked_at.sealer.key_file
-    enter(
-        looked_at,
-        *(act(PersonRegistered(person=one), DAY) for one in MANY),
-        *(act(AuxiliaryHired(person=one, unit="u1", category="field"), DAY) for one in MANY),
-    )
-    settled(looked_at)
-    ask(looked_at, "record", "a", purpose="年度考核")
-    ask(looked_at, "record", "b")
-    ask(looked_at, "roster")
-    settled(looked_at)
+def bureau(looked_at):
     return looked_at
-
-
-def ask(bureau, question, *about, purpose="核对", case=None):
-    asking = bureau.read_by(bureau.reader.stating(purpose, case))
-    getattr(answers, question)(asking, *about, when=When(date(2024, 1, 1)))
-
-
-def settled(bureau):
-    bureau.sealer.catch_up()
-    bureau.reads.sealer.catch_up()
-    bureau.pinning.pin()
-    bureau.reads.sealer.catch_up()
-    list(bureau.runner.catch_up())
-
-
-def with_reads(bureau, path, *, cases=False, **wanted):
-    return exported(bureau, path, looks=evident(bureau, cases=cases), cases=cases, **wanted)
 
 
 def listed(path, **asked):
     return [(one["question"], one["list"], one["sure"]) for one in green(path, **asked).reads]
-
-
-def said(path, **asked):
-    return " ".join(en for _, en in green(path, **asked).said)
 
 
 def test_who_looked_at_a_person_is_told_from_the_bundle_alone(bureau, tmp_path):
@@ -268,18 +240,6 @@ def test_whatever_is_altered_is_named(bureau, tmp_path, alter, kind, words):
     whole = with_reads(bureau, tmp_path / "whole.zip", complete=True)
     verdict = check(changed(whole, tmp_path / "c.zip", alter), Asked(key=key_of(bureau)))
     assert any(f.kind is kind and words in f.en for f in verdict.findings), verdict.findings
-
-
-def resigned(bureau, held):
-    """As whoever has the ledger's key would do it: the manifest fits and is signed."""
-    manifest = json.loads(held["manifest.json"])
-    for name in manifest["files"]:
-        manifest["files"][name] = {"sha256": digest(held[name])}
-    held["manifest.json"] = orjson.dumps(manifest)
-    origin = manifest["origin"]
-    text = f"{origin} evidence\n{digest(held['manifest.json'])}\n"
-    note = Note(text)
-    held["manifest.note"] = str(note.signed([signer(origin, bureau.sealer.key())])).encode()
 
 
 def an_earlier_head(bureau, held):

@@ -23,7 +23,7 @@ from domain.acts.units import UnitEstablished
 from domain.bitemporal import AsOf
 from domain.law import Pack, load_packs
 from domain.ledger import Request
-from domain.ledger.vault import key_encryption_key
+from domain.ledger.wrapping import key_encryption_key
 from domain.merkle import leaf
 from domain.notes import Head, Note, public, signer
 from replay.check import check
@@ -133,8 +133,11 @@ def edit(position, old="merit", new="worst"):
     )
 
 
+TABLES = ("entries", "tags", "event_ids")
+
+
 def delete(where):
-    return (f"DELETE FROM ledger_entries WHERE {where}", f"DELETE FROM ledger_tags WHERE {where}")
+    return [f"DELETE FROM ledger_{table} WHERE {where}" for table in TABLES]
 
 
 def renumbered(by, where):
@@ -142,7 +145,7 @@ def renumbered(by, where):
     far = 500_000
     return [
         f"UPDATE ledger_{table} SET position = position + {step} WHERE {condition}"
-        for table in ("entries", "tags")
+        for table in TABLES
         for step, condition in ((far, where), (by - far, f"position > {far // 2}"))
     ]
 
@@ -300,6 +303,29 @@ def test_tag_rows_added(lab):
     assert named(found(lab)[Kind.TAGS], FIRST, "beyond the entry", "person:b")
 
 
+def test_event_ids_deleted_added_or_exchanged(lab):
+    """By its id an entry is corrected, annulled and found again."""
+    ids = dict(enumerate(rows_of_ids(lab), 1))
+    tamper(lab.database, f"DELETE FROM ledger_event_ids WHERE position = {FIRST}")
+    assert named(found(lab)[Kind.TAGS], FIRST, "index of event ids lacks")
+    tamper(lab.database, f"INSERT INTO ledger_event_ids VALUES ('{ids[FIRST]}', {FIRST})")
+    assert found(lab) == {}
+    tamper(lab.database, f"INSERT INTO ledger_event_ids VALUES (gen_random_uuid(), {FIRST})")
+    assert named(found(lab)[Kind.TAGS], FIRST, "wrongly")
+    tamper(lab.database, f"DELETE FROM ledger_event_ids WHERE event_id <> '{ids[FIRST]}'"
+              f" AND position = {FIRST}")  # fmt: skip
+    tamper(lab.database, f"UPDATE ledger_event_ids SET position = {FIRST + LAST} - position"
+              f" WHERE position IN ({FIRST}, {LAST})")  # fmt: skip
+    assert named(found(lab)[Kind.TAGS], FIRST)
+    assert found(lab)[Kind.TAGS].total == 4
+
+
+def rows_of_ids(lab):
+    query = "SELECT event_id FROM ledger_event_ids ORDER BY position"
+    with psycopg.connect(lab.database) as connection:
+        return [one for (one,) in connection.execute(query)]
+
+
 # what lies within: law and keys
 
 
@@ -337,8 +363,8 @@ def test_key_swapped_between_persons(lab, settings, tmp_path, stolen):
     wrapped = {o.subject: w for o, w in vault.wrapped_keys() if o.cls == "identity"}
     if stolen:
         assert key_encryption_key(settings.kek_path) == lab.bureau.kek
-        opened = {who: vault._unwrapped(wrapped[who], f"{who}|identity") for who in "ab"}
-        swapped = {a: vault._wrapped(opened[b], f"{a}|identity") for a, b in ("ab", "ba")}
+        opened = {who: vault._wrapping.unwrap(wrapped[who], f"{who}|identity") for who in "ab"}
+        swapped = {a: vault._wrapping.wrap(opened[b], f"{a}|identity") for a, b in ("ab", "ba")}
     else:
         swapped = {"a": wrapped["b"], "b": wrapped["a"]}
     put = "UPDATE data_keys SET wrapped = %s WHERE subject = %s AND class = 'identity'"
@@ -357,6 +383,20 @@ def test_key_swapped_between_persons(lab, settings, tmp_path, stolen):
         with psycopg.connect(settings.vault, autocommit=True) as connection:
             for who in "ab":
                 connection.execute(put, (wrapped[who], who))
+
+
+@pytest.mark.parametrize("claims", [
+    ["UPDATE ledger_claims SET blind = decode(md5(subject), 'hex') WHERE subject = 'a'"],
+    ["UPDATE ledger_claims SET subject = 'x' WHERE subject = 'a'",
+     "UPDATE ledger_claims SET subject = 'a' WHERE subject = 'b'"],
+    ["INSERT INTO ledger_claims VALUES ('id-number', 'a-stranger', '\\x00')"],
+])  # fmt: skip
+def test_id_numbers_exchanged_in_the_keyed_lookup(lab, claims):
+    """Whoever asks for a number would be shown another's record."""
+    for statement in claims:
+        with psycopg.connect(lab.database) as connection:
+            assert connection.execute(statement).rowcount
+    assert named(found(lab)[Kind.TAGS], "id-number", "who never stated that value")
 
 
 # what leaves the house, and what is put away

@@ -187,6 +187,31 @@ def test_a_sealer_that_cannot_seal_says_why_and_goes_on_once_it_can(
     }
 
 
+def test_whoever_holds_the_sealers_lock_is_an_alarm_and_not_a_silence(
+    sealer, enter, connect, monkeypatch
+):
+    monkeypatch.setattr("domain.ledger.sealer.PATIENCE", "SET LOCAL lock_timeout = '100ms'")
+    monkeypatch.setattr("domain.ledger.sealer.ALARM_SECONDS", 0.1)
+    monkeypatch.setattr("domain.ledger.sealer.AGAIN_SECONDS", 0.1)
+    enter(3)
+    stop = threading.Event()
+    with structlog.testing.capture_logs() as said, connect() as holding:
+        thread = threading.Thread(target=sealer.follow, args=(stop,))
+        try:
+            with holding.transaction():
+                sealer.seals.lock(holding)
+                thread.start()
+                assert eventually(lambda: any(one["log_level"] == "critical" for one in said))
+                assert sealer.lag().entries == 3
+            assert eventually(lambda: sealer.lag().entries == 0)
+        finally:
+            stop.set()
+            thread.join()
+    assert {(one["event"], one["fault"]) for one in said} == {
+        ("sealing-stopped", "LockNotAvailable")
+    }
+
+
 def test_the_key_file_is_made_once_whole_and_closed_to_others(sealer, tmp_path):
     path = tmp_path / "seal.key"
     assert sealer.key().sign(b"") == sealer.key().sign(b"")

@@ -12,7 +12,8 @@ from replay.seals import Kind, Trust, verify
 
 ENTRIES, SEALED = 600, 590
 GUARDED = [
-    "ledger_entries", "ledger_entries_000000", "ledger_tags", "ledger_seal_tiles",
+    "ledger_entries", "ledger_entries_000000", "ledger_tags", "ledger_event_ids",
+    "ledger_seal_tiles",
     "ledger_seal_heads", "ledger_seal_cosignatures", "ledger_seal_stamps",
 ]  # fmt: skip
 
