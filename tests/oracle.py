@@ -12,7 +12,7 @@ from uuid import UUID
 Moment = tuple[date, int, float]
 """A day, the place (`seq`) within it, and the position of what is ordered there."""
 PERSONS = ("person", "officer")
-"""The parts of a value that name a person."""
+"""The parts of a value that name a person; `persons` names several."""
 
 
 class Says(NamedTuple):
@@ -131,6 +131,9 @@ class Oracle:
             for part in PERSONS:
                 if value is not None and part in value:
                     value = value | {part: _led(f"person:{value[part]}", into)[7:]}
+            if value is not None and "persons" in value:
+                led = [_led(f"person:{one}", into)[7:] for one in value["persons"]]
+                value = value | {"persons": list(dict.fromkeys(led))}
         begins = says.since or one.line.effective
         seq = one.line.seq - (says.value is None)
         stops = [one.line.until or date.max]

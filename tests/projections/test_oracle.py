@@ -1,11 +1,13 @@
 """Random lives through a real ledger: table, fold and oracle give one answer, every day and position.
 
 Persons, officers and units are the subjects. The oracle also foretells each decision: what the
-record refuses, and which fact an ending ends.
+record refuses, and which fact an ending ends. Who answered for whom is told from its facts alone.
 """
 
 import itertools
 from datetime import date
+from functools import cache
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
@@ -21,7 +23,9 @@ from domain.events import FACETS, FactAnnulled, Proposal
 from domain.ledger import Request
 from domain.record import Record
 from domain.refusals import LawForbids, Refusal
+from projections import accountability
 from projections.charges import View, standing
+from tests.answerable import BEARING, Answerable, Named, Seat
 from tests.deeds import FIRST, KINDS, OF_PEOPLE, OF_UNITS, RECAST, STRIDE, TERMED, Cast, Deed, deed
 from tests.foretelling import MANY, Before, Foretold
 from tests.oracle import (
@@ -36,7 +40,7 @@ from tests.oracle import (
 from tests.oracle import told as told_of
 
 DAYS = 7
-PEOPLE, OFFICERS, UNITS = 3, 2, 4
+PEOPLE, OFFICERS, UNITS = 3, 3, 4
 """The last unit is not set up beforehand."""
 OURS = [f for f in FACETS.values() if f.of in ("person", "unit")]
 SINGLE = [f for f in OURS if not f.many]
@@ -44,12 +48,15 @@ CAPACITIES = {"head": ("unit-head", "acting-head"), "deputy": ("deputy-head", "a
 BEYOND = {"law-forbids", "impact-refused"}
 """What may refuse an order that the record does not: the law, and what was decided since."""
 
-# what is entered first: the act, who of everybody, in which unit; the last has a law of its own
+OVER = {"relieved": "over", "term-ended": "over"}
+# what is entered first: the act, who of everybody, in which unit; the last has a law of its own,
+# the second stands beneath the first and is what a deputy of that one answers for
 OPENING = [*(("registered", n, 0) for n in range(PEOPLE + OFFICERS)),
            *(("established", 0, n) for n in range(UNITS - 1))]  # fmt: skip
 STAFFED = [
     ("hired", 0, 1), ("hired", 1, 2), ("appointed", 3, 1), ("appointed", 4, 2),
     ("unit-head", 3, 1), ("deputy-head", 4, 2), ("portfolio", 4, 2), ("led", 0, 1),
+    ("appointed", 5, 0), ("deputy-head", 5, 0), ("portfolio", 5, 0),
 ]  # fmt: skip
 
 _scopes = itertools.count(1)
@@ -84,7 +91,8 @@ class Annulment(NamedTuple):
 
 
 OFTEN = ["rated", "rehired", "relieved", "returned", "revoked", "lifted", "converted", "posted"]
-SEATS = ["unit-head", "no-unit-head", "deputy-head", "no-deputy-head", "appointed", "moved", "led"]
+SEATS = ["unit-head", "no-unit-head", "deputy-head", "no-deputy-head", "portfolio", "appointed",
+         "moved", "led"]  # fmt: skip
 
 _day, _pick = st.integers(1, DAYS), st.integers(0, 99)
 # a none stands one place before its act, so the drawn places leave room for it
@@ -129,7 +137,7 @@ class Lives(RuleBasedStateMachine):
         told: list[Told] = []
         for kind, nth, n in (*OPENING, *STAFFED):
             who = self.everyone[nth]
-            cast = Cast(who, self.units[n], self.officers[n - 1], self.units[0], "", 2 - n)
+            cast = Cast(who, self.units[n], self.officers[n - 1], self.units[1 - n], "", 2 - n)
             told.append(
                 self._told(deed(kind, cast), FIRST - STRIDE * (kind == "established"), told)
             )
@@ -328,6 +336,7 @@ class Lives(RuleBasedStateMachine):
             for day in days:
                 self._compare(fold, facts, AsOf(day, known))
             self._compare_seats(View(fold.versions, known), facts, days)
+        self._compare_answers(days, head)
 
     def _compare(self, fold: Record, facts: list[Held], as_of: AsOf) -> None:
         day = as_of.effective
@@ -359,6 +368,53 @@ class Lives(RuleBasedStateMachine):
                 held = standing(view, capacity, unit, day)
                 ours = [f.root for facet in facets for f in answering(facts, facet, unit, day)]
                 assert sorted(c.fact.root for c in held) == sorted(ours), (unit, day, view.recorded)
+
+    def _compare_answers(self, days: list[date], head: int) -> None:
+        """Who answered for each person, at each position that bears on it; from the table."""
+        rows = SimpleNamespace(versions=cache(self.records.versions))
+        before = None
+        for known in range(self.first - 1, head + 1):
+            facts = [f for f in self.oracle.facts(known) if f.facet in BEARING]
+            if facts == before:
+                continue
+            before, told = facts, Answerable(facts)
+            for person, day in itertools.product(self.people, days):
+                found = accountability.answer(rows, person, AsOf(day, known))
+                expected = told.answer(person, day)
+                where = (person, day, known)
+                assert _parts(found) == expected[:3], (where, _parts(found), expected[:3])
+                assert [_named(h) for h in found.outgoing] == list(expected.ceased), (where, found.outgoing, expected.ceased)
+                _compare_lines(found.lines, expected.seats, where)
+        for officer, day in itertools.product(self.officers, days):
+            charged = accountability.of_officer(self.records, officer, AsOf(day, head))
+            expected = {(person, told.named(fact, day)) for person in self.everyone
+                        for fact in told.charged(person, day) if fact.value["officer"] == officer}  # fmt: skip
+            assert {(c.person, _named(c.holder)) for c in charged} == expected, (officer, day)
+        for person in self.people:
+            stretches = accountability.over(rows, person, days[0], days[-1], head)
+            for day in days[:-1]:
+                [found] = [x.answer for x in stretches if x.start <= day < x.end]
+                expected = told.answer(person, day)
+                assert _parts(found) == expected[:3], (person, day)
+                _compare_lines(found.lines, expected.seats, (person, day))
+
+
+def _parts(found: accountability.Answer) -> tuple[Any, ...]:
+    return (found.service, found.unit, found.seconded)
+
+
+def _named(h: accountability.Holder) -> Named:
+    return Named(h.capacity, h.unit, h.seat, h.officer, h.acting, h.state, h.entries)
+
+
+def _compare_lines(lines: Any, seats: tuple[Seat, ...], where: Any) -> None:
+    for line, seat in itertools.zip_longest(lines, seats):
+        cause = OVER.get(line.cause, line.cause)
+        assert cause in seat.causes if seat.causes else cause is None, (where, line, seat)
+        named = tuple(_named(h) for h in line.holders)
+        found = (*line[:4], named, line.overlap, line.since)
+        assert found == seat[:7], (where, line, seat)
+        _compare_lines(line.beside, seat.beside, where)
 
 
 def _one(choices: Any, number: int) -> Any:
