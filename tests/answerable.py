@@ -26,8 +26,6 @@ BEARING = {
 """The facets that bear on who answers."""
 
 DAY = timedelta(days=1)
-Taken = tuple[str, int]
-"""A facet and the entry by which an officer took the charge."""
 
 
 class Named(NamedTuple):
@@ -84,7 +82,7 @@ class Answerable:
     def held(self, facet: str, subject: str, day: date, slot: str = "") -> Held | None:
         holding = [f for f in self.facts.get((facet, subject), [])
                    if f.slot == slot and f.effective <= day < f.until]  # fmt: skip
-        return max(holding, key=lambda f: (f.effective, f.seq, f.root), default=None)
+        return max(holding, key=_place, default=None)
 
     def said(self, facet: str, subject: str, day: date, part: str, slot: str = "") -> Any:
         fact = self.held(facet, subject, day, slot)
@@ -212,10 +210,10 @@ class Answerable:
         for facet in (*TIERS["head"], *TIERS["deputy"]):
             taken = self.facts.get((facet, f"unit:{unit}"), [])
             passing += [f for f in taken if f.effective == f.until == day]
-        answer = {(f.facet, f.root) for f in self.charged(person, day)}
-        gone = [*self.charged(person, day - DAY), *passing]
-        gone = list({(f.facet, f.root): f for f in gone if (f.facet, f.root) not in answer}.values())
-        return sorted(gone, key=lambda f: (f.effective, f.seq, f.root))
+        gone = {(f.facet, f.root): f for f in [*self.charged(person, day - DAY), *passing]}
+        for fact in self.charged(person, day):
+            gone.pop((fact.facet, fact.root), None)
+        return sorted(gone.values(), key=_place)
 
     def named(self, fact: Held, day: date, answered: date | None = None) -> Named:
         """As somebody is on a day who answered then, or last did on another."""
@@ -243,7 +241,7 @@ class Answerable:
         def own(held: Iterable[Held]) -> list[Held]:
             return [f for f in held if not f.facet.startswith("acting")]
 
-        now = sorted(ask(day), key=lambda f: (f.effective, f.seq, f.root))
+        now = sorted(ask(day), key=_place)
         acting = len(now) - len(own(now))
         seat = empty._replace(
             named=tuple(self.named(f, day) for f in now),
@@ -299,3 +297,7 @@ class Answerable:
         if seat.since is not None and seat.since <= spell:
             return self._empty("supervisor")
         return seat
+
+
+def _place(fact: Held) -> tuple[date, int, int]:
+    return fact.effective, fact.seq, fact.root

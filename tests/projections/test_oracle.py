@@ -26,13 +26,13 @@ from domain.refusals import LawForbids, Refusal
 from projections import accountability
 from projections.charges import View, standing
 from tests.answerable import BEARING, Answerable, Named, Seat
+from tests.answerable import Told as Answered
 from tests.deeds import FIRST, KINDS, OF_PEOPLE, OF_UNITS, RECAST, STRIDE, TERMED, Cast, Deed, deed
 from tests.foretelling import MANY, Before, Foretold
 from tests.oracle import (
     Held,
     Line,
     Oracle,
-    answering,
     in_force,
     on_record,
     prevailing,
@@ -44,7 +44,6 @@ PEOPLE, OFFICERS, UNITS = 3, 3, 4
 """The last unit is not set up beforehand."""
 OURS = [f for f in FACETS.values() if f.of in ("person", "unit")]
 SINGLE = [f for f in OURS if not f.many]
-CAPACITIES = {"head": ("unit-head", "acting-head"), "deputy": ("deputy-head", "acting-deputy")}
 BEYOND = {"law-forbids", "impact-refused"}
 """What may refuse an order that the record does not: the law, and what was decided since."""
 
@@ -193,9 +192,14 @@ class Lives(RuleBasedStateMachine):
             drawn = {"pick": [move.recast], "unit": self.units, "other": self.units,
                      "officer": self.officers}[field]  # fmt: skip
             said = deed(said.kind, said.cast._replace(**{field: _one(drawn, move.recast // 2)}))
+        ends = content.ends
+        if said.ends and move.recast % 2:
+            others = [r.id for r in oracle.roots() if r.about == content.about
+                      and any(s.facet == said.ends and s.value for s in r.says)]  # fmt: skip
+            ends = _one([None, *others], move.recast // 2)
         day = FIRST + STRIDE * move.day
         term = 3 if said.kind == "sanctioned" else said.kind in TERMED and move.term
-        return self._told(said, day, told, term=term, seq=move.seq, ends=content.ends, named=named)
+        return self._told(said, day, told, term=term, seq=move.seq, ends=ends, named=named)
 
     def _acted(self, move: Act, oracle: Oracle, told: list[Told]) -> Told:
         kind, day, ends = move.kind, FIRST + STRIDE * move.day, None
@@ -335,8 +339,7 @@ class Lives(RuleBasedStateMachine):
             facts = self.oracle.facts(known)
             for day in days:
                 self._compare(fold, facts, AsOf(day, known))
-            self._compare_seats(View(fold.versions, known), facts, days)
-        self._compare_answers(days, head)
+        self._compare_answers(fold, days, head)
 
     def _compare(self, fold: Record, facts: list[Held], as_of: AsOf) -> None:
         day = as_of.effective
@@ -361,60 +364,58 @@ class Lives(RuleBasedStateMachine):
             ever = (f for s in subjects for f in fold_on_record(fold.versions(facet, s), as_of))
             assert _found(ever) == _told_of(on_record(ours, day)), as_of
 
-    def _compare_seats(self, view: View, facts: list[Held], days: list[date]) -> None:
-        """Who answers in a unit's seats, as long as the officer is one of the unit."""
-        for day, unit in itertools.product(days, self.units):
-            for capacity, facets in CAPACITIES.items():
-                held = standing(view, capacity, unit, day)
-                ours = [f.root for facet in facets for f in answering(facts, facet, unit, day)]
-                assert sorted(c.fact.root for c in held) == sorted(ours), (unit, day, view.recorded)
-
-    def _compare_answers(self, days: list[date], head: int) -> None:
-        """Who answered for each person, at each position that bears on it; from the table."""
-        rows = SimpleNamespace(versions=cache(self.records.versions))
-        before = None
+    def _compare_answers(self, fold: Record, days: list[date], head: int) -> None:
+        """Who answered for each person and who sat in each unit's seats, at each position that
+        bears on it; at the last also for whom each officer answered, and over the whole time.
+        """
+        rows = SimpleNamespace(versions=cache(self.records.versions),
+                               referring=cache(self.records.referring))  # fmt: skip
+        before: list[Held] = []
+        told = Answerable(before)
         for known in range(self.first - 1, head + 1):
             facts = [f for f in self.oracle.facts(known) if f.facet in BEARING]
             if facts == before:
                 continue
             before, told = facts, Answerable(facts)
-            for person, day in itertools.product(self.people, days):
-                found = accountability.answer(rows, person, AsOf(day, known))
-                expected = told.answer(person, day)
-                where = (person, day, known)
-                assert _parts(found) == expected[:3], (where, _parts(found), expected[:3])
-                assert [_named(h) for h in found.outgoing] == list(expected.ceased), (where, found.outgoing, expected.ceased)
-                _compare_lines(found.lines, expected.seats, where)
+            view = View(fold.versions, known)
+            for day in days:
+                for person in self.people:
+                    found = accountability.answer(rows, person, AsOf(day, known))
+                    _agree(found, told.answer(person, day))
+                for unit, tier in itertools.product(self.units, ("head", "deputy")):
+                    sitting = {c.root for c in standing(view, tier, unit, day)}
+                    ours = {(f.facet, f.root) for f in told.standing(tier, unit, day)}
+                    assert sitting == ours, (unit, tier, day, known)
         for officer, day in itertools.product(self.officers, days):
-            charged = accountability.of_officer(self.records, officer, AsOf(day, head))
-            expected = {(person, told.named(fact, day)) for person in self.everyone
-                        for fact in told.charged(person, day) if fact.value["officer"] == officer}  # fmt: skip
-            assert {(c.person, _named(c.holder)) for c in charged} == expected, (officer, day)
+            charged = accountability.of_officer(rows, officer, AsOf(day, head))
+            ours = {(person, told.named(fact, day)) for person in self.everyone
+                    for fact in told.charged(person, day) if fact.value["officer"] == officer}  # fmt: skip
+            assert {(c.person, _named(c.holder)) for c in charged} == ours, (officer, day)
         for person in self.people:
             stretches = accountability.over(rows, person, days[0], days[-1], head)
             for day in days[:-1]:
                 [found] = [x.answer for x in stretches if x.start <= day < x.end]
-                expected = told.answer(person, day)
-                assert _parts(found) == expected[:3], (person, day)
-                _compare_lines(found.lines, expected.seats, (person, day))
+                _agree(found, told.answer(person, day)._replace(ceased=()))
 
 
-def _parts(found: accountability.Answer) -> tuple[Any, ...]:
-    return (found.service, found.unit, found.seconded)
+def _agree(found: accountability.Answer, told: Answered) -> None:
+    ceased = tuple(_named(h) for h in found.outgoing)
+    ours = (found.service, found.unit, found.seconded, ceased)
+    assert ours == (*told[:3], told.ceased), (found, told)
+    _agree_on_lines(found.lines, told.seats)
 
 
 def _named(h: accountability.Holder) -> Named:
     return Named(h.capacity, h.unit, h.seat, h.officer, h.acting, h.state, h.entries)
 
 
-def _compare_lines(lines: Any, seats: tuple[Seat, ...], where: Any) -> None:
-    for line, seat in itertools.zip_longest(lines, seats):
+def _agree_on_lines(lines: tuple[accountability.Line, ...], seats: tuple[Seat, ...]) -> None:
+    for line, seat in zip(lines, seats, strict=True):
         cause = OVER.get(line.cause, line.cause)
-        assert cause in seat.causes if seat.causes else cause is None, (where, line, seat)
+        assert cause in seat.causes if seat.causes else cause is None, (line, seat)
         named = tuple(_named(h) for h in line.holders)
-        found = (*line[:4], named, line.overlap, line.since)
-        assert found == seat[:7], (where, line, seat)
-        _compare_lines(line.beside, seat.beside, where)
+        assert (*line[:4], named, line.overlap, line.since) == seat[:7], (line, seat)
+        _agree_on_lines(line.beside, seat.beside)
 
 
 def _one(choices: Any, number: int) -> Any:
