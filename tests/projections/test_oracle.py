@@ -128,6 +128,10 @@ class Lives(RuleBasedStateMachine):
         self.officers = [f"{scope}-f{n}" for n in range(OFFICERS)]
         self.units = [f"{scope}-u{n}" for n in range(UNITS)]
         self.everyone = [*self.people, *self.officers]
+        self.subjects = [
+            *(f"person:{p}" for p in self.everyone),
+            *(f"unit:{u}" for u in self.units),
+        ]
         self.ids = (uuid5(UUID(int=0), f"{scope}.{n}") for n in itertools.count())
         self.deeds: dict[UUID, Deed] = {}
         self.oracle = Oracle([])
@@ -335,34 +339,47 @@ class Lives(RuleBasedStateMachine):
         head = max(line.position for line in self.oracle.lines)
         fold = Record.fold(self.ledger.entries(after=self.first - 1, until=head))
         days = [FIRST - 4 * STRIDE, *(FIRST + STRIDE * n for n in range(-2, DAYS + 5))]
+        assert sorted(self.records.strands(OURS, self.subjects)) == sorted(
+            f for f in fold.every_version() if f.subject in self.subjects
+        )
         for known in range(self.first - 1, head + 1):
             facts = self.oracle.facts(known)
-            for day in days:
+            for n, day in enumerate(days):
                 self._compare(fold, facts, AsOf(day, known))
+                if (n + known) % 3 == 0:
+                    self._compare_table(facts, AsOf(day, known))
         self._compare_answers(fold, days, head)
 
     def _compare(self, fold: Record, facts: list[Held], as_of: AsOf) -> None:
         day = as_of.effective
-        subjects = [*(f"person:{p}" for p in self.everyone), *(f"unit:{u}" for u in self.units)]
-        expected = _told_of(f for f in prevailing(facts, day) if f.facet not in MANY)
-        assert _found(self.records.at(SINGLE, subjects, as_of)) == expected, as_of
         found = (
             fold.at(f, s, as_of, slot)
             for f in SINGLE
-            for s in subjects
+            for s in self.subjects
             if s.startswith(f.of)
             for slot in (self.everyone if f.name == "portfolio" else [""])
         )
-        assert _found(f for f in found if f is not None) == expected, as_of
+        ours = _told_of(f for f in prevailing(facts, day) if f.facet not in MANY)
+        assert _found(f for f in found if f is not None) == ours, as_of
         for name in MANY:
             facet = FACETS[name]
             ours = [f for f in facts if f.facet == name]
-            expected = _told_of(in_force(ours, day))
-            table = (f for f in self.records.in_force(facet, as_of) if f.subject in subjects)
-            assert _found(table) == expected, as_of
-            assert _found(f for s in subjects for f in fold.every(facet, s, as_of)) == expected
-            ever = (f for s in subjects for f in fold_on_record(fold.versions(facet, s), as_of))
+            inside = (f for s in self.subjects for f in fold.every(facet, s, as_of))
+            assert _found(inside) == _told_of(in_force(ours, day)), as_of
+            ever = (
+                f for s in self.subjects for f in fold_on_record(fold.versions(facet, s), as_of)
+            )
             assert _found(ever) == _told_of(on_record(ours, day)), as_of
+
+    def _compare_table(self, facts: list[Held], as_of: AsOf) -> None:
+        """The table holds what the fold does; its statements are asked of a third of all pairs."""
+        day = as_of.effective
+        expected = _told_of(f for f in prevailing(facts, day) if f.facet not in MANY)
+        assert _found(self.records.at(SINGLE, self.subjects, as_of)) == expected, as_of
+        for name in MANY:
+            found = self.records.in_force(FACETS[name], as_of)
+            ours = _told_of(in_force([f for f in facts if f.facet == name], day))
+            assert _found(f for f in found if f.subject in self.subjects) == ours, as_of
 
     def _compare_answers(self, fold: Record, days: list[date], head: int) -> None:
         """Who answered for each person and who sat in each unit's seats, at each position that
