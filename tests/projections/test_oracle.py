@@ -7,6 +7,7 @@ record refuses, and which fact an ending ends. Who answered for whom is told fro
 import itertools
 from datetime import date
 from functools import cache
+from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
@@ -89,7 +90,8 @@ class Annulment(NamedTuple):
     stale: bool
 
 
-OFTEN = ["rated", "rehired", "relieved", "returned", "revoked", "lifted", "converted", "posted"]
+OFTEN = ["rated", "rehired", "relieved", "returned", "revoked", "lifted", "converted", "posted",
+         "merged"]  # fmt: skip
 SEATS = ["unit-head", "no-unit-head", "deputy-head", "no-deputy-head", "portfolio", "appointed",
          "moved", "led"]  # fmt: skip
 
@@ -440,7 +442,7 @@ def _one(choices: Any, number: int) -> Any:
 
 
 def _told_of(facts: Any) -> list[tuple[Any, ...]]:
-    return sorted((tuple(f) for f in facts), key=str)
+    return sorted((tuple(f) for f in facts), key=itemgetter(0, 1, 2, 6))
 
 
 def _found(facts: Any) -> list[tuple[Any, ...]]:
