@@ -53,6 +53,10 @@ class Seat(NamedTuple):
     causes: frozenset[str]
     beside: tuple["Seat", ...] = ()
 
+    @property
+    def who(self) -> tuple[object, ...]:
+        return (*self[:4], tuple(n[:6] for n in self.named), tuple(s.who for s in self.beside))
+
 
 class Told(NamedTuple):
     service: str
@@ -60,6 +64,12 @@ class Told(NamedTuple):
     seconded: bool
     seats: tuple[Seat, ...]
     ceased: tuple[Named, ...]
+
+    @property
+    def who(self) -> tuple[object, ...]:
+        """What two answers differ in, but for why a seat is empty and what all that rests on."""
+        ceased = tuple(n[:6] for n in self.ceased)
+        return self.service, self.unit, tuple(s.who for s in self.seats), ceased
 
 
 class Answerable:

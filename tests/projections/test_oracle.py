@@ -5,8 +5,10 @@ record refuses, and which fact an ending ends. Who answered for whom is told fro
 """
 
 import itertools
+from collections import defaultdict
 from datetime import date
 from functools import cache
+from itertools import pairwise
 from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -198,11 +200,11 @@ class Lives(RuleBasedStateMachine):
             drawn = {"pick": [move.recast], "unit": self.units, "other": self.units,
                      "officer": self.officers}[field]  # fmt: skip
             said = deed(said.kind, said.cast._replace(**{field: _one(drawn, move.recast // 2)}))
-        ends = content.ends
+        ends = content.ends  # what the act ended, unless the correction names another
         if said.ends and move.recast % 2:
-            others = [r.id for r in oracle.roots() if r.about == content.about
-                      and any(s.facet == said.ends and s.value for s in r.says)]  # fmt: skip
-            ends = _one([None, *others], move.recast // 2)
+            could = [r.id for r in oracle.roots() if r.about == content.about
+                     and any(s.facet == said.ends and s.value for s in r.says)]  # fmt: skip
+            ends = _one([ends, *could], move.recast // 2)
         day = FIRST + STRIDE * move.day
         term = 3 if said.kind == "sanctioned" else said.kind in TERMED and move.term
         return self._told(said, day, told, term=term, seq=move.seq, ends=ends, named=named)
@@ -385,12 +387,14 @@ class Lives(RuleBasedStateMachine):
 
     def _compare_answers(self, fold: Record, days: list[date], head: int) -> None:
         """Who answered for each person and who sat in each unit's seats, at each position that
-        bears on it; at the last also for whom each officer answered, and over the whole time.
+        bears on it; at the last also for whom each officer answered, what is said of the whole
+        time, and where the answer about a day became another.
         """
         rows = SimpleNamespace(versions=cache(self.records.versions),
                                referring=cache(self.records.referring))  # fmt: skip
         before: list[Held] = []
         told = Answerable(before)
+        changed: defaultdict[tuple[str, date], dict[int, Any]] = defaultdict(dict)
         for known in range(self.first - 1, head + 1):
             facts = [f for f in self.oracle.facts(known) if f.facet in BEARING]
             if facts == before:
@@ -400,16 +404,24 @@ class Lives(RuleBasedStateMachine):
             for day in days:
                 for person in self.people:
                     found = accountability.answer(rows, person, AsOf(day, known))
-                    _agree(found, told.answer(person, day))
+                    ours = told.answer(person, day)
+                    _agree(found, ours)
+                    changed[person, day][known] = ours.who
                 for unit, tier in itertools.product(self.units, ("head", "deputy")):
                     sitting = {c.root for c in standing(view, tier, unit, day)}
-                    ours = {(f.facet, f.root) for f in told.standing(tier, unit, day)}
-                    assert sitting == ours, (unit, tier, day, known)
+                    taken = {(f.facet, f.root) for f in told.standing(tier, unit, day)}
+                    assert sitting == taken, (unit, tier, day, known)
         for officer, day in itertools.product(self.officers, days):
             charged = accountability.of_officer(rows, officer, AsOf(day, head))
-            ours = {(person, told.named(fact, day)) for person in self.everyone
-                    for fact in told.charged(person, day) if fact.value["officer"] == officer}  # fmt: skip
-            assert {(c.person, _named(c.holder)) for c in charged} == ours, (officer, day)
+            named = {(person, told.named(fact, day)) for person in self.everyone
+                     for fact in told.charged(person, day) if fact.value["officer"] == officer}  # fmt: skip
+            assert {(c.person, _named(c.holder)) for c in charged} == named, (officer, day)
+        for (person, day), said in changed.items():
+            if days.index(day) % 4 == 0:
+                both = accountability.then_and_now(rows, person, day, self.first - 1, head)
+                turned = {k for (_, was), (k, now) in pairwise(said.items()) if was != now}
+                # a cause alone may have become another
+                assert turned <= set(both.entries) <= said.keys(), (both, turned)
         for person in self.people:
             stretches = accountability.over(rows, person, days[0], days[-1], head)
             for day in days[:-1]:
