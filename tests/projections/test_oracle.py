@@ -30,7 +30,19 @@ from projections import accountability
 from projections.charges import View, standing
 from tests.answerable import BEARING, Answerable, Named, Seat
 from tests.answerable import Told as Answered
-from tests.deeds import FIRST, KINDS, OF_PEOPLE, OF_UNITS, RECAST, STRIDE, TERMED, Cast, Deed, deed
+from tests.deeds import (
+    DEPUTIES,
+    FIRST,
+    KINDS,
+    OF_PEOPLE,
+    OF_UNITS,
+    RECAST,
+    STRIDE,
+    TERMED,
+    Cast,
+    Deed,
+    deed,
+)
 from tests.foretelling import MANY, Before, Foretold
 from tests.oracle import (
     Held,
@@ -77,6 +89,11 @@ class Act(NamedTuple):
     names: bool  # an ending names its fact
     near: bool  # on the day of the last entry, about the same subject
 
+    @property
+    def elsewhere(self) -> "Act":
+        """The same of others, on another day: tried where this would be refused."""
+        return self._replace(person=self.person + 1, unit=self.unit + 1, day=DAYS - self.day)
+
 
 class Correction(NamedTuple):
     pick: int
@@ -101,7 +118,7 @@ _day, _pick = st.integers(1, DAYS), st.integers(0, 99)
 # a none stands one place before its act, so the drawn places leave room for it
 _seq, _term = st.sampled_from([0, 0, 2, -2]), st.sampled_from([0, 0, 1, 3])
 ACTS = st.builds(
-    Act, kind=st.sampled_from([*OFTEN, *SEATS, *OF_PEOPLE, *OF_UNITS]), person=_pick, unit=_pick,
+    Act, kind=st.sampled_from([*OFTEN, *SEATS, *OF_PEOPLE, *OF_PEOPLE, *OF_UNITS]), person=_pick, unit=_pick,
     day=_day, seq=_seq, term=_term, pick=_pick, names=st.sampled_from([True, True, False]), near=st.booleans(),
 )  # fmt: skip
 STALE = st.sampled_from([False] * 7 + [True])
@@ -177,6 +194,8 @@ class Lives(RuleBasedStateMachine):
         told: list[Told] = []
         for move in moves:
             one = self._moved(move, told)
+            if one.refusal and not daring and isinstance(move, Act):
+                one = self._moved(move.elsewhere, told)
             if daring or one.refusal is None:
                 told.append(one)
         return told
@@ -190,7 +209,9 @@ class Lives(RuleBasedStateMachine):
             return self._acted(move, oracle, told)
         roots = oracle.roots()
         roots = roots if move.pick % 9 == 0 else roots[len(OPENING) :]
-        chain = oracle.chain(roots[move.pick % len(roots)].id)
+        if isinstance(move, Correction) and move.recast % 4 == 3:
+            roots = [r for r in roots if r.ends] or roots
+        chain = oracle.chain(_one(roots, move.pick).id)
         named = chain[0] if move.stale else chain[-1]
         content = next(x for x in reversed(chain) if x.undoes is None)
         said = self._deed(content, told)
@@ -200,12 +221,12 @@ class Lives(RuleBasedStateMachine):
             drawn = {"pick": [move.recast], "unit": self.units, "other": self.units,
                      "officer": self.officers}[field]  # fmt: skip
             said = deed(said.kind, said.cast._replace(**{field: _one(drawn, move.recast // 2)}))
-        ends = content.ends  # what the act ended, unless the correction names another
+        day, ends = FIRST + STRIDE * move.day, content.ends
         if said.ends and move.recast % 2:
-            could = [r.id for r in oracle.roots() if r.about == content.about
-                     and any(s.facet == said.ends and s.value for s in r.says)]  # fmt: skip
-            ends = _one([ends, *could], move.recast // 2)
-        day = FIRST + STRIDE * move.day
+            could = [r.id for r in oracle.roots()
+                     if r.about == content.about and self._says(r, said.ends)]  # fmt: skip
+            ends = _one([ends, *could], move.recast // 4)
+            day = oracle.line(ends).effective + STRIDE * (move.day - 1)
         term = 3 if said.kind == "sanctioned" else said.kind in TERMED and move.term
         return self._told(said, day, told, term=term, seq=move.seq, ends=ends, named=named)
 
@@ -220,8 +241,12 @@ class Lives(RuleBasedStateMachine):
         if kind in SEATS and move.pick % 5:
             role = told_of(oracle.facts(), "officer", oracle.kept(f"person:{cast.officer}"), day)
             cast = cast._replace(unit=role["unit"] if role else cast.unit)
+        if kind == "portfolio" and move.names:
+            deputy = _one([r for r in oracle.roots() if self._says(r, *DEPUTIES)], move.pick)
+            cast = cast._replace(unit=deputy.about[5:], officer=deputy.says[0].slot)
+            day = max(day, deputy.effective)
         if (facet := deed(kind, cast).ends) is not None:
-            known = [r for r in oracle.roots() if any(s.facet == facet and s.value for s in r.says)]
+            known = [r for r in oracle.roots() if self._says(r, facet)]
             if not known:
                 kind = next(k for k in KINDS if any(s.facet == facet for s in deed(k, cast).says))
             elif move.names:
@@ -231,6 +256,10 @@ class Lives(RuleBasedStateMachine):
                 day = last.effective if move.near else one.effective + STRIDE * (move.day - 1)
         term = 3 if kind == "sanctioned" else kind in TERMED and move.term
         return self._told(deed(kind, cast), day, told, term=term, seq=move.seq, ends=ends)
+
+    @staticmethod
+    def _says(line: Line, *facets: str) -> bool:
+        return any(s.facet in facets and s.value for s in line.says)
 
     def _cast(self, move: Act) -> Cast:
         """Seldom an officer for an auxiliary or the other way round, or a unit not yet set up."""
