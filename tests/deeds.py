@@ -12,7 +12,9 @@ from domain.acts.movement import AuxiliaryTransferred, SecondmentEnded, Secondme
 from domain.acts.officers import (
     OfficerAppointed,
     OfficerLeft,
+    OfficerOnLeave,
     OfficerReinstated,
+    OfficerReturned,
     OfficerSuspended,
 )
 from domain.acts.openings import RecordOpened
@@ -40,6 +42,7 @@ from domain.acts.units import (
     UnitMerged,
     UnitMoved,
     UnitRenamed,
+    UnitSplit,
 )
 from domain.events import Event
 from tests.foretelling import HEAD, Before
@@ -260,6 +263,19 @@ def merged_away(c: Cast) -> Deed:
     return Deed(UnitMerged(unit=c.unit, into=c.other), *says, judged)
 
 
+def split(c: Cast) -> Deed:
+    ceases = c.unit if c.pick % 3 else None
+
+    def judged(b: Before) -> None:
+        b.unit(c.unit)
+        b.unit(c.other)
+        b.refuse("record-forbids", when=ceases == c.other)
+
+    says = Says("unit-state", "", {"into": [c.other], "state": "split"})
+    event = UnitSplit(unit=c.unit, into=[c.other], ceases=ceases)
+    return Deed(event, *_of("unit", c.unit, *[says] * bool(ceases)), judged)
+
+
 def seated(c: Cast) -> Deed:
     content = {"head_seats": SEATS[c.pick % 3]}
     says = _of("unit", c.unit, Says("head-seats", "", content))
@@ -289,16 +305,21 @@ def departed(c: Cast) -> Deed:
                 ends="officer", leaves=True)  # fmt: skip
 
 
-def suspended(c: Cast) -> Deed:
-    says = _of("person", c.officer, Says("officer-suspension", "", {"state": "suspended"}))
-    return Deed(OfficerSuspended(person=c.officer), *says, lambda b: b.officer(c.officer))
+def away(cls: type[Event], facet: str, state: str) -> Kind:
+    def deed(c: Cast) -> Deed:
+        says = _of("person", c.officer, Says(facet, "", {"state": state}))
+        return Deed(cls(person=c.officer), *says, lambda b: b.officer(c.officer))  # type: ignore[call-arg]
+
+    return deed
 
 
-def reinstated(c: Cast) -> Deed:
-    facet = "officer-suspension"
-    says = _of("person", c.officer, Says(facet, "", None))
-    event = OfficerReinstated(person=c.officer)
-    return Deed(event, *says, lambda b: b.end(facet, b.kept(c.officer)), ends=facet)
+def back(cls: type[Event], facet: str) -> Kind:
+    def deed(c: Cast) -> Deed:
+        says = _of("person", c.officer, Says(facet, "", None))
+        event = cls(person=c.officer)  # type: ignore[call-arg]
+        return Deed(event, *says, lambda b: b.end(facet, b.kept(c.officer)), ends=facet)
+
+    return deed
 
 
 def heading(facet: str) -> Kind:
@@ -359,15 +380,29 @@ def no_deputy(facet: str) -> Kind:
 
 
 def portfolio(c: Cast) -> Deed:
+    content: dict[str, list[str]] = {}
+    if c.pick & 2:
+        content["units"] = [c.other]
+    if c.pick & 1:
+        content["posts"] = [f"v{c.pick % 3}"]
+    if c.pick & 4:
+        content["persons"] = [c.person]
+    content = content or {"units": [c.unit]}
+
     def judged(b: Before) -> None:
         b.unit(c.unit)
         slot = b.kept(c.officer)[7:]
         held = [b.value(facet, f"unit:{c.unit}", slot) for facet in DEPUTIES]
         b.refuse("record-forbids", when=held == [None, None])
+        for unit in content.get("units", ()):
+            b.unit(unit)
+            b.below(unit, c.unit)
+        for person in content.get("persons", ()):
+            b.registered(person)
 
-    content = {"officer": c.officer, "units": [c.unit]}
-    says = _of("unit", c.unit, Says("portfolio", "", content, slot=c.officer))
-    event = DeputyPortfolioAssigned(unit=c.unit, officer=c.officer, units=[c.unit])
+    value = {"officer": c.officer, **content}
+    says = _of("unit", c.unit, Says("portfolio", "", value, slot=c.officer))
+    event = DeputyPortfolioAssigned(unit=c.unit, officer=c.officer, **content)
     return Deed(event, *says, judged)
 
 
@@ -423,11 +458,14 @@ OF_UNITS: dict[str, Kind] = {
     "moved": moved,
     "dissolved": dissolved,
     "merged-away": merged_away,
+    "split": split,
     "seats": seated,
     "appointed": appointed,
     "departed": departed,
-    "suspended": suspended,
-    "reinstated": reinstated,
+    "suspended": away(OfficerSuspended, "officer-suspension", "suspended"),
+    "reinstated": back(OfficerReinstated, "officer-suspension"),
+    "on-leave": away(OfficerOnLeave, "officer-leave", "on-leave"),
+    "back": back(OfficerReturned, "officer-leave"),
     "portfolio": portfolio,
     **{facet: heading(facet) for facet in HEADS},
     **{f"no-{facet}": unseated(facet) for facet in HEADS},
@@ -435,9 +473,10 @@ OF_UNITS: dict[str, Kind] = {
     **{f"no-{facet}": no_deputy(facet) for facet in DEPUTIES},
 }
 KINDS = {"registered": registered, **OF_PEOPLE, **OF_UNITS}
-TERMED = {"converted", "posted", "seconded", "moved", "suspended", *HEADS, *DEPUTIES}
+TERMED = {"converted", "posted", "seconded", "moved", "suspended", "on-leave", *HEADS, *DEPUTIES}
 RECAST = {
     "converted": "pick", "posted": "pick", "rewarded": "pick", "renamed": "pick", "seats": "pick",
+    "portfolio": "pick", "split": "other",
     "hired": "unit", "transferred": "unit", "seconded": "unit", "appointed": "unit",
     "moved": "other", "established": "other", "merged-away": "other",
     "led": "officer", "unit-head": "officer", "acting-head": "officer",

@@ -95,6 +95,15 @@ class Before:
         self.refuse("unknown-subject", when=state is None)
         self.refuse("record-forbids", when=(state or {})["state"] != "active")
 
+    def below(self, unit: str, above: str) -> None:
+        """The unit is the other, or stands somewhere beneath it."""
+        passed: set[str] = set()
+        while unit != above:
+            parent = self.value("unit-parent", f"unit:{unit}")
+            self.refuse("record-forbids", when=parent is None or unit in passed)
+            passed.add(unit)
+            unit = (parent or {})["parent"]
+
     def under(self, unit: str, parent: str) -> None:
         """No unit comes to stand above itself, on whatever day."""
         [says] = [s for s in self.line.says if s.facet == "unit-parent"]

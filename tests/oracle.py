@@ -4,7 +4,7 @@ It follows the words of the rule on time and shares nothing with the code that i
 an entry in the test's own words, and no answer is kept from one question to the next.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,7 +12,7 @@ from uuid import UUID
 Moment = tuple[date, int, float]
 """A day, the place (`seq`) within it, and the position of what is ordered there."""
 PERSONS = ("person", "officer")
-"""The parts of a value that name a person."""
+"""The parts of a value that name a person; `persons` names several."""
 
 
 class Says(NamedTuple):
@@ -131,6 +131,9 @@ class Oracle:
             for part in PERSONS:
                 if value is not None and part in value:
                     value = value | {part: _led(f"person:{value[part]}", into)[7:]}
+            if value is not None and "persons" in value:
+                led = [_led(f"person:{one}", into)[7:] for one in value["persons"]]
+                value = value | {"persons": list(dict.fromkeys(led))}
         begins = says.since or one.line.effective
         seq = one.line.seq - (says.value is None)
         stops = [one.line.until or date.max]
@@ -182,21 +185,6 @@ def told(facts: Iterable[Held], facet: str, subject: str, day: date) -> dict[str
     """What a facet without slots says of a subject that day; None is none, or not recorded."""
     ours = [f for f in facts if (f.facet, f.subject) == (facet, subject)]
     return next((f.value for f in prevailing(ours, day)), None)
-
-
-def answering(facts: Iterable[Held], facet: str, unit: str, day: date) -> Iterator[Held]:
-    """Who of those in a unit's seats answers that day: as long as the officer has been one of the
-    same unit from the first day on.
-    """
-    facts = [f for f in facts if f.facet in (facet, "officer")]
-    for seat in in_force(facts, day):
-        if (seat.facet, seat.subject) == (facet, f"unit:{unit}") and seat.value:
-            officer, first = f"person:{seat.value['officer']}", seat.effective
-            turns = {d for f in facts if f.subject == officer for d in (f.effective, f.until)}
-            days = [first, *(d for d in turns if first < d <= day)]
-            roles = [(told(facts, "officer", officer, d) or {}).get("unit") for d in days]
-            if roles[0] is None or set(roles) == {roles[0]}:
-                yield seat
 
 
 def encircled(facts: Iterable[Held], moved: Held) -> bool:

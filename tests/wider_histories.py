@@ -9,6 +9,7 @@ from domain.acts.officers import (
     OfficerLeft,
     OfficerOnLeave,
     OfficerReinstated,
+    OfficerReturned,
     OfficerSuspended,
 )
 from domain.acts.people import PersonRegistered
@@ -31,6 +32,7 @@ from domain.acts.units import (
     UnitEstablished,
     UnitMerged,
     UnitMoved,
+    UnitSplit,
 )
 from domain.events import Event, Proposal
 from domain.ledger import Ledger
@@ -100,9 +102,20 @@ def _relieving(cls: type[Event], appointed: type[Event]) -> Callable[[Any, Step]
 
 
 def _portfolio(history: Any, step: Step) -> Event:
+    named: dict[str, list[str]] = [
+        {"units": [_unit(history, step)]},
+        {"units": [_other(history, step)]},
+        {"posts": [f"post{step.pick % 3}"]},
+        {"persons": [_person(history, step)]},
+    ][step.term]
     return DeputyPortfolioAssigned(
-        unit=_unit(history, step), officer=_officer(history, step), units=[_other(history, step)]
+        unit=_unit(history, step), officer=_officer(history, step), **named
     )
+
+
+def _split(history: Any, step: Step) -> Event:
+    unit, other = _unit(history, step), _other(history, step)
+    return UnitSplit(unit=unit, into=[other], ceases=None if step.term else unit)
 
 
 def _seat(history: Any, step: Step) -> str:
@@ -163,6 +176,7 @@ _WIDER: list[Any] = [
     _of(OfficerSuspended, person=_officer, term=True),
     _of(OfficerReinstated, person=_officer),
     _of(OfficerOnLeave, person=_officer, term=True),
+    _of(OfficerReturned, person=_officer),
     _of(UnitHeadAppointed, unit=_unit, officer=_officer, seat=_seat, term=True),
     _seated,
     _seated,
@@ -182,6 +196,7 @@ _WIDER: list[Any] = [
     _of(HeadSeatsDeclared, unit=_unit, head_seats=lambda _, s: SEATS[s.pick % 3]),
     _of(UnitDissolved, unit=_unit),
     _of(UnitMerged, unit=_unit, into=_other),
+    _acting(_split),
     _of(UnitMoved, unit=_unit, parent=_other, term=True),
     _of(UnitMoved, unit=_unit, parent=_other),
     _recast,

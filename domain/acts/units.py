@@ -216,6 +216,9 @@ class UnitSplit(Event):
         if self.ceases not in (None, self.unit):
             raise BadInput("only the unit that is split can cease", field="ceases",
                            zh="只有被拆分的单位可以撤销")  # fmt: skip
+        if self.ceases in self.into:
+            case.forbid("撤销的单位不能是拆分后的单位", "a unit that ceases is no part of itself",
+                        "into")  # fmt: skip
 
 
 class UnitDissolved(Event):

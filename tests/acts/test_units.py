@@ -132,6 +132,7 @@ def test_a_merged_a_split_and_a_dissolved_unit_are_no_more():
         (UnitMerged(unit="d1", into="d1"), "into"),
         (UnitSplit(unit="gone", into=["d1"]), "unit"),
         (UnitSplit(unit="d1", into=["gone"]), "into"),
+        (UnitSplit(unit="d1", into=["d2", "d1"], ceases="d1"), "into"),
         (UnitDissolved(unit="gone"), "unit"),
         (HeadSeatsDeclared(unit="gone", head_seats=["所长"]), "unit"),
     ],

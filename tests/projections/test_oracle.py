@@ -1,11 +1,16 @@
 """Random lives through a real ledger: table, fold and oracle give one answer, every day and position.
 
 Persons, officers and units are the subjects. The oracle also foretells each decision: what the
-record refuses, and which fact an ending ends.
+record refuses, and which fact an ending ends. Who answered for whom is told from its facts alone.
 """
 
 import itertools
+from collections import defaultdict
 from datetime import date
+from functools import cache
+from itertools import pairwise
+from operator import itemgetter
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
@@ -21,16 +26,30 @@ from domain.events import FACETS, FactAnnulled, Proposal
 from domain.ledger import Request
 from domain.record import Finding, Record
 from domain.refusals import LawForbids, Refusal
+from projections import accountability
 from projections.charges import View, standing
 from projections.findings import of_entries, of_subjects
 from projections.journal import STANDS, standings
-from tests.deeds import FIRST, KINDS, OF_PEOPLE, OF_UNITS, RECAST, STRIDE, TERMED, Cast, Deed, deed
+from tests.answerable import BEARING, Answerable, Named, Seat
+from tests.answerable import Told as Answered
+from tests.deeds import (
+    DEPUTIES,
+    FIRST,
+    KINDS,
+    OF_PEOPLE,
+    OF_UNITS,
+    RECAST,
+    STRIDE,
+    TERMED,
+    Cast,
+    Deed,
+    deed,
+)
 from tests.foretelling import MANY, Before, Foretold
 from tests.oracle import (
     Held,
     Line,
     Oracle,
-    answering,
     in_force,
     on_record,
     prevailing,
@@ -38,20 +57,22 @@ from tests.oracle import (
 from tests.oracle import told as told_of
 
 DAYS = 7
-PEOPLE, OFFICERS, UNITS = 3, 2, 4
+PEOPLE, OFFICERS, UNITS = 3, 3, 4
 """The last unit is not set up beforehand."""
 OURS = [f for f in FACETS.values() if f.of in ("person", "unit")]
 SINGLE = [f for f in OURS if not f.many]
-CAPACITIES = {"head": ("unit-head", "acting-head"), "deputy": ("deputy-head", "acting-deputy")}
 BEYOND = {"law-forbids", "impact-refused"}
 """What may refuse an order that the record does not: the law, and what was decided since."""
 
-# what is entered first: the act, who of everybody, in which unit; the last has a law of its own
+OVER = {"relieved": "over", "term-ended": "over"}
+# what is entered first: the act, who of everybody, in which unit; the last has a law of its own,
+# the second stands beneath the first and is what a deputy of that one answers for
 OPENING = [*(("registered", n, 0) for n in range(PEOPLE + OFFICERS)),
            *(("established", 0, n) for n in range(UNITS - 1))]  # fmt: skip
 STAFFED = [
     ("hired", 0, 1), ("hired", 1, 2), ("appointed", 3, 1), ("appointed", 4, 2),
     ("unit-head", 3, 1), ("deputy-head", 4, 2), ("portfolio", 4, 2), ("led", 0, 1),
+    ("appointed", 5, 0), ("deputy-head", 5, 0), ("portfolio", 5, 0),
 ]  # fmt: skip
 
 _scopes = itertools.count(1)
@@ -70,6 +91,11 @@ class Act(NamedTuple):
     names: bool  # an ending names its fact
     near: bool  # on the day of the last entry, about the same subject
 
+    @property
+    def elsewhere(self) -> "Act":
+        """The same of others, on another day: tried where this would be refused."""
+        return self._replace(person=self.person + 1, unit=self.unit + 1, day=DAYS - self.day)
+
 
 class Correction(NamedTuple):
     pick: int
@@ -85,14 +111,16 @@ class Annulment(NamedTuple):
     stale: bool
 
 
-OFTEN = ["rated", "rehired", "relieved", "returned", "revoked", "lifted", "converted", "posted"]
-SEATS = ["unit-head", "no-unit-head", "deputy-head", "no-deputy-head", "appointed", "moved", "led"]
+OFTEN = ["rated", "rehired", "relieved", "returned", "revoked", "lifted", "converted", "posted",
+         "merged"]  # fmt: skip
+SEATS = ["unit-head", "no-unit-head", "deputy-head", "no-deputy-head", "portfolio", "appointed",
+         "moved", "led"]  # fmt: skip
 
 _day, _pick = st.integers(1, DAYS), st.integers(0, 99)
 # a none stands one place before its act, so the drawn places leave room for it
 _seq, _term = st.sampled_from([0, 0, 2, -2]), st.sampled_from([0, 0, 1, 3])
 ACTS = st.builds(
-    Act, kind=st.sampled_from([*OFTEN, *SEATS, *OF_PEOPLE, *OF_UNITS]), person=_pick, unit=_pick,
+    Act, kind=st.sampled_from([*OFTEN, *SEATS, *OF_PEOPLE, *OF_PEOPLE, *OF_UNITS]), person=_pick, unit=_pick,
     day=_day, seq=_seq, term=_term, pick=_pick, names=st.sampled_from([True, True, False]), near=st.booleans(),
 )  # fmt: skip
 STALE = st.sampled_from([False] * 7 + [True])
@@ -123,6 +151,10 @@ class Lives(RuleBasedStateMachine):
         self.officers = [f"{scope}-f{n}" for n in range(OFFICERS)]
         self.units = [f"{scope}-u{n}" for n in range(UNITS)]
         self.everyone = [*self.people, *self.officers]
+        self.subjects = [
+            *(f"person:{p}" for p in self.everyone),
+            *(f"unit:{u}" for u in self.units),
+        ]
         self.ids = (uuid5(UUID(int=0), f"{scope}.{n}") for n in itertools.count())
         self.deeds: dict[UUID, Deed] = {}
         self.found: dict[int, list[Finding]] = {}
@@ -132,7 +164,7 @@ class Lives(RuleBasedStateMachine):
         told: list[Told] = []
         for kind, nth, n in (*OPENING, *STAFFED):
             who = self.everyone[nth]
-            cast = Cast(who, self.units[n], self.officers[n - 1], self.units[0], "", 2 - n)
+            cast = Cast(who, self.units[n], self.officers[n - 1], self.units[1 - n], "", 2 - n)
             told.append(
                 self._told(deed(kind, cast), FIRST - STRIDE * (kind == "established"), told)
             )
@@ -165,6 +197,8 @@ class Lives(RuleBasedStateMachine):
         told: list[Told] = []
         for move in moves:
             one = self._moved(move, told)
+            if one.refusal and not daring and isinstance(move, Act):
+                one = self._moved(move.elsewhere, told)
             if daring or one.refusal is None:
                 told.append(one)
         return told
@@ -178,7 +212,9 @@ class Lives(RuleBasedStateMachine):
             return self._acted(move, oracle, told)
         roots = oracle.roots()
         roots = roots if move.pick % 9 == 0 else roots[len(OPENING) :]
-        chain = oracle.chain(roots[move.pick % len(roots)].id)
+        if isinstance(move, Correction) and move.recast % 4 == 3:
+            roots = [r for r in roots if r.ends] or roots
+        chain = oracle.chain(_one(roots, move.pick).id)
         named = chain[0] if move.stale else chain[-1]
         content = next(x for x in reversed(chain) if x.undoes is None)
         said = self._deed(content, told)
@@ -188,9 +224,14 @@ class Lives(RuleBasedStateMachine):
             drawn = {"pick": [move.recast], "unit": self.units, "other": self.units,
                      "officer": self.officers}[field]  # fmt: skip
             said = deed(said.kind, said.cast._replace(**{field: _one(drawn, move.recast // 2)}))
-        day = FIRST + STRIDE * move.day
+        day, ends = FIRST + STRIDE * move.day, content.ends
+        if said.ends and move.recast % 2:
+            could = [r.id for r in oracle.roots()
+                     if r.about == content.about and self._says(r, said.ends)]  # fmt: skip
+            ends = _one([ends, *could], move.recast // 4)
+            day = oracle.line(ends).effective + STRIDE * (move.day - 1)
         term = 3 if said.kind == "sanctioned" else said.kind in TERMED and move.term
-        return self._told(said, day, told, term=term, seq=move.seq, ends=content.ends, named=named)
+        return self._told(said, day, told, term=term, seq=move.seq, ends=ends, named=named)
 
     def _acted(self, move: Act, oracle: Oracle, told: list[Told]) -> Told:
         kind, day, ends = move.kind, FIRST + STRIDE * move.day, None
@@ -203,8 +244,12 @@ class Lives(RuleBasedStateMachine):
         if kind in SEATS and move.pick % 5:
             role = told_of(oracle.facts(), "officer", oracle.kept(f"person:{cast.officer}"), day)
             cast = cast._replace(unit=role["unit"] if role else cast.unit)
+        if kind == "portfolio" and move.names:
+            deputy = _one([r for r in oracle.roots() if self._says(r, *DEPUTIES)], move.pick)
+            cast = cast._replace(unit=deputy.about[5:], officer=deputy.says[0].slot)
+            day = max(day, deputy.effective)
         if (facet := deed(kind, cast).ends) is not None:
-            known = [r for r in oracle.roots() if any(s.facet == facet and s.value for s in r.says)]
+            known = [r for r in oracle.roots() if self._says(r, facet)]
             if not known:
                 kind = next(k for k in KINDS if any(s.facet == facet for s in deed(k, cast).says))
             elif move.names:
@@ -214,6 +259,10 @@ class Lives(RuleBasedStateMachine):
                 day = last.effective if move.near else one.effective + STRIDE * (move.day - 1)
         term = 3 if kind == "sanctioned" else kind in TERMED and move.term
         return self._told(deed(kind, cast), day, told, term=term, seq=move.seq, ends=ends)
+
+    @staticmethod
+    def _says(line: Line, *facets: str) -> bool:
+        return any(s.facet in facets and s.value for s in line.says)
 
     def _cast(self, move: Act) -> Cast:
         """Seldom an officer for an auxiliary or the other way round, or a unit not yet set up."""
@@ -328,34 +377,37 @@ class Lives(RuleBasedStateMachine):
         head = max(line.position for line in self.oracle.lines)
         fold = Record.fold(self.ledger.entries(after=self.first - 1, until=head))
         days = [FIRST - 4 * STRIDE, *(FIRST + STRIDE * n for n in range(-2, DAYS + 5))]
+        assert sorted(self.records.strands(OURS, self.subjects)) == sorted(
+            f for f in fold.every_version() if f.subject in self.subjects
+        )
         for known in range(self.first - 1, head + 1):
             facts = self.oracle.facts(known)
-            for day in days:
+            for n, day in enumerate(days):
                 self._compare(fold, facts, AsOf(day, known))
-            self._compare_seats(View(fold.versions, known), facts, days)
+                if (n + known) % 3 == 0:
+                    self._compare_table(facts, AsOf(day, known))
+        self._compare_answers(fold, days, head)
         self._compare_findings(head)
 
     def _compare(self, fold: Record, facts: list[Held], as_of: AsOf) -> None:
         day = as_of.effective
-        subjects = [*(f"person:{p}" for p in self.everyone), *(f"unit:{u}" for u in self.units)]
-        expected = _told_of(f for f in prevailing(facts, day) if f.facet not in MANY)
-        assert _found(self.records.at(SINGLE, subjects, as_of)) == expected, as_of
         found = (
             fold.at(f, s, as_of, slot)
             for f in SINGLE
-            for s in subjects
+            for s in self.subjects
             if s.startswith(f.of)
             for slot in (self.everyone if f.name == "portfolio" else [""])
         )
-        assert _found(f for f in found if f is not None) == expected, as_of
+        ours = _told_of(f for f in prevailing(facts, day) if f.facet not in MANY)
+        assert _found(f for f in found if f is not None) == ours, as_of
         for name in MANY:
             facet = FACETS[name]
             ours = [f for f in facts if f.facet == name]
-            expected = _told_of(in_force(ours, day))
-            table = (f for f in self.records.in_force(facet, as_of) if f.subject in subjects)
-            assert _found(table) == expected, as_of
-            assert _found(f for s in subjects for f in fold.every(facet, s, as_of)) == expected
-            ever = (f for s in subjects for f in fold_on_record(fold.versions(facet, s), as_of))
+            inside = (f for s in self.subjects for f in fold.every(facet, s, as_of))
+            assert _found(inside) == _told_of(in_force(ours, day)), as_of
+            ever = (
+                f for s in self.subjects for f in fold_on_record(fold.versions(facet, s), as_of)
+            )
             assert _found(ever) == _told_of(on_record(ours, day)), as_of
 
     def _compare_findings(self, head: int) -> None:
@@ -377,13 +429,78 @@ class Lives(RuleBasedStateMachine):
             assert shares == sorted(shares)
             assert 0 < shares[0] <= shares[-1] <= 1
 
-    def _compare_seats(self, view: View, facts: list[Held], days: list[date]) -> None:
-        """Who answers in a unit's seats, as long as the officer is one of the unit."""
-        for day, unit in itertools.product(days, self.units):
-            for capacity, facets in CAPACITIES.items():
-                held = standing(view, capacity, unit, day)
-                ours = [f.root for facet in facets for f in answering(facts, facet, unit, day)]
-                assert sorted(c.fact.root for c in held) == sorted(ours), (unit, day, view.recorded)
+    def _compare_table(self, facts: list[Held], as_of: AsOf) -> None:
+        """The table holds what the fold does; its statements are asked of a third of all pairs."""
+        day = as_of.effective
+        expected = _told_of(f for f in prevailing(facts, day) if f.facet not in MANY)
+        assert _found(self.records.at(SINGLE, self.subjects, as_of)) == expected, as_of
+        for name in MANY:
+            found = self.records.in_force(FACETS[name], as_of)
+            ours = _told_of(in_force([f for f in facts if f.facet == name], day))
+            assert _found(f for f in found if f.subject in self.subjects) == ours, as_of
+
+    def _compare_answers(self, fold: Record, days: list[date], head: int) -> None:
+        """Who answered for each person and who sat in each unit's seats, at each position that
+        bears on it; at the last also for whom each officer answered, what is said of the whole
+        time, and where the answer about a day became another.
+        """
+        rows = SimpleNamespace(versions=cache(self.records.versions),
+                               referring=cache(self.records.referring))  # fmt: skip
+        before: list[Held] = []
+        told = Answerable(before)
+        changed: defaultdict[tuple[str, date], dict[int, Any]] = defaultdict(dict)
+        for known in range(self.first - 1, head + 1):
+            facts = [f for f in self.oracle.facts(known) if f.facet in BEARING]
+            if facts == before:
+                continue
+            before, told = facts, Answerable(facts)
+            view = View(fold.versions, known)
+            for day in days:
+                for person in self.people:
+                    found = accountability.answer(rows, person, AsOf(day, known))
+                    ours = told.answer(person, day)
+                    _agree(found, ours)
+                    changed[person, day][known] = ours.who
+                for unit, tier in itertools.product(self.units, ("head", "deputy")):
+                    sitting = {c.root for c in standing(view, tier, unit, day)}
+                    taken = {(f.facet, f.root) for f in told.standing(tier, unit, day)}
+                    assert sitting == taken, (unit, tier, day, known)
+        for officer, day in itertools.product(self.officers, days):
+            charged = accountability.of_officer(rows, officer, AsOf(day, head))
+            named = {(person, told.named(fact, day)) for person in self.everyone
+                     for fact in told.charged(person, day) if fact.value["officer"] == officer}  # fmt: skip
+            assert {(c.person, _named(c.holder)) for c in charged} == named, (officer, day)
+        for (person, day), said in changed.items():
+            if days.index(day) % 4 == 0:
+                both = accountability.then_and_now(rows, person, day, self.first - 1, head)
+                turned = {k for (_, was), (k, now) in pairwise(said.items()) if was != now}
+                # a cause alone may have become another
+                assert turned <= set(both.entries) <= said.keys(), (both, turned)
+        for person in self.people:
+            stretches = accountability.over(rows, person, days[0], days[-1], head)
+            for day in days[:-1]:
+                [found] = [x.answer for x in stretches if x.start <= day < x.end]
+                _agree(found, told.answer(person, day)._replace(ceased=()))
+
+
+def _agree(found: accountability.Answer, told: Answered) -> None:
+    ceased = tuple(_named(h) for h in found.outgoing)
+    ours = (found.service, found.unit, found.seconded, ceased)
+    assert ours == (*told[:3], told.ceased), (found, told)
+    _agree_on_lines(found.lines, told.seats)
+
+
+def _named(h: accountability.Holder) -> Named:
+    return Named(h.capacity, h.unit, h.seat, h.officer, h.acting, h.state, h.entries)
+
+
+def _agree_on_lines(lines: tuple[accountability.Line, ...], seats: tuple[Seat, ...]) -> None:
+    for line, seat in zip(lines, seats, strict=True):
+        cause = OVER.get(line.cause, line.cause)
+        assert cause in seat.causes if seat.causes else cause is None, (line, seat)
+        named = tuple(_named(h) for h in line.holders)
+        assert (*line[:4], named, line.overlap, line.since) == seat[:7], (line, seat)
+        _agree_on_lines(line.beside, seat.beside)
 
 
 def _one(choices: Any, number: int) -> Any:
@@ -391,7 +508,7 @@ def _one(choices: Any, number: int) -> Any:
 
 
 def _told_of(facts: Any) -> list[tuple[Any, ...]]:
-    return sorted((tuple(f) for f in facts), key=str)
+    return sorted((tuple(f) for f in facts), key=itemgetter(0, 1, 2, 6))
 
 
 def _found(facts: Any) -> list[tuple[Any, ...]]:
