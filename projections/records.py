@@ -101,6 +101,7 @@ AMONG = "subject = ANY(%(subjects)s)"
 EVERYONE = "subject >= %(first)s AND subject < %(last)s"
 BETWEEN = "subject >= {first} AND subject < {last}"
 PARTS = 4
+PART = 500
 CUTS = """
 SELECT percentile_disc(%(shares)s::float8[]) WITHIN GROUP (ORDER BY subject)
 FROM {table} TABLESAMPLE SYSTEM (0.2) REPEATABLE (0)
@@ -350,6 +351,23 @@ class Records:
                 "k": as_of.recorded,
             },
         )
+
+    def each(self, facets: Sequence[Facet], as_of: AsOf, refs: Sequence[str] = ()) -> Iterator[Fact]:
+        """As `everyone`, or `in_force` of the first where that is many-valued, or `holding` where
+        `refs` are given, in order of subject: a part at a time, without holding them all.
+        """
+        kind, first = facets[0].of, facets[0]
+        bound: dict[str, Any] = {
+            "facets": [f.name for f in facets if f.of == kind], "facet": first.name,
+            "first": f"{kind}:", "last": f"{kind};", "refs": list(refs),
+            "v": as_of.effective, "k": as_of.recorded,
+        }  # fmt: skip
+        statement = HOLDING + " ORDER BY subject" if refs else MANY_AT if first.many else EVERYONE_AT
+        with self._pool.connection() as connection:
+            cursor = connection.cursor("each", row_factory=args_row(_fact))
+            cursor.itersize = PART
+            with cursor.execute(self._sql(statement, first), bound):
+                yield from cursor
 
     def refs(
         self,
