@@ -340,34 +340,28 @@ class Records:
 
     def everyone(self, facets: Sequence[Facet], as_of: AsOf) -> list[Fact]:
         """What single-valued facets of one kind of subject answer for every subject."""
-        kind = facets[0].of
-        return self._rows(
-            EVERYONE_AT,
-            {
-                "facets": [f.name for f in facets if f.of == kind],
-                "first": f"{kind}:",
-                "last": f"{kind};",
-                "v": as_of.effective,
-                "k": as_of.recorded,
-            },
-        )
+        return self._rows(EVERYONE_AT, self._of_a_kind(facets, as_of))
 
-    def each(self, facets: Sequence[Facet], as_of: AsOf, refs: Sequence[str] = ()) -> Iterator[Fact]:
-        """As `everyone`, or `in_force` of the first where that is many-valued, or `holding` where
-        `refs` are given, in order of subject: a part at a time, without holding them all.
-        """
-        kind, first = facets[0].of, facets[0]
-        bound: dict[str, Any] = {
-            "facets": [f.name for f in facets if f.of == kind], "facet": first.name,
-            "first": f"{kind}:", "last": f"{kind};", "refs": list(refs),
-            "v": as_of.effective, "k": as_of.recorded,
+    def _of_a_kind(self, facets: Sequence[Facet], as_of: AsOf) -> dict[str, Any]:
+        kind = facets[0].of
+        return {
+            "facets": [f.name for f in facets if f.of == kind], "facet": facets[0].name,
+            "first": f"{kind}:", "last": f"{kind};", "v": as_of.effective, "k": as_of.recorded,
         }  # fmt: skip
-        statement = HOLDING + " ORDER BY subject" if refs else MANY_AT if first.many else EVERYONE_AT
+
+    def each(
+        self, facets: Sequence[Facet], as_of: AsOf, refs: Sequence[str] = ()
+    ) -> Iterator[Fact]:
+        """As `everyone`, `in_force` (the first is many-valued) or `holding` (`refs` are given), in
+        order of subject: a part at a time, without holding them all.
+        """
+        first, bound = facets[0], self._of_a_kind(facets, as_of) | {"refs": list(refs)}
+        every = MANY_AT if first.many else EVERYONE_AT
+        query = self._sql(f"{HOLDING} ORDER BY subject" if refs else every, first)
         with self._pool.connection() as connection:
             cursor = connection.cursor("each", row_factory=args_row(_fact))
             cursor.itersize = PART
-            with cursor.execute(self._sql(statement, first), bound):
-                yield from cursor
+            yield from cursor.execute(query, bound)
 
     def refs(
         self,

@@ -91,7 +91,8 @@ class Importer:
         if self._records is not None and opens_records(plan):
             Comparison(self._ledger, self._records, plan, ways).run(undone)
             self._note_already(plan)
-        self._reject_known_persons(plan)
+        if self._records is None or not opens_records(plan) or None in plan.dates:
+            self._reject_known_persons(plan)  # of those compared, nobody is known by such a number
         if mapping.judged:
             self._reject_refused(plan, approved_by)
         return plan
@@ -151,7 +152,7 @@ class Importer:
         right, and what has changed since, is for the clerk to say.
         """
         log, vault = self._ledger.log, self._ledger.vault
-        for drafts in _chunks(plan.drafts.read(fresh=True)):
+        for drafts in _chunks(plan.drafts.read(fresh=True, claiming=True)):
             known: set[int] = set()
             holding: defaultdict[str, dict[bytes, Draft]] = defaultdict(dict)
             for draft in drafts:

@@ -29,9 +29,9 @@ from domain.ledger.vault import sealed_owners
 from projections.questions.law import Published, rules_of
 from projections.records import Records
 
-TOGETHER = 500
-_SEALED = (NAME.name, ID_NUMBER.name)
-_HELD = (SERVICE, UNIT, GRADE, CATEGORY, NUMBER, NAME, ID_NUMBER, CONTRACT)
+TOGETHER = 1_000
+_HELD = (SERVICE, UNIT, GRADE, CATEGORY, NUMBER)
+_SEALED = (NAME, ID_NUMBER)
 
 
 Where = tuple[str, int, str, str | None]
@@ -120,16 +120,16 @@ class Comparison:
         """What the ledger says of each person, by facet, private values open."""
         found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         sealed: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-        for fact in self._records.at(_HELD, [f"person:{person}" for person in people], as_of):
-            person = fact.subject.partition(":")[2]
-            if fact.value is None:
-                continue
-            if fact.facet in _SEALED:
-                sealed[person][fact.facet] = fact.value
-            elif fact.facet == CONTRACT.name:
-                found[person][fact.facet] = {**fact.value, "last_day": last_day(fact.until)}
-            else:
-                found[person][fact.facet] = fact.value
+        subjects = [f"person:{person}" for person in people]
+        for facet in (*_HELD, *_SEALED):
+            told = sealed if facet in _SEALED else found
+            for subject, value in self._records.values(facet, as_of, subjects).items():
+                if value is not None:
+                    told[subject.partition(":")[2]][facet.name] = value
+        for fact in self._records.at([CONTRACT], subjects, as_of):
+            if fact.value is not None:
+                ends = {**fact.value, "last_day": last_day(fact.until)}
+                found[fact.subject.partition(":")[2]][CONTRACT.name] = ends
         owners = set(sealed_owners(list(sealed.values())))
         self._ledger.hold(owners)
         opened = self._ledger.vault.reveal(dict(sealed))

@@ -5,7 +5,6 @@ what is made of several rows rests on drafts alone, so that nothing is said of a
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
@@ -17,7 +16,7 @@ from api.intake.plan import OF_NO_ROW, Plan
 from api.intake.reading import TEXTS, WORKBOOKS, Table, read
 from api.intake.rows import NAMESPACE, Draft, Made, Makers, RowReader, UnitNames, Values
 from api.intake.sheetpass import SheetPass
-from api.intake.shelf import Earliest
+from api.intake.shelf import Earliest, Spells
 from api.intake.values import Cell, UnreadableError, day_of
 from domain.acts.units import UnitEstablished
 from domain.refusals import BadInput, MissingField
@@ -65,6 +64,8 @@ class Planner:
         self._people = people
         self.plan = Plan(mapping, self._tables, [path for path, _ in found])
         self._since = Earliest(self.plan.shelf)
+        self._spells = Spells(self.plan.shelf)
+        self._lasting = [{a.event for a in s.act if a.last_day} for s in self._sheets]
         self._first_days: dict[str, date] = {}
         self.plan.dates = self._dates = [
             self._date_of(sheet, table, dated)
@@ -95,8 +96,7 @@ class Planner:
             reader, makers = self._reader(number), self._makers(number)
             SheetPass(self.plan, reader, makers, self._add, self._since).run()
         self._open_records()
-        if any(act.last_day for sheet in self._sheets for act in sheet.act):
-            self._warn_of_overlaps()
+        self._warn_of_overlaps()
         for draft in self._unit_drafts():
             self.plan.drafts.add_unit(draft)
         return self.plan
@@ -119,30 +119,15 @@ class Planner:
                 unit = getattr(made.event, name) if kind == "unit" else None
                 if isinstance(unit, str) and made.effective < first.get(unit, date.max):
                     first[unit] = made.effective
+        if draft.sheet != OF_NO_ROW:
+            self._spells.add(draft, self._lasting[draft.sheet])
         return self.plan.drafts.add(draft, person, words)
 
     def _warn_of_overlaps(self) -> None:
-        """Of the spells of a sheet that begin while another one of the same person goes on; `other`
-        is the row on which they lie: of one person's drafts the one on top comes later.
-        """
-        spells = [{a.event for a in sheet.act if a.last_day} for sheet in self._sheets]
-        whose: str | None = None
-        below: defaultdict[tuple[int, str], list[tuple[date, int]]] = defaultdict(list)
-        for draft in self.plan.drafts:
-            if draft.person != whose:
-                whose = draft.person
-                below.clear()
-            for made in draft.made if draft.sheet != OF_NO_ROW else ():
-                type_ = type(made.event).__name__
-                if type_ not in spells[draft.sheet] or draft.person is None:
-                    continue
-                earlier = below[draft.sheet, type_]
-                earlier[:] = [one for one in earlier if one[0] > made.effective]
-                if earlier:
-                    file, under = self.plan.files[draft.sheet], earlier[-1][1]
-                    fault = Fault(file, draft.row, None, "", False, OVERLAPPING, under)
-                    self.plan.warnings.add(fault, 1, by_row=True)
-                earlier.append((made.until or date.max, draft.row))
+        """Of the spells of a sheet that begin while another one of the same person goes on."""
+        for sheet, row, under in self._spells.overlapping():
+            fault = Fault(self.plan.files[sheet], row, None, "", False, OVERLAPPING, under)
+            self.plan.warnings.add(fault, 1, by_row=True)
 
     def _open_records(self) -> None:
         """Each person with any act is opened on the first day of which the files know of one."""

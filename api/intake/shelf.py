@@ -7,7 +7,7 @@ what a row says sealed under a key that this process alone has; memory does not 
 import pickle
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date
 from hashlib import blake2b
 from itertools import count, groupby
@@ -26,12 +26,14 @@ from domain.events import REGISTRY
 SCHEMA = """
 PRAGMA journal_mode = OFF;
 PRAGMA temp_store = FILE;
-PRAGMA cache_size = -4096;
+PRAGMA cache_size = -8192;
 CREATE TABLE drafts (
     id INTEGER PRIMARY KEY, person TEXT NOT NULL, day INTEGER NOT NULL, length INTEGER NOT NULL,
     sheet INTEGER NOT NULL, row INTEGER NOT NULL, key TEXT NOT NULL, words TEXT,
     event_id BLOB NOT NULL, types TEXT NOT NULL, earliest INTEGER NOT NULL,
-    already INTEGER NOT NULL DEFAULT 0, agrees INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL);
+    claims INTEGER NOT NULL, already INTEGER NOT NULL DEFAULT 0,
+    agrees INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE bodies (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE INDEX drafts_in_order ON drafts (person, day, length, sheet, id);
 CREATE INDEX drafts_by_key ON drafts (sheet, key);
 CREATE TABLE same (id INTEGER PRIMARY KEY, draft INTEGER NOT NULL, row INTEGER NOT NULL);
@@ -51,23 +53,31 @@ CREATE INDEX grouped_in_order ON grouped (space, first, id);
 CREATE TABLE since (
     id INTEGER PRIMARY KEY, person TEXT NOT NULL, column TEXT NOT NULL, day INTEGER NOT NULL,
     body BLOB NOT NULL, UNIQUE (person, column));
+CREATE TABLE spells (
+    id INTEGER PRIMARY KEY, sheet INTEGER NOT NULL, person TEXT NOT NULL, type TEXT NOT NULL,
+    day INTEGER NOT NULL, length INTEGER NOT NULL, start INTEGER NOT NULL, until INTEGER NOT NULL,
+    row INTEGER NOT NULL);
+CREATE INDEX spells_in_order ON spells (sheet, person, type, day, length, id);
 BEGIN;
 """
 ADD_DRAFT = """
-INSERT INTO drafts (person, day, length, sheet, row, key, words, earliest, event_id, types, body)
+INSERT INTO drafts
+    (person, day, length, sheet, row, key, words, earliest, claims, event_id, types)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 DRAFTS = """
-SELECT person, day, length, sheet, id, row, key, already, body, (
+SELECT person, day, length, sheet, id, row, key, already,
+    (SELECT body FROM bodies WHERE bodies.id = drafts.id), (
     SELECT group_concat(row) FROM (SELECT row FROM same WHERE draft = drafts.id ORDER BY id))
 FROM drafts
 WHERE (person, day, length, sheet, id) > (?, ?, ?, ?, ?) AND agrees = 0
-    AND (? IS NULL OR sheet = ?) AND (? OR already = 0)
+    AND (? IS NULL OR sheet = ?) AND (? OR already = 0) AND (? OR claims)
 ORDER BY person, day, length, sheet, id LIMIT ?
 """
 BY_KEY = "SELECT id, row, words FROM drafts WHERE sheet = ? AND key = ?"
 FIRST_IDS = "SELECT id, event_id FROM drafts WHERE id > ? AND agrees = 0 ORDER BY id LIMIT ?"
-REPLACE_DRAFT = "UPDATE drafts SET event_id = ?, types = ?, body = ? WHERE id = ?"
+REPLACE_DRAFT = "UPDATE drafts SET event_id = ?, types = ? WHERE id = ?"
+PUT_BODY = "INSERT OR REPLACE INTO bodies (id, body) VALUES (?, ?)"
 FIRST_DAYS = """
 SELECT person, min(earliest) FROM drafts WHERE person > ? GROUP BY person
 ORDER BY person LIMIT ?
@@ -110,6 +120,14 @@ INSERT INTO since (person, column, day, body) VALUES (?, ?, ?, ?)
 ON CONFLICT (person, column) DO UPDATE SET day = excluded.day, body = excluded.body
 """
 SINCE = "SELECT column, day, body FROM since WHERE person = ? ORDER BY id"
+ADD_SPELL = """
+INSERT INTO spells (sheet, person, type, day, length, start, until, row)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+SPELLS = """
+SELECT sheet, person, type, start, until, row FROM spells
+ORDER BY sheet, person, type, day, length, id
+"""
 _PAGE = 500
 _BEFORE_ALL = ("", 0, 0, -2, 0)
 
@@ -193,19 +211,22 @@ class Drafts:
 
     def _put(self, draft: Draft, place: tuple[str, int, int], words: str | None) -> int:
         earliest = min(made.effective for made in draft.made).toordinal()
-        row = (*place, draft.sheet, draft.row, draft.key, words, earliest, *self._said(draft))
-        return self._database.execute(ADD_DRAFT, row).lastrowid or 0
+        claims = next(draft.unique(), None) is not None
+        row = (*place, draft.sheet, draft.row, draft.key, words, earliest, claims)
+        cursor = self._database.execute(ADD_DRAFT, (*row, *_types(draft)))
+        draft.id = cursor.lastrowid or 0
+        self._database.execute(PUT_BODY, (draft.id, self._sealed(draft)))
+        return draft.id
 
-    def _said(self, draft: Draft) -> tuple[bytes, str, bytes]:
-        """The first event id, the types, and all of it sealed."""
-        types = " ".join(type(made.event).__name__ for made in draft.made)
+    def _sealed(self, draft: Draft) -> bytes:
         made = [
-            (m.event_id.bytes, m.event.__dict__, tuple(m.event.model_fields_set), m.effective,
-             m.until, m.occurred, m.ends and m.ends.bytes)
+            (type(m.event).__name__, m.event_id.bytes, m.event.__dict__,
+             tuple(m.event.model_fields_set), m.effective, m.until, m.occurred,
+             m.ends and m.ends.bytes)
             for m in draft.made
         ]  # fmt: skip
         said = draft.said and tuple(draft.said)
-        return draft.made[0].event_id.bytes, types, self._shelf.seal((types, made, said))
+        return self._shelf.seal((made, said))
 
     def by_key(self, sheet: int, key: str) -> Known | None:
         row = self._database.execute(BY_KEY, (sheet, key)).fetchone()
@@ -228,11 +249,15 @@ class Drafts:
     def __iter__(self) -> Iterator[Draft]:
         return self.read()
 
-    def read(self, sheet: int | None = None, *, fresh: bool = False) -> Iterator[Draft]:
-        """The drafts of one sheet or of all; `fresh`: without those that the ledger has."""
+    def read(
+        self, sheet: int | None = None, *, fresh: bool = False, claiming: bool = False
+    ) -> Iterator[Draft]:
+        """The drafts of one sheet or of all; `fresh`: without those that the ledger has;
+        `claiming`: those alone that give somebody what no two persons may hold alike.
+        """
         last: tuple[Any, ...] = _BEFORE_ALL
         while True:
-            bound = (*last, sheet, sheet, not fresh, _PAGE)
+            bound = (*last, sheet, sheet, not fresh, not claiming, _PAGE)
             rows = self._database.execute(DRAFTS, bound).fetchall()
             for row in rows:
                 yield self._draft(*row[3:])
@@ -242,16 +267,16 @@ class Drafts:
 
     def _draft(self, sheet: int, id_: int, row: int, key: str, already: int, body: bytes,
                same: str | None) -> Draft:  # fmt: skip
-        types, told, said = self._shelf.open(body)
-        made = tuple(map(_made, types.split(), told))
-        draft = Draft(sheet, row, key, made, said and Said(*said))
+        told, said = self._shelf.open(body)
+        draft = Draft(sheet, row, key, tuple(map(_made, told)), said and Said(*said))
         draft.id, draft.already = id_, bool(already)
         draft.same = [int(one) for one in same.split(",")] if same else []
         return draft
 
     def replace(self, draft: Draft) -> None:
         """What this draft stands for now; it keeps its place."""
-        self._database.execute(REPLACE_DRAFT, (*self._said(draft), draft.id))
+        self._database.execute(REPLACE_DRAFT, (*_types(draft), draft.id))
+        self._database.execute(PUT_BODY, (draft.id, self._sealed(draft)))
 
     def drop(self, drafts: Iterable[int]) -> None:
         self._database.executemany("DELETE FROM drafts WHERE id = ?", ((one,) for one in drafts))
@@ -297,8 +322,45 @@ class Drafts:
         return tally
 
 
-def _made(type_: str, told: tuple[Any, ...]) -> Made:
-    event_id, fields, given, effective, until, occurred, ends = told
+class Spells:
+    """What each person's rows of a sheet give as going on from a day to another."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._database = shelf.database
+
+    def add(self, draft: Draft, types: Collection[str]) -> None:
+        """The acts of these types; those of nobody are none."""
+        if (person := draft.person) is None:
+            return
+        day, length, sheet = draft.place
+        for made in draft.made:
+            if (type_ := type(made.event).__name__) in types:
+                days = (made.effective.toordinal(), (made.until or date.max).toordinal())
+                row = (sheet, person, type_, day.toordinal(), length, *days, draft.row)
+                self._database.execute(ADD_SPELL, row)
+
+    def overlapping(self) -> Iterator[tuple[int, int, int]]:
+        """Sheet, row and the row beneath it, of each that begins while another one of its person
+        and type goes on: of these the one on top comes later in the order of entering.
+        """
+        found = self._database.execute(SPELLS)
+        for _, spells in groupby(found, itemgetter(0, 1, 2)):
+            below: list[tuple[int, int]] = []
+            for sheet, _person, _type, start, until, row in spells:
+                below = [one for one in below if one[0] > start]
+                if below:
+                    yield sheet, row, below[-1][1]
+                below.append((until, row))
+
+
+def _types(draft: Draft) -> tuple[bytes, str]:
+    """The first event id of a draft, and the types of its events."""
+    types = " ".join(type(made.event).__name__ for made in draft.made)
+    return draft.made[0].event_id.bytes, types
+
+
+def _made(told: tuple[Any, ...]) -> Made:
+    type_, event_id, fields, given, effective, until, occurred, ends = told
     event = REGISTRY[type_].__new__(REGISTRY[type_])
     event.__setstate__({
         "__dict__": fields, "__pydantic_fields_set__": {*given}, "__pydantic_extra__": None,
