@@ -358,8 +358,8 @@ class Records:
         first, bound = facets[0], self._of_a_kind(facets, as_of) | {"refs": list(refs)}
         every = MANY_AT if first.many else EVERYONE_AT
         query = self._sql(f"{HOLDING} ORDER BY subject" if refs else every, first)
-        with self._pool.connection() as connection:
-            cursor = connection.cursor("each", row_factory=args_row(_fact))
+        rows = args_row(_fact)
+        with self._pool.connection() as own, own.cursor("each", row_factory=rows) as cursor:
             cursor.itersize = PART
             yield from cursor.execute(query, bound)
 

@@ -15,6 +15,8 @@ from tests.api.test_cli import desk, run
 
 __all__ = ["desk"]
 
+PROTECTED = Path(__file__).parents[1] / "data" / "protected"
+
 
 def test_a_roster_goes_to_a_file_and_its_screen_says_only_where(desk, tmp_path: Path) -> None:
     out = tmp_path / "a.csv"
@@ -64,6 +66,17 @@ def test_options_of_a_file_that_make_no_sense_are_bad_use(
     said = CliRunner().invoke(app, ["--data", str(tmp_path / "none"), "roster", *arguments])
     assert said.exit_code == 2
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("suffix", ["xls", "xlsx", "et", "ods"])
+def test_a_workbook_that_asks_for_a_password_is_refused_in_words(desk, suffix: str) -> None:
+    file = PROTECTED / f"protected.{suffix}"
+    before = desk.run("journal", "--json").out
+    said = desk.run("--lang", "zh", "import", str(file), "--mapping", "roster-city")
+    assert said.code == 1
+    assert f"protected.{suffix}:工作簿设有打开密码,请另存为无密码的文件后再导入" in said.err
+    assert "张三" not in said.err + said.out
+    assert orjson.loads(desk.run("journal", "--json").out)["data"] == orjson.loads(before)["data"]
 
 
 def test_a_place_that_cannot_be_written_to_is_said(desk, tmp_path: Path) -> None:
