@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from api.columns import Answer, Field, Row
 from api.rendering import coded, instant, pick, word
-from api.reports import REPORTS, Answer, Field, Row
+from api.reports import REPORTS
 from api.settings import Bureau
 from api.words import Words
 from api.workbook import Cell, Sheet, write, write_csv, write_lines

@@ -4,44 +4,19 @@ Owns the list. Invariant: a row is made of the answer as JSON has it, so that a 
 which the answer does not; a private value is in it only where it was asked for.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
+from api.columns import Answer, Field, Report, Row, listed, of_names
+from api.reports_axes import AXES, FACT, STRAND, strand_of, told_of
 from api.settings import Bureau
-from api.words import NAMES, Words
+from api.words import NAMES
 from domain.acts.grades import GRADE
 from domain.acts.people import NUMBER, SERVICE, UNIT
 from domain.bitemporal import AsOf
 from domain.events import Facet
 from projections import roster as _roster
-
-Row = Mapping[str, Any]
-Answer = Mapping[str, Any]
-
-
-class Field(NamedTuple):
-    """A column of a report. `private`: left out unless asked for; `fen`: an amount of money;
-    `said`: what facts say, whose private values are withheld unless asked for.
-    """
-
-    name: str
-    words: Words
-    private: bool = False
-    fen: bool = False
-    said: bool = False
-
-
-class Report(NamedTuple):
-    """A question's answer as rows; `rows` takes the bureau and the answer as JSON has it."""
-
-    words: Words
-    fields: tuple[Field, ...]
-    rows: Callable[[Bureau, Answer], Iterable[Row]]
-
-
-def _of(*names: str) -> tuple[Field, ...]:
-    return tuple(Field(name, NAMES[name]) for name in names)
 
 
 def pair_of(answer: Answer) -> AsOf:
@@ -140,50 +115,11 @@ def _placed_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
         }  # fmt: skip
 
 
-# along both axes
-
-
-def _belief_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
-    data = answer["data"]
-    for strand in data["beliefs"]:
-        for stretch in strand["stretches"]:
-            for fact in stretch["facts"] or [{}]:
-                yield {
-                    **_strand(data, strand), "day": data["day"], "known_from": stretch["from"],
-                    **_fact(fact), **_by(stretch["opened_by"]),
-                }  # fmt: skip
-
-
-def _rectangle_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
-    data = answer["data"]
-    for strand in data["facets"]:
-        for one in strand["rectangles"]:
-            yield {
-                **_strand(data, strand), **_by(one["opened_by"]), "value": one["value"],
-                "since": one["start"], "last_day": one["last_day"],
-                "known_from": one["known_from"], "known_to": one["known_to"],
-                "closed_by": (one["closed_by"] or {}).get("zh"),
-            }  # fmt: skip
-
-
-def _compare_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
-    data = answer["data"]
-    for one in data["differences"]:
-        yield {
-            **_strand(data, one), "how": "changed", "entries": _listed(one["entries"]),
-            **{side: [_fact(fact) for fact in one[side]] or one[f"{side}_state"]
-               for side in ("before", "after")},
-        }  # fmt: skip
-    for how, moved in data.get("roster", {}).items():
-        for line in moved:
-            yield {**line, "how": how, "entries": _listed(line["entries"])}
-
-
 def _unit_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
     data = answer["data"]
     for facet in data["facets"]:
         for fact in facet.get("on_record") or facet["facts"] or [{}]:
-            yield {**_strand(data, facet), "state": facet["state"], **_fact(fact),
+            yield {**strand_of(data, facet), "state": facet["state"], **told_of(fact),
                    "entry": fact.get("entry")}  # fmt: skip
     for below in data["below"]:
         yield {"subject": data["unit"], "facet": "below", "what": "直接下级", "value": below}
@@ -192,32 +128,6 @@ def _unit_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
 def _units_rows(_: Bureau, answer: Answer) -> Iterable[Row]:
     rows: Iterable[Row] = answer["data"]["units"]
     return rows
-
-
-def _strand(data: Answer, strand: Row) -> dict[str, Any]:
-    subject = data.get("subject") or data.get("person") or data.get("unit")
-    return {"subject": subject, "facet": strand["facet"], "what": strand["zh"],
-            "slot": strand.get("slot")}  # fmt: skip
-
-
-def _fact(fact: Row) -> dict[str, Any]:
-    told = {name: fact.get(name) for name in ("value", "since", "last_day")}
-    return told if fact.get("slot") is None else {**told, "slot": fact["slot"]}
-
-
-def _by(entry: Row | None) -> dict[str, Any]:
-    """The entry that made it so."""
-    if entry is None:
-        return {}
-    return {
-        "entry": entry["position"], "recorded_at": entry.get("recorded_at"),
-        "event": entry.get("zh"), "by": (entry.get("actor") or {}).get("subject"),
-        "reason": entry.get("reason"),
-    }  # fmt: skip
-
-
-def _listed(entries: Iterable[int]) -> str:
-    return " ".join(map(str, entries))
 
 
 # who answered
@@ -246,7 +156,7 @@ def _officer_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
         yield {
             **holder, "person": one["person"], "start": one["start"], "last_day": one["last_day"],
             "name": data["people"].get(one["person"], {}).get("name"),
-            "entries": _listed(holder["entries"]),
+            "entries": listed(holder["entries"]),
         }  # fmt: skip
 
 
@@ -260,7 +170,7 @@ def _seats(one: Answer, people: Answer) -> Iterator[dict[str, Any]]:
             told = {
                 **base, "capacity": seat["capacity"], "unit": seat["unit"], "seat": seat["seat"],
                 "above": above, "status": seat["status"], "cause": seat["cause"],
-                "vacant_since": seat["since"], "entries": _listed(seat["entries"]),
+                "vacant_since": seat["since"], "entries": listed(seat["entries"]),
             }  # fmt: skip
             for holder in seat["holders"] or [None]:
                 yield told if holder is None else {**told, **_holder(holder, people)}
@@ -273,7 +183,7 @@ def _holder(holder: Row, people: Answer) -> dict[str, Any]:
     return {
         "officer": holder["officer"], "name": people.get(holder["officer"], {}).get("name"),
         "acting": holder["acting"], "state": holder["state"], "holds_since": holder["since"],
-        "holds_to": holder["last_day"], "entries": _listed(holder["entries"]),
+        "holds_to": holder["last_day"], "entries": listed(holder["entries"]),
     }  # fmt: skip
 
 
@@ -298,19 +208,6 @@ def _series_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
                 yield {**told, "grade" if data["of"] == "pyramid" else "key": key, "count": count}
 
 
-_STRAND = (
-    Field("subject", ("对象", "about")), Field("facet", ("事项代码", "facet")),
-    Field("what", ("事项", "what")), Field("slot", ("席位", "slot")),
-)  # fmt: skip
-_FACT = (
-    Field("value", ("内容", "value"), said=True), Field("since", ("自", "since")),
-    Field("last_day", ("末日", "last day")),
-)  # fmt: skip
-_MADE_BY = (
-    Field("entry", ("登记", "entry")), Field("recorded_at", ("登记时间", "recorded")),
-    Field("event", ("登记事项", "event")), Field("by", ("经办", "entered by")),
-    Field("reason", ("理由", "reason")),
-)  # fmt: skip
 _DAYS = (Field("start", ("自", "from")), Field("last_day", ("至", "to")))
 _SEAT = (
     Field("capacity", ("责任", "tier")), Field("unit", ("席位所在单位", "unit of the seat")),
@@ -341,12 +238,12 @@ REPORTS: dict[str, Report] = {
     "roster": Report(
         ("在职辅警花名册", "Roster of auxiliaries"),
         (
-            *_of("person", "number"),
+            *of_names("person", "number"),
             Field("name", NAMES["name"], private=True),
             Field("id_number", NAMES["id_number"], private=True),
-            *_of("category", "grade", "ladder", "post", "unit"),
+            *of_names("category", "grade", "ladder", "post", "unit"),
             Field("unit_name", ("单位名称", "unit's name")),
-            *_of("host", "hired_on"),
+            *of_names("host", "hired_on"),
             Field("since", NAMES["unit_since"]),
         ),
         _roster_rows,
@@ -386,7 +283,7 @@ REPORTS: dict[str, Report] = {
     "pay": Report(
         ("薪酬", "Pay"),
         (
-            *_of("person"), Field("month", ("月份", "month")),
+            *of_names("person"), Field("month", ("月份", "month")),
             Field("amount", ("应发(元)", "pay in yuan"), fen=True),
             Field("unpriced", ("无法计发的天数", "days without a pay level")),
         ),
@@ -402,7 +299,7 @@ REPORTS: dict[str, Report] = {
     "retro": Report(
         ("追溯差额", "Retro"),
         (
-            *_of("person"), Field("name", NAMES["name"], private=True),
+            *of_names("person"), Field("name", NAMES["name"], private=True),
             Field("month", ("月份", "month")),
             Field("before", ("原计(元)", "before, yuan"), fen=True),
             Field("after", ("现计(元)", "after, yuan"), fen=True),
@@ -415,7 +312,7 @@ REPORTS: dict[str, Report] = {
     "retro-roster": Report(
         ("追溯的花名册变化", "Retro, the roster"),
         (
-            *_of("person"), Field("name", NAMES["name"], private=True),
+            *of_names("person"), Field("name", NAMES["name"], private=True),
             Field("facet", ("事项", "facet")), Field("before", ("前", "before")),
             Field("after", ("后", "after")), Field("entries", ("依据登记", "entries")),
         ),
@@ -424,9 +321,9 @@ REPORTS: dict[str, Report] = {
     "repriced": Report(
         ("薪酬标准调整差额", "Differences of a pay scale"),
         (
-            *_of("person", "number"),
+            *of_names("person", "number"),
             Field("name", NAMES["name"], private=True),
-            *_of("unit", "grade"),
+            *of_names("unit", "grade"),
             Field("since", ("自", "since")), Field("last_day", ("至", "to")),
             Field("before", ("原月薪(元)", "a month before, yuan"), fen=True),
             Field("after", ("新月薪(元)", "a month after, yuan"), fen=True),
@@ -435,37 +332,13 @@ REPORTS: dict[str, Report] = {
         ),
         _repriced_rows,
     ),
-    "beliefs": Report(
-        ("对某日的说法", "What was said of a day"),
-        (*_STRAND, Field("day", ("关于", "of the day")), Field("known_from", ("自位置", "from")),
-         *_FACT, *_MADE_BY),
-        _belief_rows,
-    ),
-    "rectangles": Report(
-        ("两个时间轴", "Both times"),
-        (*_STRAND, *_FACT, Field("known_from", ("自位置", "known from")),
-         Field("known_to", ("至位置", "known to")), *_MADE_BY,
-         Field("closed_by", ("由何登记改变", "closed by"))),
-        _rectangle_rows,
-    ),
-    "compare": Report(
-        ("两个时点的不同", "What two moments differ in"),
-        (
-            Field("how", ("如何", "how")), *_STRAND,
-            Field("before", ("前", "before"), said=True),
-            Field("after", ("后", "after"), said=True),
-            Field("person", NAMES["person"]), Field("name", NAMES["name"], private=True),
-            Field("grade", NAMES["grade"]), Field("unit", NAMES["unit"]),
-            Field("host", NAMES["host"]), Field("entries", ("依据登记", "entries")),
-        ),
-        _compare_rows,
-    ),
+    **AXES,
     "unit": Report(
         ("单位", "Unit"),
-        (*_STRAND, Field("state", NAMES["state"]), *_FACT, Field("entry", ("登记", "entry"))),
+        (*STRAND, Field("state", NAMES["state"]), *FACT, Field("entry", ("登记", "entry"))),
         _unit_rows,
     ),
-    "units": Report(("单位树", "Units"), _of("unit", "name", "state", "parent"), _units_rows),
+    "units": Report(("单位树", "Units"), of_names("unit", "name", "state", "parent"), _units_rows),
     "chain": Report(
         ("某日谁负责", "Who answered on a day"),
         (Field("known", ("认定", "known")), Field("position", ("认知位置", "recorded position")),

@@ -107,6 +107,7 @@ AMONG = "subject = ANY(%(subjects)s)"
 EVERYONE = "subject >= %(first)s AND subject < %(last)s"
 BETWEEN = "subject >= {first} AND subject < {last}"
 PARTS = 4
+PART = 500
 CUTS = """
 SELECT percentile_disc(%(shares)s::float8[]) WITHIN GROUP (ORDER BY subject)
 FROM {table} TABLESAMPLE SYSTEM (0.2) REPEATABLE (0)
@@ -324,17 +325,28 @@ class Records:
 
     def everyone(self, facets: Sequence[Facet], as_of: AsOf) -> list[Fact]:
         """What single-valued facets of one kind of subject answer for every subject."""
+        return self._rows(EVERYONE_AT, self._of_a_kind(facets, as_of))
+
+    def _of_a_kind(self, facets: Sequence[Facet], as_of: AsOf) -> dict[str, Any]:
         kind = facets[0].of
-        return self._rows(
-            EVERYONE_AT,
-            {
-                "facets": [f.name for f in facets if f.of == kind],
-                "first": f"{kind}:",
-                "last": f"{kind};",
-                "v": as_of.effective,
-                "k": as_of.recorded,
-            },
-        )
+        return {
+            "facets": [f.name for f in facets if f.of == kind], "facet": facets[0].name,
+            "first": f"{kind}:", "last": f"{kind};", "v": as_of.effective, "k": as_of.recorded,
+        }  # fmt: skip
+
+    def each(
+        self, facets: Sequence[Facet], as_of: AsOf, refs: Sequence[str] = ()
+    ) -> Iterator[Fact]:
+        """As `everyone`, `in_force` (the first is many-valued) or `holding` (`refs` are given), in
+        order of subject: a part at a time, without holding them all.
+        """
+        first, bound = facets[0], self._of_a_kind(facets, as_of) | {"refs": list(refs)}
+        every = MANY_AT if first.many else EVERYONE_AT
+        query = self._sql(f"{HOLDING} ORDER BY subject" if refs else every, first)
+        rows = args_row(_fact)
+        with self._pool.connection() as own, own.cursor("each", row_factory=rows) as cursor:
+            cursor.itersize = PART
+            yield from cursor.execute(query, bound)
 
     def refs(
         self,

@@ -23,6 +23,7 @@ ENTRANCES = {
     "domain/ledger/persistence.py": "named in PERSISTENCE_MODULE",
 }
 OWNERS = {
+    "api/intake/shelf.py": "what an import holds of its rows, in a file of its own",
     "domain/ledger/statements.py": "the log's tables, with domain/ledger/schema",
     "domain/ledger/migrate.py": "meta",
     "domain/ledger/roles.py": "rights in the database; where the records lie",

@@ -14,7 +14,7 @@ from rich.cells import set_cell_size
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli.frame import WIDEST, Effective, Json, Lang, Recorded, ask
+from api.cli.frame import WIDEST, Effective, Json, Lang, Recorded
 from api.cli.out import Columns, Gb18030, Out, PrivateToo, ToFile, ask_or_save
 from api.rendering import Column, coded, content, instant, period, pick, plain, table
 from api.words import CLOSED, NAMES, NONE, NOT_RECORDED, Words
@@ -95,16 +95,22 @@ def explain(
     *,
     effective: Effective = None,
     recorded: Recorded = None,
+    out: Out = None,
+    columns: Columns = None,
+    private: PrivateToo = False,
+    gb18030: Gb18030 = False,
     json: Json = False,
 ) -> None:
     """答案依据哪些登记:缺一则答案不同 / The entries an answer rests on."""
     from api import answers_axes, times
 
     when = times.When(effective, recorded)
-    ask(
+    ask_or_save(
         context,
+        "explain",
         lambda bureau: answers_axes.explain(bureau, subject, facet, when),
         _draw_explained,
+        ToFile(out, columns, private, gb18030),
         as_json=json,
     )
 
@@ -274,14 +280,6 @@ def _leading(value: Any, lang: str) -> str:
     return _value(value, lang)
 
 
-_PARTS: dict[str, Words] = {
-    "root": ("首次登记", "first entry"),
-    "content": ("给出内容", "gives the content"),
-    "ending": ("使其终止", "ends it"),
-    "bearing": ("无之则另有答案", "without it another answers"),
-}
-
-
 def _draw_explained(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     zh = f"{data['zh']}:{draw_facts(data['facts'], 'zh')}"
     en = f"{data['en']}: {draw_facts(data['facts'], 'en')}"
@@ -292,7 +290,7 @@ def _draw_explained(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableT
         *_ENTRY,
     ]
     rows = [
-        (one["position"], pick(_PARTS[one["part"]], lang), one["effective"], *_entry(one, lang))
+        (one["position"], coded("part", one["part"], lang), one["effective"], *_entry(one, lang))
         for one in data["entries"]
     ]
     yield table((zh, en), columns, rows, lang)

@@ -7,9 +7,10 @@ for.
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -38,7 +39,7 @@ from api.cli.frame import (
 from api.rendering import Column, instant, pick, table
 
 if TYPE_CHECKING:
-    from api.intake import Dependent, Fault, FileCount, Line, Plan, Reason, Report
+    from api.intake import Dependent, Fault, FileCount, Line, Plan, Reason, Report, Told
     from api.intake import Mapping as FileMapping
     from api.intake.account import Account
     from api.settings import Bureau
@@ -369,11 +370,17 @@ def _events(title: tuple[str, str], events: Counter[str], lang: str) -> Renderab
     return table(title, columns, rows, lang)
 
 
-def _lists(lines: Sequence["Line"], most: int, lang: str) -> Iterator[RenderableType]:
+def _lists(lines: "Told[Line]", most: int, lang: str) -> Iterator[RenderableType]:
     """A roster against the ledger: five lists, each with its first lines."""
     from api.intake import STANDINGS
 
-    if all(line.standing == "new" for line in lines):
+    counts = Counter[str]()
+    first = defaultdict[str, list["Line"]](list)
+    for line in lines:
+        counts[line.standing] += 1
+        if counts[line.standing] <= most:
+            first[line.standing].append(line)
+    if counts["new"] == counts.total():
         return
     words = {
         "new": ("新增", "New"),
@@ -389,26 +396,26 @@ def _lists(lines: Sequence["Line"], most: int, lang: str) -> Iterator[Renderable
         Column(("内容", "what"), least=20),
     ]
     for standing in STANDINGS:
-        listed = [line for line in lines if line.standing == standing]
-        shown = [] if standing == "unchanged" else listed[:most]
+        shown = [] if standing == "unchanged" else first[standing]
         rows = [
             (one.row or "—", one.number or "—", one.person or "—", pick((one.zh, one.en), lang))
             for one in shown
         ]
         zh, en = words[standing]
-        title = (f"{zh} {len(listed):,} 人", f"{en}: {len(listed):,}")
+        count = counts[standing]
+        title = (f"{zh} {count:,} 人", f"{en}: {count:,}")
         yield table(title, columns, rows, lang) if rows else Text(pick(title, lang), "bold")
-        if shown and len(listed) > most:
-            rest = len(listed) - most
+        if shown and count > most:
+            rest = count - most
             yield Text(pick((f"另有 {rest} 人", f"{rest} more"), lang), "dim")
 
 
 def _faults(
-    plan: "Plan", rejected: Sequence["Fault"], most: int, lang: str
+    plan: "Plan", rejected: "Told[Fault]", most: int, lang: str
 ) -> Iterator[RenderableType]:
     """How many rows each rule concerns, then the first faults one by one."""
-    found = [*((fault, True) for fault in rejected), *((fault, False) for fault in plan.warnings)]
-    if not found:
+    count = len(rejected) + len(plan.warnings)
+    if not count:
         return
     columns = [
         Column(("问题", "fault"), least=20),
@@ -417,7 +424,7 @@ def _faults(
         Column(("如何改正", "how to mend"), least=20),
     ]
     wordings: dict[str, Counter[Reason]] = {}
-    for fault, _ in found:
+    for fault in chain(rejected, plan.warnings):
         wordings.setdefault(fault.reason.rule, Counter())[fault.reason] += 1
     rows = []
     for reasons in sorted(wordings.values(), key=Counter.total, reverse=True):
@@ -428,9 +435,10 @@ def _faults(
         said = pick((reason.zh, reason.en), lang) + others
         rows.append((said, pick(treated, lang), reasons.total(), mend))
     yield table(("行的问题", "Faults of rows"), columns, rows, lang)
-    yield _one_by_one(found[:most], lang)
-    if len(found) > most:
-        words = (f"另有 {len(found) - most} 条,见 --rejected", f"{len(found) - most} more")
+    found = chain(zip(rejected, repeat(True)), zip(plan.warnings, repeat(False)))
+    yield _one_by_one(islice(found, most), lang)
+    if count > most:
+        words = (f"另有 {count - most} 条,见 --rejected", f"{count - most} more")
         yield Text(pick(words, lang), style="dim")
 
 

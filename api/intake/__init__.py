@@ -10,9 +10,10 @@ from api.intake.importer import Importer, Progress, Report
 from api.intake.mapping import Mapping, load_mapping, names, parse_mapping
 from api.intake.matching import STANDINGS, Line
 from api.intake.monthly import Ways
-from api.intake.planning import FileCount, Plan
+from api.intake.plan import FileCount, Plan
 from api.intake.readback import reading_back
 from api.intake.rejects import write_rejected
+from api.intake.shelf import Told
 from api.intake.template import mapping_of, template_type, write_template
 from api.intake.toml import to_toml
 
@@ -31,6 +32,7 @@ __all__ = [
     "Proposal",
     "Reason",
     "Report",
+    "Told",
     "Undoing",
     "Ways",
     "all_batches",

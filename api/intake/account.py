@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from html import escape
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from api.intake.checking import Fault, Reason
 from api.intake.importer import Report
-from api.intake.planning import Plan
+from api.intake.plan import Plan
+from api.intake.shelf import Told
 from api.rendering import instant, pick
 from domain.events import REGISTRY, Actor, Document
 
@@ -64,7 +66,7 @@ class Account(NamedTuple):
     document: Document | None = None
 
     @property
-    def rejected(self) -> Sequence[Fault]:
+    def rejected(self) -> Told[Fault]:
         return self.plan.rejected if self.report is None else self.report.rejected
 
 
@@ -101,7 +103,7 @@ def _body(account: Account, lang: str) -> Iterator[str]:
     labels = {type_: pick((REGISTRY[type_].zh, REGISTRY[type_].en), lang) for type_ in events}
     yield _table((), [(labels[type_], f"{count:,}") for type_, count in events.most_common()])
     yield _heading(("问题", "Faults"), lang)
-    yield _table(_picked(_RULES, lang), _by_rule((*account.rejected, *plan.warnings), lang))
+    yield _table(_picked(_RULES, lang), _by_rule(chain(account.rejected, plan.warnings), lang))
     yield _heading(("退回的行", "Rejected rows"), lang, len(account.rejected))
     yield from _by_row(account.rejected, lang)
     if plan.warnings:
@@ -125,8 +127,8 @@ def _by_rule(faults: Iterable[Fault], lang: str) -> Iterator[tuple[str, str, str
                pick((reason.mend_zh, reason.mend_en), lang))  # fmt: skip
 
 
-def _by_row(faults: Sequence[Fault], lang: str) -> Iterator[str]:
-    yield _table(_picked(_ROWS, lang), (_row(one, lang) for one in faults[:MOST_ROWS]))
+def _by_row(faults: Told[Fault], lang: str) -> Iterator[str]:
+    yield _table(_picked(_ROWS, lang), (_row(one, lang) for one in islice(faults, MOST_ROWS)))
     if len(faults) > MOST_ROWS:
         words = (f"只列前 {MOST_ROWS} 条", f"the first {MOST_ROWS}; see the workbook")
         yield f"<p>{escape(pick(words, lang))}</p>"

@@ -6,7 +6,7 @@ or broken off: its event ids are derived from its system, key and edition.
 
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -29,8 +29,10 @@ from api.intake.mapping import Mapping, load_mapping
 from api.intake.matching import People
 from api.intake.monthly import UNTOLD, Comparison, Ways, opens_records
 from api.intake.originals import row_id, row_read
-from api.intake.planning import OF_NO_ROW, FileCount, Plan, Planner, count_rows, sources
+from api.intake.plan import OF_NO_ROW, FileCount, Plan, count_rows
+from api.intake.planning import Planner, sources
 from api.intake.rows import Draft
+from api.intake.shelf import Told
 from api.intake.values import folded
 from domain.acts.imports import ImportBegun
 from domain.events import Actor, Document, Proposal, Source
@@ -41,7 +43,7 @@ from projections.records import Records
 Progress = Callable[[int, int], None]
 """(requests done, requests in all); a row with acts is one request."""
 
-_TOGETHER = 4_000
+_TOGETHER = 1_000
 _UNIT_NAMES = ("UnitEstablished", "UnitRenamed")
 _logger = structlog.get_logger(__name__)
 
@@ -53,7 +55,7 @@ class Report(NamedTuple):
     files: list[FileCount]
     events: Counter[str]
     already: int
-    rejected: list[Fault]
+    rejected: Told[Fault]
     position: int
     seconds: float
 
@@ -89,19 +91,20 @@ class Importer:
         if self._records is not None and opens_records(plan):
             Comparison(self._ledger, self._records, plan, ways).run(undone)
             self._note_already(plan)
-        self._reject_known_persons(plan)
+        if self._records is None or not opens_records(plan) or None in plan.dates:
+            self._reject_known_persons(plan)  # of those compared, nobody is known by such a number
         if mapping.judged:
             self._reject_refused(plan, approved_by)
         return plan
 
     def _note_already(self, plan: Plan) -> None:
-        for drafts in _chunks(plan.drafts):
-            ids = [draft.made[0].event_id for draft in drafts]
-            plan.already |= self._ledger.log.by_event_id(ids).keys()
+        for ids in plan.drafts.first_ids(_TOGETHER):
+            stored = self._ledger.log.by_event_id(list(ids))
+            plan.drafts.mark(ids[event_id] for event_id in stored)
 
     def _reject_refused(self, plan: Plan, approved_by: str | None) -> None:
         """A row that the ledger would refuse is rejected before anything is entered."""
-        drafts = [d for d in plan.drafts if d.made[0].event_id not in plan.already]
+        drafts = list(plan.drafts.read(fresh=True))
         today = self._ledger.today()
         requests = [_request(plan, draft, today, Actor(), None) for draft in drafts]
         if not requests:
@@ -111,17 +114,14 @@ class Importer:
             proposals=[p for one in requests for p in one.proposals],
             approved_by=approved_by,
         )
-        refused_drafts: dict[int, Refusal] = {}
+        refusals: dict[int, Refusal] = {}
         for draft, answer in zip(whose, self._ledger.preview_each(together), strict=True):
             if isinstance(answer, Refusal):
-                refused_drafts.setdefault(id(draft), answer)
-        plan.rejected += [
-            fault
-            for draft in drafts
-            if (refusal := refused_drafts.get(id(draft))) is not None
-            for fault in _faults(plan, draft, refused(refusal))
-        ]
-        plan.drafts = [draft for draft in plan.drafts if id(draft) not in refused_drafts]
+                refusals.setdefault(draft.id, answer)
+        for draft in drafts:
+            if (refusal := refusals.get(draft.id)) is not None:
+                _reject(plan, draft, refused(refusal))
+        plan.drafts.drop(refusals)
 
     def _renew(self, plan: Plan) -> set[UUID]:
         """What an undone batch had entered may be entered again, under new event ids."""
@@ -131,7 +131,8 @@ class Importer:
             plan.batch = uuid5(plan.batch, "again")
         if undone:
             for draft in plan.drafts:
-                draft.renew(undone)
+                if draft.renew(undone):
+                    plan.drafts.replace(draft)
         return undone
 
     def known_units(self) -> dict[str, str]:
@@ -151,17 +152,18 @@ class Importer:
         right, and what has changed since, is for the clerk to say.
         """
         log, vault = self._ledger.log, self._ledger.vault
-        known: set[int] = set()
-        for drafts in _chunks([d for d in plan.drafts if d.made[0].event_id not in plan.already]):
+        for drafts in _chunks(plan.drafts.read(fresh=True, claiming=True)):
+            known: set[int] = set()
             holding: defaultdict[str, dict[bytes, Draft]] = defaultdict(dict)
             for draft in drafts:
                 for kind, value in draft.unique():
                     holding[kind][vault.blind(kind, value)] = draft
             for kind, blinds in holding.items():
-                known |= {id(blinds[blind]) for blind in log.claimed(kind, list(blinds))}
-        plan.rejected += [f for d in plan.drafts if id(d) in known
-                          for f in _faults(plan, d, KNOWN_PERSON)]  # fmt: skip
-        plan.drafts = [draft for draft in plan.drafts if id(draft) not in known]
+                known |= {blinds[blind].id for blind in log.claimed(kind, list(blinds))}
+            for draft in drafts:
+                if draft.id in known:
+                    _reject(plan, draft, KNOWN_PERSON)
+            plan.drafts.drop(known)
 
     def enter(
         self, plan: Plan, progress: Progress | None = None, actor: Actor | None = None,
@@ -182,22 +184,21 @@ class Importer:
         waiting: deque[Draft] = deque()
 
         def requests() -> Iterator[Request]:
-            for draft in plan.drafts:
-                if draft.made[0].event_id not in plan.already:
-                    waiting.append(draft)
-                    one = _request(plan, draft, today, actor, document)
-                    yield one._replace(approved_by=approved_by)
+            for draft in plan.drafts.read(fresh=True):
+                waiting.append(draft)
+                one = _request(plan, draft, today, actor, document)
+                yield one._replace(approved_by=approved_by)
 
         self._begin(plan, actor)
-        total = len(plan.drafts)
-        for done, answer in enumerate(self._ledger.enter_many(requests()), len(tally.kept) + 1):
+        total, known = len(plan.drafts), tally.already
+        for done, answer in enumerate(self._ledger.enter_many(requests()), known + 1):
             tally.take(waiting.popleft(), answer)
             if progress is not None and (done % 1_000 == 0 or done == total):
                 progress(done, total)
-        self._finish(plan, len({(f.file, f.row) for f in tally.rejected}), actor)
+        self._finish(plan, tally.rejected.rows().total(), actor)
         report = Report(
-            plan.batch, count_rows(plan, tally.kept, tally.rejected, tally.already), tally.events,
-            len(tally.already), tally.rejected, self._ledger.log.head(), time.monotonic() - started,
+            plan.batch, count_rows(plan, tally.rows, tally.rejected), tally.events,
+            tally.already, tally.rejected, self._ledger.log.head(), time.monotonic() - started,
         )  # fmt: skip
         _logger.info("imported", batch=str(plan.batch), entries=tally.events.total(),
                      already=report.already, rejected=len(tally.rejected))  # fmt: skip
@@ -205,7 +206,7 @@ class Importer:
 
     def _begin(self, plan: Plan, actor: Actor) -> None:
         """Enter that this batch begins, where it has anything to enter."""
-        if all(draft.made[0].event_id in plan.already for draft in plan.drafts):
+        if not plan.drafts.fresh():
             return
         mapping = plan.mapping
         begun = ImportBegun(
@@ -230,10 +231,11 @@ class _Tally:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self.kept = [draft for draft in plan.drafts if draft.made[0].event_id in plan.already]
-        self.already = {draft.made[0].event_id for draft in self.kept}
+        self.rows = plan.drafts.tally(entered=True)
+        self.already = self.rows.known.total()
         self.events: Counter[str] = Counter()
-        self.rejected = list(plan.rejected)
+        plan.refused.clear()
+        self.rejected = plan.unentered
 
     def take(self, draft: Draft, answer: Receipt | Refused) -> None:
         """Raises the Refusal of a ledger that can take nothing."""
@@ -241,13 +243,16 @@ class _Tally:
             if answer.refusal.category == "unavailable":
                 raise answer.refusal
             if not _stands(draft, answer):
-                self.rejected += _faults(self._plan, draft, refused(answer.refusal))
+                for fault in _faults(self._plan, draft, refused(answer.refusal)):
+                    self._plan.refused.add(fault)
                 return
         elif answer.replayed:
-            self.already.add(draft.made[0].event_id)
+            self.rows.known[draft.sheet] += 1
+            self.already += 1
         else:
             self.events.update(e.type for e in answer.entries if e.type not in OWN)
-        self.kept.append(draft)
+        self.rows.acts[draft.sheet] += 1
+        self.rows.same[draft.sheet] += len(draft.same)
 
 
 def _request(
@@ -280,6 +285,12 @@ def _stands(draft: Draft, answer: Refused) -> bool:
     return unit and isinstance(answer.refusal, AlreadyRecorded)
 
 
+def _reject(plan: Plan, draft: Draft, reason: Reason) -> None:
+    """After the faults that the rows have by themselves."""
+    for fault in _faults(plan, draft, reason):
+        plan.rejected.add(fault, 1)
+
+
 def _faults(plan: Plan, draft: Draft, reason: Reason) -> list[Fault]:
     """The rows of a draft, rejected; none for a draft that no row stands for."""
     if draft.sheet == OF_NO_ROW:
@@ -288,7 +299,6 @@ def _faults(plan: Plan, draft: Draft, reason: Reason) -> list[Fault]:
     return [Fault(file, row, None, "", False, reason) for row in (draft.row, *draft.same)]
 
 
-def _chunks(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
-    rest = iter(drafts)
-    while chunk := list(islice(rest, _TOGETHER)):
+def _chunks(drafts: Iterator[Draft]) -> Iterator[list[Draft]]:
+    while chunk := list(islice(drafts, _TOGETHER)):
         yield chunk

@@ -4,15 +4,17 @@ Owns the matching of rows to persons. Invariant: a person is found by what is on
 not at all: where identifiers disagree, or several persons fit, nobody is taken.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import cached_property
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from api.intake.checking import Reason
 from api.intake.reading import Row, read
+from api.intake.shelf import Keys, Shelf
 from api.intake.values import (
     Cell,
     UnreadableError,
@@ -23,7 +25,7 @@ from api.intake.values import (
     name_of,
 )
 from domain.acts.people import ID_NUMBER, NAME, NUMBER_HOLDER, PERSON, id_number_fault
-from domain.bitemporal import AsOf
+from domain.bitemporal import AsOf, Fact
 from domain.ledger import Ledger
 from domain.ledger.sealed import sealed_owners
 from domain.refusals import BadInput
@@ -38,6 +40,8 @@ HEADINGS: dict[str, tuple[str, ...]] = {
 }
 """The headings under which each identifier is looked for."""
 
+_NAMED = ("name", "birth_date")
+_TOGETHER = 500
 UNMATCHED = Reason(
     "unknown-person", "账本中找不到此人", "the ledger has no such person",
     "核对编号、身份证号;仅凭姓名须同时有出生日期",
@@ -102,28 +106,47 @@ class Matcher:
         self._ledger = ledger
         self._records = records
         self._as_of = as_of
-        self._persons = {f.subject.partition(":")[2] for f in records.everyone([PERSON], as_of)}
+        self._shelf = Shelf()
 
     @cached_property
-    def _by_number(self) -> dict[str, str]:
-        held = self._records.in_force(NUMBER_HOLDER, self._as_of)
-        return {f.subject.partition(":")[2].upper(): f.value["person"] for f in held}
+    def _persons(self) -> Keys:
+        everyone = self._records.each([PERSON], self._as_of)
+        people = (fact.subject.partition(":")[2] for fact in everyone)
+        return self._keys((person, person) for person in people)
 
     @cached_property
-    def _by_name(self) -> dict[tuple[str, date], set[str]]:
+    def _by_number(self) -> Keys:
+        held = self._records.each([NUMBER_HOLDER], self._as_of)
+        return self._keys((number.upper(), said["person"]) for number, said in self._told(held))
+
+    @cached_property
+    def _by_name(self) -> Keys:
         """Opens every name and birth date: only asked where a row has nothing better."""
-        sealed: defaultdict[str, dict[str, object]] = defaultdict(dict)
-        for fact in self._records.everyone([NAME, PERSON], self._as_of):
-            if fact.value is not None:
-                said = {k: v for k, v in fact.value.items() if k in ("name", "birth_date")}
-                sealed[fact.subject.partition(":")[2]] |= said
-        self._ledger.hold(sealed_owners(list(sealed.values())))
-        found: defaultdict[tuple[str, date], set[str]] = defaultdict(set)
-        for person, told in self._ledger.vault.reveal(dict(sealed)).items():
-            name, born = told.get("name"), told.get("birth_date")
-            if isinstance(name, str) and isinstance(born, str):
-                found[name_of(name), date.fromisoformat(born)].add(person)
-        return found
+        return self._keys(self._names())
+
+    def _names(self) -> Iterator[tuple[tuple[str, date], str]]:
+        told = self._told(self._records.each([NAME, PERSON], self._as_of))
+        people = groupby(told, itemgetter(0))
+        while sealed := {
+            person: {k: v for _, said in facts for k, v in said.items() if k in _NAMED}
+            for person, facts in islice(people, _TOGETHER)
+        }:
+            owners = set(sealed_owners(list(sealed.values())))
+            self._ledger.hold(owners)
+            for person, said in self._ledger.vault.reveal(sealed).items():
+                name, born = said.get("name"), said.get("birth_date")
+                if isinstance(name, str) and isinstance(born, str):
+                    yield (name_of(name), date.fromisoformat(born)), person
+            self._ledger.vault.forget(owners)
+
+    def _told(self, facts: Iterable[Fact]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Whom or what each fact is about, and what it says."""
+        return ((f.subject.partition(":")[2], f.value) for f in facts if f.value is not None)
+
+    def _keys(self, said: Iterable[tuple[object, str]]) -> Keys:
+        keys = Keys(self._shelf)
+        keys.add(said)
+        return keys
 
     def match(self, rows: Sequence[Named]) -> list[Match]:
         """One answer a row, in their order; ID numbers are asked of the ledger all at once."""
@@ -135,18 +158,18 @@ class Matcher:
 
     def _one(self, row: Named, by_id: dict[str, str]) -> Match:
         found: dict[str, str] = {}
-        if row.person in self._persons:
+        if row.person is not None and self._persons.find(row.person):
             found["person"] = row.person
         if row.id_number in by_id:
             found["id_number"] = by_id[row.id_number]
-        if row.number is not None and row.number.upper() in self._by_number:
-            found["number"] = self._by_number[row.number.upper()]
+        if row.number is not None and (holders := self._by_number.find(row.number.upper())):
+            found["number"] = holders[-1]
         if len(set(found.values())) > 1 or (row.person and "person" not in found):
             return Match(None, None, DISAGREEING if found else UNMATCHED)
         if found:
             by, person = next(iter(found.items()))
             return Match(person, by)
-        same = self._by_name.get((row.name, row.born), set()) if row.name and row.born else set()
+        same = set(self._by_name.find((row.name, row.born)) if row.name and row.born else ())
         if row.number is None and row.id_number is None and same:
             one = next(iter(same)) if len(same) == 1 else None
             return Match(one, "name" if one else None, None if one else AMBIGUOUS)

@@ -7,13 +7,15 @@ becomes an act; who is missing from it, and what it cannot tell, is listed and n
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date
+from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from api.intake.checking import Fault, Reason
-from api.intake.matching import STANDINGS, UNMATCHED, Line, Matcher, Named
-from api.intake.planning import Plan
+from api.intake.matching import STANDINGS, UNMATCHED, Line, Matcher, Named, Standing
+from api.intake.plan import Plan
 from api.intake.rows import NAMESPACE, Draft, Made
+from api.intake.shelf import Keys
 from domain.acts.contracts import CONTRACT
 from domain.acts.grades import GRADE, AuxiliaryDemoted, AuxiliaryPromoted, GradeRated
 from domain.acts.movement import AuxiliaryTransferred
@@ -27,9 +29,13 @@ from domain.ledger.sealed import sealed_owners
 from projections.questions.law import Published, rules_of
 from projections.records import Records
 
-TOGETHER = 2_000
-_SEALED = (NAME.name, ID_NUMBER.name)
-_HELD = (SERVICE, UNIT, GRADE, CATEGORY, NUMBER, NAME, ID_NUMBER, CONTRACT)
+TOGETHER = 1_000
+_HELD = (SERVICE, UNIT, GRADE, CATEGORY, NUMBER)
+_SEALED = (NAME, ID_NUMBER)
+
+
+Where = tuple[str, int, str, str | None]
+"""File, row, person, number."""
 
 
 class Ways(NamedTuple):
@@ -69,106 +75,109 @@ class Comparison:
 
     def run(self, undone: Collection[UUID]) -> None:
         """Turn the plan's openings of known persons into acts of change, or lists."""
-        for sheet in range(len(self._plan.files)):
-            of_sheet = [draft for draft in self._plan.drafts if draft.sheet == sheet]
-            drafts = [d for d in of_sheet if d.made[0].event_id not in self._plan.already]
-            day = self._plan.dates[sheet]
-            if day is not None and drafts:
-                as_of = AsOf(day, self._head)
-                matcher = Matcher(self._ledger, self._records, as_of)
-                matched = self._compare(drafts, matcher, as_of, undone)
-                matched |= self._matched_though_rejected(sheet, matcher)
-                self._list_the_gone(of_sheet, matched, as_of)
-        self._plan.lines.sort(key=lambda one: (STANDINGS.index(one.standing), one.file, one.row))
+        drafts = self._plan.drafts
+        for sheet, day in enumerate(self._plan.dates):
+            if day is None or not drafts.fresh(sheet):
+                continue
+            as_of = AsOf(day, self._head)
+            matcher = Matcher(self._ledger, self._records, as_of)
+            roster = _Roster(Keys(self._plan.shelf), set())
+            rest = drafts.read(sheet)
+            while part := list(islice(rest, TOGETHER)):
+                roster.note(part)
+                fresh = [draft for draft in part if not draft.already]
+                roster.present.add(self._compare(fresh, matcher, as_of, undone))
+            self._note_those_rejected(sheet, matcher, roster)
+            self._list_the_gone(roster, as_of)
+
+    def _tell(self, standing: Standing, where: Where, zh: str, en: str) -> None:
+        line = Line(standing, *where, zh, en)
+        self._plan.lines.add(line, STANDINGS.index(standing), by_row=True)
 
     def _compare(
         self, drafts: list[Draft], matcher: Matcher, as_of: AsOf, undone: Collection[UUID]
-    ) -> set[str]:
+    ) -> list[tuple[str, int]]:
         """Whom the rows are; their openings become what has changed."""
         plan = self._plan
-        matches = matcher.match([_named(draft) for draft in drafts])
-        kept: dict[int, Draft | None] = {}
-        for start in range(0, len(drafts), TOGETHER):
-            part = slice(start, start + TOGETHER)
-            held = self._held([m.person for m in matches[part] if m.person], as_of)
-            for draft, match in zip(drafts[part], matches[part], strict=True):
-                number = _of(draft, RecordOpened, "number")
-                where = (plan.files[draft.sheet], draft.row, match.person or "", number)
-                if match.fault is not None and match.fault.rule != UNMATCHED.rule:
-                    self._conflict(draft, where, match.fault)
-                    kept[id(draft)] = None
-                elif match.person is None:
-                    plan.lines.append(Line("new", *where, "新增", "new"))
-                else:
-                    kept[id(draft)] = self._known(draft, where, held[match.person], as_of)
-        for changed in kept.values():
-            if changed is not None:
-                changed.renew(undone)
-        rest = (kept.get(id(draft), draft) for draft in plan.drafts)
-        plan.drafts = [draft for draft in rest if draft is not None]
-        return {match.person for match in matches if match.person}
+        openings = [_Opening.of(draft) for draft in drafts]
+        matches = matcher.match([opening.named for opening in openings])
+        held = self._held([match.person for match in matches if match.person], as_of)
+        for opening, match in zip(openings, matches, strict=True):
+            draft = opening.draft
+            where = (plan.files[draft.sheet], draft.row, match.person or "", opening.named.number)
+            if match.fault is not None and match.fault.rule != UNMATCHED.rule:
+                self._conflict(draft, where, match.fault)
+            elif match.person is None:
+                self._tell("new", where, "新增", "new")
+            else:
+                changed = self._known(opening, where, held[match.person], as_of)
+                if changed is not None:
+                    changed.renew(undone)
+                    plan.drafts.replace(changed)
+        return [(match.person, 1) for match in matches if match.person]
 
     def _held(self, people: Sequence[str], as_of: AsOf) -> dict[str, dict[str, Any]]:
         """What the ledger says of each person, by facet, private values open."""
         found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         sealed: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-        for fact in self._records.at(_HELD, [f"person:{person}" for person in people], as_of):
-            person = fact.subject.partition(":")[2]
-            if fact.value is None:
-                continue
-            if fact.facet in _SEALED:
-                sealed[person][fact.facet] = fact.value
-            elif fact.facet == CONTRACT.name:
-                found[person][fact.facet] = {**fact.value, "last_day": last_day(fact.until)}
-            else:
-                found[person][fact.facet] = fact.value
-        self._ledger.hold(sealed_owners(list(sealed.values())))
+        subjects = [f"person:{person}" for person in people]
+        for facet in (*_HELD, *_SEALED):
+            told = sealed if facet in _SEALED else found
+            for subject, value in self._records.values(facet, as_of, subjects).items():
+                if value is not None:
+                    told[subject.partition(":")[2]][facet.name] = value
+        for fact in self._records.at([CONTRACT], subjects, as_of):
+            if fact.value is not None:
+                ends = {**fact.value, "last_day": last_day(fact.until)}
+                found[fact.subject.partition(":")[2]][CONTRACT.name] = ends
+        owners = set(sealed_owners(list(sealed.values())))
+        self._ledger.hold(owners)
         opened = self._ledger.vault.reveal(dict(sealed))
+        self._ledger.vault.forget(owners)
         return {person: found[person] | opened.get(person, {}) for person in people}
 
     def _known(
-        self, draft: Draft, where: tuple[str, int, str, str | None], held: dict[str, Any],
-        as_of: AsOf,
-    ) -> Draft | None:  # fmt: skip
+        self, opening: "_Opening", where: Where, held: dict[str, Any], as_of: AsOf
+    ) -> Draft | None:
         """The draft of what changed, or None: nothing has, or nobody can say what."""
-        person = where[2]
+        plan, draft, person = self._plan, opening.draft, where[2]
         try:
-            _check_same(draft, held)
-            events = list(self._changes(draft, person, held, as_of))
+            _check_same(opening, held)
+            events = list(self._changes(opening, person, held, as_of))
         except ConflictError as conflict:
             self._conflict(draft, where, conflict.reason)
             return None
-        contract = _of(draft, ContractOpened, "last_day")
+        contract = opening.said(ContractOpened, "last_day")
         now = held.get(CONTRACT.name, {}).get("last_day")
         if contract is not None and contract != now:
-            self._plan.warnings.append(_fault(self._plan, draft, CONTRACT_DIFFERS))
+            plan.warnings.add(_fault(plan, draft, CONTRACT_DIFFERS), 2)
         if not events:
-            self._plan.lines.append(Line("unchanged", *where, "无变化", "unchanged"))
-            self._plan.agreeing.append(draft)
+            self._tell("unchanged", where, "无变化", "unchanged")
+            plan.drafts.agree(draft)
             return None
         zh = ";".join(f"{event.zh} {said}" for event, said in events)
         en = "; ".join(f"{event.en} {said}" for event, said in events)
-        self._plan.lines.append(Line("changed", *where, zh, en))
-        scope = f"{self._plan.mapping.system}|{self._plan.edition(draft)}|{draft.key}"
-        made = tuple(
+        self._tell("changed", where, zh, en)
+        scope = f"{plan.mapping.system}|{plan.edition(draft)}|{draft.key}"
+        draft.made = tuple(
             Made(uuid5(NAMESPACE, f"{scope}|{type(event).__name__}"), event, as_of.effective,
                  None, None, None)
             for event, _ in events
         )  # fmt: skip
-        return Draft(draft.sheet, draft.row, draft.key, made, draft.said)
+        return draft
 
     def _changes(
-        self, draft: Draft, person: str, held: dict[str, Any], as_of: AsOf
+        self, opening: "_Opening", person: str, held: dict[str, Any], as_of: AsOf
     ) -> Iterator[tuple[Event, str]]:
         """The acts by which the ledger comes to say what the row says. Raises ConflictError."""
-        unit, before = _of(draft, RecordOpened, "unit"), held.get(UNIT.name, {}).get("unit")
+        unit, before = opening.said(RecordOpened, "unit"), held.get(UNIT.name, {}).get("unit")
         if unit is not None and unit != before:
             event = AuxiliaryTransferred(person=person, unit=unit)
             yield event, f"{before or '—'} → {unit}"
-        grade, now = _of(draft, RecordOpened, "grade"), held.get(GRADE.name, {})
+        grade, now = opening.said(RecordOpened, "grade"), held.get(GRADE.name, {})
         if grade is None or grade == now.get("grade"):
             return
-        ladder = _of(draft, RecordOpened, "ladder") or now.get("ladder")
+        ladder = opening.said(RecordOpened, "ladder") or now.get("ladder")
         said = f"{now.get('grade', '—')} → {grade}"
         if not now:
             yield GradeRated(person=person, grade=grade, ladder=ladder), said
@@ -207,32 +216,70 @@ class Comparison:
         of: Callable[[date], Rules] = rules_of(self._records, self._law, person, as_of.recorded)
         return of(as_of.effective)
 
-    def _conflict(
-        self, draft: Draft, where: tuple[str, int, str, str | None], reason: Reason
-    ) -> None:
-        self._plan.rejected.append(_fault(self._plan, draft, reason))
-        self._plan.lines.append(Line("conflict", *where, reason.zh, reason.en))
+    def _conflict(self, draft: Draft, where: Where, reason: Reason) -> None:
+        self._plan.rejected.add(_fault(self._plan, draft, reason), 1)
+        self._plan.drafts.drop([draft.id])
+        self._tell("conflict", where, reason.zh, reason.en)
 
-    def _matched_though_rejected(self, sheet: int, matcher: Matcher) -> set[str]:
-        refused = [one for at, one in self._plan.refused_rows if at == sheet]
-        return {match.person for match in matcher.match(refused) if match.person}
+    def _note_those_rejected(self, sheet: int, matcher: Matcher, roster: "_Roster") -> None:
+        rejected = (
+            one.named
+            for _, rows in self._plan.refused_rows.of(self._plan.files[sheet])
+            for one in rows
+        )
+        while part := list(islice(rejected, TOGETHER)):
+            matches = matcher.match(part)
+            roster.present.add((match.person, 1) for match in matches if match.person)
 
-    def _list_the_gone(self, drafts: Sequence[Draft], matched: set[str], as_of: AsOf) -> None:
+    def _list_the_gone(self, roster: "_Roster", as_of: AsOf) -> None:
         """Who serves in a unit of the roster and stands in no row of it, rejected ones included."""
-        units = {unit for draft in drafts if (unit := _of(draft, RecordOpened, "unit"))}
-        matched |= {p for draft in drafts if (p := _of(draft, RecordOpened, "person"))}
-        placed = self._records.holding(UNIT, sorted(units), as_of) if units else []
-        missing = sorted({f.subject for f in placed} - {f"person:{p}" for p in matched})
-        facts = self._records.at([SERVICE, NUMBER, UNIT], missing, as_of)
-        held: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-        for fact in facts:
-            held[fact.subject.partition(":")[2]] |= fact.value or {}
-        self._plan.lines += [
-            Line("gone", "", 0, person, said.get("number"), f"在 {said.get('unit')},不在花名册中",
-                 f"of {said.get('unit')}, in no row of the roster")
-            for person, said in sorted(held.items())
-            if said.get("state") == "in"
-        ]  # fmt: skip
+        units = sorted(roster.units)
+        placed = self._records.each([UNIT], as_of, units) if units else iter(())
+        subjects = (fact.subject for fact in placed)
+        missing = (s for s in subjects if not roster.present.find(s.partition(":")[2]))
+        while part := sorted(islice(missing, TOGETHER)):
+            facts = self._records.at([SERVICE, NUMBER, UNIT], part, as_of)
+            held: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+            for fact in facts:
+                held[fact.subject.partition(":")[2]] |= fact.value or {}
+            for person, said in sorted(held.items()):
+                if said.get("state") == "in":
+                    unit, where = said.get("unit"), ("", 0, person, said.get("number"))
+                    self._tell("gone", where, f"在 {unit},不在花名册中",
+                               f"of {unit}, in no row of the roster")  # fmt: skip
+
+
+class _Opening(NamedTuple):
+    """A row of a roster as it opens a record: its events by type, and who is meant."""
+
+    draft: Draft
+    events: dict[type[Event], Event]
+    named: Named
+
+    @classmethod
+    def of(cls, draft: Draft) -> "_Opening":
+        events = {type(made.event): made.event for made in reversed(draft.made)}
+        person, opened = events.get(PersonRegistered), events.get(RecordOpened)
+        named = Named(
+            number=getattr(opened, "number", None), id_number=getattr(person, "id_number", None),
+            name=getattr(person, "name", None), born=getattr(person, "birth_date", None),
+        )  # fmt: skip
+        return cls(draft, events, named)
+
+    def said(self, cls: type[Event], field: str) -> Any:
+        return getattr(self.events.get(cls), field, None)
+
+
+class _Roster(NamedTuple):
+    """Whom a roster has: `present` by id, and the units that it names."""
+
+    present: Keys
+    units: set[str]
+
+    def note(self, drafts: Sequence[Draft]) -> None:
+        opened = [m.event for d in drafts for m in d.made if isinstance(m.event, RecordOpened)]
+        self.present.add((event.person, 1) for event in opened)
+        self.units.update(event.unit for event in opened if event.unit)
 
 
 CONTRACT_DIFFERS = Reason(
@@ -242,7 +289,7 @@ CONTRACT_DIFFERS = Reason(
 )  # fmt: skip
 
 
-def _check_same(draft: Draft, held: dict[str, Any]) -> None:
+def _check_same(opening: _Opening, held: dict[str, Any]) -> None:
     """Raises ConflictError where the row and the ledger cannot both be right."""
     if held.get(SERVICE.name, {}).get("state") != "in":
         raise ConflictError(
@@ -257,25 +304,12 @@ def _check_same(draft: Draft, held: dict[str, Any]) -> None:
         (RecordOpened, "category", CATEGORY.name, "类别"),
     )
     for cls, field, facet, zh in same:
-        said, known = _of(draft, cls, field), held.get(facet, {}).get(field)
+        said, known = opening.said(cls, field), held.get(facet, {}).get(field)
         if said is not None and known is not None and said != known:
             name = field.replace("_", "-")
             raise ConflictError(
                 f"{name}-differs", f"{zh}与账本不同", f"the {name} is another in the ledger"
             )
-
-
-def _of(draft: Draft, cls: type[Event], field: str) -> Any:
-    return next((getattr(m.event, field) for m in draft.made if type(m.event) is cls), None)
-
-
-def _named(draft: Draft) -> Named:
-    return Named(
-        number=_of(draft, RecordOpened, "number"),
-        id_number=_of(draft, PersonRegistered, "id_number"),
-        name=_of(draft, PersonRegistered, "name"),
-        born=_of(draft, PersonRegistered, "birth_date"),
-    )
 
 
 def _fault(plan: Plan, draft: Draft, reason: Reason) -> Fault:

@@ -69,18 +69,25 @@ class Originals:
                 )
             )
 
+        self._read = list(self._reading(None))
+
+    def _reading(self, only: str | None) -> Iterator[tuple[int, str, str]]:
+        """The place, class and letters of each column that is kept; `only`: of this one."""
+        for at, readings in self._kept.items():
+            kept = [one for one in readings if only is None or one.name == only]
+            if kept:
+                told = (one.cls for one in kept if one.cls)
+                yield at, max(told, key=_CLASSES.index, default=_PUBLIC), kept[0].letters
+
     def sheet_read(self, batch: str, place: int, sheet: str) -> SheetRead:
         return SheetRead(batch=batch, place=place, sheet=sheet[:100], columns=self.columns)
 
     def said(self, sheet: int, row: int, cells: Sequence[Cell], only: str | None = None) -> Said:
         """A row as it stands; `only`: of this column (by name), of all where None."""
         texts: dict[str, dict[str, str]] = {_PUBLIC: {}}
-        for at, readings in self._kept.items():
-            kept = [one for one in readings if only is None or one.name == only]
-            if not kept or at >= len(cells) or not (text := text_of(cells[at])):
-                continue
-            cls = max((one.cls for one in kept if one.cls), key=_CLASSES.index, default=_PUBLIC)
-            texts.setdefault(cls, {})[kept[0].letters] = text[:_LONGEST]
+        for at, cls, column in self._read if only is None else self._reading(only):
+            if at < len(cells) and (text := text_of(cells[at])):
+                texts.setdefault(cls, {})[column] = text[:_LONGEST]
         packed = orjson.dumps(texts)
         return Said(sheet, row, bytes(memoryview(packed)))  # a copy is without the spare room
 

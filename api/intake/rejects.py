@@ -5,7 +5,6 @@ mended and imported again; they hold private cells and are for the clerk alone.
 """
 
 import csv
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -13,8 +12,9 @@ from pathlib import Path
 import xlsxwriter
 
 from api.intake.checking import Fault
-from api.intake.planning import Plan
+from api.intake.plan import Plan
 from api.intake.reading import Row, read
+from api.intake.shelf import Told
 from api.intake.values import Cell, text_of
 
 MOST_WORKBOOK_ROWS = 100_000
@@ -22,48 +22,45 @@ _REJECTED, _REMARKED = "退回", "提示(已登记)"
 _ADDED = ["原行号", "规则", "原因", "如何改正", "Reason", "How to mend"]
 
 
-def write_rejected(plan: Plan, rejected: Iterable[Fault], folder: Path) -> list[Path]:
+def write_rejected(plan: Plan, rejected: Told[Fault], folder: Path) -> list[Path]:
     """One file for each source with rejected rows, `rejected-…`, with a second sheet of the rows
     that were entered with a remark; .csv (two of them) for over 100,000 rows.
     """
-    faults, remarks = _by_file(rejected), _by_file(plan.warnings)
+    told = {_REJECTED: rejected, _REMARKED: plan.warnings}
+    rows = {name: one.rows() for name, one in told.items()}
     written = []
     folder.mkdir(parents=True, exist_ok=True)
     for path in plan.paths:
-        sheets = {_REJECTED: faults[path.name], _REMARKED: remarks[path.name]}
-        told = {name: found for name, found in sheets.items() if found}
-        if not told:
+        found = {name: one for name, one in told.items() if rows[name][path.name]}
+        if not found:
             continue
-        if max(map(len, told.values())) > MOST_WORKBOOK_ROWS:
+        if max(rows[name][path.name] for name in found) > MOST_WORKBOOK_ROWS:
             names = {_REJECTED: "rejected", _REMARKED: "remarks"}
             written += [
-                _write_text(folder / f"{names[name]}-{path.name}.csv", _rows(plan, path, found))
-                for name, found in told.items()
+                _write_text(folder / f"{names[name]}-{path.name}.csv", _rows(plan, path, one))
+                for name, one in found.items()
             ]
         else:
             out = folder / f"rejected-{path.name.removesuffix('.xlsx')}.xlsx"
-            _write_workbook(out, {n: _rows(plan, path, found) for n, found in told.items()})
+            _write_workbook(out, {n: _rows(plan, path, one) for n, one in found.items()})
             written.append(out)
     return written
 
 
-def _by_file(faults: Iterable[Fault]) -> defaultdict[str, defaultdict[int, list[Fault]]]:
-    found: defaultdict[str, defaultdict[int, list[Fault]]]
-    found = defaultdict(lambda: defaultdict(list))
-    for fault in faults:
-        found[fault.file][fault.row].append(fault)
-    return found
-
-
-def _rows(plan: Plan, path: Path, faults: dict[int, list[Fault]]) -> Iterator[list[Cell]]:
+def _rows(plan: Plan, path: Path, told: Told[Fault]) -> Iterator[list[Cell]]:
     """The headings, then each row with what is said of it."""
     sheet = next(s for s in plan.mapping.sheet if s.matches(path.name))
     table = read(path, sheet.headings, sheet.tab)
     yield [*table.headings, *_ADDED]
     width = len(table.headings)
+    found = told.of(path.name)
+    nothing: tuple[int, list[Fault]] = (0, [])
+    number, faults = next(found, nothing)
     for row in table.rows:
-        if row.number in faults:
-            yield [*_padded(row, width), *_said(row, faults[row.number])]
+        while number and number < row.number:
+            number, faults = next(found, nothing)
+        if row.number == number:
+            yield [*_padded(row, width), *_said(row, faults)]
 
 
 def _padded(row: Row, width: int) -> Sequence[Cell]:

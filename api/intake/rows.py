@@ -67,10 +67,10 @@ class Made(NamedTuple):
 
 class Draft:
     """The acts of one row, to be entered together. `same` are rows that say the same; `said` are
-    the cells they were made of.
+    the cells they were made of; `already`: the ledger has it; `id` is its number on the shelf.
     """
 
-    __slots__ = ("key", "made", "row", "said", "same", "sheet")
+    __slots__ = ("already", "id", "key", "made", "row", "said", "same", "sheet")
 
     def __init__(
         self, sheet: int, row: int, key: str, made: tuple[Made, ...], said: Said | None = None
@@ -81,6 +81,8 @@ class Draft:
         self.made = made
         self.said = said
         self.same: list[int] = []
+        self.already = False
+        self.id = 0
 
     @property
     def person(self) -> str | None:
@@ -97,8 +99,10 @@ class Draft:
         length = (first.until or date.max) - first.effective
         return (first.effective, -length.days, self.sheet)
 
-    def renew(self, undone: Collection[UUID]) -> None:
-        """Give what an undone batch had entered another event id, the same one every time."""
+    def renew(self, undone: Collection[UUID]) -> bool:
+        """Give what an undone batch had entered another event id, the same one every time; whether
+        there was any.
+        """
         ids: dict[UUID, UUID] = {}
         for made in self.made:
             event_id = made.event_id
@@ -111,6 +115,7 @@ class Draft:
             else made._replace(event_id=ids[made.event_id])
             for made in self.made
         )
+        return any(old != new for old, new in ids.items())
 
     def unique(self) -> Iterator[tuple[str, str]]:
         """Kind and value of what no two persons may hold alike (an ID number)."""

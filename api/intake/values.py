@@ -63,7 +63,7 @@ def text_of(cell: Cell) -> str:
     return str(cell)
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=4_000)
 def _folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).split())
 
@@ -115,7 +115,7 @@ def day_of(cell: Cell, *, last: bool = False, epoch: date = EPOCH) -> Day | None
     return _day_in(text, last, epoch)
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=4_000)
 def _day_in(text: str, last: bool, epoch: date) -> Day:
     if (words := _IN_WORDS.fullmatch(text)) and words[2]:
         digits = "".join(_DIGITS[digit] for digit in words[1])

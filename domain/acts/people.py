@@ -5,6 +5,7 @@ home unit, host unit). Invariant: an auxiliary number is never given to a second
 """
 
 from datetime import date
+from operator import mul
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -63,7 +64,7 @@ def id_number_fault(number: str) -> str | None:
         date.fromisoformat(f"{number[6:10]}-{number[10:12]}-{number[12:14]}")
     except ValueError:
         return "出生日期不存在"
-    total = sum(int(d) * w for d, w in zip(number, _WEIGHTS, strict=False))
+    total = sum(map(mul, map(int, number[:17]), _WEIGHTS))
     return None if "10X98765432"[total % 11] == number[17] else "校验码不符"
 
 

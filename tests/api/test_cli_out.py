@@ -15,6 +15,8 @@ from tests.api.test_cli import desk, run
 
 __all__ = ["desk"]
 
+PROTECTED = Path(__file__).parents[1] / "data" / "protected"
+
 
 def test_a_roster_goes_to_a_file_and_its_screen_says_only_where(desk, tmp_path: Path) -> None:
     out = tmp_path / "a.csv"
@@ -30,6 +32,27 @@ def test_a_roster_goes_to_a_file_and_its_screen_says_only_where(desk, tmp_path: 
     assert "张三" in out.read_bytes().decode("gb18030")
 
 
+def test_what_an_answer_rests_on_goes_to_a_file_with_both_times_and_the_head(
+    desk, tmp_path: Path
+) -> None:
+    asked = ("explain", "P1", "unit", "-e", "2022-06-30")
+    screen = orjson.loads(desk.run(*asked, "--json").out)
+    for name in ("a.jsonl", "a.csv", "a.xlsx"):
+        assert desk.run(*asked, "--out", str(tmp_path / name)).code == 0
+    stated, *rows = map(orjson.loads, (tmp_path / "a.jsonl").read_bytes().splitlines())
+    assert (stated["report"], stated["as_of"]) == ("explain", screen["as_of"])
+    assert stated["head"] == screen["as_of"]["recorded"]
+    cited = [(one["position"], one["part"]) for one in screen["data"]["entries"]]
+    assert [(row["entry"], row["part"]) for row in rows] == cited
+    assert rows[-1]["value"] == {"unit": screen["data"]["facts"][0]["value"]["unit"]}
+
+    title, headings, *lines = (tmp_path / "a.csv").read_text("utf-8-sig").splitlines()
+    assert "截至2022-06-30" in title
+    assert f"账本末位 {stated['head']}" in title
+    assert headings.startswith("对象,事项代码,事项,席位,作用")
+    assert "给出内容" in lines[-1]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -43,6 +66,17 @@ def test_options_of_a_file_that_make_no_sense_are_bad_use(
     said = CliRunner().invoke(app, ["--data", str(tmp_path / "none"), "roster", *arguments])
     assert said.exit_code == 2
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("suffix", ["xls", "xlsx", "et", "ods"])
+def test_a_workbook_that_asks_for_a_password_is_refused_in_words(desk, suffix: str) -> None:
+    file = PROTECTED / f"protected.{suffix}"
+    before = desk.run("journal", "--json").out
+    said = desk.run("--lang", "zh", "import", str(file), "--mapping", "roster-city")
+    assert said.code == 1
+    assert f"protected.{suffix}:工作簿设有打开密码,请另存为无密码的文件后再导入" in said.err
+    assert "张三" not in said.err + said.out
+    assert orjson.loads(desk.run("journal", "--json").out)["data"] == orjson.loads(before)["data"]
 
 
 def test_a_place_that_cannot_be_written_to_is_said(desk, tmp_path: Path) -> None:

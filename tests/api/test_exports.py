@@ -155,6 +155,7 @@ def test_every_report_is_written_with_as_many_rows_as_it_has(filled, tmp_path):
         "retro-roster": (answers_axes.retro, 1, answers.When(LATER)),
         "beliefs": (answers_axes.beliefs, person, WHEN),
         "rectangles": (answers_axes.rectangles, person, WHEN),
+        "explain": (answers_axes.explain, person, "grade", WHEN),
         "compare": (answers_axes.compare, "unit:320500", answers.When(date(2020, 1, 1)), WHEN),
         "unit": (answers.unit, "320500-cx", WHEN), "units": (answers.units, WHEN),
         "chain": (answers.accountability, person, WHEN),
@@ -198,7 +199,7 @@ def test_an_exported_roster_imported_into_an_empty_ledger_is_the_same_roster(
         empty = opened.read_by(opened.reader.stating("核对", None))
         importer = Importer(empty.ledger)
         done = importer.enter(importer.plan([tmp_path / name], written))
-        assert done.rejected == []
+        assert list(done.rejected) == []
         list(empty.runner.catch_up())
         was, now = (answer_of(b, answers.roster, WHEN)["data"] for b in (filled, empty))
         assert now == was

@@ -113,7 +113,7 @@ def test_a_guessed_mapping_imports_the_roster(bureau, tmp_path):
     importer = Importer(bureau.ledger)
     report = importer.enter(importer.plan([path], saved))
 
-    assert report.rejected == []
+    assert list(report.rejected) == []
     list(bureau.runner.catch_up())
     data = answers.roster(bureau, answers.When(date(2023, 6, 30)))["data"]
     lines = [(one["number"], one["name"], one["category"]) for one in data["lines"]]

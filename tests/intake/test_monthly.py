@@ -63,7 +63,7 @@ def opened(bureau, tmp_path):
     law(bureau)
     importer = Importer(bureau.ledger, bureau.records)
     report = importer.enter(importer.plan([sheet(tmp_path, OLD.values())], "roster-city", FIRST))
-    assert report.rejected == []
+    assert list(report.rejected) == []
     list(bureau.runner.catch_up())
     return bureau
 

@@ -246,7 +246,7 @@ def test_a_year_of_two_digits_is_pointed_out(bureau, tmp_path):
     plan = Importer(bureau.ledger).plan([sheet], "roster-county")
 
     assert [f.cell for f in plan.warnings if f.reason.rule == "two-digit-year"] == ["19/3/1"]
-    assert plan.rejected == []
+    assert list(plan.rejected) == []
 
 
 def test_what_stands_under_no_heading_is_pointed_out(bureau, tmp_path):

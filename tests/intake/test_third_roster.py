@@ -90,7 +90,7 @@ def test_a_third_layout_needs_only_a_mapping(bureau, sheet, mapping):
 
     report = importer.enter(importer.plan([sheet], mapping))
 
-    assert report.rejected == []
+    assert list(report.rejected) == []
     assert (report.files[0].rows, report.files[0].acts) == (3, 3)
     list(bureau.runner.catch_up())
     day = date(2022, 12, 31)

@@ -1,0 +1,42 @@
+"""A report that goes out as a file: its columns, and how an answer becomes its rows.
+
+Owns the words for both. Invariant: a column has one name in every layout and format, and words in
+both languages.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from api.settings import Bureau
+from api.words import NAMES, Words
+
+Row = Mapping[str, Any]
+Answer = Mapping[str, Any]
+
+
+class Field(NamedTuple):
+    """A column of a report. `private`: left out unless asked for; `fen`: an amount of money;
+    `said`: what facts say, whose private values are withheld unless asked for.
+    """
+
+    name: str
+    words: Words
+    private: bool = False
+    fen: bool = False
+    said: bool = False
+
+
+class Report(NamedTuple):
+    """A question's answer as rows; `rows` takes the bureau and the answer as JSON has it."""
+
+    words: Words
+    fields: tuple[Field, ...]
+    rows: Callable[[Bureau, Answer], Iterable[Row]]
+
+
+def of_names(*names: str) -> tuple[Field, ...]:
+    return tuple(Field(name, NAMES[name]) for name in names)
+
+
+def listed(entries: Iterable[int]) -> str:
+    return " ".join(map(str, entries))
