@@ -14,8 +14,8 @@ from rich.cells import set_cell_size
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli.frame import WIDEST, Effective, Json, Lang, Recorded
-from api.cli.out import Columns, Gb18030, Out, PrivateToo, ToFile, ask_or_save
+from api.cli.frame import WIDEST, Lang
+from api.cli.out import Asked, answered
 from api.rendering import Column, coded, content, instant, period, pick, plain, table
 from api.words import CLOSED, NAMES, NONE, NOT_RECORDED, Words
 
@@ -32,124 +32,6 @@ _ENTRY = (
     Column(("经办", "by")),
     Column(("理由", "reason")),
 )
-
-
-def beliefs(
-    context: typer.Context,
-    subject: SubjectArg,
-    *,
-    facet: FacetOption = None,
-    effective: Effective = None,
-    recorded: Recorded = None,
-    out: Out = None,
-    columns: Columns = None,
-    private: PrivateToo = False,
-    gb18030: Gb18030 = False,
-    json: Json = False,
-) -> None:
-    """对某日的说法何时改变、由哪条登记改变 / What we said of a day, and when that changed."""
-    from api import answers_axes, times
-
-    when = times.When(effective, recorded)
-    ask_or_save(
-        context,
-        "beliefs",
-        lambda bureau: answers_axes.beliefs(bureau, subject, when, facet),
-        _draw_beliefs,
-        ToFile(out, columns, private, gb18030),
-        as_json=json,
-    )
-
-
-def rectangles(
-    context: typer.Context,
-    subject: SubjectArg,
-    *,
-    facet: FacetOption = None,
-    effective: Effective = None,
-    recorded: Recorded = None,
-    out: Out = None,
-    columns: Columns = None,
-    private: PrivateToo = False,
-    gb18030: Gb18030 = False,
-    json: Json = False,
-) -> None:
-    """两个时间轴上的全貌:横为日期,纵为登记位置 / Both times: days across, positions down."""
-    from api import answers_axes, times
-
-    when = times.When(effective, recorded)
-    ask_or_save(
-        context,
-        "rectangles",
-        lambda bureau: answers_axes.rectangles(bureau, subject, when, facet),
-        _draw_rectangles,
-        ToFile(out, columns, private, gb18030),
-        as_json=json,
-    )
-
-
-def explain(
-    context: typer.Context,
-    subject: SubjectArg,
-    facet: Annotated[str, typer.Argument(metavar="FACET", help="事项,如 grade / facet")],
-    *,
-    effective: Effective = None,
-    recorded: Recorded = None,
-    out: Out = None,
-    columns: Columns = None,
-    private: PrivateToo = False,
-    gb18030: Gb18030 = False,
-    json: Json = False,
-) -> None:
-    """答案依据哪些登记:缺一则答案不同 / The entries an answer rests on."""
-    from api import answers_axes, times
-
-    when = times.When(effective, recorded)
-    ask_or_save(
-        context,
-        "explain",
-        lambda bureau: answers_axes.explain(bureau, subject, facet, when),
-        _draw_explained,
-        ToFile(out, columns, private, gb18030),
-        as_json=json,
-    )
-
-
-def compare(
-    context: typer.Context,
-    subject: SubjectArg,
-    *,
-    effective: Effective = None,
-    recorded: Recorded = None,
-    before_effective: Annotated[
-        str | None,
-        typer.Option(
-            "--before-effective", metavar="DATE", help="前者的生效时点 / the first pair's day"
-        ),
-    ] = None,
-    before_recorded: Annotated[
-        str | None,
-        typer.Option("--before-recorded", metavar="POS|DATE", help="前者的认知时点 / its position"),
-    ] = None,
-    out: Out = None,
-    columns: Columns = None,
-    private: PrivateToo = False,
-    gb18030: Gb18030 = False,
-    json: Json = False,
-) -> None:
-    """两个时点之间有何不同,由哪些登记造成 / What two moments differ in, and why."""
-    from api import answers_axes, times
-
-    before = times.When(before_effective or effective, before_recorded or recorded)
-    after = times.When(effective, recorded)
-    ask_or_save(
-        context,
-        "compare",
-        lambda bureau: answers_axes.compare(bureau, subject, before, after),
-        _draw_compare,
-        ToFile(out, columns, private, gb18030),
-        as_json=json,
-    )
 
 
 def _strand(one: Mapping[str, Any], lang: str) -> str:
@@ -347,3 +229,60 @@ def _blank(field: str, value: Any, lang: str) -> str:
 
 def _positions(one: Mapping[str, Any]) -> str:
     return " ".join(map(str, one["entries"])) or "—"
+
+
+# the commands
+
+
+@answered(_draw_beliefs, "beliefs", private=True)
+def beliefs(asked: Asked, subject: SubjectArg, *, facet: FacetOption = None) -> Mapping[str, Any]:
+    """对某日的说法何时改变、由哪条登记改变 / What we said of a day, and when that changed."""
+    from api import answers_axes
+
+    return answers_axes.beliefs(asked.bureau, subject, asked.when, facet)
+
+
+@answered(_draw_rectangles, "rectangles", private=True)
+def rectangles(
+    asked: Asked, subject: SubjectArg, *, facet: FacetOption = None
+) -> Mapping[str, Any]:
+    """两个时间轴上的全貌:横为日期,纵为登记位置 / Both times: days across, positions down."""
+    from api import answers_axes
+
+    return answers_axes.rectangles(asked.bureau, subject, asked.when, facet)
+
+
+@answered(_draw_explained, "explain", private=True)
+def explain(
+    asked: Asked,
+    subject: SubjectArg,
+    facet: Annotated[str, typer.Argument(metavar="FACET", help="事项,如 grade / facet")],
+) -> Mapping[str, Any]:
+    """答案依据哪些登记:缺一则答案不同 / The entries an answer rests on."""
+    from api import answers_axes
+
+    return answers_axes.explain(asked.bureau, subject, facet, asked.when)
+
+
+@answered(_draw_compare, "compare", private=True)
+def compare(
+    asked: Asked,
+    subject: SubjectArg,
+    *,
+    before_effective: Annotated[
+        str | None,
+        typer.Option(
+            "--before-effective", metavar="DATE", help="前者的生效时点 / the first pair's day"
+        ),
+    ] = None,
+    before_recorded: Annotated[
+        str | None,
+        typer.Option("--before-recorded", metavar="POS|DATE", help="前者的认知时点 / its position"),
+    ] = None,
+) -> Mapping[str, Any]:
+    """两个时点之间有何不同,由哪些登记造成 / What two moments differ in, and why."""
+    from api import answers_axes, times
+
+    after = asked.when
+    before = times.When(before_effective or after.effective, before_recorded or after.recorded)
+    return answers_axes.compare(asked.bureau, subject, before, after)

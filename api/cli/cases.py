@@ -8,27 +8,12 @@ Owns `cases`. Invariant: it opens the ledger as this machine's user, who sees ev
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli.frame import Effective, Json, Lang, Recorded, ask
+from api.cli.frame import Lang
+from api.cli.out import Asked, answered
 from api.rendering import Column, coded, pick, table
-
-
-def cases(
-    context: typer.Context,
-    *,
-    effective: Effective = None,
-    recorded: Recorded = None,
-    json: Json = False,
-) -> None:
-    """投诉举报与核查:每案每人的收到、结论、告知 / Complaints and investigations."""
-    from api import cases as answers
-    from api.times import When
-
-    when = When(effective, recorded)
-    ask(context, lambda bureau: answers.cases(bureau, when), _draw, as_json=json)
 
 
 def _draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
@@ -60,3 +45,11 @@ def _draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
             f"▲ entry {one['position']} ({one['en']}) would now be refused: {said}",
         )
         yield Text(pick(words, lang), style="yellow")
+
+
+@answered(_draw)
+def cases(asked: Asked) -> Mapping[str, Any]:
+    """投诉举报与核查:每案每人的收到、结论、告知 / Complaints and investigations."""
+    from api import cases as answers
+
+    return answers.cases(asked.bureau, asked.when)

@@ -1,20 +1,33 @@
-"""An answer to a file instead of the screen: `--out` of the lists and reports.
+"""The commands that ask one question: shown on the screen, as JSON, or `--out` to a file.
 
-Owns the options of an export. Invariant: `--out` shows nothing but where the file is; without it
-none of the other options means anything, and is refused.
+Owns the options all of them share. Invariant: `--out` shows nothing but where the file is; without
+it none of the other options of a file means anything, and is refused.
 """
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from api.cli.frame import Draw, Failure, ask, asking, frame, patience, tell
+from api.cli.frame import (
+    Draw,
+    Effective,
+    Failure,
+    Json,
+    Recorded,
+    ask,
+    asking,
+    frame,
+    patience,
+    tell,
+)
 
 if TYPE_CHECKING:
+    from api.answers import When
     from api.settings import Bureau
 
 Out = Annotated[
@@ -42,13 +55,83 @@ ReadBack = Annotated[
 
 
 class ToFile(NamedTuple):
-    """Where an answer goes; `read_back`: where the mapping goes that imports it again."""
+    """Where an answer goes; `mapping_out`: where the mapping goes that imports it again."""
 
     out: Path | None
     columns: Path | None = None
     private: bool = False
     gb18030: bool = False
-    read_back: Path | None = None
+    mapping_out: Path | None = None
+
+
+class Asked(NamedTuple):
+    """What a question is put to: the bureau, and what its shared options say."""
+
+    bureau: "Bureau"
+    when: "When"
+    private: bool
+    context: typer.Context
+
+
+Question = Callable[..., Mapping[str, Any]]
+"""Answers an `Asked`, then the options of its own."""
+
+
+def _option(name: str, kind: Any, default: Any = None) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+
+
+_CONTEXT = Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+_TIMES = [_option("effective", Effective), _option("recorded", Recorded)]
+_FILE = [_option("out", Out), _option("columns", Columns), _option("gb18030", Gb18030, False)]
+_PRIVATE = _option("private", PrivateToo, False)
+_READ_BACK = _option("mapping_out", ReadBack)
+_JSON = _option("json", Json, False)
+
+
+def answered(
+    draw: Draw, report: str | None = None, *, private: bool = False, read_back: bool = False
+) -> Callable[[Question], Callable[..., None]]:
+    """Make a command of a question: it has the two times and `--json`, and where it is a `report`
+    the options of a file; with `private`, columns that are private; with `read_back`, the mapping
+    that imports the file again.
+    """
+    shared = [*_TIMES]
+    if report is not None:
+        shared += [*_FILE, *([_PRIVATE] if private else []), *([_READ_BACK] if read_back else [])]
+    shared.append(_JSON)
+
+    def command_of(question: Question) -> Callable[..., None]:
+        def command(context: typer.Context, **given: Any) -> None:
+            from api.answers import When
+
+            options = {option.name: given.pop(option.name) for option in shared}
+            when = When(options.pop("effective"), options.pop("recorded"))
+            as_json, private = options.pop("json"), options.get("private", False)
+
+            def asked(bureau: "Bureau") -> Mapping[str, Any]:
+                return question(Asked(bureau, when, private, context), **given)
+
+            if report is None:
+                ask(context, asked, draw, as_json=as_json)
+            else:
+                ask_or_save(context, report, asked, draw, ToFile(**options), as_json=as_json)
+
+        return _with_options(command, question, shared)
+
+    return command_of
+
+
+def _with_options(
+    command: Callable[..., None], question: Question, shared: Sequence[Parameter]
+) -> Callable[..., None]:
+    """The command under the question's name, its signature spelt out as typer reads it."""
+    own = list(signature(question).parameters.values())[1:]
+    spelt = Signature([_CONTEXT, *own, *shared])
+    command.__name__, command.__doc__ = question.__name__, question.__doc__
+    command.__annotations__ = {name: p.annotation for name, p in spelt.parameters.items()}
+    command.__dict__["__signature__"] = spelt
+    return command
 
 
 def ask_or_save(
@@ -80,7 +163,7 @@ def _check(to_file: ToFile, out: Path, *, as_json: bool) -> None:
         )
     if to_file.gb18030 and out.suffix != ".csv":
         raise typer.BadParameter("--gb18030 只用于 .csv / --gb18030 is for .csv")
-    if to_file.read_back is not None and out.suffix == ".jsonl":
+    if to_file.mapping_out is not None and out.suffix == ".jsonl":
         raise typer.BadParameter("--mapping-out 用于 .xlsx 和 .csv / for .xlsx and .csv")
 
 
@@ -110,13 +193,13 @@ def _save(
                 lang=lang, layout=to_file.columns, private=to_file.private,
             )  # fmt: skip
         mapping = None
-        if to_file.read_back is not None:
+        if to_file.mapping_out is not None:
             mapping = to_toml(reading_back(bureau, made, lang))
         encoding = "gb18030" if to_file.gb18030 else "utf-8-sig"
         try:
             exports.save(made, out, lang=lang, encoding=encoding)
-            if to_file.read_back is not None and mapping is not None:
-                to_file.read_back.write_text(mapping, "utf-8")
+            if to_file.mapping_out is not None and mapping is not None:
+                to_file.mapping_out.write_text(mapping, "utf-8")
         except OSError as fault:
             raise Failure(f"不能写入 {out}", f"cannot write to {out}") from fault
     count = len(made.rows)

@@ -14,9 +14,9 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli.frame import Effective, Json, Lang, Recorded, UnitArg, ask, warn_of_backup
+from api.cli.frame import Effective, Json, Lang, Recorded, UnitArg, warn_of_backup
 from api.cli.impacts import draw_reviews
-from api.cli.out import Columns, Gb18030, Out, PrivateToo, ReadBack, ToFile, ask_or_save
+from api.cli.out import Asked, Columns, Gb18030, Out, PrivateToo, ToFile, answered, ask_or_save
 from api.cli.person import STANDING, draw_entries, draw_facets
 from api.rendering import Column, coded, instant, pick, plain, strength_of, table, word
 from api.words import NAMES, NOT_RECORDED, Words
@@ -36,75 +36,6 @@ class By(StrEnum):
     GRADE = "grade"
     POST = "post"
     CATEGORY = "category"
-
-
-def roster(
-    context: typer.Context,
-    unit: UnitArg = None,
-    *,
-    below: Below = True,
-    grade: Annotated[str | None, typer.Option("--grade", help="层级 / grade")] = None,
-    post: Annotated[str | None, typer.Option("--post", help="岗位 / post")] = None,
-    category: Annotated[
-        str | None, typer.Option("--category", help="civilian 文职 / field 勤务")
-    ] = None,
-    effective: Effective = None,
-    recorded: Recorded = None,
-    out: Out = None,
-    columns: Columns = None,
-    private: PrivateToo = False,
-    gb18030: Gb18030 = False,
-    mapping_out: ReadBack = None,
-    json: Json = False,
-) -> None:
-    """在职辅警花名册 / The auxiliaries in service."""
-    from api import answers
-
-    when = answers.When(effective, recorded)
-    ask_or_save(
-        context,
-        "roster",
-        lambda bureau: answers.roster(
-            bureau,
-            when,
-            unit,
-            below=below,
-            grade=grade,
-            post=post,
-            category=category,
-            id_numbers=private,
-        ),
-        _draw_roster,
-        ToFile(out, columns, private, gb18030, mapping_out),
-        as_json=json,
-    )
-
-
-def headcount(
-    context: typer.Context,
-    unit: UnitArg = None,
-    *,
-    by: Annotated[By, typer.Option("--by", help="分组 / grouped by")] = By.UNIT,
-    below: Below = True,
-    effective: Effective = None,
-    recorded: Recorded = None,
-    out: Out = None,
-    columns: Columns = None,
-    gb18030: Gb18030 = False,
-    json: Json = False,
-) -> None:
-    """在职人数 / How many serve, by unit, grade, post or category."""
-    from api import answers
-
-    when = answers.When(effective, recorded)
-    ask_or_save(
-        context,
-        "headcount",
-        lambda bureau: answers.headcounts(bureau, when, by.value, unit, below=below),
-        _draw_headcount,
-        ToFile(out, columns, gb18030=gb18030),
-        as_json=json,
-    )
 
 
 def unit(
@@ -132,124 +63,12 @@ def unit(
     ask_or_save(context, report, question, draw, to_file, as_json=json)
 
 
-def journal(
-    context: typer.Context,
-    *,
-    types: Annotated[list[str] | None, typer.Option("--type", help="事项名 / event type")] = None,
-    person: Annotated[str | None, typer.Option("--person", help="人员标识 / person")] = None,
-    unit: Annotated[str | None, typer.Option("--unit", help="单位标识 / unit")] = None,
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="POS|DATE", help="此后登记的 / recorded after")
-    ] = None,
-    late: Annotated[int | None, typer.Option("--late", help="迟录不少于几天 / days late")] = None,
-    corrections: Annotated[
-        bool, typer.Option("--corrections", help="只看更正和撤销 / corrections only")
-    ] = False,
-    after: Annotated[int, typer.Option("--after", min=0, help="自此位置之后 / go on after")] = 0,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="最多几条 / rows")] = 200,
-    effective: Effective = None,
-    recorded: Recorded = None,
-    out: Out = None,
-    columns: Columns = None,
-    gb18030: Gb18030 = False,
-    json: Json = False,
-) -> None:
-    """登记流水 / The entries, in order."""
-    from api import answers
-
-    when = answers.When(effective, recorded)
-    tags = [f"{kind}:{i}" for kind, i in (("person", person), ("unit", unit)) if i is not None]
-    ask_or_save(
-        context,
-        "journal",
-        lambda bureau: answers.journal(
-            bureau, when, types=types or (), tags=tags, after=after, since=since, late=late,
-            corrections=corrections, limit=limit,
-        ),
-        _draw_journal,
-        ToFile(out, columns, gb18030=gb18030),
-        as_json=json,
-    )  # fmt: skip
-
-
-def entry(
-    context: typer.Context,
-    position: Annotated[
-        int, typer.Argument(metavar="POSITION", min=1, help="登记位置 / its position")
-    ],
-    *,
-    effective: Effective = None,
-    recorded: Recorded = None,
-    json: Json = False,
-) -> None:
-    """一条登记的全部内容、后来的更正和问题 / One entry, what became of it, its findings."""
-    from api import answers
-
-    when = answers.When(effective, recorded)
-    ask(context, lambda bureau: answers.entry(bureau, position, when), draw_entry, as_json=json)
-
-
 class State(StrEnum):
     OPEN = "open"
     OVERDUE = "overdue"
     KEPT = "kept"
     LATE = "late"
     LAPSED = "lapsed"
-
-
-def due(
-    context: typer.Context,
-    *,
-    states: Annotated[
-        list[State] | None, typer.Option("--state", help="只看这些,可多次 / only these")
-    ] = None,
-    effective: Effective = None,
-    recorded: Recorded = None,
-    out: Out = None,
-    columns: Columns = None,
-    gb18030: Gb18030 = False,
-    json: Json = False,
-) -> None:
-    """法定期限:到期、逾期、已办 / Promises with a term: open, overdue, kept."""
-    from api import answers
-
-    when = answers.When(effective, recorded)
-    wanted = [state.value for state in states or ()]
-
-    def question(bureau: "Bureau") -> Mapping[str, Any]:
-        warn_of_backup(context, bureau)
-        return answers.due(bureau, when, wanted)
-
-    to_file = ToFile(out, columns, gb18030=gb18030)
-    ask_or_save(context, "due", question, draw_due, to_file, as_json=json)
-
-
-def findings(
-    context: typer.Context,
-    *,
-    person: Annotated[str | None, typer.Option("--person", help="人员标识 / person")] = None,
-    unit: Annotated[str | None, typer.Option("--unit", help="单位标识 / unit")] = None,
-    effective: Effective = None,
-    recorded: Recorded = None,
-    out: Out = None,
-    columns: Columns = None,
-    gb18030: Gb18030 = False,
-    json: Json = False,
-) -> None:
-    """不合规定之处及其条款 / Rules not met, with their articles."""
-    from api import answers
-
-    if (person is None) == (unit is None):
-        raise typer.BadParameter("给出 --person 或 --unit 之一 / give --person or --unit")
-    when = answers.When(effective, recorded)
-    ask_or_save(
-        context,
-        "findings",
-        lambda bureau: answers.findings(bureau, when, person=person, unit=unit),
-        _draw_findings,
-        ToFile(out, columns, gb18030=gb18030),
-        as_json=json,
-    )
 
 
 _STATES = {  # the most urgent first
@@ -471,3 +290,111 @@ def _draw_cells(read: Mapping[str, Any], lang: Lang) -> RenderableType:
         f"Read from {where}, row {row} (SHA-256 {digest}…, entry {at})",
     )
     return table(title, columns, rows, lang)
+
+
+# the commands
+
+
+@answered(_draw_roster, "roster", private=True, read_back=True)
+def roster(
+    asked: Asked,
+    unit: UnitArg = None,
+    *,
+    below: Below = True,
+    grade: Annotated[str | None, typer.Option("--grade", help="层级 / grade")] = None,
+    post: Annotated[str | None, typer.Option("--post", help="岗位 / post")] = None,
+    category: Annotated[
+        str | None, typer.Option("--category", help="civilian 文职 / field 勤务")
+    ] = None,
+) -> Mapping[str, Any]:
+    """在职辅警花名册 / The auxiliaries in service."""
+    from api import answers
+
+    return answers.roster(
+        asked.bureau, asked.when, unit, below=below, grade=grade, post=post, category=category,
+        id_numbers=asked.private,
+    )  # fmt: skip
+
+
+@answered(_draw_headcount, "headcount")
+def headcount(
+    asked: Asked,
+    unit: UnitArg = None,
+    *,
+    by: Annotated[By, typer.Option("--by", help="分组 / grouped by")] = By.UNIT,
+    below: Below = True,
+) -> Mapping[str, Any]:
+    """在职人数 / How many serve, by unit, grade, post or category."""
+    from api import answers
+
+    return answers.headcounts(asked.bureau, asked.when, by.value, unit, below=below)
+
+
+@answered(_draw_journal, "journal")
+def journal(
+    asked: Asked,
+    *,
+    types: Annotated[list[str] | None, typer.Option("--type", help="事项名 / event type")] = None,
+    person: Annotated[str | None, typer.Option("--person", help="人员标识 / person")] = None,
+    unit: Annotated[str | None, typer.Option("--unit", help="单位标识 / unit")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="POS|DATE", help="此后登记的 / recorded after")
+    ] = None,
+    late: Annotated[int | None, typer.Option("--late", help="迟录不少于几天 / days late")] = None,
+    corrections: Annotated[
+        bool, typer.Option("--corrections", help="只看更正和撤销 / corrections only")
+    ] = False,
+    after: Annotated[int, typer.Option("--after", min=0, help="自此位置之后 / go on after")] = 0,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="最多几条 / rows")] = 200,
+) -> Mapping[str, Any]:
+    """登记流水 / The entries, in order."""
+    from api import answers
+
+    tags = [f"{kind}:{i}" for kind, i in (("person", person), ("unit", unit)) if i is not None]
+    return answers.journal(
+        asked.bureau, asked.when, types=types or (), tags=tags, after=after, since=since,
+        late=late, corrections=corrections, limit=limit,
+    )  # fmt: skip
+
+
+@answered(draw_entry)
+def entry(
+    asked: Asked,
+    position: Annotated[
+        int, typer.Argument(metavar="POSITION", min=1, help="登记位置 / its position")
+    ],
+) -> Mapping[str, Any]:
+    """一条登记的全部内容、后来的更正和问题 / One entry, what became of it, its findings."""
+    from api import answers
+
+    return answers.entry(asked.bureau, position, asked.when)
+
+
+@answered(draw_due, "due")
+def due(
+    asked: Asked,
+    *,
+    states: Annotated[
+        list[State] | None, typer.Option("--state", help="只看这些,可多次 / only these")
+    ] = None,
+) -> Mapping[str, Any]:
+    """法定期限:到期、逾期、已办 / Promises with a term: open, overdue, kept."""
+    from api import answers
+
+    warn_of_backup(asked.context, asked.bureau)
+    return answers.due(asked.bureau, asked.when, [state.value for state in states or ()])
+
+
+@answered(_draw_findings, "findings")
+def findings(
+    asked: Asked,
+    *,
+    person: Annotated[str | None, typer.Option("--person", help="人员标识 / person")] = None,
+    unit: Annotated[str | None, typer.Option("--unit", help="单位标识 / unit")] = None,
+) -> Mapping[str, Any]:
+    """不合规定之处及其条款 / Rules not met, with their articles."""
+    from api import answers
+
+    if (person is None) == (unit is None):
+        raise typer.BadParameter("给出 --person 或 --unit 之一 / give --person or --unit")
+    return answers.findings(asked.bureau, asked.when, person=person, unit=unit)

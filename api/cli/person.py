@@ -24,7 +24,7 @@ from api.cli.frame import (
     ask,
 )
 from api.cli.impacts import draw_reviews
-from api.cli.out import Columns, Gb18030, Out, ToFile, ask_or_save
+from api.cli.out import Asked, answered
 from api.rendering import (
     Column,
     coded,
@@ -74,77 +74,6 @@ def find(
         context,
         lambda bureau: answers.lookup(bureau, when, number=number, name=named, id_number=cited),
         _draw_found,
-        as_json=json,
-    )
-
-
-def record(
-    context: typer.Context,
-    person: PersonArg,
-    *,
-    effective: Effective = None,
-    recorded: Recorded = None,
-    json: Json = False,
-) -> None:
-    """一个人的全部档案事项 / Everything that holds for a person."""
-    from api import answers
-
-    when = answers.When(effective, recorded)
-    ask(context, lambda bureau: answers.record(bureau, person, when), _draw_record, as_json=json)
-
-
-def history(
-    context: typer.Context,
-    person: PersonArg,
-    *,
-    effective: Effective = None,
-    recorded: Recorded = None,
-    out: Out = None,
-    columns: Columns = None,
-    gb18030: Gb18030 = False,
-    json: Json = False,
-) -> None:
-    """一个人的全部登记,含更正和撤销 / Every entry about a person, corrected ones too."""
-    from api import answers
-
-    when = answers.When(effective, recorded)
-    ask_or_save(
-        context, "history", lambda bureau: answers.history(bureau, person, when), draw_history,
-        ToFile(out, columns, gb18030=gb18030), as_json=json,
-    )  # fmt: skip
-
-
-def pay(
-    context: typer.Context,
-    person: PersonArg,
-    *,
-    first: FirstMonth = None,
-    last: LastMonth = None,
-    before: Annotated[
-        str | None,
-        typer.Option(
-            "--compare-recorded", metavar="POS|DATE", help="与当时所知相比应补多少 / owed since"
-        ),
-    ] = None,
-    effective: Effective = None,
-    recorded: Recorded = None,
-    out: Out = None,
-    columns: Columns = None,
-    gb18030: Gb18030 = False,
-    json: Json = False,
-) -> None:
-    """薪酬:逐月,以及因更正应补发的 / Pay by month, and what a late change makes owed."""
-    from api import answers
-
-    when = answers.When(effective, recorded)
-    ask_or_save(
-        context,
-        "pay",
-        lambda bureau: answers.pay(
-            bureau, person, when, first_month=first, last_month=last, before=before
-        ),
-        draw_pay,
-        ToFile(out, columns, gb18030=gb18030),
         as_json=json,
     )
 
@@ -361,3 +290,44 @@ def _draw_owed(data: Mapping[str, Any], lang: str) -> RenderableType:
     owed = money(data["owed"])
     zh = f"与位置 {data['before']} 所知相比,应补 {owed} 元"
     return table((zh, f"Owed since position {data['before']}: {owed} yuan"), columns, rows, lang)
+
+
+# the commands
+
+
+@answered(_draw_record)
+def record(asked: Asked, person: PersonArg) -> Mapping[str, Any]:
+    """一个人的全部档案事项 / Everything that holds for a person."""
+    from api import answers
+
+    return answers.record(asked.bureau, person, asked.when)
+
+
+@answered(draw_history, "history")
+def history(asked: Asked, person: PersonArg) -> Mapping[str, Any]:
+    """一个人的全部登记,含更正和撤销 / Every entry about a person, corrected ones too."""
+    from api import answers
+
+    return answers.history(asked.bureau, person, asked.when)
+
+
+@answered(draw_pay, "pay")
+def pay(
+    asked: Asked,
+    person: PersonArg,
+    *,
+    first: FirstMonth = None,
+    last: LastMonth = None,
+    before: Annotated[
+        str | None,
+        typer.Option(
+            "--compare-recorded", metavar="POS|DATE", help="与当时所知相比应补多少 / owed since"
+        ),
+    ] = None,
+) -> Mapping[str, Any]:
+    """薪酬:逐月,以及因更正应补发的 / Pay by month, and what a late change makes owed."""
+    from api import answers
+
+    return answers.pay(
+        asked.bureau, person, asked.when, first_month=first, last_month=last, before=before
+    )

@@ -14,8 +14,8 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli.frame import Effective, FirstMonth, Json, Lang, LastMonth, Recorded
-from api.cli.out import Columns, Gb18030, Out, ToFile, ask_or_save
+from api.cli.frame import FirstMonth, Lang, LastMonth
+from api.cli.out import Asked, answered
 from api.rendering import Column, coded, pick, table
 from api.words import CODES, NOT_RECORDED, Words
 
@@ -38,34 +38,6 @@ _TITLES: dict[str, Words] = {
     "vacancies": ("空缺席位", "Vacant seats"),
     "gaps": ("无人负责的辅警", "Auxiliaries with nobody answering"),
 }
-
-
-def series(
-    context: typer.Context,
-    of: Annotated[Of, typer.Argument(metavar="OF", help="headcount pyramid vacancies gaps")],
-    *,
-    first: FirstMonth = None,
-    last: LastMonth = None,
-    unit: Annotated[str | None, typer.Option("--unit", help="单位标识 / unit")] = None,
-    effective: Effective = None,
-    recorded: Recorded = None,
-    out: Out = None,
-    columns: Columns = None,
-    gb18030: Gb18030 = False,
-    json: Json = False,
-) -> None:
-    """逐月统计(各月末日):人数、层级、空缺、责任空档 / Month by month, on its last day."""
-    from api import answers, answers_series
-
-    when = answers.When(effective, recorded)
-    ask_or_save(
-        context,
-        "series",
-        lambda bureau: answers_series.series(bureau, of.value, first, last, when, unit),
-        _draw,
-        ToFile(out, columns, gb18030=gb18030),
-        as_json=json,
-    )
 
 
 def _draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
@@ -141,3 +113,18 @@ def _key(key: str | None, lang: str) -> str:
     if key is None:
         return pick(NOT_RECORDED, lang)
     return coded("key" if ("key", key) in CODES else "grade", key, lang)
+
+
+@answered(_draw, "series")
+def series(
+    asked: Asked,
+    of: Annotated[Of, typer.Argument(metavar="OF", help="headcount pyramid vacancies gaps")],
+    *,
+    first: FirstMonth = None,
+    last: LastMonth = None,
+    unit: Annotated[str | None, typer.Option("--unit", help="单位标识 / unit")] = None,
+) -> Mapping[str, Any]:
+    """逐月统计(各月末日):人数、层级、空缺、责任空档 / Month by month, on its last day."""
+    from api import answers_series
+
+    return answers_series.series(asked.bureau, of.value, first, last, asked.when, unit)

@@ -1,11 +1,15 @@
 """A bureau served for real: PostgreSQL, uvicorn on a free loopback port, an HTTP client."""
 
+import json
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from itertools import count
+from pathlib import Path
+from shutil import rmtree
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -15,11 +19,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import QUIET, create_app
-from api.settings import Bureau
+from api.settings import Bureau, Settings
 from domain.acts.packs import PackPublished
 from domain.events import Proposal
 from domain.law import load_packs
 from domain.ledger.requests import Request
+from tests.api.desk import ATTESTED, STORY, Desk, run
 
 STATED = {"Purpose": quote("月度核对")}
 """What private fields are read for."""
@@ -127,3 +132,21 @@ def hired(id_: str, on: str = "2022-03-01", at: str = "north") -> dict[str, Any]
 
 def transferred(id_: str, on: str, to: str = "south") -> dict[str, Any]:
     return {"type": "AuxiliaryTransferred", "effective": on, "person": id_, "unit": to}
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    """The story is entered; the folder's server runs meanwhile, so that each command joins it."""
+    folder = Path(tempfile.mkdtemp(prefix="ledger-cli-"))
+    folder.chmod(0o755)
+    try:
+        with Bureau(Settings(folder)) as bureau:
+            made = run(folder, "init")
+            assert made.code == 0, made
+            file = folder / "story.json"
+            file.write_text(json.dumps({"events": STORY, **ATTESTED}), "utf-8")
+            entered = run(folder, "enter", str(file))
+            assert entered.code == 0, entered
+            yield Desk(folder, bureau, bureau.ledger.log.head())
+    finally:
+        rmtree(folder, ignore_errors=True)

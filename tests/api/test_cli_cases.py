@@ -10,7 +10,7 @@ import pytest
 
 from api.settings import Bureau, Settings
 from tests.api.conftest import person
-from tests.api.test_cli import Said, act, run
+from tests.api.desk import Said, act, run
 
 
 @pytest.fixture(scope="module")

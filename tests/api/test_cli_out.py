@@ -11,9 +11,7 @@ from python_calamine import load_workbook
 from typer.testing import CliRunner
 
 from api.cli.main import app
-from tests.api.test_cli import desk, run
-
-__all__ = ["desk"]
+from tests.api.desk import run
 
 PROTECTED = Path(__file__).parents[1] / "data" / "protected"
 

@@ -12,10 +12,7 @@ import psycopg
 import pytest
 
 from domain.ledger.reads import READ_DENIED, RECORD_READ, Row
-from tests.api import test_cli
-from tests.api.test_cli import Desk
-
-desk = test_cli.desk
+from tests.api.desk import Desk
 
 ASKED = ("record", "P1")
 

@@ -6,9 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tests.api.test_cli import ATTESTED, Desk, act, desk
-
-__all__ = ["desk"]
+from tests.api.desk import ATTESTED, Desk, act
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 PACK = """

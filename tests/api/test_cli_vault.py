@@ -13,7 +13,7 @@ import pytest
 
 from api.settings import Bureau, Settings
 from tests.api.conftest import person
-from tests.api.test_cli import Said, act, run
+from tests.api.desk import Said, act, run
 
 GROUND = "个人信息保护法 47"
 

@@ -11,7 +11,7 @@ import pytest
 from api.demo import bureau as invented
 from api.demo.bureau import Size
 from domain.law import load_packs
-from tests.api.test_cli import Said, run
+from tests.api.desk import Said, run
 
 PEOPLE = 100
 

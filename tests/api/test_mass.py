@@ -11,7 +11,7 @@ import xlsxwriter
 
 from api.settings import Bureau, Settings
 from tests.api.conftest import Office, hired, person, unit
-from tests.api.test_cli import ATTESTED, Desk, act
+from tests.api.desk import ATTESTED, Desk, act
 
 ATTESTING = {"mood": "attested", "attested_by": "政治部"}
 TO_SOUTH = {"type": "AuxiliaryTransferred", "effective": "2023-01-09", "unit": "south"}

@@ -15,7 +15,7 @@ from domain.ledger import reads as of_reads
 from domain.ledger import roles
 from domain.ledger.reads import Read
 from tests.api import test_roles
-from tests.api.test_cli import Said
+from tests.api.desk import Said
 from tests.api.test_roles import databases, run
 from tests.installed import InstalledServer
 

@@ -21,7 +21,7 @@ from psycopg.sql import SQL, Identifier
 from api.settings import Bureau, Settings
 from domain.ledger.server import EmbeddedServer
 from tests.api.conftest import STATED, person
-from tests.api.test_cli import Said, act, run
+from tests.api.desk import Said, act, run
 
 NUMBER = "11010519491231002X"
 PLANTED = ["欧阳植入", NUMBER, "13912345678", "1949-12-31", "只身入火场植入"]

@@ -24,7 +24,7 @@ from domain.events import Actor, Proposal
 from domain.law import load_packs
 from domain.ledger import Request
 from tests.api.conftest import STATED, serving
-from tests.api.test_cli import run
+from tests.api.desk import run
 
 START, RAISED, TODAY = date(2023, 1, 1), date(2024, 3, 16), date(2024, 6, 10)
 GRADES = {"a": "member-3", "b": "member-3", "c": "supervisor-1", "d": None}

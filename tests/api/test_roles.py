@@ -21,7 +21,7 @@ from api.settings import Bureau, Settings
 from domain.events import Actor
 from domain.ledger.reads import Read
 from tests.api.conftest import hired, person, serving, unit
-from tests.api.test_cli import ROSTER, Said, act
+from tests.api.desk import ROSTER, Said, act
 from tests.installed import InstalledServer, newest
 
 BINARIES = newest()

@@ -8,7 +8,7 @@ import pytest
 from api import answers
 from api.intake import Importer, load_mapping, parse_mapping, propose, to_toml
 from domain.refusals import BadInput, MissingField
-from tests.api.test_cli import run
+from tests.api.desk import run
 from tests.intake.paths import ROSTERS
 
 OWN = [

@@ -13,7 +13,7 @@ from shutil import rmtree
 import pytest
 
 from api.settings import Bureau, Settings
-from tests.api.test_cli import run
+from tests.api.desk import run
 from tests.benchmarks import intake as roster
 from tests.intake.test_histories import needs_chicago, slice_of_chicago
 

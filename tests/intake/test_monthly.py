@@ -16,7 +16,7 @@ from domain.bitemporal import AsOf
 from domain.events import Proposal
 from domain.law import load_packs
 from domain.ledger.requests import Request
-from tests.api.test_cli import run
+from tests.api.desk import run
 
 HEADINGS = (
     "姓名,辅警编号,性别,出生年月日,身份证号码,所在单位,人员类别,入职时间,现层级,合同期限至,用工形式"

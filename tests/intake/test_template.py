@@ -21,7 +21,7 @@ from domain.acts.units import UnitEstablished
 from domain.events import REGISTRY, FactAnnulled, Proposal
 from domain.ledger.requests import Request
 from domain.refusals import BadInput, UnknownType
-from tests.api.test_cli import run
+from tests.api.desk import run
 
 DAY = date(2022, 1, 4)
 ID_NUMBER = "320500196808130676"

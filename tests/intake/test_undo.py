@@ -20,7 +20,7 @@ from domain.events import FactAnnulled, Proposal
 from domain.ledger.requests import Request
 from domain.record import Record
 from domain.refusals import RecordForbids, UnknownSubject
-from tests.api.test_cli import run
+from tests.api.desk import run
 from tests.intake.paths import ROSTERS
 
 FILE, MAPPING = ROSTERS / "roster_city.xlsx", "roster-city"
