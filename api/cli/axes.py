@@ -140,7 +140,7 @@ def compare(
         context,
         "compare",
         lambda bureau: answers_axes.compare(bureau, subject, before, after),
-        _draw_compare,
+        draw_compare,
         ToFile(out, columns, private, gb18030),
         as_json=json,
     )
@@ -298,7 +298,7 @@ def _draw_explained(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableT
     yield table((zh, en), columns, rows, lang)
 
 
-def _draw_compare(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+def draw_compare(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     before = data["before"]
     zh = f"与 生效 {before['effective']}、认知位置 {before['recorded']} 相比"
     en = f"Compared with effective {before['effective']}, recorded {before['recorded']}"
