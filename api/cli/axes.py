@@ -178,7 +178,7 @@ def _draw_explained(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableT
     yield table((zh, en), columns, rows, lang)
 
 
-def _draw_compare(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+def draw_compare(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     before = data["before"]
     zh = f"与 生效 {before['effective']}、认知位置 {before['recorded']} 相比"
     en = f"Compared with effective {before['effective']}, recorded {before['recorded']}"
@@ -264,7 +264,7 @@ def explain(
     return answers_axes.explain(asked.bureau, subject, facet, asked.when)
 
 
-@answered(_draw_compare, "compare", private=True)
+@answered(draw_compare, "compare", private=True)
 def compare(
     asked: Asked,
     subject: SubjectArg,

@@ -59,6 +59,42 @@ def test_an_answer_is_explained_by_the_entries_it_rests_on(office: Office) -> No
     ]  # fmt: skip
 
 
+def test_a_difference_tells_none_ended_and_not_recorded_apart(office: Office) -> None:
+    office.entered(
+        person("x-over"), hired("x-over"), person("x-over-o"),
+        {"type": "OfficerAppointed", "effective": "2020-01-01", "person": "x-over-o",
+         "unit": "north"},
+        {"type": "SupervisingOfficerAssigned", "effective": "2022-03-01", "person": "x-over",
+         "officer": "x-over-o"},
+        {"type": "PostAssigned", "effective": "2022-04-01", "person": "x-over", "post": "patrol"},
+        {"type": "RewardGranted", "effective": "2022-04-01", "person": "x-over", "kind": "merit"},
+        {"type": "SupervisingOfficerRelieved", "effective": "2022-05-01", "person": "x-over",
+         "officer": "x-over-o"},
+        {"type": "RewardRevoked", "effective": "2022-05-01", "person": "x-over"},
+        mood="attested",
+    )  # fmt: skip
+    left = office.entered(
+        {"type": "AuxiliaryResigned", "effective": "2022-06-01", "person": "x-over"},
+        mood="attested",
+    )
+
+    data = office.get("/v1/compare", person="x-over", from_effective="2022-03-15",
+                      effective="2022-06-15")["data"]  # fmt: skip
+
+    told = {d["facet"]: d for d in data["differences"]}
+    states = {name: (d["before_state"], d["after_state"]) for name, d in told.items()}
+    assert states == {
+        "category": ("held", "ended"), "post": ("not-recorded", "ended"), "unit": ("held", "ended"),
+        "rewards": ("not-recorded", "ended"), "service": ("held", "held"),
+        "supervising-officer": ("held", "ended"),
+    }  # fmt: skip
+    gone = told["unit"]["after_ended"]
+    assert (gone["value"]["unit"], gone["last_day"], gone["ended_by"]) == (
+        "north", "2022-05-31", left,
+    )  # fmt: skip
+    assert told["unit"]["after"] == []
+
+
 def test_a_unit_is_compared_with_who_came_and_who_went(office: Office) -> None:
     office.entered(
         unit("x-from", kind="station", parent="south"), unit("x-to", kind="station"),

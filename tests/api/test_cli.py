@@ -235,22 +235,6 @@ def test_beliefs_rectangles_and_explanations_name_entries(desk: Desk) -> None:
     assert all("辅警录用" in one.out for one in (said, why))
 
 
-def test_a_comparison_says_that_something_has_ended(desk: Desk) -> None:
-    entered = desk.enter(
-        [act("PersonRegistered", "2022-01-04", person="P-OVER"),
-         act("AuxiliaryHired", "2022-02-01", person="P-OVER", unit="U01", category="field"),
-         act("AuxiliaryResigned", "2022-06-01", person="P-OVER")],
-        **ATTESTED,
-    )  # fmt: skip
-    assert entered.code == 0, entered
-    days = ("--before-effective", "2022-01-15", "--effective", "2022-06-15")
-
-    said = desk.run("replay", "compare", "P-OVER", *days)
-
-    unit = next(line for line in said.out.splitlines() if "所属单位" in line)
-    assert unit.split()[1:3] == ["未登记", "已终止:U01"]
-
-
 def test_a_retro_report_is_shown_and_written_as_a_file(desk: Desk, tmp_path: Path) -> None:
     out = tmp_path / "retro.xlsx"
     asked = ("retro", "--from", "1", "--to", str(desk.entered), "--effective", "2022-06-01")

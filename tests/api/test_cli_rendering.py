@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from api.cli.axes import picture
+from api.cli.axes import draw_compare, picture
 from api.cli.chain_drawn import words_of
 from api.cli.entering import example
 from api.cli.overview import draw_due, draw_tree
@@ -55,7 +55,8 @@ from types import SimpleNamespace
 from api.cli.frame import Frame, Lang, patience
 
 context = SimpleNamespace(find_object=lambda kind: Frame(None, Lang.ZH))
-with patience(context):
+with patience(context) as done:
+    done(0.4)
     time.sleep({seconds})
 """
 
@@ -75,6 +76,7 @@ def test_a_question_that_takes_long_shows_that_it_is_being_worked_on(
             told += part
     os.close(terminal)
     assert ("查询中" in told.decode()) == shown
+    assert ("40%" in told.decode()) == shown
 
 
 def test_markup_and_control_codes_in_a_cell_are_text() -> None:
@@ -98,6 +100,29 @@ def test_none_and_erased_are_different_words() -> None:
     assert word(None, "zh") == "无"
     assert word({"erased": True}, "zh") == "已销毁"
     assert word({"name": {"erased": True}}, "en") == "name=erased"
+
+
+def test_a_comparison_tells_none_ended_and_not_recorded_apart() -> None:
+    held = {"value": {"unit": "U01"}, "since": "2022-02-01", "last_day": None}
+    difference = {
+        "facet": "unit", "zh": "所属单位", "en": "home unit", "slot": None, "entries": [3, 8],
+        "before": [], "before_ended": None, "after": [], "after_ended": {**held, "last_day": "2022-05-31"},
+    }  # fmt: skip
+    vacant = {
+        **difference,
+        "before": [held],
+        "after": [{**held, "value": None}],
+        "after_ended": None,
+    }
+    data = {"before": PAIR, "differences": [difference, vacant]}
+
+    ended, none = (
+        line for line in drawn(next(draw_compare(data, "zh"))).splitlines() if "3 8" in line
+    )
+
+    assert ended.split()[1] == "未登记"
+    assert "已终止:U01 2022-02-01 至" in ended
+    assert ("无 自" in none, "未登记" in none, "已终止" in none) == (True, False, False)
 
 
 def test_codes_are_said_in_the_words_of_their_field() -> None:

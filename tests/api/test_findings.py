@@ -6,6 +6,39 @@ from api.answers import due, findings
 from tests.api.conftest import Office, hired, person, unit
 
 
+def test_findings_follow_what_stands(office: Office) -> None:
+    at = office.entered(person("p-found"), hired("p-found"), mood="attested")
+    path = "/v1/findings"
+
+    found = office.get(path, person="p-found")["data"]["entries"]
+    by_unit = office.get(path, unit="bureau")["data"]["entries"]
+    office.entered({"type": "FactAnnulled", "annuls": at})
+
+    assert [(e["position"], e["findings"][0]["rule"]) for e in found] == [
+        (at, "unified-recruitment")
+    ]
+    assert at in [e["position"] for e in by_unit]
+    assert office.get(path, person="p-found")["data"]["entries"] == []
+    assert office.get(path, person="p-found", recorded=at)["data"]["entries"] == found
+
+
+def test_a_finding_is_that_of_when_the_act_was_entered(office: Office) -> None:
+    office.entered(person("p-then"))
+    hire = office.post(hired("p-then"), mood="attested").json()
+    office.entered(
+        {"type": "RecruitmentCompleted", "effective": "2022-02-01", "plan": "late", "unit": "north",
+         "persons": ["p-then"]}, mood="attested",
+    )  # fmt: skip
+    mended = office.post(
+        {**hired("p-then", "2022-03-02"), "supersedes": hire["position"]}, mood="attested"
+    ).json()
+
+    was, now = (office.get(f"/v1/entries/{e['position']}")["data"] for e in (hire, mended))
+
+    assert [{"index": 0, **f} for f in was["findings"]] == hire["findings"] != []
+    assert now["findings"] == mended["findings"] == []
+
+
 def test_the_findings_of_a_unit_are_those_of_all_below_it_on_that_day(office: Office) -> None:
     office.entered(
         unit("f-old", parent="bureau"), unit("f-new", parent="bureau"),
