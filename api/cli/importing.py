@@ -63,6 +63,12 @@ ACCOUNT = Annotated[
     Path | None,
     typer.Option("--report", metavar="HTML", help="可打印的导入报告写到该文件 / a page to print"),
 ]
+PLANNED = Annotated[
+    Path | None,
+    typer.Option(
+        "--planned", metavar="FILE", help="逐行将登记的事项写成 .xlsx 或 .csv / act by act"
+    ),
+]
 BATCH = Annotated[
     str, typer.Argument(metavar="BATCH", help="批次号或其开头 / a batch or how its id begins")
 ]
@@ -116,6 +122,7 @@ def import_(
         Path | None,
         typer.Option("--rejected", help="退回的行写到该目录 / folder for rejected rows"),
     ] = None,
+    planned: PLANNED = None,
     account: ACCOUNT = None,
     rows: Annotated[int, typer.Option("--rows", min=0, help="列出几条问题 / faults shown")] = 20,
 ) -> None:
@@ -125,8 +132,7 @@ def import_(
     from api.intake.account import Account
     from domain.events import Document
 
-    lang = frame(context).lang
-    page = console()
+    lang, page = frame(context).lang, console()
     paper = checked_bytes(Document, to_bytes({"number": document})) if document else None
     with opened(context) as bureau:
         importer = Importer(bureau.ledger, bureau.records)
@@ -137,6 +143,7 @@ def import_(
             plan = importer.plan(files, known, dated.date() if dated else None, ways, approved_by)
         _put_on_record(bureau, {line.person for line in plan.lines if line.person})
         faults, report = plan.rejected, None
+        _write_planned(context, plan, planned)
         if enter:
             with progress(context, "登记", "Entering", len(plan.drafts)) as done:
                 report = importer.enter(plan, lambda n, _: done(n), clerk(), approved_by, paper)
@@ -181,6 +188,21 @@ def _write(
         except OSError as fault:
             raise Failure(f"不能写入 {page}", f"cannot write to {page}") from fault
         tell(context, f"导入报告:{page}", f"Report: {page}")
+
+
+def _write_planned(context: typer.Context, plan: "Plan", out: Path | None) -> None:
+    """Every act that would be entered, row by row, where that was asked for."""
+    from api.intake.planned import SUFFIXES, write_planned
+
+    if out is None:
+        return
+    if out.suffix not in SUFFIXES:
+        raise Failure("--planned 写 .xlsx 或 .csv", "--planned is .xlsx or .csv")
+    try:
+        write_planned(plan, out, frame(context).lang)
+    except OSError as fault:
+        raise Failure(f"不能写入 {out}", f"cannot write to {out}") from fault
+    tell(context, f"将登记的事项:{out}", f"What would be entered: {out}")
 
 
 def _entered(context: typer.Context, report: "Report") -> list[RenderableType]:

@@ -74,6 +74,10 @@ WHERE (person, day, length, sheet, id) > (?, ?, ?, ?, ?) AND agrees = 0
     AND (? IS NULL OR sheet = ?) AND (? OR already = 0) AND (? OR claims)
 ORDER BY person, day, length, sheet, id LIMIT ?
 """
+BY_ROW = """
+SELECT sheet, drafts.id, row, key, already, body, NULL FROM drafts JOIN bodies USING (id)
+WHERE agrees = 0 AND already = 0 ORDER BY sheet, row, drafts.id
+"""
 BY_KEY = "SELECT id, row, words FROM drafts WHERE sheet = ? AND key = ?"
 FIRST_IDS = "SELECT id, event_id FROM drafts WHERE id > ? AND agrees = 0 ORDER BY id LIMIT ?"
 REPLACE_DRAFT = "UPDATE drafts SET event_id = ?, types = ? WHERE id = ?"
@@ -264,6 +268,11 @@ class Drafts:
             if len(rows) < _PAGE:
                 return
             last = rows[-1][:5]
+
+    def by_row(self) -> Iterator[Draft]:
+        """What the ledger has not, in the order of the files and their rows; without `same`."""
+        for row in self._database.execute(BY_ROW):
+            yield self._draft(*row)
 
     def _draft(self, sheet: int, id_: int, row: int, key: str, already: int, body: bytes,
                same: str | None) -> Draft:  # fmt: skip

@@ -133,7 +133,7 @@ def test_no_name_or_id_number_is_shown_but_to_the_clerk(bureau, capsys):
     cells = {cell for fault in report.rejected if fault.private for cell in [fault.cell.strip()]}
     assert any(len(cell) == 18 for cell in cells)
 
-    shown = repr(report.rejected) + "".join(str(f.reason) for f in plan.rejected)
+    shown = repr([*report.rejected]) + "".join(str(f.reason) for f in plan.rejected)
     shown += "".join(capsys.readouterr())
     assert "imported" in shown
     stored = b"".join(entry.data for entry in bureau.ledger.entries()).decode()
