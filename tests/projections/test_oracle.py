@@ -181,24 +181,39 @@ class Lives(RuleBasedStateMachine):
 
         The table may then follow to its end or stop short of it, within the request.
         """
-        told = self._drawn(moves, mood, daring)
-        if any(isinstance(t.deed.event, RecordOpened) for t in told):
-            told = self._drawn(moves, "attested", daring)
+        told, refused = self._drawn(moves, mood, daring)
+        if any(isinstance(t.deed.event, RecordOpened) for t in (*told, *refused)):
+            told, refused = self._drawn(moves, "attested", daring)
+        if refused:
+            self._previewed(refused)
         if told:
             self._enter(told)
         if short is not None:
             list(self.runner.catch_up(until=self.ledger.log.head() - short))
 
-    def _drawn(self, moves: list[Any], mood: str, daring: bool) -> list[Told]:
+    def _drawn(self, moves: list[Any], mood: str, daring: bool) -> tuple[list[Told], list[Told]]:
+        """What is handed in; and, with what comes before it, the last that is not."""
         self.mood = mood
         told: list[Told] = []
+        refused: list[Told] = []
         for move in moves:
             one = self._moved(move, told)
             if one.refusal and not daring and isinstance(move, Act):
                 one = self._moved(move.elsewhere, told)
             if daring or one.refusal is None:
                 told.append(one)
-        return told
+            else:
+                refused = [*told, one]
+        return told, refused
+
+    def _previewed(self, told: list[Told]) -> None:
+        """What is not handed in is refused all the same, as foretold of the last of these."""
+        try:
+            self.ledger.preview(Request([t.proposal for t in told], mood=self.mood))
+        except Refusal as refusal:
+            self._judge(refusal, (len(told) - 1, told[-1].refusal), told)
+        else:
+            raise AssertionError(told)
 
     def _so_far(self, told: list[Told]) -> Oracle:
         return Oracle([*self.oracle.lines, *(t.line for t in told)])
@@ -348,7 +363,9 @@ class Lives(RuleBasedStateMachine):
             self.deeds[one.line.id] = one.deed
         self.oracle = self._so_far(told)
 
-    def _judge(self, refusal: Refusal, foretold: tuple[int, str] | None, told: list[Told]) -> None:
+    def _judge(
+        self, refusal: Refusal, foretold: tuple[int, str | None] | None, told: list[Told]
+    ) -> None:
         """As the record was foretold to refuse it; before that only an order, by what is beyond."""
         if (refusal.index, refusal.code) != foretold:
             assert self.mood == "ordered", (refusal, foretold, told)
