@@ -5,12 +5,8 @@ record refuses, and which fact an ending ends. Who answered for whom is told fro
 """
 
 import itertools
-from collections import defaultdict
 from datetime import date
-from functools import cache
-from itertools import pairwise
 from operator import itemgetter
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
@@ -26,10 +22,7 @@ from domain.events import FACETS, FactAnnulled, Proposal
 from domain.ledger import Request
 from domain.record import Record
 from domain.refusals import LawForbids, Refusal
-from projections import accountability
-from projections.charges import View, standing
-from tests.answerable import BEARING, Answerable, Named, Seat
-from tests.answerable import Told as Answered
+from tests.agreeing import answers_agree
 from tests.deeds import (
     DEPUTIES,
     FIRST,
@@ -62,7 +55,6 @@ SINGLE = [f for f in OURS if not f.many]
 BEYOND = {"law-forbids", "impact-refused"}
 """What may refuse an order that the record does not: the law, and what was decided since."""
 
-OVER = {"relieved": "over", "term-ended": "over"}
 # what is entered first: the act, who of everybody, in which unit; the last has a law of its own,
 # the second stands beneath the first and is what a deputy of that one answers for
 OPENING = [*(("registered", n, 0) for n in range(PEOPLE + OFFICERS)),
@@ -398,7 +390,7 @@ class Lives(RuleBasedStateMachine):
                 self._compare(fold, facts, AsOf(day, known))
                 if (n + known) % 3 == 0:
                     self._compare_table(facts, AsOf(day, known))
-        self._compare_answers(fold, days, head)
+        answers_agree(self, fold, days, head)
 
     def _compare(self, fold: Record, facts: list[Held], as_of: AsOf) -> None:
         day = as_of.effective
@@ -430,69 +422,6 @@ class Lives(RuleBasedStateMachine):
             found = self.records.in_force(FACETS[name], as_of)
             ours = _told_of(in_force([f for f in facts if f.facet == name], day))
             assert _found(f for f in found if f.subject in self.subjects) == ours, as_of
-
-    def _compare_answers(self, fold: Record, days: list[date], head: int) -> None:
-        """Who answered for each person and who sat in each unit's seats, at each position that
-        bears on it; at the last also for whom each officer answered, what is said of the whole
-        time, and where the answer about a day became another.
-        """
-        rows = SimpleNamespace(versions=cache(self.records.versions),
-                               referring=cache(self.records.referring))  # fmt: skip
-        before: list[Held] = []
-        told = Answerable(before)
-        changed: defaultdict[tuple[str, date], dict[int, Any]] = defaultdict(dict)
-        for known in range(self.first - 1, head + 1):
-            facts = [f for f in self.oracle.facts(known) if f.facet in BEARING]
-            if facts == before:
-                continue
-            before, told = facts, Answerable(facts)
-            view = View(fold.versions, known)
-            for day in days:
-                for person in self.people:
-                    found = accountability.answer(rows, person, AsOf(day, known))
-                    ours = told.answer(person, day)
-                    _agree(found, ours)
-                    changed[person, day][known] = ours.who
-                for unit, tier in itertools.product(self.units, ("head", "deputy")):
-                    sitting = {c.root for c in standing(view, tier, unit, day)}
-                    taken = {(f.facet, f.root) for f in told.standing(tier, unit, day)}
-                    assert sitting == taken, (unit, tier, day, known)
-        for officer, day in itertools.product(self.officers, days):
-            charged = accountability.of_officer(rows, officer, AsOf(day, head))
-            named = {(person, told.named(fact, day)) for person in self.everyone
-                     for fact in told.charged(person, day) if fact.value["officer"] == officer}  # fmt: skip
-            assert {(c.person, _named(c.holder)) for c in charged} == named, (officer, day)
-        for (person, day), said in changed.items():
-            if days.index(day) % 4 == 0:
-                both = accountability.then_and_now(rows, person, day, self.first - 1, head)
-                turned = {k for (_, was), (k, now) in pairwise(said.items()) if was != now}
-                # a cause alone may have become another
-                assert turned <= set(both.entries) <= said.keys(), (both, turned)
-        for person in self.people:
-            stretches = accountability.over(rows, person, days[0], days[-1], head)
-            for day in days[:-1]:
-                [found] = [x.answer for x in stretches if x.start <= day < x.end]
-                _agree(found, told.answer(person, day)._replace(ceased=()))
-
-
-def _agree(found: accountability.Answer, told: Answered) -> None:
-    ceased = tuple(_named(h) for h in found.outgoing)
-    ours = (found.service, found.unit, found.seconded, ceased)
-    assert ours == (*told[:3], told.ceased), (found, told)
-    _agree_on_lines(found.lines, told.seats)
-
-
-def _named(h: accountability.Holder) -> Named:
-    return Named(h.capacity, h.unit, h.seat, h.officer, h.acting, h.state, h.entries)
-
-
-def _agree_on_lines(lines: tuple[accountability.Line, ...], seats: tuple[Seat, ...]) -> None:
-    for line, seat in zip(lines, seats, strict=True):
-        cause = OVER.get(line.cause, line.cause)
-        assert cause in seat.causes if seat.causes else cause is None, (line, seat)
-        named = tuple(_named(h) for h in line.holders)
-        assert (*line[:4], named, line.overlap, line.since) == seat[:7], (line, seat)
-        _agree_on_lines(line.beside, seat.beside)
 
 
 def _one(choices: Any, number: int) -> Any:
