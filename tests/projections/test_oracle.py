@@ -62,7 +62,7 @@ OPENING = [*(("registered", n, 0) for n in range(PEOPLE + OFFICERS)),
 STAFFED = [
     ("hired", 0, 1), ("hired", 1, 2), ("appointed", 3, 1), ("appointed", 4, 2),
     ("unit-head", 3, 1), ("deputy-head", 4, 2), ("portfolio", 4, 2), ("led", 0, 1),
-    ("appointed", 5, 0), ("deputy-head", 5, 0), ("portfolio", 5, 0),
+    ("posted", 1, 2), ("led", 1, 2), ("appointed", 5, 0), ("deputy-head", 5, 0), ("portfolio", 5, 0),
 ]  # fmt: skip
 
 _scopes = itertools.count(1)
@@ -104,7 +104,7 @@ class Annulment(NamedTuple):
 OFTEN = ["rated", "rehired", "relieved", "returned", "revoked", "lifted", "converted", "posted",
          "merged"]  # fmt: skip
 SEATS = ["unit-head", "no-unit-head", "deputy-head", "no-deputy-head", "portfolio", "appointed",
-         "moved", "led"]  # fmt: skip
+         "moved", "led", "acting-head", "suspended", "portfolio"]  # fmt: skip
 
 _day, _pick = st.integers(1, DAYS), st.integers(0, 99)
 # a none stands one place before its act, so the drawn places leave room for it
