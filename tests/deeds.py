@@ -381,10 +381,10 @@ def no_deputy(facet: str) -> Kind:
 
 def portfolio(c: Cast) -> Deed:
     content: dict[str, list[str]] = {}
-    if c.pick & 2:
+    if c.pick & 10 == 2:
         content["units"] = [c.other]
     if c.pick & 1:
-        content["posts"] = [f"v{c.pick % 3}"]
+        content["posts"] = sorted({"v0", f"v{c.pick % 3}"})
     if c.pick & 4:
         content["persons"] = [c.person]
     content = content or {"units": [c.unit]}

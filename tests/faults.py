@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -177,12 +178,20 @@ def _passes(house: Path, judge: str, profile: str, seconds: float) -> bool:
     try:
         return judging.wait(seconds) == 0
     except subprocess.TimeoutExpired:
-        judging.send_signal(signal.SIGINT)  # and it stops its server
-        judging.wait()
+        _stop(judging)
         return True
 
 
+def _stop(judging: "subprocess.Popen[bytes]") -> None:
+    """By an interrupt, so that it stops its server; again where that went unheard."""
+    while judging.poll() is None:
+        judging.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            judging.wait(30)
+
+
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background too
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("names", nargs="*")

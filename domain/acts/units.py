@@ -74,8 +74,10 @@ def _check_seats(seats: list[str]) -> None:
 
 def _require_no_cycle(case: Case, unit: str, parent: str) -> None:
     """On every day on which the act says where the unit stands, be it one on which a unit of the
-    way up moves or a later move of its own ends.
+    way up moves or a later move of its own ends; beneath itself on none, whatever stands over it.
     """
+    if parent == unit:
+        case.forbid("单位不能是自己的上级", "a unit is not its own parent", "parent")
     days = {case.effective, *_turns(case, unit)}
     checked: set[date] = set()
     while days - checked:
@@ -139,8 +141,6 @@ class UnitEstablished(Event):
                 raise BadInput(str(invalid), field="division", zh="行政区划代码有误") from invalid
         if self.parent is not None:
             require_unit(case, self.parent, "parent")
-            if self.parent == self.unit:
-                case.forbid("单位不能是自己的上级", "a unit is not its own parent", "parent")
             _require_no_cycle(case, self.unit, self.parent)
         if self.head_seats is not None:
             _check_seats(self.head_seats)

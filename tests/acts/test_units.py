@@ -88,6 +88,12 @@ def test_nor_on_a_later_day_on_which_another_moves(mood):
 
 
 @BOTH
+def test_nor_by_a_move_over_which_another_of_the_day_stands(mood):
+    s = story().given(moved("s1", "d2", "2020-01-01", seq=2))
+    s.refused(moved("s1", "s1", "2020-01-01"), RecordForbids, mood, field="parent")
+
+
+@BOTH
 def test_nor_by_a_correction_of_how_it_was_established(mood):
     s = story()
     below_itself = established("b", parent="s1")._replace(supersedes=s.id_of(1))

@@ -5,12 +5,8 @@ record refuses, and which fact an ending ends. Who answered for whom is told fro
 """
 
 import itertools
-from collections import defaultdict
 from datetime import date
-from functools import cache
-from itertools import pairwise
 from operator import itemgetter
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
@@ -26,12 +22,7 @@ from domain.events import FACETS, FactAnnulled, Proposal
 from domain.ledger import Request
 from domain.record import Finding, Record
 from domain.refusals import LawForbids, Refusal
-from projections import accountability
-from projections.charges import View, standing
-from projections.findings import of_entries, of_subjects
-from projections.journal import STANDS, standings
-from tests.answerable import BEARING, Answerable, Named, Seat
-from tests.answerable import Told as Answered
+from tests.agreeing import answers_agree, findings_agree
 from tests.deeds import (
     DEPUTIES,
     FIRST,
@@ -64,7 +55,6 @@ SINGLE = [f for f in OURS if not f.many]
 BEYOND = {"law-forbids", "impact-refused"}
 """What may refuse an order that the record does not: the law, and what was decided since."""
 
-OVER = {"relieved": "over", "term-ended": "over"}
 # what is entered first: the act, who of everybody, in which unit; the last has a law of its own,
 # the second stands beneath the first and is what a deputy of that one answers for
 OPENING = [*(("registered", n, 0) for n in range(PEOPLE + OFFICERS)),
@@ -72,7 +62,7 @@ OPENING = [*(("registered", n, 0) for n in range(PEOPLE + OFFICERS)),
 STAFFED = [
     ("hired", 0, 1), ("hired", 1, 2), ("appointed", 3, 1), ("appointed", 4, 2),
     ("unit-head", 3, 1), ("deputy-head", 4, 2), ("portfolio", 4, 2), ("led", 0, 1),
-    ("appointed", 5, 0), ("deputy-head", 5, 0), ("portfolio", 5, 0),
+    ("posted", 1, 2), ("led", 1, 2), ("appointed", 5, 0), ("deputy-head", 5, 0), ("portfolio", 5, 0),
 ]  # fmt: skip
 
 _scopes = itertools.count(1)
@@ -114,7 +104,7 @@ class Annulment(NamedTuple):
 OFTEN = ["rated", "rehired", "relieved", "returned", "revoked", "lifted", "converted", "posted",
          "merged"]  # fmt: skip
 SEATS = ["unit-head", "no-unit-head", "deputy-head", "no-deputy-head", "portfolio", "appointed",
-         "moved", "led"]  # fmt: skip
+         "moved", "led", "acting-head", "suspended", "portfolio"]  # fmt: skip
 
 _day, _pick = st.integers(1, DAYS), st.integers(0, 99)
 # a none stands one place before its act, so the drawn places leave room for it
@@ -184,24 +174,39 @@ class Lives(RuleBasedStateMachine):
 
         The table may then follow to its end or stop short of it, within the request.
         """
-        told = self._drawn(moves, mood, daring)
-        if any(isinstance(t.deed.event, RecordOpened) for t in told):
-            told = self._drawn(moves, "attested", daring)
+        told, refused = self._drawn(moves, mood, daring)
+        if any(isinstance(t.deed.event, RecordOpened) for t in (*told, *refused)):
+            told, refused = self._drawn(moves, "attested", daring)
+        if refused:
+            self._previewed(refused)
         if told:
             self._enter(told)
         if short is not None:
             list(self.runner.catch_up(until=self.ledger.log.head() - short))
 
-    def _drawn(self, moves: list[Any], mood: str, daring: bool) -> list[Told]:
+    def _drawn(self, moves: list[Any], mood: str, daring: bool) -> tuple[list[Told], list[Told]]:
+        """What is handed in; and, with what comes before it, the last that is not."""
         self.mood = mood
         told: list[Told] = []
+        refused: list[Told] = []
         for move in moves:
             one = self._moved(move, told)
             if one.refusal and not daring and isinstance(move, Act):
                 one = self._moved(move.elsewhere, told)
             if daring or one.refusal is None:
                 told.append(one)
-        return told
+            else:
+                refused = [*told, one]
+        return told, refused
+
+    def _previewed(self, told: list[Told]) -> None:
+        """What is not handed in is refused all the same, as foretold of the last of these."""
+        try:
+            self.ledger.preview(Request([t.proposal for t in told], mood=self.mood))
+        except Refusal as refusal:
+            self._judge(refusal, (len(told) - 1, told[-1].refusal), told)
+        else:
+            raise AssertionError(told)
 
     def _so_far(self, told: list[Told]) -> Oracle:
         return Oracle([*self.oracle.lines, *(t.line for t in told)])
@@ -353,7 +358,9 @@ class Lives(RuleBasedStateMachine):
             self.found.setdefault(told[index].line.position, []).append(finding)
         self.oracle = self._so_far(told)
 
-    def _judge(self, refusal: Refusal, foretold: tuple[int, str] | None, told: list[Told]) -> None:
+    def _judge(
+        self, refusal: Refusal, foretold: tuple[int, str | None] | None, told: list[Told]
+    ) -> None:
         """As the record was foretold to refuse it; before that only an order, by what is beyond."""
         if (refusal.index, refusal.code) != foretold:
             assert self.mood == "ordered", (refusal, foretold, told)
@@ -386,8 +393,8 @@ class Lives(RuleBasedStateMachine):
                 self._compare(fold, facts, AsOf(day, known))
                 if (n + known) % 3 == 0:
                     self._compare_table(facts, AsOf(day, known))
-        self._compare_answers(fold, days, head)
-        self._compare_findings(head)
+        answers_agree(self, fold, days, head)
+        findings_agree(self, head)
 
     def _compare(self, fold: Record, facts: list[Held], as_of: AsOf) -> None:
         day = as_of.effective
@@ -410,25 +417,6 @@ class Lives(RuleBasedStateMachine):
             )
             assert _found(ever) == _told_of(on_record(ours, day)), as_of
 
-    def _compare_findings(self, head: int) -> None:
-        """What was found on entering is found again, however many acts share a reading; of some
-        subjects, what of it stands.
-        """
-        entries = list(self.ledger.entries(after=self.first - 1, until=head))
-        again = {f.entry.position: f.findings for f in of_entries(self.ledger, entries, 5)}
-        annulling = {e.position for e in entries if e.cls is FactAnnulled}
-        told = {p: found for p, found in self.found.items() if p not in annulling}
-        assert {p: found for p, found in again.items() if found} == told
-        tags = [*(f"unit:{u}" for u in self.units), *(f"person:{p}" for p in self.everyone)]
-        became = standings(entries)
-        standing = [(p, f) for p, f in sorted(told.items()) if became[p] == STANDS]
-        for together in (1, 3, len(tags)):
-            shares: list[float] = []
-            found = of_subjects(self.ledger, tags, head, shares.append, together)
-            assert [(f.entry.position, f.findings) for f in found] == standing
-            assert shares == sorted(shares)
-            assert 0 < shares[0] <= shares[-1] <= 1
-
     def _compare_table(self, facts: list[Held], as_of: AsOf) -> None:
         """The table holds what the fold does; its statements are asked of a third of all pairs."""
         day = as_of.effective
@@ -438,69 +426,6 @@ class Lives(RuleBasedStateMachine):
             found = self.records.in_force(FACETS[name], as_of)
             ours = _told_of(in_force([f for f in facts if f.facet == name], day))
             assert _found(f for f in found if f.subject in self.subjects) == ours, as_of
-
-    def _compare_answers(self, fold: Record, days: list[date], head: int) -> None:
-        """Who answered for each person and who sat in each unit's seats, at each position that
-        bears on it; at the last also for whom each officer answered, what is said of the whole
-        time, and where the answer about a day became another.
-        """
-        rows = SimpleNamespace(versions=cache(self.records.versions),
-                               referring=cache(self.records.referring))  # fmt: skip
-        before: list[Held] = []
-        told = Answerable(before)
-        changed: defaultdict[tuple[str, date], dict[int, Any]] = defaultdict(dict)
-        for known in range(self.first - 1, head + 1):
-            facts = [f for f in self.oracle.facts(known) if f.facet in BEARING]
-            if facts == before:
-                continue
-            before, told = facts, Answerable(facts)
-            view = View(fold.versions, known)
-            for day in days:
-                for person in self.people:
-                    found = accountability.answer(rows, person, AsOf(day, known))
-                    ours = told.answer(person, day)
-                    _agree(found, ours)
-                    changed[person, day][known] = ours.who
-                for unit, tier in itertools.product(self.units, ("head", "deputy")):
-                    sitting = {c.root for c in standing(view, tier, unit, day)}
-                    taken = {(f.facet, f.root) for f in told.standing(tier, unit, day)}
-                    assert sitting == taken, (unit, tier, day, known)
-        for officer, day in itertools.product(self.officers, days):
-            charged = accountability.of_officer(rows, officer, AsOf(day, head))
-            named = {(person, told.named(fact, day)) for person in self.everyone
-                     for fact in told.charged(person, day) if fact.value["officer"] == officer}  # fmt: skip
-            assert {(c.person, _named(c.holder)) for c in charged} == named, (officer, day)
-        for (person, day), said in changed.items():
-            if days.index(day) % 4 == 0:
-                both = accountability.then_and_now(rows, person, day, self.first - 1, head)
-                turned = {k for (_, was), (k, now) in pairwise(said.items()) if was != now}
-                # a cause alone may have become another
-                assert turned <= set(both.entries) <= said.keys(), (both, turned)
-        for person in self.people:
-            stretches = accountability.over(rows, person, days[0], days[-1], head)
-            for day in days[:-1]:
-                [found] = [x.answer for x in stretches if x.start <= day < x.end]
-                _agree(found, told.answer(person, day)._replace(ceased=()))
-
-
-def _agree(found: accountability.Answer, told: Answered) -> None:
-    ceased = tuple(_named(h) for h in found.outgoing)
-    ours = (found.service, found.unit, found.seconded, ceased)
-    assert ours == (*told[:3], told.ceased), (found, told)
-    _agree_on_lines(found.lines, told.seats)
-
-
-def _named(h: accountability.Holder) -> Named:
-    return Named(h.capacity, h.unit, h.seat, h.officer, h.acting, h.state, h.entries)
-
-
-def _agree_on_lines(lines: tuple[accountability.Line, ...], seats: tuple[Seat, ...]) -> None:
-    for line, seat in zip(lines, seats, strict=True):
-        cause = OVER.get(line.cause, line.cause)
-        assert cause in seat.causes if seat.causes else cause is None, (line, seat)
-        named = tuple(_named(h) for h in line.holders)
-        assert (*line[:4], named, line.overlap, line.since) == seat[:7], (line, seat)
-        _agree_on_lines(line.beside, seat.beside)
 
 
 def _one(choices: Any, number: int) -> Any:

@@ -1,0 +1,107 @@
+"""What is said of who answered for whom, held against the naive telling of it; what was found,
+against what is found again.
+"""
+
+import itertools
+from collections import defaultdict
+from datetime import date
+from functools import cache
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+from domain.bitemporal import AsOf
+from domain.events import FactAnnulled
+from domain.record import Record
+from projections import accountability
+from projections.charges import View, standing
+from projections.findings import of_entries, of_subjects
+from projections.journal import STANDS, standings
+from tests.answerable import BEARING, Answerable, Named, Seat, Told
+from tests.oracle import Held
+
+OVER = {"relieved": "over", "term-ended": "over"}
+
+
+def answers_agree(lives: Any, fold: Record, days: list[date], head: int) -> None:
+    """Who answered for each person and who sat in each unit's seats, at each position that
+    bears on it; at the last also for whom each officer answered, what is said of the whole
+    time, and where the answer about a day became another.
+    """
+    rows = SimpleNamespace(versions=cache(lives.records.versions),
+                           referring=cache(lives.records.referring))  # fmt: skip
+    before: list[Held] = []
+    told = Answerable(before)
+    changed: defaultdict[tuple[str, date], dict[int, Any]] = defaultdict(dict)
+    for known in range(lives.first - 1, head + 1):
+        facts = [f for f in lives.oracle.facts(known) if f.facet in BEARING]
+        if facts == before:
+            continue
+        before, told = facts, Answerable(facts)
+        view = View(fold.versions, known)
+        for day in days:
+            for person in lives.people:
+                found = accountability.answer(rows, person, AsOf(day, known))
+                ours = told.answer(person, day)
+                _agree(found, ours)
+                changed[person, day][known] = ours.who
+            for unit, tier in itertools.product(lives.units, ("head", "deputy")):
+                sitting = {c.root for c in standing(view, tier, unit, day)}
+                taken = {(f.facet, f.root) for f in told.standing(tier, unit, day)}
+                assert sitting == taken, (unit, tier, day, known)
+    for officer, day in itertools.product(lives.officers, days):
+        charged = accountability.of_officer(rows, officer, AsOf(day, head))
+        named = {(person, told.named(fact, day)) for person in lives.everyone
+                 for fact in told.charged(person, day) if fact.value["officer"] == officer}  # fmt: skip
+        assert {(c.person, _named(c.holder)) for c in charged} == named, (officer, day)
+    for (person, day), said in changed.items():
+        if days.index(day) % 4 == 0:
+            both = accountability.then_and_now(rows, person, day, lives.first - 1, head)
+            turned = {k for (_, was), (k, now) in pairwise(said.items()) if was != now}
+            # a cause alone may have become another
+            assert turned <= set(both.entries) <= said.keys(), (both, turned)
+    for person in lives.people:
+        stretches = accountability.over(rows, person, days[0], days[-1], head)
+        for day in days[:-1]:
+            [found] = [x.answer for x in stretches if x.start <= day < x.end]
+            _agree(found, told.answer(person, day)._replace(ceased=()))
+
+
+def findings_agree(lives: Any, head: int) -> None:
+    """What was found on entering is found again, however many acts share a reading; of some
+    subjects, what of it stands.
+    """
+    entries = list(lives.ledger.entries(after=lives.first - 1, until=head))
+    again = {f.entry.position: f.findings for f in of_entries(lives.ledger, entries, 5)}
+    annulling = {e.position for e in entries if e.cls is FactAnnulled}
+    told = {p: found for p, found in lives.found.items() if p not in annulling}
+    assert {p: found for p, found in again.items() if found} == told
+    tags = [*(f"unit:{u}" for u in lives.units), *(f"person:{p}" for p in lives.everyone)]
+    became = standings(entries)
+    standing = [(p, f) for p, f in sorted(told.items()) if became[p] == STANDS]
+    for together in (1, 3, len(tags)):
+        shares: list[float] = []
+        found = of_subjects(lives.ledger, tags, head, shares.append, together)
+        assert [(f.entry.position, f.findings) for f in found] == standing
+        assert shares == sorted(shares)
+        assert 0 < shares[0] <= shares[-1] <= 1
+
+
+def _agree(found: accountability.Answer, told: Told) -> None:
+    ceased = tuple(_named(h) for h in found.outgoing)
+    ours = (found.service, found.unit, found.seconded, ceased)
+    assert ours == (*told[:3], told.ceased), (found, told)
+    _agree_on_lines(found.lines, told.seats)
+
+
+def _named(h: accountability.Holder) -> Named:
+    return Named(h.capacity, h.unit, h.seat, h.officer, h.acting, h.state, h.entries)
+
+
+def _agree_on_lines(lines: tuple[accountability.Line, ...], seats: tuple[Seat, ...]) -> None:
+    for line, seat in zip(lines, seats, strict=True):
+        cause = OVER.get(line.cause, line.cause)
+        assert cause in seat.causes if seat.causes else cause is None, (line, seat)
+        named = tuple(_named(h) for h in line.holders)
+        assert (*line[:4], named, line.overlap, line.since) == seat[:7], (line, seat)
+        _agree_on_lines(line.beside, seat.beside)
