@@ -4,7 +4,7 @@ Owns how a value, a period and an answer's two times are written. Invariant: non
 erased are three different words, and no value can carry terminal control codes or markup.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -104,6 +104,13 @@ def content(value: Any, lang: str) -> str:
 
 def named(field: str, lang: str) -> str:
     return pick(NAMES[field], lang) if field in NAMES else field
+
+
+def named_among(field: str, fields: Container[str], lang: str) -> str:
+    """A field's name beside the others of its act: what has no person has a name of its own."""
+    if field == "name" and "person" not in fields:
+        return pick(("名称", "name"), lang)
+    return named(field, lang)
 
 
 def money(fen: int | None) -> str:

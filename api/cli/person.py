@@ -31,7 +31,7 @@ from api.rendering import (
     content,
     instant,
     money,
-    named,
+    named_among,
     period,
     pick,
     table,
@@ -222,19 +222,13 @@ def _became(entry: Mapping[str, Any], lang: str) -> str:
 def _content(entry: Mapping[str, Any], lang: str) -> str:
     """The entry's own fields, but for what is said elsewhere or too long, and its reason."""
     said = " ".join(
-        f"{_called(field, entry, lang)}={coded(field, value, lang)}"
+        f"{named_among(field, entry['fields'], lang)}={coded(field, value, lang)}"
         for field, value in entry["fields"].items()
         if field not in ("person", "text", "digest") and value is not None
     )
     if entry["reason"]:
         said += "\n" + pick((f"理由:{entry['reason']}", f"because: {entry['reason']}"), lang)
     return said.strip()
-
-
-def _called(field: str, entry: Mapping[str, Any], lang: str) -> str:
-    if field == "name" and "person" not in entry["fields"]:
-        return pick(("名称", "name"), lang)
-    return named(field, lang)
 
 
 def draw_pay(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:

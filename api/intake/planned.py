@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from api.intake.plan import OF_NO_ROW, Plan
-from api.rendering import content, named, pick
+from api.rendering import content, named_among, pick
 from api.words import Words
 from api.workbook import Cell, Sheet, write, write_csv
 from domain.events import Event
@@ -55,9 +55,9 @@ def _said(event: Event, lang: str) -> str:
     """Its public fields with their values, its private ones by name alone."""
     fields = event.model_dump(mode="json", exclude_none=True)
     return "; ".join(
-        named(name, lang) + pick(_PRIVATE, lang)
+        named_among(name, fields, lang) + pick(_PRIVATE, lang)
         if name in event.private
-        else f"{named(name, lang)} {content({name: value}, lang)}"
+        else f"{named_among(name, fields, lang)} {content({name: value}, lang)}"
         for name, value in fields.items()
         if name != "person"
     )
