@@ -155,7 +155,8 @@ def standings(entries: Iterable[Entry]) -> dict[int, Standing]:
 
 def chain_of(ledger: Ledger, entry: Entry, until: int) -> list[Entry]:
     """Every entry of the chain that this one belongs to, up to a position, the root first."""
-    later = [e for e in ledger.entries([f"fact:{entry.root}"], until=until) if e.corrects]
+    tagged = ledger.entries([f"fact:{entry.root}"], until=until)  # what ends it, too
+    later = [e for e in tagged if e.root == entry.root]
     if not entry.corrects:
         return [entry, *later]
     return [ledger.entry(UUID(entry.root)), *later]

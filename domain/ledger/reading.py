@@ -133,7 +133,7 @@ class Reading:
         root = self.root_of(self.entry(event_id))
         query = DCBQuery(items=[DCBQueryItem(tags=[f"fact:{root.id}"])])
         later = (Entry(*s) for s in self._log.entries(query, until=self.head))
-        return [root, *(e for e in later if e.corrects)]
+        return [root, *(e for e in later if e.root == root.id)]
 
     def about(self, subjects: Iterable[str]) -> Iterator[Entry]:
         """Every entry that names one of these, in order of position."""

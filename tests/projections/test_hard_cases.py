@@ -180,6 +180,20 @@ def test_an_end_that_is_annulled_and_reinstated_answers_at_each_position_as_it_s
     assert said == [["merit"], [], ["merit"], [], ["merit"]]
 
 
+def test_what_a_corrected_ending_ended_is_reinstated_as_itself(desk):
+    granted = desk.enter(desk.rewarded("2021-01-01"))
+    revoked = desk.enter(desk.revoked("2022-01-01"))
+    desk.enter(desk.revoked("2021-06-01", supersedes=revoked))
+    gone = desk.enter(act(FactAnnulled(), annuls=granted), mood="attested")
+    desk.enter(act(FactAnnulled(), annuls=gone), mood="attested")
+    entry = next(desk.bureau.ledger.entries(after=desk.positions[-1] - 1))
+    assert entry.effective == date(2021, 1, 1)
+    assert f"fact:{revoked}" not in entry.tags
+    days = ["2021-05-31", "2021-06-01"]
+    said = [desk.at(REWARDS, *days, recorded=k) for k in desk.positions[-3:]]
+    assert said == [[["merit"], []], [[], []], [["merit"], []]]
+
+
 def test_a_post_for_a_time_over_another_gives_way_to_a_real_change_within_it(desk):
     desk.enter(desk.posted("deputy", "2021-01-01"))
     desk.enter(desk.posted("acting", "2022-01-01", until="2022-12-01"))
