@@ -83,6 +83,13 @@ def standing(entries: Iterable[Entry]) -> list[tuple[Entry, Entry]]:
     return [(root, contents[id_]) for id_, root in roots.items() if id_ not in annulled]
 
 
+def corrections(root: str, tagged: Iterable[Entry]) -> list[Entry]:
+    """Of the entries with the tag of a root, those of its chain: what ends the fact has the tag,
+    too, and what corrects that ending.
+    """
+    return [entry for entry in tagged if entry.root == root]
+
+
 def uncapped(entry: Entry) -> Iterator[Fact]:
     """The facts of a root entry that no other entry corrects, ends or caps."""
     effective, until, seq, position = entry.effective, entry.until, entry.seq, entry.position

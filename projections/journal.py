@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.bitemporal import OPEN, last_day
+from domain.chains import corrections
 from domain.events import Entry
 from domain.ledger import Ledger
 from domain.workdays import SHANGHAI
@@ -155,8 +156,7 @@ def standings(entries: Iterable[Entry]) -> dict[int, Standing]:
 
 def chain_of(ledger: Ledger, entry: Entry, until: int) -> list[Entry]:
     """Every entry of the chain that this one belongs to, up to a position, the root first."""
-    tagged = ledger.entries([f"fact:{entry.root}"], until=until)  # what ends it, too
-    later = [e for e in tagged if e.root == entry.root]
+    later = corrections(entry.root, ledger.entries([f"fact:{entry.root}"], until=until))
     if not entry.corrects:
         return [entry, *later]
     return [ledger.entry(UUID(entry.root)), *later]

@@ -12,6 +12,7 @@ from uuid import UUID
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 
 from domain.bitemporal import Fact
+from domain.chains import corrections
 from domain.events import FACETS, MERGES, REGISTRY, Entry, FactAnnulled, merged_by
 from domain.forest import Forest
 from domain.ledger.log import EventLog
@@ -133,7 +134,7 @@ class Reading:
         root = self.root_of(self.entry(event_id))
         query = DCBQuery(items=[DCBQueryItem(tags=[f"fact:{root.id}"])])
         later = (Entry(*s) for s in self._log.entries(query, until=self.head))
-        return [root, *(e for e in later if e.root == root.id)]
+        return [root, *corrections(root.id, later)]
 
     def about(self, subjects: Iterable[str]) -> Iterator[Entry]:
         """Every entry that names one of these, in order of position."""
