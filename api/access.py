@@ -81,6 +81,8 @@ ROUTES: dict[str, Rule] = {
     "GET /v1/units/{unit}": Rule("read", "unit"),
     "GET /v1/roster": Rule("read", "unit"),
     "GET /v1/headcounts": Rule("read", "unit"),
+    "GET /v1/payroll": Rule("read", "unit"),
+    "GET /v1/accountability": Rule("read", "unit"),
     "GET /v1/findings": Rule("read", "either"),
     "GET /v1/due": Rule("read"),
     "GET /v1/series": Rule("read"),

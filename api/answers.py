@@ -62,7 +62,7 @@ def record(bureau: Bureau, person: str, when: When = NOW) -> Answer:
         "spells": _person.spells(bureau.records, kept, pair.recorded),
         "reviews": reviews(bureau.ledger, f"person:{kept}", pair),
     }
-    return _with_people(bureau, stated, pair, data)
+    return with_people(bureau, stated, pair, data)
 
 
 @asks(one="person")
@@ -181,7 +181,7 @@ def unit(bureau: Bureau, unit: str, when: When = NOW) -> Answer:
         **_person.over(bureau.records, "unit", unit, pair),
         "below": sorted(child for child, parent in tree.parents.items() if parent == unit),
     }
-    return _with_people(bureau, stated, pair, data)
+    return with_people(bureau, stated, pair, data)
 
 
 @asks()
@@ -321,7 +321,7 @@ def accountability(
         "entries": both.entries,
         "findings": plain(list(_unfilled.of_answer(both.now, rules))),
     }
-    return _with_people(bureau, stated, pair, data)
+    return with_people(bureau, stated, pair, data)
 
 
 @asks(one="person")
@@ -351,7 +351,7 @@ def accountability_over(
         ],
         "vacant_days": sum(gap.days for gap in gaps),
     }
-    return _with_people(bureau, stated, pair, data)
+    return with_people(bureau, stated, pair, data)
 
 
 @asks(one="officer")
@@ -372,7 +372,7 @@ def responsibilities(
     found = _accountability.of_officer_over(bureau.records, kept, start, end, pair.recorded)
     ids["officer"] = ids.pop("person")
     data = {**ids, "first_day": start, "answered": plain(found)}
-    return _with_people(bureau, stated, pair, data)
+    return with_people(bureau, stated, pair, data)
 
 
 @asks(one="person")
@@ -465,7 +465,7 @@ def _require_known(bureau: Bureau, person: str, pair: AsOf) -> None:
         raise UnknownSubject(field="person")
 
 
-def _with_people(bureau: Bureau, stated: Answer, pair: AsOf, data: Answer) -> Answer:
+def with_people(bureau: Bureau, stated: Answer, pair: AsOf, data: Answer) -> Answer:
     """The answer with the names of everyone in it, by id; an id that went has the kept one's."""
     forest = bureau.ledger.forest(pair.recorded)
     kept = {person: forest.kept(person) for person in sorted(set(people_in(data)))}

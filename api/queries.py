@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import answers, answers_series, mass, previews, publishing
+from api import answers, answers_many, answers_series, mass, previews, publishing
 from api.answers import Answer, When, to_bytes
 from api.entries import MOST_BYTES, checked_bytes, request_of
 from api.problems import NotJson
@@ -214,6 +214,36 @@ def roster(
         bureau, when, unit, below=below, grade=grade, post=post, category=category
     )
     return answered(request, found)
+
+
+@router.get("/payroll", tags=["units"])
+def payroll(
+    request: Request,
+    *,
+    bureau: TheBureau,
+    when: TheWhen,
+    unit: Annotated[Id | None, Query()] = None,
+    first_month: Annotated[str | None, Query(description="YYYY-MM")] = None,
+    last_month: Annotated[str | None, Query(description="YYYY-MM")] = None,
+) -> Response:
+    """What everybody of a unit and those below it, or of the bureau, is due, month by month, in
+    fen; the month of `effective` where none is given 工资册.
+    """
+    found = answers_many.payroll(bureau, when, unit, first_month=first_month, last_month=last_month)
+    return answered(request, found)
+
+
+@router.get("/accountability", tags=["responsibility"])
+def accountability_of_many(
+    request: Request,
+    bureau: TheBureau,
+    when: TheWhen,
+    unit: Annotated[Id | None, Query()] = None,
+) -> Response:
+    """Who answered on `effective` for everybody whose using unit is the unit or one below it, or of
+    the bureau 全员责任.
+    """
+    return answered(request, answers_many.accountability_of_many(bureau, when, unit))
 
 
 @router.get("/headcounts", tags=["units"])

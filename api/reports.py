@@ -71,6 +71,15 @@ def _pay_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
         yield {"person": data["person"], **month, "month": month["month"][:7]}
 
 
+def _payroll_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data = answer["data"]
+    for line in data["lines"]:
+        yield {
+            **line, "name": data["people"].get(line["person"], {}).get("name"),
+            "entries": listed(line["entries"]),
+        }  # fmt: skip
+
+
 def _repriced_rows(bureau: Bureau, answer: Answer) -> Iterator[Row]:
     pair, data = pair_of(answer), answer["data"]
     subjects = sorted({f"person:{line['person']}" for line in data["lines"]})
@@ -140,6 +149,16 @@ def _chain_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
         position = data["then"]["recorded"] if known == "then" else answer["as_of"]["recorded"]
         for seat in _seats(one, data["people"]):
             yield {"known": known, "position": position, "start": day, "last_day": day, **seat}
+
+
+def _chain_unit_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data, day = answer["data"], answer["as_of"]["effective"]
+    heads = {unit["unit"]: unit["heads"] for unit in data["units"]}
+    for person in data["persons"]:
+        one = {**person, "service": "in", "lines": [*heads[person["unit"]], *person["lines"]]}
+        name = data["people"].get(person["person"], {}).get("name")
+        for seat in _seats(one, data["people"]):
+            yield {"day": day, "auxiliary": name, **seat}
 
 
 def _chain_over_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
@@ -289,6 +308,18 @@ REPORTS: dict[str, Report] = {
         ),
         _pay_rows,
     ),
+    "payroll": Report(
+        ("工资册", "Payroll"),
+        (
+            *of_names("person", "number"), Field("name", NAMES["name"], private=True),
+            *of_names("unit"), Field("month", ("月份", "month")), *of_names("grade"),
+            Field("days", ("在职天数", "days in service")),
+            Field("unpriced", ("无法计发的天数", "days without a pay level")),
+            Field("amount", ("应发(元)", "pay in yuan"), fen=True),
+            Field("entries", ("依据登记", "entries")),
+        ),
+        _payroll_rows,
+    ),
     "journal": Report(("登记流水", "Journal"), _ENTRIES, _entry_rows),
     "history": Report(
         ("人员履历", "History"),
@@ -344,6 +375,15 @@ REPORTS: dict[str, Report] = {
         (Field("known", ("认定", "known")), Field("position", ("认知位置", "recorded position")),
          *_DAYS, *_ANSWER, *_SEAT),
         _chain_rows,
+    ),
+    "chain-unit": Report(
+        ("某日全员由谁负责", "Who answered for everybody"),
+        (
+            Field("day", ("日期", "day")), *of_names("person"),
+            Field("auxiliary", ("辅警姓名", "auxiliary's name"), private=True),
+            Field("using_unit", ("用人单位", "using unit")), *_SEAT,
+        ),
+        _chain_unit_rows,
     ),
     "chain-over": Report(
         ("期间谁负责", "Who answered over a period"), (*_DAYS, *_ANSWER, *_SEAT), _chain_over_rows

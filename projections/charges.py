@@ -34,6 +34,7 @@ Cause = Literal[
     "not-covered",
 ]
 
+_Lost = Cause | None  # spelt in an inner function it would be made anew at each call
 DAY = timedelta(days=1)
 WHOLE_UNIT = 3
 
@@ -228,7 +229,7 @@ def ending(view: View, fact: Fact, day: date) -> Ending | None:
 def _lost_role(view: View, officer: str, since: date, day: date) -> Ending | None:
     was = view.value(OFFICER, officer, since)
 
-    def lost(turn: date) -> Cause | None:
+    def lost(turn: date) -> _Lost:
         role = view.value(OFFICER, officer, turn)
         if role is None:
             return "officer-left"
@@ -238,7 +239,7 @@ def _lost_role(view: View, officer: str, since: date, day: date) -> Ending | Non
 
 
 def _suspended(view: View, officer: str, since: date, day: date) -> Ending | None:
-    def lost(turn: date) -> Cause | None:
+    def lost(turn: date) -> _Lost:
         now, before = (view.value(SUSPENSION, officer, d) for d in (turn, turn - DAY))
         return "officer-suspended" if now and not before else None
 
@@ -248,7 +249,7 @@ def _suspended(view: View, officer: str, since: date, day: date) -> Ending | Non
 def _left_unit(view: View, person: str, since: date, day: date) -> Ending | None:
     was = using(view, person, since)
 
-    def lost(turn: date) -> Cause | None:
+    def lost(turn: date) -> _Lost:
         return "auxiliary-left-unit" if using(view, person, turn) != was else None
 
     facts = view.facts(UNIT, person) + view.facts(HOST, person)

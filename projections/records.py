@@ -1,7 +1,8 @@
 """The one rectangle table: facts of every facet, effective and recorded.
 
-Owns the table and every query on it. Invariant: a row is one version of one fact, as the fold made
-it; the row that answers is found by the resolution rule of domain/bitemporal.py, never stored.
+Owns the table; `records_statements` spells how it is asked. Invariant: a row is one version of one
+fact, as the fold made it; the row that answers is found by the resolution rule of
+domain/bitemporal.py, never stored.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,159 +19,16 @@ from psycopg_pool import ConnectionPool
 
 from domain.bitemporal import FOREVER, AsOf, Fact
 from domain.events import Facet
+from projections import records_statements as stated
 from projections.sight import Sight, seen
 
 LIVE = "records"
-COLUMNS = (
-    "subject, facet, slot, effective, until, seq, root, entry, known_from, known_to, ended_by,"
-    " ref, value"
-)
 TYPES = [
     "text", "text", "text", "date", "date", "int2", "int8", "int8", "int8", "int8", "int8",
     "text", "text",
 ]  # fmt: skip
-
-CREATE = """
-CREATE TABLE IF NOT EXISTS {table} (
-    subject text COLLATE "C" NOT NULL, facet text COLLATE "C" NOT NULL,
-    slot text COLLATE "C" NOT NULL, effective date NOT NULL, until date NOT NULL,
-    seq smallint NOT NULL, root bigint NOT NULL, entry bigint NOT NULL,
-    known_from bigint NOT NULL, known_to bigint NOT NULL, ended_by bigint,
-    ref text COLLATE "C", value text);
-COMMENT ON TABLE {table} IS 'derived from the log; disposable';
-"""
-INDEXES = (
-    """
-CREATE INDEX IF NOT EXISTS {by_subject} ON {table}
-    (subject, facet, slot, effective DESC, seq DESC, root DESC)
-    INCLUDE (until, known_from, known_to, ref)
-""",
-    "CREATE INDEX IF NOT EXISTS {by_ref} ON {table} (facet, ref, effective) WHERE ref IS NOT NULL",
-    """
-CREATE INDEX IF NOT EXISTS {by_facet} ON {table}
-    (facet, subject, slot, effective DESC, seq DESC, root DESC) WHERE ref IS NULL
-""",
-)
-INDEX_MEMORY = "SET LOCAL maintenance_work_mem = '256MB'"
-SWAP = """
-DROP TABLE IF EXISTS {live};
-ALTER TABLE {table} RENAME TO {live};
-ALTER INDEX {by_subject} RENAME TO {live_by_subject};
-ALTER INDEX {by_ref} RENAME TO {live_by_ref};
-ALTER INDEX {by_facet} RENAME TO {live_by_facet};
-"""
-COPY = "COPY {table} (" + COLUMNS + ") FROM STDIN (FORMAT BINARY)"
-CLOSE = """
-UPDATE {table} SET known_to = c.known_to
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
-    AS c (subject, facet, slot, root, known_from, known_to)
-WHERE {table}.subject = c.subject AND {table}.facet = c.facet AND {table}.slot = c.slot
-  AND {table}.root = c.root AND {table}.known_from = c.known_from
-"""
-HOLDS = "r.effective <= %(v)s AND %(v)s < r.until AND r.known_from <= %(k)s AND %(k)s < r.known_to"
-PREVAILS = """
-AND NOT EXISTS (
-    SELECT FROM {rows} o
-    WHERE o.subject = r.subject AND o.facet = r.facet AND o.slot = r.slot
-      AND o.effective <= %(v)s AND %(v)s < o.until
-      AND o.known_from <= %(k)s AND %(k)s < o.known_to
-      AND (o.effective, o.seq, o.root) > (r.effective, r.seq, r.root))
-"""
-OF_SUBJECT = "SELECT " + COLUMNS + " FROM {rows} r WHERE subject = %s ORDER BY known_from, root"
-OF_STRAND = (
-    "SELECT " + COLUMNS + " FROM {rows} r WHERE subject = %s AND facet = %s"
-    " ORDER BY known_from, root"
-)
-REFERRING = (
-    "SELECT " + COLUMNS + " FROM {rows} r WHERE facet = %s AND ref = ANY(%s)"
-    " ORDER BY known_from, root"
-)
-HOLDING = (
-    "SELECT " + COLUMNS + " FROM {rows} r WHERE facet = %(facet)s AND ref = ANY(%(refs)s) AND "
-    + HOLDS + PREVAILS
-)  # fmt: skip
-REFERRED = (
-    "SELECT DISTINCT subject FROM {rows} r"
-    " WHERE facet = ANY(%(facets)s) AND ref = ANY(%(refs)s) AND " + HOLDS
-)  # fmt: skip
-SINGLE_AT = (
-    "SELECT DISTINCT ON (subject, facet, slot) " + COLUMNS + " FROM {rows} r"
-    " WHERE subject = ANY(%(subjects)s) AND facet = ANY(%(facets)s) AND " + HOLDS
-    + " ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC"
-)  # fmt: skip
-EVERYONE_AT = (
-    "SELECT DISTINCT ON (subject, facet, slot) " + COLUMNS + " FROM {rows} r"
-    " WHERE subject >= %(first)s AND subject < %(last)s AND facet = ANY(%(facets)s) AND " + HOLDS
-    + " ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC"
-)  # fmt: skip
-AMONG = "subject = ANY(%(subjects)s)"
-EVERYONE = "subject >= %(first)s AND subject < %(last)s"
-BETWEEN = "subject >= {first} AND subject < {last}"
 PARTS = 4
 PART = 500
-CUTS = """
-SELECT percentile_disc(%(shares)s::float8[]) WITHIN GROUP (ORDER BY subject)
-FROM {table} TABLESAMPLE SYSTEM (0.2) REPEATABLE (0)
-WHERE subject >= %(first)s AND subject < %(last)s
-"""
-REFS = (
-    """
-(SELECT subject, {columns} FROM (
-    SELECT DISTINCT ON (subject, facet, slot) subject, facet, effective, ref FROM {rows} r
-    WHERE {who} AND facet = ANY(%(facets)s) AND """
-    + HOLDS
-    + """
-    ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC) held
-GROUP BY subject)
-"""
-)
-REF = "max(ref) FILTER (WHERE facet = {facet})"
-SINCE = "max(effective) FILTER (WHERE facet = {facet})"
-UNREFERRED = " AND ref IS NULL"
-VALUES = (
-    "SELECT DISTINCT ON (subject, facet, slot) subject, value FROM {rows} r"
-    " WHERE {who} AND facet = %(facet)s{unreferred} AND " + HOLDS
-    + " ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC"
-)  # fmt: skip
-HELD = (
-    "SELECT subject, facet, effective, until, ref FROM {rows} r"
-    " WHERE {who} AND facet = ANY(%(facets)s) AND known_from <= %(k)s AND %(k)s < known_to"
-    " AND effective <= %(last_day)s AND until > %(first_day)s"
-    " ORDER BY subject, facet, slot, effective DESC, seq DESC, root DESC"
-)
-MANY_AT = (
-    "SELECT " + COLUMNS + " FROM {rows} r WHERE facet = %(facet)s{unreferred} AND " + HOLDS
-    + " ORDER BY subject, effective, seq, root"
-)  # fmt: skip
-BEGUN = (
-    "SELECT " + COLUMNS + " FROM {rows} r WHERE facet = %(facet)s{unreferred}"
-    " AND effective >= %(start)s AND effective < %(end)s"
-    " AND known_from <= %(k)s AND %(k)s < known_to ORDER BY effective, seq, root"
-)
-CHANGED = (
-    "SELECT DISTINCT subject FROM {rows} r WHERE facet = ANY(%(facets)s)"
-    " AND ((known_from > %(after)s AND known_from <= %(until)s)"
-    " OR (known_to > %(after)s AND known_to <= %(until)s)) ORDER BY subject"
-)
-OF_STRANDS = (
-    "SELECT " + COLUMNS + " FROM {rows} r WHERE subject = ANY(%(subjects)s)"
-    " AND facet = ANY(%(facets)s) ORDER BY subject, known_from, root"
-)
-ALL = "SELECT " + COLUMNS + " FROM {rows} r ORDER BY subject, facet, slot, root, known_from"
-AT_POSITION = """
-SELECT subject, facet, slot, effective, until, seq, root, entry, known_from,
-    CASE WHEN known_to > {position} THEN {forever} ELSE known_to END AS known_to,
-    ended_by, ref, value
-FROM {table} WHERE known_from <= {position}
-"""
-DIFFERING = """
-(SELECT 'missing', d.* FROM (SELECT * FROM ({scratch}) s EXCEPT ALL SELECT * FROM ({live}) l) d
- LIMIT {limit})
-UNION ALL
-(SELECT 'extra', d.* FROM (SELECT * FROM ({live}) l EXCEPT ALL SELECT * FROM ({scratch}) s) d
- LIMIT {limit})
-"""
-COUNT = "SELECT count(*) FROM {table}"
 Row = tuple[Any, ...]
 
 
@@ -213,18 +71,18 @@ class Records:
         """The statement about this table; of one facet, it says so where that has no refs: those
         rows have an index of their own.
         """
-        unreferred = sql.SQL(UNREFERRED if facet is not None and facet.ref is None else "")
+        unreferred = sql.SQL(stated.UNREFERRED if facet is not None and facet.ref is None else "")
         return sql.SQL(statement).format(**self.identifiers, unreferred=unreferred)
 
     # writing: by the runner and the rebuild, inside their transactions
 
     def create(self, connection: Connection[Any], *, indexed: bool = True) -> None:
-        connection.execute(self._sql(CREATE))
+        connection.execute(self._sql(stated.CREATE))
         if indexed:
             self.index(connection)
 
     def index(self, connection: Connection[Any]) -> None:
-        for statement in INDEXES:
+        for statement in stated.INDEXES:
             connection.execute(self._sql(statement))
 
     def index_at_once(self) -> None:
@@ -232,11 +90,11 @@ class Records:
 
         def make(statement: str) -> None:
             with self._pool.connection() as connection:
-                connection.execute(INDEX_MEMORY)
+                connection.execute(stated.INDEX_MEMORY)
                 connection.execute(self._sql(statement))
 
-        with ThreadPoolExecutor(len(INDEXES)) as makers:
-            list(makers.map(make, INDEXES))
+        with ThreadPoolExecutor(len(stated.INDEXES)) as makers:
+            list(makers.map(make, stated.INDEXES))
 
     def analyze(self, connection: Connection[Any]) -> None:
         connection.execute(self._sql("ANALYZE {table}"))
@@ -245,10 +103,10 @@ class Records:
         connection.execute(self._sql("DROP TABLE IF EXISTS {table}"))
 
     def become_live(self, connection: Connection[Any]) -> None:
-        connection.execute(self._sql(SWAP))
+        connection.execute(self._sql(stated.SWAP))
 
     def copy(self, connection: Connection[Any], facts: Iterable[Fact]) -> None:
-        with connection.cursor() as cursor, cursor.copy(self._sql(COPY)) as copy:
+        with connection.cursor() as cursor, cursor.copy(self._sql(stated.COPY)) as copy:
             copy.set_types(TYPES)
             for fact in facts:
                 copy.write_row(to_row(fact))
@@ -269,7 +127,7 @@ class Records:
         if closed:
             columns = [list(c) for c in zip(*closed, strict=True)]
             ends = [fact.known_to for fact in closed.values()]
-            connection.execute(self._sql(CLOSE), (*columns, ends))
+            connection.execute(self._sql(stated.CLOSE), (*columns, ends))
         if opened:
             self.copy(connection, opened.values())
 
@@ -282,20 +140,20 @@ class Records:
 
     def of(self, subject: str) -> list[Fact]:
         """Every version of every fact of a subject (`kind:id`)."""
-        return self._rows(OF_SUBJECT, (subject,))
+        return self._rows(stated.OF_SUBJECT, (subject,))
 
     def versions(self, facet: Facet, subject: str) -> list[Fact]:
         """Every version of one facet of a subject (`kind:id`)."""
-        return self._rows(OF_STRAND, (subject, facet.name))
+        return self._rows(stated.OF_STRAND, (subject, facet.name))
 
     def referring(self, facet: Facet, *refs: str) -> list[Fact]:
         """Every version whose value refers to one of these (whom did this officer supervise?)."""
-        return self._rows(REFERRING, (facet.name, list(refs)))
+        return self._rows(stated.REFERRING, (facet.name, list(refs)))
 
     def holding(self, facet: Facet, refs: Sequence[str], as_of: AsOf) -> list[Fact]:
         """The facts that answer as of the pair and refer to one of these."""
         return self._rows(
-            HOLDING,
+            stated.HOLDING,
             {"facet": facet.name, "refs": list(refs), "v": as_of.effective, "k": as_of.recorded},
         )
 
@@ -310,13 +168,13 @@ class Records:
             "v": as_of.effective, "k": as_of.recorded,
         }  # fmt: skip
         with self._pool.connection() as connection:
-            rows = connection.execute(self._sql(REFERRED), bound).fetchall()
+            rows = connection.execute(self._sql(stated.REFERRED), bound).fetchall()
         return [row[0] for row in rows]
 
     def at(self, facets: Sequence[Facet], subjects: Sequence[str], as_of: AsOf) -> list[Fact]:
         """What single-valued facets answer for these subjects as of the pair."""
         return self._rows(
-            SINGLE_AT,
+            stated.SINGLE_AT,
             {
                 "facets": [f.name for f in facets], "subjects": list(subjects),
                 "v": as_of.effective, "k": as_of.recorded,
@@ -325,7 +183,7 @@ class Records:
 
     def everyone(self, facets: Sequence[Facet], as_of: AsOf) -> list[Fact]:
         """What single-valued facets of one kind of subject answer for every subject."""
-        return self._rows(EVERYONE_AT, self._of_a_kind(facets, as_of))
+        return self._rows(stated.EVERYONE_AT, self._of_a_kind(facets, as_of))
 
     def _of_a_kind(self, facets: Sequence[Facet], as_of: AsOf) -> dict[str, Any]:
         kind = facets[0].of
@@ -341,8 +199,8 @@ class Records:
         order of subject: a part at a time, without holding them all.
         """
         first, bound = facets[0], self._of_a_kind(facets, as_of) | {"refs": list(refs)}
-        every = MANY_AT if first.many else EVERYONE_AT
-        query = self._sql(f"{HOLDING} ORDER BY subject" if refs else every, first)
+        every = stated.MANY_AT if first.many else stated.EVERYONE_AT
+        query = self._sql(f"{stated.HOLDING} ORDER BY subject" if refs else every, first)
         rows = args_row(_fact)
         with self._pool.connection() as own, own.cursor("each", row_factory=rows) as cursor:
             cursor.itersize = PART
@@ -360,9 +218,9 @@ class Records:
         subject, in order: subject, one ref a facet, the day since which `dated` answers so. None is
         none, or not recorded. Answered from the index alone, everybody in parts side by side.
         """
-        columns = [sql.SQL(REF).format(facet=sql.Literal(f.name)) for f in facets]
+        columns = [sql.SQL(stated.REF).format(facet=sql.Literal(f.name)) for f in facets]
         if dated is not None:
-            columns.append(sql.SQL(SINCE).format(facet=sql.Literal(dated.name)))
+            columns.append(sql.SQL(stated.SINCE).format(facet=sql.Literal(dated.name)))
         bound: dict[str, Any] = {
             "facets": [f.name for f in facets], "v": as_of.effective, "k": as_of.recorded,
             "subjects": None if subjects is None else list(subjects),
@@ -370,9 +228,9 @@ class Records:
         asked: dict[str, Any] = {"columns": sql.SQL(", ").join(columns), **self.identifiers}
         with self._pool.connection() as connection:
             everyone = subjects is None
-            parts = self._parts(connection, facets[0]) if everyone else [sql.SQL(AMONG)]
+            parts = self._parts(connection, facets[0]) if everyone else [sql.SQL(stated.AMONG)]
             query = sql.SQL("UNION ALL").join(
-                sql.SQL(REFS).format(who=part, **asked) for part in parts
+                sql.SQL(stated.REFS).format(who=part, **asked) for part in parts
             )
             rows = connection.cursor(binary=True).execute(query, bound).fetchall()
         rows.sort(key=itemgetter(0))
@@ -384,10 +242,10 @@ class Records:
         """
         ends = {"first": f"{facet.of}:", "last": f"{facet.of};"}
         shares = [n / PARTS for n in range(1, PARTS)]
-        row = connection.execute(self._sql(CUTS), {"shares": shares, **ends}).fetchone()
+        row = connection.execute(self._sql(stated.CUTS), {"shares": shares, **ends}).fetchone()
         cuts = sorted(set(row[0])) if row and row[0] else []
         return [
-            sql.SQL(BETWEEN).format(first=sql.Literal(first), last=sql.Literal(last))
+            sql.SQL(stated.BETWEEN).format(first=sql.Literal(first), last=sql.Literal(last))
             for first, last in pairwise([ends["first"], *cuts, ends["last"]])
         ]
 
@@ -396,7 +254,7 @@ class Records:
     ) -> dict[str, Any]:
         """What a single-valued facet without slots says as of the pair, by subject."""
         bound: dict[str, Any] = {"facet": facet.name, "v": as_of.effective, "k": as_of.recorded}
-        rows = self._across(VALUES, facet, subjects, bound)
+        rows = self._across(stated.VALUES, facet, subjects, bound)
         said = orjson.loads("[" + ",".join(row[1] or "null" for row in rows) + "]")
         return dict(zip((row[0] for row in rows), said, strict=True))
 
@@ -413,7 +271,21 @@ class Records:
         """
         bound: dict[str, Any] = {"facets": [f.name for f in facets], "k": recorded}
         bound |= {"first_day": days[0], "last_day": days[1]}
-        return self._across(HELD, facets[0], subjects, bound)
+        return self._across(stated.HELD, facets[0], subjects, bound)
+
+    def over(
+        self,
+        facets: Sequence[Facet],
+        days: tuple[date, date],
+        recorded: int,
+        subjects: Sequence[str],
+    ) -> list[Fact]:
+        """The facts of `held`, whole."""
+        bound = {
+            "facets": [f.name for f in facets], "subjects": list(subjects), "k": recorded,
+            "first_day": days[0], "last_day": days[1],
+        }  # fmt: skip
+        return self._rows(stated.OVER, bound)
 
     def _across(
         self,
@@ -423,8 +295,8 @@ class Records:
         bound: dict[str, Any],
     ) -> list[Row]:
         """The rows of a question about these subjects, or about every subject of the facet's."""
-        who = sql.SQL(EVERYONE if subjects is None else AMONG)
-        unreferred = sql.SQL("" if facet.ref else UNREFERRED)
+        who = sql.SQL(stated.EVERYONE if subjects is None else stated.AMONG)
+        unreferred = sql.SQL("" if facet.ref else stated.UNREFERRED)
         query = sql.SQL(statement).format(**self.identifiers, who=who, unreferred=unreferred)
         bound |= {
             "subjects": None if subjects is None else list(subjects),
@@ -436,24 +308,24 @@ class Records:
     def in_force(self, facet: Facet, as_of: AsOf) -> list[Fact]:
         """What a many-valued facet answers for every subject as of the pair."""
         bound = {"facet": facet.name, "v": as_of.effective, "k": as_of.recorded}
-        return self._rows(MANY_AT, bound, facet)
+        return self._rows(stated.MANY_AT, bound, facet)
 
     def begun(self, facet: Facet, start: date, end: date, recorded: int) -> list[Fact]:
         """The facts of a facet that took effect on a day of [start, end), as known."""
         bound = {"facet": facet.name, "start": start, "end": end, "k": recorded}
-        return self._rows(BEGUN, bound, facet)
+        return self._rows(stated.BEGUN, bound, facet)
 
     def changed(self, facets: Sequence[Facet], after: int, until: int) -> list[str]:
         """The subjects of which one of these facets changed at a position of (after, until]."""
         bound = {"facets": [f.name for f in facets], "after": after, "until": until}
         with self._pool.connection() as connection:
-            rows = connection.execute(self._sql(CHANGED), bound).fetchall()
+            rows = connection.execute(self._sql(stated.CHANGED), bound).fetchall()
         return [row[0] for row in rows]
 
     def strands(self, facets: Sequence[Facet], subjects: Sequence[str]) -> list[Fact]:
         """Every version of these facets of these subjects, in order of subject."""
         bound = {"facets": [f.name for f in facets], "subjects": list(subjects)}
-        return self._rows(OF_STRANDS, bound)
+        return self._rows(stated.OF_STRANDS, bound)
 
     def every_version(self) -> Iterator[Fact]:
         """All rows, streamed in order of subject, facet, slot, root and first knowledge."""
@@ -462,16 +334,16 @@ class Records:
             connection.cursor("every_version", row_factory=args_row(_fact)) as cursor,
         ):
             cursor.itersize = 5_000
-            yield from cursor.execute(self._sql(ALL), binary=True)
+            yield from cursor.execute(self._sql(stated.ALL), binary=True)
 
     def differing(self, scratch: "Records", position: int, limit: int) -> list[tuple[str, Fact]]:
         """Rows that only the scratch table has ("missing") or only this one ("extra"), both taken
         as of a position that both have reached.
         """
         bound = {"position": sql.Literal(position), "forever": sql.Literal(FOREVER)}
-        statement = sql.SQL(DIFFERING).format(
-            live=sql.SQL(AT_POSITION).format(**self.identifiers, **bound),
-            scratch=sql.SQL(AT_POSITION).format(**scratch.identifiers, **bound),
+        statement = sql.SQL(stated.DIFFERING).format(
+            live=sql.SQL(stated.AT_POSITION).format(**self.identifiers, **bound),
+            scratch=sql.SQL(stated.AT_POSITION).format(**scratch.identifiers, **bound),
             limit=sql.Literal(limit),
         )
         with self._pool.connection() as connection:
@@ -481,5 +353,5 @@ class Records:
 
     def count(self) -> int:
         with self._pool.connection() as connection:
-            row = connection.execute(self._sql(COUNT)).fetchone()
+            row = connection.execute(self._sql(stated.COUNT)).fetchone()
         return int(row[0]) if row else 0

@@ -12,7 +12,8 @@ from psycopg_pool import ConnectionPool
 
 from domain.events import Entry
 from projections.filling import fill
-from projections.records import INDEXES, Records
+from projections.records import Records
+from projections.records_statements import INDEXES
 from projections.runner import HOLD, Runner, changes, move
 
 NEXT = "records_next"

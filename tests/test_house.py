@@ -30,6 +30,7 @@ OWNERS = {
     "domain/ledger/seals.py": "seal_tiles, seal_heads, seal_cosignatures",
     "domain/ledger/vault_statements.py": "the vault's tables",
     "projections/records.py": "records",
+    "projections/records_statements.py": "records",
     "projections/runner.py": "bookmarks",
     "projections/sight.py": "records",
 }

@@ -1,23 +1,34 @@
-"""Who answered for whom: on a day, over a period, for a list, and by officer.
+"""Who answered for whom: on a day, over a period, for a list, by officer, for everybody of a unit.
 
-Owns `chain` and the workbook of answers. Invariant: a row of a list that cannot be answered says
-why and stops no other row.
+Owns `chain`, `chains` and the workbook of answers. Invariant: a row of a list that cannot be
+answered says why and stops no other row.
 """
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.frame import Effective, Json, asking, console, progress, said, tell
-from api.cli.out import Columns, Gb18030, Out, PrivateToo, ToFile, ask_or_save
+from api.cli.frame import Effective, Json, Lang, UnitArg, asking, console, progress, said, tell
+from api.cli.out import (
+    Asked,
+    Columns,
+    Gb18030,
+    Out,
+    PrivateToo,
+    ToFile,
+    answered,
+    ask_or_save,
+)
 from api.rendering import pick
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from api.settings import Bureau
 
 DAY = Annotated[str | None, typer.Argument(metavar="DATE", help="哪一天;不给为今天 / the day")]
@@ -91,6 +102,20 @@ def chain(
     elif to is not None:
         report, draw = "chain-over", chain_drawn.draw_period
     ask_or_save(context, report, question, draw, to_file, as_json=json)
+
+
+def _draw_many(data: Mapping[str, Any], lang: Lang) -> "Iterator[RenderableType]":
+    from api.cli.chain_drawn import draw_many
+
+    yield from draw_many(data, lang)
+
+
+@answered(_draw_many, "chain-unit", private=True)
+def chains(asked: Asked, unit: UnitArg = None) -> Mapping[str, Any]:
+    """某日一个单位(含下级)或全局每个人由谁负责 / Who answered for everybody of a unit."""
+    from api import answers_many
+
+    return answers_many.accountability_of_many(asked.bureau, asked.when, unit)
 
 
 # a list

@@ -14,6 +14,7 @@ from api.rendering import Column, period, pick, plain, table
 from api.words import ERASED, NOT_RECORDED, RESTRICTED, Words
 from domain.acts.units import HEAD
 from projections.accountability import CAPACITIES, CAUSES
+from projections.charges import Capacity
 
 ACTING = ("代理", "acting")
 STATES = {
@@ -172,6 +173,52 @@ def _outgoing(answer: Mapping[str, Any], people: Mapping[str, Any], lang: str) -
         words = ("自当日起不再负责", "no longer answers from that day")
         said = f"{_tier(holder, lang)} {_holder(holder, people, lang)}"
         yield Text(f"{pick(words, lang)}: {said}", style="yellow")
+
+
+# everybody of a unit
+
+MOST = 1_000
+"""Persons shown; more than a screen can use come as a file or as JSON."""
+
+
+def draw_many(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]:
+    """Who headed each using unit; then who else answered for each person."""
+    people = data["people"]
+    headings = [
+        Column(("用人单位", "using unit")),
+        Column(("人数", "persons"), right=True),
+        Column(_words_of_tier("head"), least=24),
+    ]
+    rows: Rows = []
+    for unit in data["units"]:
+        named = plain(f"{unit['name'] or ''} {unit['unit'] or pick(NOT_RECORDED, lang)}".strip())
+        held = (_named_seat(line) + " " + words_of(line, people, lang) for line in unit["heads"])
+        rows.append((named, str(unit["persons"]), "\n".join(one.strip() for one in held)))
+    place = data["unit"] or pick(("全局", "the bureau"), lang)
+    title = (f"{place} 的用人单位", f"Using units of {place}")
+    yield table(title, headings, rows, lang)
+    columns = [
+        Column(("用人单位", "using unit")),
+        Column(("辅警", "auxiliary"), least=10),
+        Column(_words_of_tier("deputy"), least=14),
+        Column(_words_of_tier("supervisor"), least=14),
+    ]
+    rows = [
+        (one["unit"] or "—", _name(one["person"], people),
+         *(words_of(line, people, lang) for line in one["lines"]))
+        for one in data["persons"][:MOST]
+    ]  # fmt: skip
+    zh = f"{place}:辅警 {data['count']} 人,其中 {data['lacking']} 人有责任空缺"
+    en = f"{place}: {data['count']} auxiliaries, {data['lacking']} of them with an empty seat"
+    yield table((zh, en), columns, rows, lang)
+    if data["count"] > MOST:
+        words = (f"只列出前 {MOST} 人:用 --out 或 --json", f"first {MOST}: use --out or --json")
+        yield Text(pick(words, lang), style="yellow")
+
+
+def _words_of_tier(capacity: Capacity) -> Words:
+    label = CAPACITIES[capacity]
+    return label.zh, label.en
 
 
 # a period, an officer

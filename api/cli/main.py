@@ -113,11 +113,13 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
         person.history,
         person.pay,
         chain.chain,
+        chain.chains,
         reads.who_read,
     ],
     "全局 / The bureau": [
         overview.roster,
         overview.headcount,
+        overview.payroll,
         series.series,
         overview.unit,
         overview.journal,

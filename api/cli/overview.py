@@ -1,12 +1,12 @@
-"""Questions about the whole bureau: who serves where, what was entered, what is due, what is wrong.
+"""Questions about the whole bureau: who serves, what is paid, entered, due, what is wrong.
 
-Owns `roster`, `headcount`, `unit`, `journal`, `entry`, `due` and `findings`. Invariant: a list says
-how many rows it has, and where it was cut it says how to go on.
+Owns `roster`, `headcount`, `payroll`, `unit`, `journal`, `entry`, `due` and `findings`. Invariant:
+a list says how many rows it has, and where it was cut it says how to go on.
 """
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,11 +14,30 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli.frame import Effective, Json, Lang, Recorded, UnitArg, warn_of_backup
+from api.cli.frame import (
+    Effective,
+    FirstMonth,
+    Json,
+    Lang,
+    LastMonth,
+    Recorded,
+    UnitArg,
+    warn_of_backup,
+)
 from api.cli.impacts import draw_reviews
 from api.cli.out import Asked, Columns, Gb18030, Out, PrivateToo, ToFile, answered, ask_or_save
 from api.cli.person import STANDING, draw_entries, draw_facets
-from api.rendering import Column, coded, instant, pick, plain, strength_of, table, word
+from api.rendering import (
+    Column,
+    coded,
+    instant,
+    money,
+    pick,
+    plain,
+    strength_of,
+    table,
+    word,
+)
 from api.words import NAMES, NOT_RECORDED, Words
 
 if TYPE_CHECKING:
@@ -109,6 +128,51 @@ def _draw_headcount(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableT
         named = [line["name"] or "—"] if by == "unit" else []
         rows.append([key, *named, line["count"]])
     yield table((f"在职 {data['count']} 人", f"In service: {data['count']}"), columns, rows, lang)
+
+
+_PAID = ("person", "number", "name", "unit", "grade")
+
+
+def _draw_payroll(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    columns = [
+        Column(("月份", "month"), folds=False),
+        *(Column(NAMES[field]) for field in _PAID),
+        Column(("在职天数", "days"), right=True),
+        Column(("未能计薪天数", "days not priced"), right=True),
+        Column(("应发(元)", "yuan"), right=True, folds=False),
+    ]
+    rows = []
+    for line in data["lines"][:MOST]:
+        named = {**line, "name": data["people"].get(line["person"], {}).get("name")}
+        said = [_blank(field, named[field], lang) for field in _PAID]
+        days = (line["days"], line["unpriced"] or "")
+        rows.append((line["month"], *said, *days, money(line["amount"])))
+    place, total = data["unit"] or pick(("全局", "bureau"), lang), money(data["amount"])
+    zh = f"工资册 {place}:{data['count']} 人,合计 {total} 元"
+    en = f"Payroll of {place}: {data['count']} persons, {total} yuan"
+    if days := data["unpriced"]:
+        zh, en = f"{zh},另有 {days} 天未能计薪", f"{en}; {days} days could not be priced"
+    yield table((zh, en), columns, rows, lang)
+    if (count := len(data["lines"])) > MOST:
+        zh, en = f"只列出前 {MOST} 行,共 {count} 行", f"the first {MOST} of {count} rows"
+        yield Text(pick((f"{zh}:用 --out 或 --json", f"{en}: --out or --json"), lang), "yellow")
+    if len(data["units"]) > 1:
+        yield _draw_sums(data["units"], lang)
+
+
+def _draw_sums(units: Iterable[Mapping[str, Any]], lang: str) -> RenderableType:
+    columns = [
+        Column(NAMES["unit"]),
+        Column(("名称", "name")),
+        Column(("人数", "persons"), right=True),
+        Column(("应发(元)", "yuan"), right=True, folds=False),
+    ]
+    rows = [
+        (one["unit"] or pick(NOT_RECORDED, lang), one["name"] or "—", one["count"],
+         money(one["amount"]))
+        for one in units
+    ]  # fmt: skip
+    return table(("按单位合计", "By unit"), columns, rows, lang)
 
 
 def draw_tree(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
@@ -328,6 +392,16 @@ def headcount(
     from api import answers
 
     return answers.headcounts(asked.bureau, asked.when, by.value, unit, below=below)
+
+
+@answered(_draw_payroll, "payroll", private=True)
+def payroll(
+    asked: Asked, unit: UnitArg = None, *, first: FirstMonth = None, last: LastMonth = None
+) -> Mapping[str, Any]:
+    """工资册:一个单位(含下级)或全局的人逐月应发 / What everybody is due, by month."""
+    from api import answers_many
+
+    return answers_many.payroll(asked.bureau, asked.when, unit, first_month=first, last_month=last)
 
 
 @answered(_draw_journal, "journal")

@@ -16,31 +16,15 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from domain.acts.grades import GRADE
-from domain.acts.officers import LEAVE, OFFICER, SUSPENSION
 from domain.acts.people import HOST, SERVICE, UNIT
-from domain.acts.posts import POST
-from domain.acts.responsibility import (
-    ACTING_DEPUTY,
-    ACTING_HEAD,
-    DEPUTY,
-    PORTFOLIO,
-    SUPERVISOR,
-    UNIT_HEAD,
-)
-from domain.acts.units import HEAD_SEATS, UNIT_PARENT, UNIT_STATE
-from domain.bitemporal import Fact
+from domain.acts.units import UNIT_PARENT, UNIT_STATE
 from domain.events import Facet
 from domain.refusals import UnknownSubject
 from domain.workdays import add_months
 from projections.accountability import seats, vacant
 from projections.charges import View, using
+from projections.questions.at_hand import AtHand
 from projections.records import Records, Row
-
-_TOGETHER = 1_000
-_PEOPLE = (SERVICE, UNIT, HOST, POST, SUPERVISOR)
-_UNITS = (UNIT_STATE, UNIT_PARENT, HEAD_SEATS, UNIT_HEAD, ACTING_HEAD, DEPUTY, ACTING_DEPUTY,
-          PORTFOLIO)  # fmt: skip
-_OFFICERS = (OFFICER, SUSPENSION, LEAVE)
 
 Counts = dict[str | None, int]
 """A month's figures by key; the key None counts what is not recorded."""
@@ -113,7 +97,7 @@ def vacancies(records: Records, asked: Asked) -> list[Counts | None]:
     A unit has its declared head seats, and one seat for its deputies. Otherwise as `headcount`.
     """
     within = _within(records, asked)
-    source = _Held(records, asked.recorded)
+    source = AtHand(records, asked.recorded)
     found: list[Counts] = [dict.fromkeys(SEATS, 0) for _ in asked.days]
     for unit in source.units:
         view = View(source.versions, asked.recorded)
@@ -145,10 +129,10 @@ def gaps(records: Records, asked: Asked) -> list[Counts | None]:
     With a unit: those whose using unit it is, or one below it. Otherwise as `headcount`.
     """
     within = _within(records, asked)
-    source = _Held(records, asked.recorded)
+    source = AtHand(records, asked.recorded)
     found: list[Counts] = [dict.fromkeys(GAPS, 0) for _ in asked.days]
     anywhere = None if within is None else _units(within)
-    for person in source.people(anywhere):
+    for person in source.people(_served(records, asked.recorded, anywhere)):
         view = View(source.versions, asked.recorded)
 
         def ask(day: date, view: View = view, person: str = person) -> tuple[str | None, set[Any]]:
@@ -163,6 +147,14 @@ def gaps(records: Records, asked: Asked) -> list[Counts | None]:
     return [None if within and within[i] is None else one for i, one in enumerate(found)]
 
 
+def _served(records: Records, recorded: int, units: set[str] | None) -> list[str]:
+    """Everybody who ever served, in those units or anywhere."""
+    if units is None:
+        return records.changed([SERVICE], 0, recorded)
+    placed = (records.referring(facet, *units) for facet in (UNIT, HOST))
+    return sorted({fact.subject for facts in placed for fact in facts})
+
+
 def _by_month(view: View, days: Sequence[date], ask: Any) -> Iterator[Any]:
     """What `ask` says of each day, asked anew where a fact it has read begins or ends."""
     before: date | None = None
@@ -172,52 +164,6 @@ def _by_month(view: View, days: Sequence[date], ask: Any) -> Iterator[Any]:
             said = ask(day)
         before = day
         yield said
-
-
-class _Held:
-    """Versions at hand: the units' and their officers', and a thousand persons' at once."""
-
-    def __init__(self, records: Records, recorded: int) -> None:
-        self._records = records
-        self._recorded = recorded
-        subjects = records.changed([UNIT_STATE], 0, recorded)
-        self.units = [subject.partition(":")[2] for subject in subjects]
-        self._standing: defaultdict[tuple[str, str], list[Fact]] = defaultdict(list)
-        self._passing = self._standing
-        officers = self._take(self._standing, _UNITS, subjects)
-        self._take(self._standing, _OFFICERS, sorted(officers))
-
-    def versions(self, facet: Facet, subject: str) -> list[Fact]:
-        strand = (facet.name, subject)
-        return self._passing.get(strand) or self._standing.get(strand) or []
-
-    def people(self, units: set[str] | None) -> Iterator[str]:
-        """Everybody who ever served, in those units or anywhere, their facts at hand meanwhile."""
-        if units is None:
-            subjects = self._records.changed([SERVICE], 0, self._recorded)
-        else:
-            placed = (self._records.referring(facet, *units) for facet in (UNIT, HOST))
-            subjects = sorted({fact.subject for facts in placed for fact in facts})
-        for start in range(0, len(subjects), _TOGETHER):
-            some = subjects[start : start + _TOGETHER]
-            self._passing = defaultdict(list)
-            officers = self._take(self._passing, _PEOPLE, some)
-            self._take(self._passing, _OFFICERS, sorted(officers))
-            yield from (subject.partition(":")[2] for subject in some)
-
-    def _take(
-        self,
-        into: defaultdict[tuple[str, str], list[Fact]],
-        facets: Sequence[Facet],
-        subjects: Sequence[str],
-    ) -> set[str]:
-        """Read them; the officers they name."""
-        officers = set()
-        for fact in self._records.strands(facets, subjects):
-            into[fact.facet, fact.subject].append(fact)
-            if fact.value and "officer" in fact.value:
-                officers.add(f"person:{fact.value['officer']}")
-        return officers
 
 
 def _people(

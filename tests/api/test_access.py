@@ -49,6 +49,8 @@ TABLE = {
     "GET /v1/units/{unit}": (READ, "named", ""),
     "GET /v1/roster": (READ, "named", "?unit={unit}"),
     "GET /v1/headcounts": (READ, "named", "?unit={unit}"),
+    "GET /v1/payroll": (READ, "named", "?unit={unit}"),
+    "GET /v1/accountability": (READ, "named", "?unit={unit}"),
     "GET /v1/findings": (READ, "named", "?person={person}"),
     "GET /v1/due": (READ, "nothing", ""),
     "GET /v1/series": (READ, "nothing", "?of=headcount&from=2022-01&to=2022-02"),

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from python_calamine import load_workbook
 
-from api import answers, answers_axes, answers_series, exports
+from api import answers, answers_axes, answers_many, answers_series, exports
 from api.intake import Importer, parse_mapping, reading_back, to_toml
 from api.settings import Bureau
 from domain.acts.movement import SecondmentStarted
@@ -161,6 +161,8 @@ def test_every_report_is_written_with_as_many_rows_as_it_has(filled, tmp_path):
         "chain": (answers.accountability, person, WHEN),
         "chain-over": (answers.accountability_over, person, DAY, LATER, WHEN),
         "chain-officer": (answers.responsibilities, person, WHEN),
+        "payroll": (answers_many.payroll, WHEN, "320500"),
+        "chain-unit": (answers_many.accountability_of_many, WHEN, "320500"),
         "series": (answers_series.series, "pyramid", "2021-06", "2021-08", WHEN),
     }  # fmt: skip
     found = answer_of(filled, answers.findings, WHEN, unit="320500")

@@ -96,6 +96,7 @@ def test_the_same_pair_gives_the_same_bytes_for_ever(office: Office) -> None:
         "/v1/auxiliaries/p-bytes/pay", "/v1/auxiliaries/p-bytes/accountability",
         "/v1/auxiliaries/p-bytes/accountability?first_day=2022-01-01&last_day=2022-12-31",
         "/v1/officers/o-bytes/responsibilities", "/v1/roster", "/v1/roster?unit=bureau",
+        "/v1/payroll", "/v1/payroll?unit=north", "/v1/accountability?unit=north",
         "/v1/headcounts", "/v1/units", "/v1/units/north", "/v1/findings?person=p-bytes",
         "/v1/due", "/v1/journal?tag=person:p-bytes", f"/v1/entries/{at}",
         "/v1/compare?person=p-bytes&from_effective=2021-01-01&from_recorded=3",

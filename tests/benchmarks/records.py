@@ -31,6 +31,9 @@ from domain.events import Event, Proposal, encode
 from domain.ledger.log import Append, NewEntry
 from projections import roster
 from projections.accountability import over
+from projections.questions.answering import everybody
+from projections.questions.at_hand import AtHand
+from projections.questions.payroll import payroll
 from projections.questions.series import Asked, headcount, last_days, pyramid
 from replay import compare
 from replay.rebuild import rebuild
@@ -161,12 +164,20 @@ def ask(bureau: Bureau, persons: int, head: int, *, everyone: bool) -> dict[str,
     def person() -> str:
         return f"p{rng.randrange(persons)}"
 
+    def unit() -> str:
+        return f"u{rng.randrange(units * 3 // 4, units)}"
+
+    month = date(2010, 6, 1), date(2010, 7, 1)
     questions: dict[str, tuple[Callable[[], object], int]] = {
         "one record at any pair": (
             lambda: records.at(SHOWN, [f"person:{person()}"], pair()), 300),
         "a person's every version": (lambda: records.of(f"person:{person()}"), 300),
         "a unit's roster": (
-            lambda: roster.roster(records, pair(), f"u{rng.randrange(units * 3 // 4, units)}"), 50),
+            lambda: roster.roster(records, pair(), unit()), 50),
+        "a unit's payroll of a month": (
+            lambda: list(payroll(records, bureau.ledger, pair(), month, unit())), 20),
+        "who answered for everybody of a unit": (
+            lambda: list(everybody(AtHand(records, head), records, pair(), unit())), 20),
         "a year of accountability": (
             lambda: over(records, person(), date(2010, 1, 1), date(2011, 1, 1), head), 20),
     }  # fmt: skip
