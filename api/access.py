@@ -92,6 +92,7 @@ ROUTES: dict[str, Rule] = {
     "POST /v1/approvals/{request_id}": Rule("approve", "none"),
     "GET /v1/journal": Rule("examine"),
     "GET /v1/entries/{position}": Rule("examine"),
+    "GET /v1/timeline": Rule("read", "subject"),
     "GET /v1/beliefs": Rule("examine", "subject"),
     "GET /v1/rectangles": Rule("examine", "subject"),
     "GET /v1/explain": Rule("examine", "subject"),

@@ -1,4 +1,4 @@
-"""The answers that go along both axes: beliefs, rectangles, explanations, comparisons, retro.
+"""The answers along the axes: timelines, beliefs, rectangles, explanations, comparisons, retro.
 
 Owns their shapes, beside those of `answers`. Invariant: the same pair gives the same bytes for
 ever, but for erased values.
@@ -27,6 +27,7 @@ from projections.questions import explain as _explain
 from projections.questions import person as _person
 from projections.questions import rectangles as _rectangles
 from projections.questions import retro as _retro
+from projections.questions import timeline as _timeline
 from replay import compare as _compare
 
 _SUBJECT = re.compile(r"(?:[a-z][a-z-]{0,31}:)?[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
@@ -47,6 +48,19 @@ def _named(bureau: Bureau, subject: str, pair: AsOf) -> Answer:
     kind, _, id_ = subject.partition(":")
     ids = of_person(bureau, id_, pair)[1] if kind == "person" else {}
     return {"subject": subject, **{name: v for name, v in ids.items() if name != "person"}}
+
+
+@asks(one="subject")
+def timeline(bureau: Bureau, subject: str, when: When = NOW, facet: str | None = None) -> Answer:
+    """What held from when to when, past and future, as known at `when.recorded`, and the entries
+    that made it so; of one facet or all. Raises BadInput, UnknownSubject.
+    """
+    pair, stated = as_of(bureau, when)
+    about = subject_of(subject)
+    kind, _, id_ = about.partition(":")
+    kept = f"person:{of_person(bureau, id_, pair)[0]}" if kind == "person" else about
+    found = _timeline.timeline(bureau.records, bureau.ledger, kept, facet, pair)
+    return opened(bureau, stated, {**_named(bureau, about, pair), "facets": found})
 
 
 @asks(one="subject")

@@ -19,6 +19,18 @@ About = Annotated[Subject, Query(description="person:… unit:…")]
 FacetName = Annotated[str, Query(pattern="^[a-z-]{1,64}$")]
 
 
+@router.get("/timeline", tags=["both times"])
+def timeline(
+    request: Request,
+    bureau: TheBureau,
+    when: TheWhen,
+    subject: About,
+    facet: FacetName | None = None,
+) -> Response:
+    """What held from when to when, as known at one position, and by which entry 时间线."""
+    return answered(request, answers_axes.timeline(bureau, subject, when, facet))
+
+
 @router.get("/beliefs", tags=["both times"])
 def beliefs(
     request: Request,

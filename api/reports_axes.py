@@ -12,6 +12,16 @@ from api.settings import Bureau
 from api.words import NAMES
 
 
+def _timeline_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    data = answer["data"]
+    for strand in data["facets"]:
+        for one in strand["stretches"]:
+            yield {
+                **strand_of(data, strand), "since": one["start"], "last_day": one["last_day"],
+                "state": one["state"], "value": one["value"], **_by(one["by"]),
+            }  # fmt: skip
+
+
 def _belief_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
     data = answer["data"]
     for strand in data["beliefs"]:
@@ -97,6 +107,10 @@ _MADE_BY = (
 )  # fmt: skip
 
 AXES: dict[str, Report] = {
+    "timeline": Report(
+        ("时间线", "Timeline"), (*STRAND, Field("state", NAMES["state"]), *FACT, *_MADE_BY),
+        _timeline_rows,
+    ),
     "beliefs": Report(
         ("对某日的说法", "What was said of a day"),
         (*STRAND, Field("day", ("关于", "of the day")), Field("known_from", ("自位置", "from")),

@@ -1,7 +1,7 @@
-"""Questions along both axes: what was said of a day, both times at once, what an answer rests on.
+"""Questions along the axes: what held when, what was said of a day, both at once, and by what.
 
-Owns `beliefs`, `rectangles`, `explain` and `compare`. Invariant: a picture is drawn only where it
-fits the line; what it shows stands in the table beside it too.
+Owns `timeline`, `beliefs`, `rectangles`, `explain` and `compare`. Invariant: a picture is drawn
+only where it fits the line; what it shows stands in the table beside it too.
 """
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
@@ -17,7 +17,7 @@ from rich.text import Text
 from api.cli.frame import WIDEST, Lang
 from api.cli.out import Asked, answered
 from api.rendering import Column, coded, content, instant, period, pick, plain, table
-from api.words import CLOSED, NAMES, NONE, NOT_RECORDED, Words
+from api.words import CLOSED, ENDED, NAMES, NONE, NOT_RECORDED, Words
 
 SubjectArg = Annotated[
     str, typer.Argument(metavar="SUBJECT", help="人员标识,或 unit:单位标识 / person's id, unit:…")
@@ -66,6 +66,26 @@ def _entry(cited: Mapping[str, Any] | None, lang: str) -> tuple[str, str, str, s
         plain(str(actor.get("subject") or "—")),
         plain(str(cited["reason"] or "—")),
     )
+
+
+def _draw_timeline(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    columns = [
+        Column(("事项", "facet"), least=8),
+        Column(("期间", "days"), folds=False),
+        Column(("内容", "value"), least=16),
+        Column(("登记", "entry"), right=True, folds=False),
+        *_ENTRY[:2],
+    ]
+    rows: list[tuple[Any, ...]] = []
+    for strand in data["facets"]:
+        name = _strand(strand, lang)
+        for one in strand["stretches"]:
+            said = pick(ENDED, lang) if one["state"] == "ended" else _value(one["value"], lang)
+            days = period(one["start"], one["last_day"], lang)
+            rows.append((name, days, said, one["entry"] or "—", *_entry(one["by"], lang)[:2]))
+            name = ""
+    subject = data["subject"]
+    yield table((f"{subject} 的时间线", f"Timeline of {subject}"), columns, rows, lang)
 
 
 def _draw_beliefs(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
@@ -232,6 +252,14 @@ def _positions(one: Mapping[str, Any]) -> str:
 
 
 # the commands
+
+
+@answered(_draw_timeline, "timeline", private=True)
+def timeline(asked: Asked, subject: SubjectArg, *, facet: FacetOption = None) -> Mapping[str, Any]:
+    """各事项自何日至何日为何、由哪条登记 / What held from when to when, and by which entry."""
+    from api import answers_axes
+
+    return answers_axes.timeline(asked.bureau, subject, asked.when, facet)
 
 
 @answered(_draw_beliefs, "beliefs", private=True)

@@ -129,6 +129,7 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
         cases.cases,
     ],
     "两个时间 / Both times": [
+        axes.timeline,
         axes.beliefs,
         axes.rectangles,
         axes.explain,

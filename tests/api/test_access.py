@@ -57,6 +57,7 @@ TABLE = {
     "POST /v1/lookup": (READ, "nothing", {"name": "nobody"}),
     "GET /v1/journal": (EXAMINE, "nothing", ""),
     "GET /v1/entries/{position}": (EXAMINE, "nothing", ""),
+    "GET /v1/timeline": (READ, "named", "?subject=person:{person}&facet=unit"),
     "GET /v1/beliefs": (EXAMINE, "named", "?subject=person:{person}&facet=unit"),
     "GET /v1/rectangles": (EXAMINE, "named", "?subject=unit:{unit}&facet=unit-name"),
     "GET /v1/explain": (EXAMINE, "named", "?subject=person:{person}&facet=unit"),

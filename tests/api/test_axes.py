@@ -1,9 +1,11 @@
 """Questions along both axes over HTTP."""
 
+from typing import Any
+
 import pytest
 
 from api.answers import to_bytes
-from api.answers_axes import beliefs, compare, explain, rectangles, retro
+from api.answers_axes import beliefs, compare, explain, rectangles, retro, timeline
 from api.times import When
 from tests.api.conftest import Office, hired, person, transferred, unit
 
@@ -24,6 +26,56 @@ def test_a_corrected_day_tells_who_changed_what_was_said_of_it(office: Office) -
     last = strand["stretches"][-1]["opened_by"]
     assert (last["reason"], last["actor"]["subject"]) == ("日期误", "api")
     assert answer["as_of"]["effective"] == answer["data"]["day"] == "2022-05-15"
+
+
+def test_a_timeline_says_what_held_when_as_known_at_one_position(office: Office) -> None:
+    at = office.entered(
+        person("x-line"), person("x-gone"), hired("x-line"), person("x-leads"),
+        {"type": "OfficerAppointed", "effective": "2020-01-01", "person": "x-leads",
+         "unit": "north"},
+        {"type": "SupervisingOfficerAssigned", "effective": "2022-03-01", "person": "x-line",
+         "officer": "x-leads"},
+        mood="attested",
+    )  # fmt: skip
+    moved = office.entered(transferred("x-line", "2022-05-01"))
+    relieved = office.entered(
+        {"type": "SupervisingOfficerRelieved", "effective": "2022-05-01", "person": "x-line",
+         "officer": "x-leads"},
+    )  # fmt: skip
+    left = office.entered(
+        {"type": "AuxiliaryResigned", "effective": "2022-08-01", "person": "x-line"},
+        {"type": "PersonsMerged", "effective": "2022-08-01", "kept": "x-line", "merged": "x-gone"},
+        mood="attested",
+    )  # fmt: skip
+
+    def told(of: str = "x-line", **asked: Any) -> dict[str, list[tuple[Any, ...]]]:
+        facets = office.get("/v1/timeline", subject=f"person:{of}", **asked)["data"]["facets"]
+        return {
+            strand["facet"]: [
+                (one["start"], one["last_day"], one["state"], one["entry"])
+                for one in strand["stretches"]
+            ]
+            for strand in facets
+        }
+
+    known, now = told(recorded=at), told()
+    assert known["unit"] == [("2022-03-01", None, "held", at - 3)]
+    assert now["unit"] == [
+        ("2022-03-01", "2022-04-30", "held", at - 3),
+        ("2022-05-01", "2022-07-31", "held", moved),
+        ("2022-08-01", None, "ended", left - 1),
+    ]
+    assert now["supervising-officer"] == [
+        ("2022-03-01", "2022-04-30", "held", at),
+        ("2022-05-01", "2022-07-31", "none", relieved),
+        ("2022-08-01", None, "ended", left - 1),
+    ]
+    assert told("x-gone") == now
+    data = office.get("/v1/timeline", subject="person:x-line", facet="unit")["data"]
+    (strand,) = data["facets"]
+    assert [one["by"]["type"] for one in strand["stretches"]] == [
+        "AuxiliaryHired", "AuxiliaryTransferred", "AuxiliaryResigned",
+    ]  # fmt: skip
 
 
 def test_rectangles_name_what_opened_and_closed_them(office: Office) -> None:
@@ -164,6 +216,7 @@ def test_the_same_pair_gives_the_same_bytes_whatever_is_entered_later(office: Of
         return [
             to_bytes(answer)
             for answer in (
+                timeline(office.bureau, about, pinned),
                 beliefs(office.bureau, about, pinned),
                 rectangles(office.bureau, about, pinned),
                 explain(office.bureau, about, "unit", pinned),
@@ -197,6 +250,8 @@ def test_the_server_and_the_command_line_give_the_same_bytes(office: Office) -> 
         ("/v1/beliefs?subject=nobody", 422, "bad-input", "subject"),
         ("/v1/beliefs?subject=person:nobody", 404, "unknown-subject", "subject"),
         ("/v1/beliefs?subject=thing:one", 404, "unknown-subject", "subject"),
+        ("/v1/timeline?subject=person:nobody", 404, "unknown-subject", "subject"),
+        ("/v1/timeline?subject=unit:north&facet=grade", 422, "bad-input", "facet"),
         ("/v1/rectangles?subject=person:nobody", 404, "unknown-subject", "subject"),
         ("/v1/rectangles?subject=unit:north&facet=grade", 422, "bad-input", "facet"),
         ("/v1/explain?subject=person:nobody&facet=grade", 404, "unknown-subject", "subject"),

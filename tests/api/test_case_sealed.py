@@ -66,6 +66,8 @@ ADDRESSES = [
     "/v1/journal?type=FactAnnulled",
     "/v1/journal?corrections=true",
     "/v1/entries/{known}",
+    "/v1/timeline?subject=person:{person}",
+    "/v1/timeline?subject=case:c1",
     "/v1/beliefs?subject=person:{person}",
     "/v1/beliefs?subject=person:{person}&facet=investigation",
     "/v1/beliefs?subject=case:c1",

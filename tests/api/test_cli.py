@@ -227,12 +227,13 @@ def test_beliefs_rectangles_and_explanations_name_entries(desk: Desk) -> None:
     said = desk.run("beliefs", "P1", "--facet", "unit", *day)
     both = desk.run("rectangles", "unit:U01", "--facet", "unit-name", *day)
     why = desk.run("explain", "P1", "unit", *day)
+    held = desk.run("timeline", "P1", "--facet", "unit", *day)
 
-    assert (said.code, both.code, why.code) == (0, 0, 0)
+    assert (said.code, both.code, why.code, held.code) == (0, 0, 0, 0)
     assert "所属单位:关于 2022-06-01 的说法" in said.out
     assert "城东派出所" in both.out
     assert "给出内容" in why.out
-    assert all("辅警录用" in one.out for one in (said, why))
+    assert all("辅警录用" in one.out for one in (said, why, held))
 
 
 def test_a_retro_report_is_shown_and_written_as_a_file(desk: Desk, tmp_path: Path) -> None:

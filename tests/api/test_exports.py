@@ -153,6 +153,7 @@ def test_every_report_is_written_with_as_many_rows_as_it_has(filled, tmp_path):
         "pay": (answers.pay, person, WHEN), "history": (answers.history, person, WHEN),
         "journal": (answers.journal, WHEN), "retro": (answers_axes.retro, 1, answers.When(LATER)),
         "retro-roster": (answers_axes.retro, 1, answers.When(LATER)),
+        "timeline": (answers_axes.timeline, person, WHEN),
         "beliefs": (answers_axes.beliefs, person, WHEN),
         "rectangles": (answers_axes.rectangles, person, WHEN),
         "explain": (answers_axes.explain, person, "grade", WHEN),
