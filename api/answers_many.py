@@ -87,7 +87,7 @@ def _by_unit(lines: Iterable[_payroll.Line], names: dict[str, str]) -> list[Answ
     ]
 
 
-@asks()
+@asks(name="chains")
 def accountability_of_many(bureau: Bureau, when: When = NOW, unit: Id | None = None) -> Answer:
     """Who answered on `when.effective` for each auxiliary in service whose using unit is the unit
     or one below it, or for everybody of the bureau; in order of unit and id.

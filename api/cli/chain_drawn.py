@@ -209,7 +209,7 @@ def draw_many(data: Mapping[str, Any], lang: str) -> Iterator[RenderableType]:
         for one in data["persons"][:MOST]
     ]  # fmt: skip
     zh = f"{place}:辅警 {data['count']} 人,其中 {data['lacking']} 人有责任空缺"
-    en = f"{place}: {data['count']} auxiliaries, {data['lacking']} of them with an empty seat"
+    en = f"{place}: auxiliaries {data['count']}, with an empty seat {data['lacking']}"
     yield table((zh, en), columns, rows, lang)
     if data["count"] > MOST:
         words = (f"只列出前 {MOST} 人:用 --out 或 --json", f"first {MOST}: use --out or --json")
