@@ -13,10 +13,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from api.reader import PutAgain, Question
 from api.settings import Bureau
 from api.times import When, as_of
+from domain.refusals import BadInput
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_TOO_LARGE = 2**63
 _ASKED: dict[str, tuple[Callable[..., Any], str]] = {}
 
 
@@ -46,7 +48,7 @@ def asks(
         def asked(bureau: Bureau, /, *args: P.args, **kwargs: P.kwargs) -> R:
             given = form.bind(bureau, *args, **kwargs).arguments
             parameters = {
-                key: None if key in hides else _plain(bureau, value)
+                key: None if key in hides else _plain(bureau, key, value)
                 for key, value in given.items()
                 if key not in ("bureau", pair) and value != form.parameters[key].default
             }
@@ -60,8 +62,14 @@ def asks(
     return asking
 
 
-def _plain(bureau: Bureau, value: Any) -> Any:
-    """A parameter as the log keeps it; a pair is pinned, for "latest" will be another."""
+def _plain(bureau: Bureau, name: str, value: Any) -> Any:
+    """A parameter as the log keeps it; a pair is pinned, for "latest" will be another.
+
+    Raises BadInput for a number that no log and no table can hold.
+    """
+    if isinstance(value, int) and abs(value) >= _TOO_LARGE:
+        raise BadInput("no number as large as that is known here", field=name,
+                       zh="数值过大")  # fmt: skip
     if isinstance(value, When):
         found, _ = as_of(bureau, value)
         return {"effective": found.effective.isoformat(), "recorded": found.recorded}

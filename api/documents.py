@@ -10,11 +10,13 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.entries import Body, type_schema
+from api.feed import MEDIA_TYPE
 from api.mass import MassBody
 from api.publishing import PayBody
 from api.queries import Sought
 from domain.events import REGISTRY
 
+_TEXT: dict[str, Any] = {"text/plain": {"schema": {"type": "string"}}}
 _REF = "#/components/schemas/"
 _PROBLEM = {
     "type": "object",
@@ -52,7 +54,7 @@ _ANSWER = {
                 "inside_batch": {"const": True},
             },
         },
-        "data": {"type": "object"},
+        "data": {"type": ["object", "array"]},
     },
 }
 _RECEIPT = {
@@ -94,6 +96,14 @@ _SEALED = {
         "unsealed": {"type": "integer"},
     },
 }
+_NOTICES = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "description": "CloudEvents 1.0; `sequence` is the ledger position",
+        "required": ["specversion", "id", "source", "type", "sequence"],
+    },
+}
 _BODIES = {
     "/v1/entries": "EntryRequest",
     "/v1/preview": "EntryRequest",
@@ -117,7 +127,7 @@ def _made(app: FastAPI) -> dict[str, Any]:
     )
     schemas: dict[str, Any] = {
         "Problem": _PROBLEM, "Answer": _ANSWER, "Receipt": _RECEIPT,
-        "Sealed": _SEALED,
+        "Sealed": _SEALED, "Notices": _NOTICES,
         "Sought": Sought.model_json_schema(),
         "PayRequest": PayBody.model_json_schema(),
     }  # fmt: skip
@@ -157,6 +167,11 @@ def _describe(path: str, method: str, operation: dict[str, Any]) -> None:
     elif path.startswith(("/v1/seals", "/v1/proofs")):
         sealed = {"application/json": {"schema": {"$ref": _REF + "Sealed"}}}
         operation["responses"]["200"] = {"description": "The seal", "content": sealed}
-    elif path.startswith("/v1/") and path not in ("/v1/types", "/v1/changes"):
+    elif path == "/v1/changes":
+        notices = {MEDIA_TYPE: {"schema": {"$ref": _REF + "Notices"}}}
+        operation["responses"]["200"] = {"description": "The notices", "content": notices}
+    elif path == "/metrics":
+        operation["responses"]["200"] = {"description": "Prometheus text", "content": _TEXT}
+    elif path.startswith("/v1/") and path != "/v1/types":
         answer = {"application/json": {"schema": {"$ref": _REF + "Answer"}}}
         operation["responses"]["200"] = {"description": "The answer", "content": answer}

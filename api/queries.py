@@ -19,7 +19,7 @@ from api.problems import NotJson
 from api.reader import case_of, from_header
 from api.settings import Bureau
 from domain.events import Code, Id
-from domain.refusals import TooLarge
+from domain.refusals import BeyondHead, TooLarge
 from projections import due as _due
 
 router = APIRouter(prefix="/v1")
@@ -69,9 +69,14 @@ def when(
         int | None, Header(ge=0, description="answer no earlier than this position")
     ] = None,
 ) -> When:
-    """The pair a read asks about; waits for `Min-Position`."""
+    """The pair a read asks about; waits for `Min-Position`.
+
+    Raises Lagging, and BeyondHead where the ledger itself has not come to that position.
+    """
     if min_position is not None:
         bureau: Bureau = request.app.state.bureau
+        if min_position > bureau.ledger.log.head():
+            raise BeyondHead(field="min-position")
         bureau.runner.reach(min_position, timeout=MIN_POSITION_SECONDS)
     return When(effective, recorded)
 

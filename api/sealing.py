@@ -15,7 +15,7 @@ from api.queries import TheBureau
 from api.settings import Bureau
 from domain.ledger.seals import Sealed
 from domain.notes import public
-from domain.refusals import BadInput, Refusal, UnknownFact
+from domain.refusals import BadInput, BeyondHead, Refusal, UnknownFact
 
 router = APIRouter(prefix="/v1", tags=["seals"])
 
@@ -70,8 +70,10 @@ def proof(
     """The proof that an entry is under a signed head (RFC 9162, 2.1.3); its leaf index is
     position - 1.
     """
-    if position > bureau.ledger.log.head():
+    if position > (head := bureau.ledger.log.head()):
         raise UnknownFact(field="position")
+    if size is not None and size > head:
+        raise BeyondHead(field="size")
     found = bureau.sealer.seals.prove(position, size)
     if found is None:
         raise NotSealed(position=position)

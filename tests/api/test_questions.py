@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from api.answers import When, record, to_bytes
+from projections.runner import HOLD
 from tests.api.conftest import Office, hired, person, transferred
 
 PINNED = {"effective": "2022-06-15"}
@@ -161,10 +162,22 @@ def test_a_reader_sees_its_own_write(office: Office) -> None:
 
 
 def test_a_position_not_reached_in_time_is_unavailable(office: Office) -> None:
-    answer = office.http.get("/v1/units", headers={"Min-Position": str(office.head() + 1_000)})
+    with office.bureau.pool.connection() as connection:  # the follower waits for the bookmark
+        connection.execute(HOLD)
+        written = office.post(person("p-lag"))
+        position = {"Min-Position": written.headers["ledger-position"]}
+        answer = office.http.get("/v1/units", headers=position)
 
     assert (answer.status_code, answer.json()["code"]) == (503, "projection-lag")
     assert int(answer.headers["retry-after"]) > 0
+    assert office.http.get("/v1/units", headers=position).status_code == 200
+
+
+def test_a_position_the_ledger_has_not_is_refused_at_once(office: Office) -> None:
+    answer = office.http.get("/v1/units", headers={"Min-Position": str(office.head() + 1)})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "beyond-head")
+    assert answer.json()["field"] == "min-position"
 
 
 @pytest.mark.parametrize(
@@ -194,6 +207,11 @@ def test_a_position_not_reached_in_time_is_unavailable(office: Office) -> None:
         ("/v1/journal?type=Nothing", 422, "unknown-type", "type"),
         ("/v1/journal?tag=name", 422, "bad-input", "tag"),
         ("/v1/journal?limit=0", 422, "bad-input", "limit"),
+        (f"/v1/journal?after={2**63}", 422, "bad-input", "after"),
+        (f"/v1/journal?late={-(2**64)}", 422, "bad-input", "late"),
+        (f"/v1/changes?after={2**63}", 422, "bad-input", "after"),
+        (f"/v1/entries/{2**64}", 422, "bad-input", "position"),
+        ("/v1/proofs/1?size=999999", 422, "beyond-head", "size"),
         ("/v1/headcounts?by=age", 422, "bad-input", "by"),
         ("/v1/series?of=pay", 422, "bad-input", "of"),
         ("/v1/series?of=gaps&from=2022-13", 422, "impossible-date", "from"),
