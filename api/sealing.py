@@ -49,6 +49,8 @@ def extension(
     ] = None,
 ) -> Response:
     """The proof that a later head extends an earlier one (RFC 9162, 2.1.4)."""
+    if new and new > bureau.ledger.log.head():
+        raise BeyondHead(field="new")
     found = bureau.sealer.seals.covering(new) if new else bureau.sealer.seals.last()
     if found is None:
         raise NotSealed

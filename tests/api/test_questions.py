@@ -212,6 +212,7 @@ def test_a_position_the_ledger_has_not_is_refused_at_once(office: Office) -> Non
         (f"/v1/changes?after={2**63}", 422, "bad-input", "after"),
         (f"/v1/entries/{2**64}", 422, "bad-input", "position"),
         ("/v1/proofs/1?size=999999", 422, "beyond-head", "size"),
+        ("/v1/seals/extension?old=1&new=999999", 422, "beyond-head", "new"),
         ("/v1/headcounts?by=age", 422, "bad-input", "by"),
         ("/v1/series?of=pay", 422, "bad-input", "of"),
         ("/v1/series?of=gaps&from=2022-13", 422, "impossible-date", "from"),
