@@ -46,6 +46,7 @@ from tests.oracle import (
     prevailing,
 )
 from tests.oracle import told as told_of
+from tests.scenes import SCENES, Scene, Staged, staged
 
 DAYS = 7
 PEOPLE, OFFICERS, UNITS = 3, 3, 4
@@ -116,7 +117,11 @@ CORRECTIONS = st.builds(
     Correction, pick=_pick, recast=_pick, day=_day, seq=_seq, term=_term, stale=STALE
 )
 ANNULMENTS = st.builds(Annulment, pick=_pick, stale=STALE)
-MOVES = st.sampled_from([*[ACTS] * 5, *[CORRECTIONS] * 2, ANNULMENTS]).flatmap(lambda move: move)
+SCENE = st.builds(Scene, name=st.sampled_from([*SCENES]), person=_pick, officer=_pick,
+                  day=st.integers(1, 4), later=st.integers(1, 2))  # fmt: skip
+MOVES = st.sampled_from([*[ACTS] * 6, *[CORRECTIONS] * 2, ANNULMENTS, SCENE]).flatmap(
+    lambda move: move
+)
 
 
 class Told(NamedTuple):
@@ -187,7 +192,7 @@ class Lives(RuleBasedStateMachine):
         self.mood = mood
         told: list[Told] = []
         refused: list[Told] = []
-        for move in moves:
+        for move in itertools.chain.from_iterable(map(self._parts, moves)):
             one = self._moved(move, told)
             if one.refusal and not daring and isinstance(move, Act):
                 one = self._moved(move.elsewhere, told)
@@ -209,7 +214,18 @@ class Lives(RuleBasedStateMachine):
     def _so_far(self, told: list[Told]) -> Oracle:
         return Oracle([*self.oracle.lines, *(t.line for t in told)])
 
+    def _parts(self, move: Any) -> list[Any]:
+        if not isinstance(move, Scene):
+            return [move]
+        person, day = _one(self.people, move.person), FIRST + STRIDE * move.day
+        facts, subject = self.oracle.facts(), self.oracle.kept(f"person:{person}")
+        used = [told_of(facts, facet, subject, day) for facet in ("host", "unit")]
+        unit = next((u["unit"] for u in used if u), self.units[1])
+        return [*staged(move, person, unit, self.officers)]
+
     def _moved(self, move: Any, told: list[Told]) -> Told:
+        if isinstance(move, Staged):
+            return self._told(deed(move.kind, move.cast), FIRST + STRIDE * move.day, told)
         oracle = self._so_far(told)
         if isinstance(move, Act):
             return self._acted(move, oracle, told)
