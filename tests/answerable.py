@@ -21,9 +21,9 @@ TIERS = {
 BEARING = {
     *(facet for facets in TIERS.values() for facet in facets),
     "service", "unit", "host", "post", "officer", "officer-suspension", "officer-leave",
-    "portfolio", "head-seats", "unit-parent",
+    "portfolio", "head-seats", "unit-parent", "unit-state",
 }  # fmt: skip
-"""The facets that bear on who answers."""
+"""The facets that bear on who answers, and on which units can be asked about."""
 
 DAY = timedelta(days=1)
 
@@ -195,6 +195,24 @@ class Answerable:
         return [*self.supervising(person, day), *of_unit]
 
     # the answer
+
+    def roster(self, unit: str, day: date) -> list[str]:
+        """Those in service whose home or host unit is this one or stands beneath it, in order."""
+        people = sorted(subject[7:] for facet, subject in self.facts if facet == "service")
+        return [
+            person
+            for person in people
+            if self.service(person, day) == "in"
+            and any(
+                at is not None and unit in self.upwards(at, day)
+                for at in (self.said(facet, f"person:{person}", day, "unit")
+                           for facet in ("unit", "host"))
+            )
+        ]  # fmt: skip
+
+    def of_unit(self, unit: str, day: date) -> list[tuple[str, Told]]:
+        """Each of these, and who answered for them."""
+        return [(person, self.answer(person, day)) for person in self.roster(unit, day)]
 
     def answer(self, person: str, day: date) -> Told:
         service, unit = self.service(person, day), self.using(person, day)
