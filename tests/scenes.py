@@ -38,6 +38,8 @@ SCENES: dict[str, tuple[Part, ...]] = {
         Part("deputy-head", officer=1), Part("portfolio", pick=1),
         Part("portfolio", officer=1, pick=4),
     ),
+    # the ending of one of two, for a correction to make it that of the other
+    "ended": (Part("rewarded"), Part("revoked", 1), Part("rewarded", pick=1)),
     # whoever led before the leaving leads no more after the return
     "returns": (Part("appointed"), Part("led"), Part("resigned", 1), Part("rehired", 2)),
 }  # fmt: skip

@@ -232,7 +232,8 @@ class Lives(RuleBasedStateMachine):
         roots = oracle.roots()
         roots = roots if move.pick % 9 == 0 else roots[len(OPENING) :]
         if isinstance(move, Correction) and move.recast % 4 == 3:
-            roots = [r for r in roots if r.ends] or roots
+            endings = [r for r in roots if r.ends]
+            roots = [r for r in endings if self._others(oracle, r)] or endings or roots
         chain = oracle.chain(_one(roots, move.pick).id)
         named = chain[0] if move.stale else chain[-1]
         content = next(x for x in reversed(chain) if x.undoes is None)
@@ -244,10 +245,8 @@ class Lives(RuleBasedStateMachine):
                      "officer": self.officers}[field]  # fmt: skip
             said = deed(said.kind, said.cast._replace(**{field: _one(drawn, move.recast // 2)}))
         day, ends = FIRST + STRIDE * move.day, content.ends
-        if said.ends and move.recast % 2:
-            could = [r.id for r in oracle.roots()
-                     if r.about == content.about and self._says(r, said.ends)]  # fmt: skip
-            ends = _one([ends, *could], move.recast // 4)
+        if content.ends and move.recast % 2:
+            ends = _one([*self._others(oracle, content), content.ends], move.recast // 4)
             day = oracle.line(ends).effective + STRIDE * (move.day - 1)
         term = 3 if said.kind == "sanctioned" else said.kind in TERMED and move.term
         return self._told(said, day, told, term=term, seq=move.seq, ends=ends, named=named)
@@ -278,6 +277,15 @@ class Lives(RuleBasedStateMachine):
                 day = last.effective if move.near else one.effective + STRIDE * (move.day - 1)
         term = 3 if kind == "sanctioned" else kind in TERMED and move.term
         return self._told(deed(kind, cast), day, told, term=term, seq=move.seq, ends=ends)
+
+    def _others(self, oracle: Oracle, ending: Line) -> list[UUID]:
+        """What else an ending could have ended."""
+        return [
+            r.id
+            for r in oracle.roots()
+            if r.about == ending.about and r.id != ending.ends
+            and self._says(r, str(ending.ended_facet))
+        ]  # fmt: skip
 
     @staticmethod
     def _says(line: Line, *facets: str) -> bool:
