@@ -88,10 +88,10 @@ def _everybody_agrees(
 
 
 def many_agree(
-    found: Iterable[accountability.Answer], told: Answerable, unit: str, day: date
+    found: Iterable[accountability.Answer], told: Answerable, unit: str | None, day: date
 ) -> None:
-    """What is answered about everybody of a unit, in order of person, is what is told of each."""
-    for answer, (person, ours) in zip(found, told.of_unit(unit, day), strict=True):
+    """What is answered about everybody, of a unit or at all, in order of person, is told of each."""
+    for answer, (person, ours) in zip(found, told.of_many(unit, day), strict=True):
         assert answer.person == person, (unit, day)
         _agree(answer, ours)
 

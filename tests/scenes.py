@@ -17,12 +17,15 @@ class Scene(NamedTuple):
 
 
 class Part(NamedTuple):
-    """An act of a scene: so many steps after its day, of its officer or of the next one."""
+    """An act of a scene: so many steps after its day, of its officer or of the next one, of its
+    unit or, `turned`, of the other.
+    """
 
     kind: str
     later: int = 0
     officer: int = 0
     pick: int = 0
+    turned: bool = False
 
 
 class Staged(NamedTuple):
@@ -42,12 +45,17 @@ SCENES: dict[str, tuple[Part, ...]] = {
     "ended": (Part("rewarded"), Part("revoked", 1), Part("rewarded", pick=1)),
     # whoever led before the leaving leads no more after the return
     "returns": (Part("appointed"), Part("led"), Part("resigned", 1), Part("rehired", 2)),
+    # on a later day the one already is below the other
+    "round": (Part("moved", 1), Part("moved", turned=True)),
 }  # fmt: skip
 
 
-def staged(scene: Scene, person: str, unit: str, officers: Sequence[str]) -> Iterator[Staged]:
-    """The acts of a scene about a person in a unit."""
+def staged(
+    scene: Scene, person: str, units: tuple[str, str], officers: Sequence[str]
+) -> Iterator[Staged]:
+    """The acts of a scene about a person in the first of two units."""
     for part in SCENES[scene.name]:
         officer = officers[(scene.officer + part.officer) % len(officers)]
-        cast = Cast(person, unit, officer, unit, person, part.pick)
+        unit, other = reversed(units) if part.turned else units
+        cast = Cast(person, unit, officer, other, person, part.pick)
         yield Staged(part.kind, cast, scene.day + scene.later * part.later)

@@ -221,7 +221,8 @@ class Lives(RuleBasedStateMachine):
         facts, subject = self.oracle.facts(), self.oracle.kept(f"person:{person}")
         used = [told_of(facts, facet, subject, day) for facet in ("host", "unit")]
         unit = next((u["unit"] for u in used if u), self.units[1])
-        return [*staged(move, person, unit, self.officers)]
+        other = _one([u for u in self.units[:-1] if u != unit], move.officer)
+        return [*staged(move, person, (unit, other), self.officers)]
 
     def _moved(self, move: Any, told: list[Told]) -> Told:
         if isinstance(move, Staged):
