@@ -17,21 +17,26 @@ class Scene(NamedTuple):
 
 
 class Part(NamedTuple):
-    """An act of a scene: so many steps after its day, of its officer or of the next one, of its
-    unit or, `turned`, of the other.
+    """An act of a scene: so many steps after its day; of its first officer or the one after, and of
+    the first of its units and the second, unless others are named.
     """
 
     kind: str
     later: int = 0
     officer: int = 0
+    unit: int = 0
+    other: int = 1
+    seq: int = 0
+    term: int = 0
     pick: int = 0
-    turned: bool = False
 
 
 class Staged(NamedTuple):
     kind: str
     cast: Cast
     day: int
+    seq: int
+    term: int
 
 
 SCENES: dict[str, tuple[Part, ...]] = {
@@ -41,21 +46,24 @@ SCENES: dict[str, tuple[Part, ...]] = {
         Part("deputy-head", officer=1), Part("portfolio", pick=1),
         Part("portfolio", officer=1, pick=4),
     ),
+    # a deputy is to answer for a unit beside the own one
+    "beside": (Part("appointed"), Part("deputy-head"), Part("portfolio", pick=2)),
     # the ending of one of two, for a correction to make it that of the other
     "ended": (Part("rewarded"), Part("revoked", 1), Part("rewarded", pick=1)),
     # whoever led before the leaving leads no more after the return
     "returns": (Part("appointed"), Part("led"), Part("resigned", 1), Part("rehired", 2)),
-    # on a later day the one already is below the other
-    "round": (Part("moved", 1), Part("moved", turned=True)),
+    # once what stands before it in its day is over, the unit would be beneath what is beneath it
+    "round": (
+        Part("moved", unit=1, other=0), Part("moved", other=2, seq=2, term=1), Part("moved"),
+    ),
 }  # fmt: skip
 
 
 def staged(
-    scene: Scene, person: str, units: tuple[str, str], officers: Sequence[str]
+    scene: Scene, person: str, units: Sequence[str], officers: Sequence[str]
 ) -> Iterator[Staged]:
-    """The acts of a scene about a person in the first of two units."""
+    """The acts of a scene about a person in the first of three units."""
     for part in SCENES[scene.name]:
         officer = officers[(scene.officer + part.officer) % len(officers)]
-        unit, other = reversed(units) if part.turned else units
-        cast = Cast(person, unit, officer, other, person, part.pick)
-        yield Staged(part.kind, cast, scene.day + scene.later * part.later)
+        cast = Cast(person, units[part.unit], officer, units[part.other], person, part.pick)
+        yield Staged(part.kind, cast, scene.day + scene.later * part.later, part.seq, part.term)

@@ -220,13 +220,14 @@ class Lives(RuleBasedStateMachine):
         person, day = _one(self.people, move.person), FIRST + STRIDE * move.day
         facts, subject = self.oracle.facts(), self.oracle.kept(f"person:{person}")
         used = [told_of(facts, facet, subject, day) for facet in ("host", "unit")]
-        unit = next((u["unit"] for u in used if u), self.units[1])
-        other = _one([u for u in self.units[:-1] if u != unit], move.officer)
-        return [*staged(move, person, (unit, other), self.officers)]
+        first = next((u["unit"] for u in used if u), self.units[1])
+        units = [first, *(u for u in reversed(self.units[:-1]) if u != first)]
+        return [*staged(move, person, units, self.officers)]
 
     def _moved(self, move: Any, told: list[Told]) -> Told:
         if isinstance(move, Staged):
-            return self._told(deed(move.kind, move.cast), FIRST + STRIDE * move.day, told)
+            said, day = deed(move.kind, move.cast), FIRST + STRIDE * move.day
+            return self._told(said, day, told, term=move.term, seq=move.seq)
         oracle = self._so_far(told)
         if isinstance(move, Act):
             return self._acted(move, oracle, told)
