@@ -233,7 +233,7 @@ class Lives(RuleBasedStateMachine):
             return self._acted(move, oracle, told)
         roots = oracle.roots()
         roots = roots if move.pick % 9 == 0 else roots[len(OPENING) :]
-        if isinstance(move, Correction) and move.recast % 4 == 3:
+        if isinstance(move, Correction) and move.recast % 3 == 0:
             endings = [r for r in roots if r.ends]
             roots = [r for r in endings if self._others(oracle, r)] or endings or roots
         chain = oracle.chain(_one(roots, move.pick).id)
@@ -247,8 +247,8 @@ class Lives(RuleBasedStateMachine):
                      "officer": self.officers}[field]  # fmt: skip
             said = deed(said.kind, said.cast._replace(**{field: _one(drawn, move.recast // 2)}))
         day, ends = FIRST + STRIDE * move.day, content.ends
-        if content.ends and move.recast % 2:
-            ends = _one([*self._others(oracle, content), content.ends], move.recast // 4)
+        if content.ends and move.recast % 3 == 0:
+            ends = _one([*self._others(oracle, content), content.ends], move.recast // 3)
             day = oracle.line(ends).effective + STRIDE * (move.day - 1)
         term = 3 if said.kind == "sanctioned" else said.kind in TERMED and move.term
         return self._told(said, day, told, term=term, seq=move.seq, ends=ends, named=named)
