@@ -4,6 +4,7 @@ against what is found again.
 
 import itertools
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import date
 from functools import cache
 from itertools import pairwise
@@ -13,10 +14,13 @@ from typing import Any
 from domain.bitemporal import AsOf
 from domain.events import FactAnnulled
 from domain.record import Record
+from domain.refusals import UnknownSubject
 from projections import accountability
 from projections.charges import View, standing
 from projections.findings import of_entries, of_subjects
 from projections.journal import STANDS, standings
+from projections.records import Records
+from projections.roster import roster
 from tests.answerable import BEARING, Answerable, Named, Seat, Told
 from tests.oracle import Held
 
@@ -49,6 +53,9 @@ def answers_agree(lives: Any, fold: Record, days: list[date], head: int) -> None
                 sitting = {c.root for c in standing(view, tier, unit, day)}
                 taken = {(f.facet, f.root) for f in told.standing(tier, unit, day)}
                 assert sitting == taken, (unit, tier, day, known)
+        unit = lives.units[known % len(lives.units)]
+        for day in days[known % 5 :: 5]:
+            _everybody_agrees(lives.records, rows, unit, AsOf(day, known), told)
     for officer, day in itertools.product(lives.officers, days):
         charged = accountability.of_officer(rows, officer, AsOf(day, head))
         named = {(person, told.named(fact, day)) for person in lives.everyone
@@ -65,6 +72,28 @@ def answers_agree(lives: Any, fold: Record, days: list[date], head: int) -> None
         for day in days[:-1]:
             [found] = [x.answer for x in stretches if x.start <= day < x.end]
             _agree(found, told.answer(person, day)._replace(ceased=()))
+
+
+def _everybody_agrees(
+    records: Records, rows: Any, unit: str, as_of: AsOf, told: Answerable
+) -> None:
+    """Who serves in a unit and beneath it, and who answers for each."""
+    try:
+        lines = roster(records, as_of, unit)
+    except UnknownSubject:
+        assert told.held("unit-state", f"unit:{unit}", as_of.effective) is None
+        return
+    people = sorted(line.person for line in lines)
+    many_agree((accountability.answer(rows, p, as_of) for p in people), told, unit, as_of.effective)
+
+
+def many_agree(
+    found: Iterable[accountability.Answer], told: Answerable, unit: str | None, day: date
+) -> None:
+    """What is answered about everybody, of a unit or at all, in order of person, is told of each."""
+    for answer, (person, ours) in zip(found, told.of_many(unit, day), strict=True):
+        assert answer.person == person, (unit, day)
+        _agree(answer, ours)
 
 
 def findings_agree(lives: Any, head: int) -> None:

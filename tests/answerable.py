@@ -21,9 +21,9 @@ TIERS = {
 BEARING = {
     *(facet for facets in TIERS.values() for facet in facets),
     "service", "unit", "host", "post", "officer", "officer-suspension", "officer-leave",
-    "portfolio", "head-seats", "unit-parent",
+    "portfolio", "head-seats", "unit-parent", "unit-state",
 }  # fmt: skip
-"""The facets that bear on who answers."""
+"""The facets that bear on who answers, and on which units can be asked about."""
 
 DAY = timedelta(days=1)
 
@@ -195,6 +195,21 @@ class Answerable:
         return [*self.supervising(person, day), *of_unit]
 
     # the answer
+
+    def roster(self, unit: str | None, day: date) -> list[str]:
+        """Those in service, in order; of a unit those whose home or host it is, or stands above."""
+        people = sorted(subject[7:] for facet, subject in self.facts if facet == "service")
+        serving = (p for p in people if self.service(p, day) == "in")
+        return [p for p in serving if unit is None or unit in self.placed(p, day)]
+
+    def placed(self, person: str, day: date) -> set[str]:
+        """The home and the host unit, and all above them."""
+        at = (self.said(facet, f"person:{person}", day, "unit") for facet in ("unit", "host"))
+        return {above for unit in at if unit is not None for above in self.upwards(unit, day)}
+
+    def of_many(self, unit: str | None, day: date) -> list[tuple[str, Told]]:
+        """Each of a unit or of all, and who answered for them."""
+        return [(person, self.answer(person, day)) for person in self.roster(unit, day)]
 
     def answer(self, person: str, day: date) -> Told:
         service, unit = self.service(person, day), self.using(person, day)

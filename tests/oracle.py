@@ -92,9 +92,10 @@ class Oracle:
         return None if undone.undoes is None else self.meaning(self.line(undone.undoes))
 
     def standing(self, known: int | None = None, without: UUID | None = None) -> list[Standing]:
+        newest = {x.root: x for x in self.lines if known is None or x.position <= known}
         found = []
         for root in self.roots(known):
-            line = self.meaning(self.chain(root.id, known)[-1])
+            line = self.meaning(newest[root.id])
             if line is not None and root.id != without:
                 found.append(Standing(root.id, root.position, line))
         return found
@@ -107,7 +108,11 @@ class Oracle:
         """
         standing = self.standing(known, without)
         into = dict(s.line.merges for s in standing if s.line.merges)
-        stopping = [s for s in standing if before is None or _moment(s) <= before]
+        stopping = [
+            s
+            for s in standing
+            if (s.line.ends or s.line.leaves) and (before is None or _moment(s) <= before)
+        ]
         return [
             self.held(one, says, stopping, into)
             for one in standing

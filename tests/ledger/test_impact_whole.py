@@ -120,6 +120,18 @@ def test_a_head_who_was_relieved_and_succeeded_can_be_corrected(ledger, units):
     enter(ledger, corrected, mood="ordered")
 
 
+def test_an_appointment_answers_for_a_head_before_it_and_not_for_one_attested_beside_it_later(
+    ledger, units
+):
+    _, east, west = units
+    [first] = enter(ledger, headed(east, east, "2015-01-01"), mood="ordered")
+    later = headed(east, west, "2018-01-01")
+    before = headed(east, west, "2014-01-01", until="2016-01-01")
+    assert undermined(ledger, later, mood="attested") == []
+    enter(ledger, later)
+    assert undermined(ledger, before, mood="attested") == [str(first)]
+
+
 def test_an_ending_earlier_in_the_day_lists_the_one_later_in_it(ledger, units):
     _, east, _ = units
     [root] = enter(ledger, headed(east, east, "2015-01-01"))

@@ -1,78 +1,25 @@
 """The hard cases of two times, by name, through the ledger and the table that answers for it."""
 
-import itertools
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from threading import Barrier
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from domain.acts.discipline import SANCTIONS, SanctionImposed, SanctionLifted
-from domain.acts.exit import AuxiliaryResigned
 from domain.acts.movement import AuxiliaryTransferred
 from domain.acts.people import SERVICE, UNIT, PersonRegistered
-from domain.acts.posts import POST, PostAssigned, PostRelieved
-from domain.acts.recruitment import AuxiliaryHired, AuxiliaryRehired
-from domain.acts.rewards import REWARDS, RewardGranted, RewardRevoked
+from domain.acts.posts import POST
+from domain.acts.recruitment import AuxiliaryRehired
+from domain.acts.rewards import REWARDS
 from domain.acts.units import UNIT_STATE, UnitDissolved, UnitEstablished, UnitMoved
 from domain.bitemporal import AsOf
 from domain.events import FactAnnulled
 from domain.ledger import Request
 from domain.refusals import ImpactRefused, NotInService, Refusal, Superseded, UnknownFact
+from tests.clerk import HIRED, Desk
 from tests.given import act
-
-HIRED = "2020-01-01"
-_numbers = itertools.count(1)
-
-
-class Desk:
-    """A clerk's view of one person: enters acts, asks the table."""
-
-    def __init__(self, bureau):
-        self.bureau = bureau
-        self.person = f"hard{next(_numbers)}"
-        self.positions = []
-
-    def enter(self, *proposals, mood="ordered"):
-        """Enter together; answers the event ids, or the one."""
-        receipt = self.bureau.ledger.enter(Request(proposals, mood=mood))
-        self.positions.append(receipt.position)
-        ids = [entered.event_id for entered in receipt.entries]
-        return ids[0] if len(ids) == 1 else ids
-
-    def hired(self, on=HIRED, **envelope):
-        return act(AuxiliaryHired(person=self.person, unit="hq", category="field"), on, **envelope)
-
-    def posted(self, post, on, **envelope):
-        return act(PostAssigned(person=self.person, post=post), on, **envelope)
-
-    def relieved(self, on, **envelope):
-        return act(PostRelieved(person=self.person), on, **envelope)
-
-    def rewarded(self, on, kind="merit", **envelope):
-        return act(RewardGranted(person=self.person, kind=kind), on, **envelope)
-
-    def revoked(self, on, **envelope):
-        return act(RewardRevoked(person=self.person), on, **envelope)
-
-    def left(self, on, **envelope):
-        return act(AuxiliaryResigned(person=self.person), on, **envelope)
-
-    def at(self, facet, *days, recorded=None):
-        """What a facet answers on each of these days."""
-        position = self.bureau.ledger.moment(recorded).position
-        list(self.bureau.runner.catch_up())
-        return [self._at(facet, AsOf(date.fromisoformat(day), position)) for day in days]
-
-    def _at(self, facet, as_of):
-        subject = f"person:{self.person}"
-        if facet.many:
-            found = self.bureau.records.in_force(facet, as_of)
-            return [f.ref for f in found if f.subject == subject]
-        found = self.bureau.records.at([facet], [subject], as_of)
-        if not found:
-            return "not recorded"
-        return "none" if found[0].value is None else found[0].value[facet.ref or "state"]
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +103,28 @@ def test_a_correction_of_a_correction_leaves_all_three_beliefs_answerable(desk):
         ["not recorded", "gate", "gate"],
         ["desk", "desk", "desk"],
     ]
+
+
+def test_annulling_the_middle_one_of_three_lets_the_first_answer_until_the_third(desk):
+    desk.enter(desk.posted("gate", "2021-01-01"))
+    middle = desk.enter(desk.posted("patrol", "2022-01-01"))
+    desk.enter(desk.posted("desk", "2023-01-01"))
+    desk.enter(act(FactAnnulled(), annuls=middle))
+    days = ["2021-12-31", "2022-01-01", "2022-12-31", "2023-01-01"]
+    assert desk.at(POST, *days) == ["gate", "gate", "gate", "desk"]
+    assert desk.at(POST, *days, recorded=desk.positions[-2]) == ["gate", "patrol", "patrol", "desk"]
+
+
+def test_known_on_a_day_is_known_by_its_midnight_in_shanghai(desk):
+    desk.enter(desk.posted("gate", "2021-01-01"))
+    entered = desk.bureau.ledger.moment(desk.positions[-1]).recorded_at
+    day = entered.astimezone(ZoneInfo("Asia/Shanghai")).date()
+    midnight = datetime.combine(day, time(), ZoneInfo("Asia/Shanghai"))
+    tick = timedelta(microseconds=1)
+    for known in (day, entered, max(midnight, entered)):
+        assert desk.at(POST, "2021-01-01", recorded=known) == ["gate"]
+    for known in (day - timedelta(days=1), entered - tick, midnight - tick):
+        assert desk.at(POST, "2021-01-01", recorded=known) == ["not recorded"]
 
 
 # endings

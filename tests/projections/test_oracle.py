@@ -6,7 +6,6 @@ record refuses, and which fact an ending ends. Who answered for whom is told fro
 
 import itertools
 from datetime import date
-from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
@@ -37,6 +36,7 @@ from tests.deeds import (
     deed,
 )
 from tests.foretelling import MANY, Before, Foretold
+from tests.grid import OURS, Answers, Grid, in_order
 from tests.oracle import (
     Held,
     Line,
@@ -46,12 +46,11 @@ from tests.oracle import (
     prevailing,
 )
 from tests.oracle import told as told_of
+from tests.scenes import SCENES, Scene, Staged, staged
 
 DAYS = 7
 PEOPLE, OFFICERS, UNITS = 3, 3, 4
 """The last unit is not set up beforehand."""
-OURS = [f for f in FACETS.values() if f.of in ("person", "unit")]
-SINGLE = [f for f in OURS if not f.many]
 BEYOND = {"law-forbids", "impact-refused"}
 """What may refuse an order that the record does not: the law, and what was decided since."""
 
@@ -118,7 +117,11 @@ CORRECTIONS = st.builds(
     Correction, pick=_pick, recast=_pick, day=_day, seq=_seq, term=_term, stale=STALE
 )
 ANNULMENTS = st.builds(Annulment, pick=_pick, stale=STALE)
-MOVES = st.sampled_from([*[ACTS] * 5, *[CORRECTIONS] * 2, ANNULMENTS]).flatmap(lambda move: move)
+SCENE = st.builds(Scene, name=st.sampled_from([*SCENES]), person=_pick, officer=_pick,
+                  day=st.integers(1, 4), later=st.integers(1, 2))  # fmt: skip
+MOVES = st.sampled_from([*[ACTS] * 6, *[CORRECTIONS] * 2, ANNULMENTS, SCENE]).flatmap(
+    lambda move: move
+)
 
 
 class Told(NamedTuple):
@@ -189,7 +192,7 @@ class Lives(RuleBasedStateMachine):
         self.mood = mood
         told: list[Told] = []
         refused: list[Told] = []
-        for move in moves:
+        for move in itertools.chain.from_iterable(map(self._parts, moves)):
             one = self._moved(move, told)
             if one.refusal and not daring and isinstance(move, Act):
                 one = self._moved(move.elsewhere, told)
@@ -211,14 +214,28 @@ class Lives(RuleBasedStateMachine):
     def _so_far(self, told: list[Told]) -> Oracle:
         return Oracle([*self.oracle.lines, *(t.line for t in told)])
 
+    def _parts(self, move: Any) -> list[Any]:
+        if not isinstance(move, Scene):
+            return [move]
+        person, day = _one(self.people, move.person), FIRST + STRIDE * move.day
+        facts, subject = self.oracle.facts(), self.oracle.kept(f"person:{person}")
+        used = [told_of(facts, facet, subject, day) for facet in ("host", "unit")]
+        first = next((u["unit"] for u in used if u), self.units[1])
+        units = [first, *(u for u in reversed(self.units[:-1]) if u != first)]
+        return [*staged(move, person, units, self.officers)]
+
     def _moved(self, move: Any, told: list[Told]) -> Told:
+        if isinstance(move, Staged):
+            said, day = deed(move.kind, move.cast), FIRST + STRIDE * move.day
+            return self._told(said, day, told, term=move.term, seq=move.seq)
         oracle = self._so_far(told)
         if isinstance(move, Act):
             return self._acted(move, oracle, told)
         roots = oracle.roots()
         roots = roots if move.pick % 9 == 0 else roots[len(OPENING) :]
-        if isinstance(move, Correction) and move.recast % 4 == 3:
-            roots = [r for r in roots if r.ends] or roots
+        if isinstance(move, Correction) and move.recast % 3 == 0:
+            endings = [r for r in roots if r.ends]
+            roots = [r for r in endings if self._others(oracle, r)] or endings or roots
         chain = oracle.chain(_one(roots, move.pick).id)
         named = chain[0] if move.stale else chain[-1]
         content = next(x for x in reversed(chain) if x.undoes is None)
@@ -230,10 +247,8 @@ class Lives(RuleBasedStateMachine):
                      "officer": self.officers}[field]  # fmt: skip
             said = deed(said.kind, said.cast._replace(**{field: _one(drawn, move.recast // 2)}))
         day, ends = FIRST + STRIDE * move.day, content.ends
-        if said.ends and move.recast % 2:
-            could = [r.id for r in oracle.roots()
-                     if r.about == content.about and self._says(r, said.ends)]  # fmt: skip
-            ends = _one([ends, *could], move.recast // 4)
+        if content.ends and move.recast % 3 == 0:
+            ends = _one([*self._others(oracle, content), content.ends], move.recast // 3)
             day = oracle.line(ends).effective + STRIDE * (move.day - 1)
         term = 3 if said.kind == "sanctioned" else said.kind in TERMED and move.term
         return self._told(said, day, told, term=term, seq=move.seq, ends=ends, named=named)
@@ -264,6 +279,15 @@ class Lives(RuleBasedStateMachine):
                 day = last.effective if move.near else one.effective + STRIDE * (move.day - 1)
         term = 3 if kind == "sanctioned" else kind in TERMED and move.term
         return self._told(deed(kind, cast), day, told, term=term, seq=move.seq, ends=ends)
+
+    def _others(self, oracle: Oracle, ending: Line) -> list[UUID]:
+        """What else an ending could have ended."""
+        return [
+            r.id
+            for r in oracle.roots()
+            if r.about == ending.about and r.id != ending.ends
+            and self._says(r, str(ending.ended_facet))
+        ]  # fmt: skip
 
     @staticmethod
     def _says(line: Line, *facets: str) -> bool:
@@ -384,63 +408,40 @@ class Lives(RuleBasedStateMachine):
         head = max(line.position for line in self.oracle.lines)
         fold = Record.fold(self.ledger.entries(after=self.first - 1, until=head))
         days = [FIRST - 4 * STRIDE, *(FIRST + STRIDE * n for n in range(-2, DAYS + 5))]
-        assert sorted(self.records.strands(OURS, self.subjects)) == sorted(
-            f for f in fold.every_version() if f.subject in self.subjects
-        )
+        versions = [f for f in fold.every_version() if f.subject in self.subjects]
+        assert sorted(self.records.strands(OURS, self.subjects)) == sorted(versions)
+        strands = {(f.facet, f.subject, f.slot) for f in versions}
+        grid: dict[AsOf, Answers] = {}
         for known in range(self.first - 1, head + 1):
             facts = self.oracle.facts(known)
-            for n, day in enumerate(days):
-                self._compare(fold, facts, AsOf(day, known))
-                if (n + known) % 3 == 0:
-                    self._compare_table(facts, AsOf(day, known))
+            for day in days:
+                grid[AsOf(day, known)] = self._compare(fold, strands, facts, AsOf(day, known))
+        Grid(self.records, grid, self.subjects).agrees()
         answers_agree(self, fold, days, head)
         findings_agree(self, head)
 
-    def _compare(self, fold: Record, facts: list[Held], as_of: AsOf) -> None:
+    def _compare(
+        self, fold: Record, strands: set[tuple[str, str, str]], facts: list[Held], as_of: AsOf
+    ) -> Answers:
+        """What the oracle tells as of a pair; the fold has answered the same."""
         day = as_of.effective
-        found = (
-            fold.at(f, s, as_of, slot)
-            for f in SINGLE
-            for s in self.subjects
-            if s.startswith(f.of)
-            for slot in (self.everyone if f.name == "portfolio" else [""])
+        of_many = [f for f in facts if f.facet in MANY]
+        told = Answers(
+            facts,
+            in_order(prevailing((f for f in facts if f.facet not in MANY), day)),
+            in_order(in_force(of_many, day)),
         )
-        ours = _told_of(f for f in prevailing(facts, day) if f.facet not in MANY)
-        assert _found(f for f in found if f is not None) == ours, as_of
-        for name in MANY:
-            facet = FACETS[name]
-            ours = [f for f in facts if f.facet == name]
-            inside = (f for s in self.subjects for f in fold.every(facet, s, as_of))
-            assert _found(inside) == _told_of(in_force(ours, day)), as_of
-            ever = (
-                f for s in self.subjects for f in fold_on_record(fold.versions(facet, s), as_of)
-            )
-            assert _found(ever) == _told_of(on_record(ours, day)), as_of
-
-    def _compare_table(self, facts: list[Held], as_of: AsOf) -> None:
-        """The table holds what the fold does; its statements are asked of a third of all pairs."""
-        day = as_of.effective
-        expected = _told_of(f for f in prevailing(facts, day) if f.facet not in MANY)
-        assert _found(self.records.at(SINGLE, self.subjects, as_of)) == expected, as_of
-        for name in MANY:
-            found = self.records.in_force(FACETS[name], as_of)
-            ours = _told_of(in_force([f for f in facts if f.facet == name], day))
-            assert _found(f for f in found if f.subject in self.subjects) == ours, as_of
+        found = (fold.at(FACETS[f], s, as_of, slot) for f, s, slot in strands if f not in MANY)
+        assert in_order(f for f in found if f is not None) == told.single, as_of
+        many = {(FACETS[f], s) for f, s, _ in strands if f in MANY}
+        assert in_order(f for one in many for f in fold.every(*one, as_of)) == told.many, as_of
+        ever = (f for one in many for f in fold_on_record(fold.versions(*one), as_of))
+        assert in_order(ever) == in_order(on_record(of_many, day)), as_of
+        return told
 
 
 def _one(choices: Any, number: int) -> Any:
     return choices[number % len(choices)]
-
-
-def _told_of(facts: Any) -> list[tuple[Any, ...]]:
-    return sorted((tuple(f) for f in facts), key=itemgetter(0, 1, 2, 6))
-
-
-def _found(facts: Any) -> list[tuple[Any, ...]]:
-    return _told_of(
-        Held(f.subject, f.facet, f.slot, f.effective, f.until, f.seq, f.root, f.entry, f.value)
-        for f in facts
-    )
 
 
 def test_whatever_is_entered_table_fold_and_oracle_give_one_answer(common_bureau):
