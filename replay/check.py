@@ -31,7 +31,9 @@ from replay.offline import (
 from replay.refold import sealed_in
 from replay.remarks import counted, remarked
 from replay.replayed import Replays
+from replay.reports import compare_file
 from replay.seen import Looked, unborne
+from replay.sheets import is_answer
 from replay.tokens import Certificate, pem
 
 KEY_CHANGED, PACK = "SealKeyChanged", "PackPublished"
@@ -347,9 +349,11 @@ class _Check(Told):
             which = name.removeprefix("report").removesuffix(".json").removeprefix("-")
             zh, en = f"包内档案{which}", f"the report {which} in the bundle".replace("  ", " ")
             replays.compare(self.bundle.json(name), zh, en)
-        if self.asked.report is not None:
-            answer = json.loads(self.asked.report.read_bytes())
-            replays.compare(answer, "所给档案", "the report given")
+        if (given := self.asked.report) is not None and is_answer(given):
+            replays.compare(json.loads(given.read_bytes()), "所给档案", "the report given")
+        elif given is not None:
+            words = self.bundle.json("words.json") if "words.json" in self.bundle.names else {}
+            compare_file(self, replays, words, given, self.asked.columns)
         recorded = self.recorded if self.asked.recorded is None else self.asked.recorded
         effective = self.asked.effective or self.bundle.manifest["effective"]
         if self.asked.everyone:
@@ -405,7 +409,10 @@ def main() -> int:
         "--kept", type=Path, action="append", help="先前所存封签,可多次 / a head kept earlier"
     )
     parser.add_argument("--receipt", type=Path, action="append", help="回执 / a receipt")
-    parser.add_argument("--report", type=Path, help="record --json 的输出 / an answer to compare")
+    parser.add_argument(
+        "--report", type=Path, help="record --json 的输出,或花名册等文件 / an answer, or a file"
+    )
+    parser.add_argument("--columns", type=Path, help="该文件所用的 columns.toml / its layout")
     parser.add_argument("--replay", metavar="PERSON", help="重放此人档案 / replay a record")
     parser.add_argument(
         "--everyone",
@@ -420,7 +427,7 @@ def main() -> int:
     given = parser.parse_args()
     asked = Asked(
         given.key, given.witness_key or (), given.stamps, given.kept or (), given.receipt or (),
-        given.report, given.replay, given.everyone, given.effective, given.recorded,
+        given.report, given.columns, given.replay, given.everyone, given.effective, given.recorded,
     )  # fmt: skip
     verdict = check(given.bundle, asked)
     if verdict.replayed is not None:

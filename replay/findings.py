@@ -39,7 +39,8 @@ class Finding(NamedTuple):
 class Asked(NamedTuple):
     """What the one who checks brings along: a public key of the ledger, the keys of witnesses, the
     certificates of a time-stamp authority, heads kept from an earlier visit (of either log),
-    receipts, an answer to compare; whom to replay, or everyone, as of when.
+    receipts, an answer or a file of a report to compare, with the layout it was written by; whom to
+    replay, or everyone, as of when.
     """
 
     key: str | None = None
@@ -48,6 +49,7 @@ class Asked(NamedTuple):
     kept: Sequence[Path] = ()
     receipts: Sequence[Path] = ()
     report: Path | None = None
+    columns: Path | None = None
     replay: str | None = None
     everyone: bool = False
     effective: str | None = None

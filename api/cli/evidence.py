@@ -83,6 +83,7 @@ def export(
 ) -> None:
     """导出证据包 / Write a bundle that can be checked without this software or a network."""
     from api.copies import in_bundle
+    from api.exports import vocabulary
     from api.looked import evident
     from api.times import When, as_of
     from domain.acts import load
@@ -100,6 +101,7 @@ def export(
     with asking(context) as bureau:
         pair, stated = as_of(bureau, When(effective, recorded))
         wanted = Wanted(pair, *case, everything, opened, head, old or (), cases)
+        wanted = wanted._replace(words=vocabulary())
         if reads or old_reads:
             looks = evident(bureau, cases=cases)._replace(old=old_reads or ())
             wanted = wanted._replace(looks=looks)
@@ -161,7 +163,13 @@ def check(
     ] = None,
     report: Annotated[
         Path | None,
-        typer.Option("--report", exists=True, help="record --json 的输出 / an answer to compare"),
+        typer.Option(
+            "--report", exists=True, help="record --json 的输出,或花名册等文件 / an answer or file"
+        ),
+    ] = None,
+    columns: Annotated[
+        Path | None,
+        typer.Option("--columns", exists=True, help="该文件所用的 columns.toml / its layout"),
     ] = None,
     replay: Annotated[
         str | None, typer.Option("--replay", metavar="PERSON", help="重放此人档案 / replay")
@@ -181,8 +189,8 @@ def check(
     from replay.findings import Asked
 
     asked = Asked(
-        key, witness_key or (), stamps, kept or (), receipt or (), report, replay,
-        everyone, effective, recorded,
+        key, witness_key or (), stamps, kept or (), receipt or (), report, columns,
+        replay, everyone, effective, recorded,
     )  # fmt: skip
     verdict = run(bundle, asked)
     if verdict.replayed is not None:
