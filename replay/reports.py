@@ -101,9 +101,16 @@ def compare_file(
     told: Told, replays: Replays, vocabulary: Mapping[str, Any], path: Path, columns: Path | None
 ) -> None:
     """Hold a file of a report against what the entries give. `columns`: the layout under whose
-    headings it was written. Raises whatever a file that is none makes a parser raise.
+    headings it was written.
     """
-    paper = paper_of(path)
+    try:
+        paper = paper_of(path)
+    except Exception:  # noqa: BLE001 - whatever another file does to a parser is a finding
+        told.find(
+            Kind.UNREADABLE, "所给报表不能读取:不是账本导出的文件",
+            "the report given cannot be read: it is no file that a ledger wrote",
+        )  # fmt: skip
+        return
     named = _named(vocabulary, paper)
     if named is None:
         known = "、".join(COMPARED), ", ".join(COMPARED)

@@ -33,6 +33,17 @@ function json(raw) {
   return JSON.parse(text(raw));
 }
 
+// Whether a file is one answer as JSON, and no report.
+function isAnswer(raw) {
+  const said = text(raw);
+  if (!said.trim().startsWith("{")) return false;
+  try {
+    return !has(JSON.parse(said), "report");
+  } catch (lines) {
+    return false;
+  }
+}
+
 // Microseconds since 1970 of a time that names its zone.
 function instant(said) {
   const form = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:\d\d)$/.exec(said);

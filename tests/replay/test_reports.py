@@ -230,7 +230,8 @@ def test_the_wrong_times_are_named(bureau, bundle, tmp_path):
     altered(saved(bureau, out), lambda rows: rows[0].__setitem__(0, rows[0][0].replace(":", ";")))
     assert "was not recorded at" in wrong(bundle, out)[0]
     altered(saved(bureau, out), lambda rows: rows[0].__setitem__(0, "花名册"))
-    assert kinds(bundle, report=out) == [Kind.UNREADABLE]
+    [finding] = check(bundle, Asked(report=out)).findings
+    assert (finding.kind, finding.en[:16]) == (Kind.UNREADABLE, "the report given")
 
 
 def test_what_is_not_comparable_is_said(bureau, bundle, tmp_path):
