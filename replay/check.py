@@ -28,6 +28,7 @@ from replay.offline import (
     root_of,
     signed,
 )
+from replay.proofs import check_proof, is_proof
 from replay.refold import sealed_in
 from replay.remarks import counted, remarked
 from replay.replayed import Replays
@@ -389,7 +390,9 @@ class _Check(Told):
 
 
 def check(path: Path, asked: Asked) -> Verdict:
-    """The verdict on a bundle; raises nothing for whatever the bundle holds."""
+    """The verdict on a bundle, or on one entry's proof; raises nothing for whatever it holds."""
+    if is_proof(path):
+        return check_proof(path, asked)
     try:
         one = _Check(path, asked)
     except Exception:  # noqa: BLE001 - whatever a hostile file does to a parser is a finding
@@ -400,7 +403,9 @@ def check(path: Path, asked: Asked) -> Verdict:
 
 def main() -> int:
     """The command line: prints the verdict, answers the exit code."""
-    parser = argparse.ArgumentParser(description="核验证据包 / Check an evidence bundle.")
+    parser = argparse.ArgumentParser(
+        description="核验证据包或单条证明 / Check a bundle or a proof."
+    )
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--key", help="账本公钥 / public key of the ledger")
     parser.add_argument("--witness-key", action="append", help="见证人公钥 / key of a witness")

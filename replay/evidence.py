@@ -42,6 +42,7 @@ from replay import (
     earlier,
     findings,
     offline,
+    proofs,
     refold,
     remarks,
     replayed,
@@ -137,6 +138,25 @@ def picked(ledger: Ledger, wanted: Wanted) -> dict[int, Entry]:
         one = min(missing)
         raise Unprovable(f"没有文号为 {one} 的登记", f"no entry is under the document {one}")
     return found
+
+
+def prove(
+    ledger: Ledger, records: Records, sealer: Sealer, position: int, *, cases: bool, bare: bool
+) -> str:
+    """One entry's proof, with the entry unless `bare`. Raises Unprovable."""
+    wanted = Wanted(AsOf(ledger.today(), ledger.log.head()), entries=[position], cases=cases)
+    told = picked(telling(ledger, records, wanted)[0], wanted)
+    found = sealer.seals.prove(position)
+    if found is None:
+        raise Unprovable("该登记尚未封签,请先封签", "the entry is not sealed yet; seal first")
+    extra = b""
+    if not bare:
+        if position not in told:
+            raise Unprovable("该登记属未公开案件", "the entry is of a sealed case")
+        entry = told[position]
+        extra = leaf_bytes(position, entry.recorded_at, entry.type, entry.tags, entry.data)
+    note = str(sealer.seals.with_cosignatures(found.sealed))
+    return proofs.proof_text(position - 1, found.path, note, extra)
 
 
 class _Export:
@@ -349,7 +369,8 @@ _HASHES = hashlib.algorithms_available
 def checker() -> bytes:
     """The checker as one file: each module stands where the first one imports it."""
     modules = (
-        check, earlier, findings, offline, refold, remarks, replayed, reports, seen, sheets, tokens,
+        check, earlier, findings, offline, proofs, refold, remarks, replayed, reports, seen, sheets,
+        tokens,
     )  # fmt: skip
     sources = {m.__name__: inspect.getsource(m) for m in modules}
     imports = re.compile(r"^from (replay\.\w+) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)

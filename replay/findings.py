@@ -59,7 +59,8 @@ class Asked(NamedTuple):
 class Verdict(NamedTuple):
     """`said`: what is shown where nothing is wrong (zh, en); `replayed`: the record asked for;
     `remarks`: the entries that an auditor looks at first; `reads`: who looked at the persons;
-    `everyone`: the records of all persons, where they were asked for.
+    `everyone`: the records of all persons, where they were asked for; `good`: the last sentence
+    where nothing is wrong.
     """
 
     findings: list[Finding]
@@ -68,6 +69,7 @@ class Verdict(NamedTuple):
     remarks: Sequence[Mapping[str, Any]] = ()
     reads: Sequence[Mapping[str, Any]] = ()
     everyone: Sequence[Mapping[str, Any]] = ()
+    good: tuple[str, str] = ("证据包核验一致", "The bundle is what the ledger sealed")
 
     @property
     def exit_code(self) -> int:
@@ -82,7 +84,7 @@ class Verdict(NamedTuple):
             for zh, en in self.said:
                 yield f"· {zh}。"
                 yield f"  {en}."
-            yield "✓ 证据包核验一致。 / The bundle is what the ledger sealed."
+            yield f"✓ {self.good[0]}。 / {self.good[1]}."
 
 
 class Told:

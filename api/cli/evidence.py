@@ -118,6 +118,40 @@ def export(
     tell(context, f"已导出 {count} 条登记。", f"{count} entries written.")
 
 
+@app.command()
+def proof(
+    context: typer.Context,
+    position: Annotated[int, typer.Argument(min=1, metavar="POS")],
+    output: Output,
+    *,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="不含登记内容,与回执并用 / without the entry itself")
+    ] = False,
+    cases: Cases = False,
+) -> None:
+    """一条登记的证明,一个小文件 / Write one entry's proof as one small file (C2SP tlog-proof)."""
+    from api.copies import in_bundle
+    from api.times import NOW, as_of
+    from domain.acts import load
+    from replay.evidence import prove
+    from replay.looks import Unprovable
+
+    load()
+    try:
+        with asking(context) as bureau:
+            text = prove(bureau.ledger, bureau.records, bureau.sealer, position,
+                         cases=cases, bare=bare)  # fmt: skip
+            if not bare:
+                pair, stated = as_of(bureau, NOW)
+                held = in_bundle(bureau.ledger, pair.recorded, (), [position], everything=False)
+                asked = bureau.asked(_question((), [position], (), everything=False))
+                asked.read(stated, held, frozenset())
+    except Unprovable as unprovable:
+        raise Failure(unprovable.zh, str(unprovable)) from unprovable
+    output.write_text(text, "utf-8")
+    tell(context, f"已写入 {output}。", f"Written to {output}.")
+
+
 def _question(
     persons: Sequence[str],
     entries: Sequence[int],
@@ -184,7 +218,7 @@ def check(
         bool, typer.Option("--list", help="列出更正、迟录、查阅等 / list remarks, reads")
     ] = False,
 ) -> None:
-    """核验证据包,不需账本与网络 / Check a bundle; the exit code is the kind of what is wrong."""
+    """核验证据包或单条证明,不需账本与网络 / Check a bundle or proof; the code is what is wrong."""
     from replay.check import check as run
     from replay.findings import Asked
 
