@@ -30,7 +30,7 @@ from replay.offline import (
 )
 from replay.proofs import check_proof, is_proof
 from replay.refold import sealed_in
-from replay.remarks import counted, remarked
+from replay.remarks import BY, counted, grouped, remarked
 from replay.replayed import Replays
 from replay.reports import compare_file
 from replay.seen import Looked, unborne
@@ -51,6 +51,7 @@ class _Check(Told):
         self.replayed: Any = None
         self.everyone: list[Any] = []
         self.remarks: list[dict[str, Any]] = []
+        self.groups: list[dict[str, Any]] = []
         self.looks: list[dict[str, Any]] = []
         self.noted: list[tuple[int, str]] = []  # heads of the log of reads, and where
         self.cuts: list[tuple[int, dict[str, Any]]] = []  # what was ordered to go of the reads
@@ -84,7 +85,9 @@ class _Check(Told):
             except Exception:  # noqa: BLE001 - whatever a hostile file does to a parser is a finding
                 self.find(Kind.UNREADABLE, f"{zh}部分不能读取", f"the part {en} cannot be read")
         order = sorted(self.findings, key=lambda f: f.kind)
-        return Verdict(order, self.said, self.replayed, self.remarks, self.looks, self.everyone)
+        return Verdict(
+            order, self.said, self.replayed, self.remarks, self.looks, self.everyone, self.groups
+        )
 
     def files(self) -> None:
         """Every file is the one the manifest names, once."""
@@ -373,6 +376,28 @@ class _Check(Told):
         self.remarks = [one for one in found if one is not None]
         if (told := counted(self.remarks)) is not None:
             self.say(*told)
+        if self.asked.by is not None:
+            units = self._units() if self.asked.by == "unit" else {}
+            self.groups = grouped(self.remarks, self.asked.by, units)
+
+    def _units(self) -> dict[int, list[str]]:
+        """The units that the entries remarked on are about: named, or where their persons served
+        on the act's day.
+        """
+        about = {
+            one["position"]: [(tag.partition(":")[2], one["effective"]) for tag in one["tags"]
+                              if tag.startswith("person:")]
+            for one in self.remarks
+        }  # fmt: skip
+        replays = Replays(self, self.bundle, self.times, self._open)
+        served = replays.using_units({pair for pairs in about.values() for pair in pairs})
+        return {
+            one["position"]: sorted(
+                {tag[5:] for tag in one["tags"] if tag.startswith("unit:")}
+                | {served[pair] for pair in about[one["position"]] if pair in served}
+            )
+            for one in self.remarks
+        }
 
     def reads(self) -> None:
         """Who looked at the persons of the bundle; the two logs bear each other out."""
@@ -429,16 +454,18 @@ def main() -> int:
     parser.add_argument(
         "--list", action="store_true", help="列出更正、迟录、查阅等 / list remarks, reads"
     )
+    parser.add_argument("--by", choices=BY, help="按单位、经办、迟录天数计数 / count remarks")
     given = parser.parse_args()
     asked = Asked(
         given.key, given.witness_key or (), given.stamps, given.kept or (), given.receipt or (),
         given.report, given.columns, given.replay, given.everyone, given.effective, given.recorded,
+        given.by,
     )  # fmt: skip
     verdict = check(given.bundle, asked)
     if verdict.replayed is not None:
         print(json.dumps(verdict.replayed, ensure_ascii=False, indent=1))
     listed = (*verdict.remarks, *verdict.reads) if given.list else ()
-    for one in (*verdict.everyone, *listed):
+    for one in (*verdict.everyone, *listed, *verdict.groups):
         print(json.dumps(one, ensure_ascii=False))
     print("\n".join(verdict.lines()), file=sys.stderr)
     return verdict.exit_code

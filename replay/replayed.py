@@ -85,6 +85,26 @@ class Replays:
                 fold.apply(entry.position, entry.type, entry.data)
         return dict(fold.standing("unit", facets, effective, self._opening))
 
+    def using_units(self, asked: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Where persons served on days: the host unit, else the home unit. Of persons whom this
+        bundle does not hold whole nothing is told.
+        """
+        scope = self._bundle.manifest["person"]
+        days: dict[str, set[str]] = {}
+        for person, day in asked:
+            if self._complete or person in scope:
+                days.setdefault(person, set()).add(day)
+        found = {}
+        for kept, fold in self._folds(self._recorded) if days else ():
+            for person in fold.family(kept):
+                for day in days.get(person, ()):
+                    answers = dict(fold.standing("person", ("host", "unit"), day, self._opening))
+                    held = answers.get(kept, {})
+                    values = (held[name].value for name in ("host", "unit") if name in held)
+                    if (unit := next((v["unit"] for v in values if v), None)) is not None:
+                        found[person, day] = unit
+        return found
+
     def reaches(self, recorded: int) -> bool:
         """Whether everybody at a position can be told from this bundle; a finding where not."""
         good = recorded <= self._recorded and self._complete

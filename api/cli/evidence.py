@@ -213,6 +213,12 @@ def check(
     ] = False,
     effective: Annotated[str | None, typer.Option("--effective", metavar="DATE")] = None,
     recorded: Annotated[int | None, typer.Option("--recorded", metavar="POS")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by", metavar="unit|actor|lag", help="按单位、经办、迟录天数计数 / count remarks"
+        ),
+    ] = None,
     *,
     listing: Annotated[
         bool, typer.Option("--list", help="列出更正、迟录、查阅等 / list remarks, reads")
@@ -221,16 +227,20 @@ def check(
     """核验证据包或单条证明,不需账本与网络 / Check a bundle or proof; the code is what is wrong."""
     from replay.check import check as run
     from replay.findings import Asked
+    from replay.remarks import BY
+
+    if by not in (None, *BY):
+        raise typer.BadParameter(f"--by {by}: {', '.join(BY)}")
 
     asked = Asked(
         key, witness_key or (), stamps, kept or (), receipt or (), report, columns,
-        replay, everyone, effective, recorded,
+        replay, everyone, effective, recorded, by,
     )  # fmt: skip
     verdict = run(bundle, asked)
     if verdict.replayed is not None:
         sys.stdout.write(json.dumps(verdict.replayed, ensure_ascii=False, indent=1) + "\n")
     listed = (*verdict.remarks, *verdict.reads) if listing else ()
-    for one in (*verdict.everyone, *listed):
+    for one in (*verdict.everyone, *listed, *verdict.groups):
         sys.stdout.write(json.dumps(one, ensure_ascii=False) + "\n")
     for line in verdict.lines():
         console(error=True).print(line, markup=False, soft_wrap=True)
