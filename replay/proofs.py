@@ -21,8 +21,9 @@ from replay.offline import b64, entry_of, head_of, included, signed
 
 PROOF = "c2sp.org/tlog-proof@v1"
 _FORM = re.compile(
-    re.escape(PROOF) + r"\n(?:extra (?P<extra>\S*)\n)?index (?P<index>0|[1-9]\d{0,18})\n"
-    r"(?P<path>(?:\S+\n)*)\n(?P<note>.*)",
+    re.escape(PROOF)
+    + r"\n(?:extra (?P<extra>[A-Za-z0-9+/=]*)\n)?index (?P<index>0|[1-9][0-9]{0,18})\n"
+    r"(?P<path>(?:[A-Za-z0-9+/=]+\n)*)\n(?P<note>.*)",
     re.DOTALL,
 )
 _GOOD = "证明核验一致", "The entry is what the ledger sealed"

@@ -62,6 +62,25 @@ OldReads = Annotated[
     list[int] | None,
     typer.Option("--old-reads", min=1, help="所存查阅日志封签的条数 / of a head of the reads"),
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report", exists=True, help="record --json 的输出,或花名册等文件 / an answer or file"
+    ),
+]
+Layout = Annotated[
+    Path | None,
+    typer.Option("--columns", exists=True, help="该文件所用的 columns.toml / its layout"),
+]
+Counting = Annotated[
+    str | None,
+    typer.Option(
+        "--by", metavar="unit|actor|lag", help="按单位、经办、迟录天数计数 / count remarks"
+    ),
+]
+Listing = Annotated[
+    bool, typer.Option("--list", help="列出更正、迟录、查阅等 / list remarks, reads")
+]
 
 
 def export(
@@ -195,16 +214,8 @@ def check(
     receipt: Annotated[
         list[Path] | None, typer.Option("--receipt", exists=True, help="回执,可多次 / a receipt")
     ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            "--report", exists=True, help="record --json 的输出,或花名册等文件 / an answer or file"
-        ),
-    ] = None,
-    columns: Annotated[
-        Path | None,
-        typer.Option("--columns", exists=True, help="该文件所用的 columns.toml / its layout"),
-    ] = None,
+    report: Report = None,
+    columns: Layout = None,
     replay: Annotated[
         str | None, typer.Option("--replay", metavar="PERSON", help="重放此人档案 / replay")
     ] = None,
@@ -213,16 +224,9 @@ def check(
     ] = False,
     effective: Annotated[str | None, typer.Option("--effective", metavar="DATE")] = None,
     recorded: Annotated[int | None, typer.Option("--recorded", metavar="POS")] = None,
-    by: Annotated[
-        str | None,
-        typer.Option(
-            "--by", metavar="unit|actor|lag", help="按单位、经办、迟录天数计数 / count remarks"
-        ),
-    ] = None,
+    by: Counting = None,
     *,
-    listing: Annotated[
-        bool, typer.Option("--list", help="列出更正、迟录、查阅等 / list remarks, reads")
-    ] = False,
+    listing: Listing = False,
 ) -> None:
     """核验证据包或单条证明,不需账本与网络 / Check a bundle or proof; the code is what is wrong."""
     from replay.check import check as run
@@ -231,7 +235,6 @@ def check(
 
     if by not in (None, *BY):
         raise typer.BadParameter(f"--by {by}: {', '.join(BY)}")
-
     asked = Asked(
         key, witness_key or (), stamps, kept or (), receipt or (), report, columns,
         replay, everyone, effective, recorded, by,

@@ -414,8 +414,10 @@ class Check extends Replays {
   }
 }
 
-// The verdict on a bundle's bytes; throws nothing for whatever they hold.
+// The verdict on the bytes of a bundle, or of one entry's proof; throws nothing for whatever they
+// hold.
 async function check(raw, asked) {
+  if (isProof(raw)) return checkProof(raw, asked);
   let one;
   try {
     one = new Check(raw, asked);

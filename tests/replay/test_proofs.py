@@ -16,6 +16,7 @@ from replay.evidence import Unprovable, checker, prove
 from replay.findings import Asked, Kind
 from tests.given import act
 from tests.replay.bundles import DAY, enter, key_of
+from tests.replay.test_page import STRANGER, alike, needs_chromium
 
 
 @pytest.fixture
@@ -150,3 +151,23 @@ def test_by_command_it_is_a_read_on_record_and_checked_without_the_product(
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (ran.returncode, '"position": 6' in ran.stdout) == (0, True)
+
+
+@needs_chromium
+def test_the_page_says_the_same_of_it(bureau, tmp_path, browser, opened):
+    path, receipt = proof(bureau, tmp_path / "a.tlog-proof"), tmp_path / "receipt"
+    receipt.write_text(str(bureau.sealer.receipt(6, 7)))
+    bare = proof(bureau, tmp_path / "bare", bare=True)
+    key = key_of(bureau)
+    assert alike(browser, opened, path, key=key) == 0
+    assert alike(browser, opened, path) == int(Kind.UNPROVED)
+    assert alike(browser, opened, bare, key=key) == int(Kind.UNPROVED)
+    assert alike(browser, opened, bare, key=key, receipts=[receipt]) == 0
+    assert alike(browser, opened, path, key=key.replace("A", "B")) in (16, 25)
+    assert alike(browser, opened, path, key=key, witness_keys=[STRANGER]) == int(Kind.WITNESS)
+    whole, chance, changed = path.read_bytes(), random.Random(9), tmp_path / "b"
+    for _ in range(60):
+        raw = bytearray(whole)
+        raw[chance.randrange(len(raw))] ^= 1 << chance.randrange(8)
+        changed.write_bytes(raw)
+        alike(browser, opened, changed, key=key)
