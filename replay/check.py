@@ -260,10 +260,12 @@ class _Check(Told):
             elif "reads" in self.bundle.manifest:
                 self.kept_reads.append((origin, size, root))
             else:
-                self.find(
-                    Kind.UNPROVED, "包内没有查阅日志,请以 --reads 导出",
-                    "the log of reads is not in this bundle; have it exported with --reads",
-                )  # fmt: skip
+                self._no_reads()
+
+    def _no_reads(self) -> None:
+        zh = "包内没有查阅日志,请以 --reads 导出"
+        en = "the log of reads is not in this bundle; have it exported with --reads"
+        self.find(Kind.UNPROVED, zh, en)
 
     def _reads_origin(self) -> str | None:
         reads = self.bundle.manifest.get("reads")
@@ -402,8 +404,10 @@ class _Check(Told):
     def reads(self) -> None:
         """Who looked at the persons of the bundle; the two logs bear each other out."""
         if "reads" not in self.bundle.manifest:
+            if self.asked.who_read is not None:
+                self._no_reads()
             return
-        looked = Looked(self, self.bundle, self.noted, self.cuts)
+        looked = Looked(self, self.bundle, self.noted, self.cuts, self._looked_at())
         self.looks = looked.shown
         looked.check(self._chain()[-1], self.asked.witness_keys, self.kept_reads, self._trusted())
         heads = looked.heads if self.complete else []
@@ -412,6 +416,20 @@ class _Check(Told):
                 Kind.WITNESS, f"查阅日志第 {position} 条所记账本的封签与包内登记不符",
                 f"row {position} of the log of reads notes a head that the entries do not bear out",
             )  # fmt: skip
+
+    def _looked_at(self) -> list[str]:
+        """Every id of the person who was asked about, else the persons of the bundle."""
+        scope: list[str] = self.bundle.manifest["person"]
+        person, whole = self.asked.who_read, self.bundle.manifest["reads"]["complete"] is True
+        if person is None or (person in scope and not whole):
+            return scope
+        if whole:
+            return Replays(self, self.bundle, self.times, {}).family(person, self.recorded)
+        self.find(
+            Kind.UNPROVED, f"本包不能证明何人查阅过 {person}",
+            f"who has looked at {person} cannot be told from this bundle",
+        )  # fmt: skip
+        return [person]
 
 
 def check(path: Path, asked: Asked) -> Verdict:
@@ -454,17 +472,19 @@ def main() -> int:
     parser.add_argument(
         "--list", action="store_true", help="列出更正、迟录、查阅等 / list remarks, reads"
     )
+    parser.add_argument("--who-read", metavar="PERSON", help="何人查阅过此人 / who looked")
     parser.add_argument("--by", choices=BY, help="按单位、经办、迟录天数计数 / count remarks")
     given = parser.parse_args()
     asked = Asked(
         given.key, given.witness_key or (), given.stamps, given.kept or (), given.receipt or (),
         given.report, given.columns, given.replay, given.everyone, given.effective, given.recorded,
-        given.by,
+        given.by, given.who_read,
     )  # fmt: skip
     verdict = check(given.bundle, asked)
     if verdict.replayed is not None:
         print(json.dumps(verdict.replayed, ensure_ascii=False, indent=1))
-    listed = (*verdict.remarks, *verdict.reads) if given.list else ()
+    listed = [*verdict.remarks] if given.list else []
+    listed += verdict.reads if given.list or given.who_read else ()
     for one in (*verdict.everyone, *listed, *verdict.groups):
         print(json.dumps(one, ensure_ascii=False))
     print("\n".join(verdict.lines()), file=sys.stderr)

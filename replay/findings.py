@@ -40,7 +40,8 @@ class Asked(NamedTuple):
     """What the one who checks brings along: a public key of the ledger, the keys of witnesses, the
     certificates of a time-stamp authority, heads kept from an earlier visit (of either log),
     receipts, an answer or a file of a report to compare, with the layout it was written by; whom to
-    replay, or everyone, as of when; by what the remarks are counted.
+    replay, or everyone, as of when; by what the remarks are counted;
+    whose readers are wanted.
     """
 
     key: str | None = None
@@ -55,6 +56,7 @@ class Asked(NamedTuple):
     effective: str | None = None
     recorded: int | None = None
     by: str | None = None
+    who_read: str | None = None
 
 
 class Verdict(NamedTuple):

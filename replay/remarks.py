@@ -49,6 +49,7 @@ def remarked(entry: Any, codebook: Mapping[str, Any]) -> dict[str, Any] | None:
         "remarks": remarks, "effective": effective,
         "recorded": date.fromordinal(recorded).isoformat(), "days": days, "tags": entry.tags,
         "actor": said.get("actor"), "reason": said.get("reason"),
+        **({"fields": said["fields"]} if entry.type in OF_TYPES else {}),
     }  # fmt: skip
 
 

@@ -46,17 +46,21 @@ class Replays:
             )  # fmt: skip
             return None
         codebook = self._bundle.json("codebook.json")
-        everyone = Refold(codebook)
-        for entry in self.until(recorded):
-            if MERGES in entry.tags:
-                everyone.apply(entry.position, entry.type, entry.data)
-        family = everyone.family(person)
+        family = self.family(person, recorded)
         about = {MERGES, *(f"person:{one}" for one in family)}
         fold = Refold(codebook)
         for entry in self.until(recorded):
             if not about.isdisjoint(entry.tags):
                 fold.apply(entry.position, entry.type, entry.data)
         return fold.record(person, effective, self._opening)
+
+    def family(self, person: str, recorded: int) -> list[str]:
+        """Every id of a person, the kept one first."""
+        merges = Refold(self._bundle.json("codebook.json"))
+        for entry in self.until(recorded):
+            if MERGES in entry.tags:
+                merges.apply(entry.position, entry.type, entry.data)
+        return merges.family(person)
 
     def everyone(self, effective: str, recorded: int) -> Iterator[Any]:
         """The records of all persons, in order of id; none where this bundle cannot tell."""

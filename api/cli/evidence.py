@@ -72,6 +72,9 @@ Layout = Annotated[
     Path | None,
     typer.Option("--columns", exists=True, help="该文件所用的 columns.toml / its layout"),
 ]
+WhoRead = Annotated[
+    str | None, typer.Option("--who-read", metavar="PERSON", help="何人查阅过此人 / who looked")
+]
 Counting = Annotated[
     str | None,
     typer.Option(
@@ -224,6 +227,7 @@ def check(
     ] = False,
     effective: Annotated[str | None, typer.Option("--effective", metavar="DATE")] = None,
     recorded: Annotated[int | None, typer.Option("--recorded", metavar="POS")] = None,
+    who_read: WhoRead = None,
     by: Counting = None,
     *,
     listing: Listing = False,
@@ -237,12 +241,13 @@ def check(
         raise typer.BadParameter(f"--by {by}: {', '.join(BY)}")
     asked = Asked(
         key, witness_key or (), stamps, kept or (), receipt or (), report, columns,
-        replay, everyone, effective, recorded, by,
+        replay, everyone, effective, recorded, by, who_read,
     )  # fmt: skip
     verdict = run(bundle, asked)
     if verdict.replayed is not None:
         sys.stdout.write(json.dumps(verdict.replayed, ensure_ascii=False, indent=1) + "\n")
-    listed = (*verdict.remarks, *verdict.reads) if listing else ()
+    listed = [*verdict.remarks] if listing else []
+    listed += verdict.reads if listing or who_read else ()
     for one in (*verdict.everyone, *listed, *verdict.groups):
         sys.stdout.write(json.dumps(one, ensure_ascii=False) + "\n")
     for line in verdict.lines():

@@ -185,5 +185,6 @@ function remarked(entry, codebook) {
     position: entry.position, type: entry.type, zh: declared.zh || entry.type, remarks, effective,
     recorded: new Date(day * 86400000).toISOString().slice(0, 10), days, tags: entry.tags,
     actor: given(said, "actor"), reason: given(said, "reason"),
+    fields: has(OF_TYPES, entry.type) ? own(said, "fields") : null,
   };
 }

@@ -106,7 +106,8 @@ function remarksShown(place, remarks) {
     const actor = one.actor ? [one.actor.subject, one.actor.role].filter(Boolean).join(" / ") : "";
     table.appendChild(row([
       one.position, one.zh, one.remarks.map((name) => WORDS[name][0]).join("、"), one.effective,
-      one.recorded, one.days, one.tags.join(" "), actor, one.reason || "",
+      one.recorded, one.days, one.tags.join(" "), actor,
+      [one.reason, one.fields && JSON.stringify(one.fields)].filter(Boolean).join(" "),
     ], "td"));
   });
   place.appendChild(table);
