@@ -132,7 +132,8 @@ def roster(
         held = bureau.records.values(ID_NUMBER, pair, subjects)
         for subject, row in zip(subjects, rows, strict=True):
             row["id_number"] = (held.get(subject) or {}).get("id_number")
-    return _answer(bureau, stated, {"unit": unit, "count": len(rows), "lines": rows})
+    of = {"unit": unit, "below": below, "grade": grade, "post": post, "category": category}
+    return _answer(bureau, stated, {**of, "count": len(rows), "lines": rows})
 
 
 @asks()
@@ -152,8 +153,8 @@ def headcounts(
     counts = _roster.headcount(bureau.records, pair, by, unit, below=below)  # type: ignore[arg-type]
     names = _roster.tree(bureau.records, pair).names if by == "unit" else {}
     rows = [{by: key, "name": names.get(key or ""), "count": n} for key, n in counts]
-    data = {"by": by, "unit": unit, "count": sum(n for _, n in counts), "counts": rows}
-    return _answer(bureau, stated, data)
+    of = {"by": by, "unit": unit, "below": below}
+    return _answer(bureau, stated, {**of, "count": sum(n for _, n in counts), "counts": rows})
 
 
 def units(bureau: Bureau, when: When = NOW) -> Answer:

@@ -27,11 +27,14 @@ class Field(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A question's answer as rows; `rows` takes the bureau and the answer as JSON has it."""
+    """A question's answer as rows; `rows` takes the bureau and the answer as JSON has it. `asked`:
+    what the answer says it is of, which a file of it states.
+    """
 
     words: Words
     fields: tuple[Field, ...]
     rows: Callable[[Bureau, Answer], Iterable[Row]]
+    asked: tuple[str, ...] = ()
 
 
 def of_names(*names: str) -> tuple[Field, ...]:

@@ -1,21 +1,23 @@
 """Answers as files for other offices: .xlsx, .csv or .jsonl, in the bureau's own column order.
 
 Owns how a report is laid out and what a file states of itself. Invariant: every file says its two
-times, its position, the ledger's head and where the log of reads has it; a private column is in it
-only where it was asked for.
+times, its position, the ledger's head and where the log of reads has it; a roster or a headcount
+says of what it is one; a private column is in it only where it was asked for.
 
 The first line of a sheet and of a CSV file is a title that says them, the headings stand below it;
 a workbook has a sheet of notes besides. The first line of a .jsonl file is {"report", "as_of",
-"head", "read", "private", "count"}, each further one a row under the columns' own names, codes as
-stored.
+"head", "read", "asked", "private", "count"}, each further one a row under the columns' own names,
+codes as stored.
 """
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -23,13 +25,16 @@ from api.columns import Answer, Field, Row
 from api.rendering import coded, instant, pick, word
 from api.reports import REPORTS
 from api.settings import Bureau
-from api.words import Words
+from api.words import CODES, VALUES, Words, codes_of_packs
 from api.workbook import Cell, Sheet, write, write_csv, write_lines
 from domain.refusals import BadInput
+from replay.reports import COMPARED
 
 SUFFIXES = (".xlsx", ".csv", ".jsonl")
 BAD_COLUMNS = "columns"
 _NOTES = ("说明", "notes")
+_ALL = ("全部", "all")
+_SPECIAL = re.compile(r"[^\w.-]")
 _READ = ("查阅日志位置", "position in the log of reads")
 
 
@@ -55,6 +60,7 @@ class Made(NamedTuple):
     head: int
     read: int
     opened: bool
+    asked: Row
 
     @property
     def private(self) -> bool:
@@ -81,8 +87,9 @@ def made(
     """A report of an answer (as JSON has it). Raises BadInput, field "columns"."""
     fields, headings = _fields(report, lang, _layout(bureau, layout, report), private=private)
     rows = list(REPORTS[report].rows(bureau, answer))
-    head = bureau.ledger.moment().position
-    return Made(report, fields, headings, rows, answer["as_of"], head, read, private)
+    head, data = bureau.ledger.moment().position, answer["data"]
+    asked = {name: data[name] for name in REPORTS[report].asked if data[name] is not None}
+    return Made(report, fields, headings, rows, answer["as_of"], head, read, private, asked)
 
 
 def save(report: Made, out: Path, *, lang: str, encoding: str = "utf-8-sig") -> None:
@@ -99,6 +106,25 @@ def save(report: Made, out: Path, *, lang: str, encoding: str = "utf-8-sig") -> 
         write(out, [sheet, _notes(report, lang)])
 
 
+def vocabulary() -> dict[str, Any]:
+    """Under which words reports that can be compared go out: their own, their columns', those of
+    codes by the column, and of codes wherever they stand.
+    """
+    found = {
+        name: {
+            "words": REPORTS[name].words,
+            "columns": {field.name: field.words for field in REPORTS[name].fields},
+        }
+        for name in sorted(COMPARED)
+    }
+    columns = {field.name for name in COMPARED for field in REPORTS[name].fields}
+    codes: dict[str, dict[str, Words]] = {"": dict(sorted(VALUES.items()))}
+    for (field, code), words in sorted({**codes_of_packs(), **CODES}.items()):
+        if field in columns:
+            codes.setdefault(field, {})[code] = words
+    return {"reports": found, "codes": codes}
+
+
 def title_of(report: Made, lang: str) -> str:
     """What stands above the headings: report, two times, position, head, the read on record."""
     zh, en = REPORTS[report.report].words
@@ -108,7 +134,20 @@ def title_of(report: Made, lang: str) -> str:
     zh += f" 查阅日志 {report.read}"
     en = f"{en} (as of {effective}), recorded position {recorded} ({at}), head {report.head}"
     en += f", read {report.read}"
+    if report.asked:
+        scope = _scope(report.asked)
+        zh, en = f"{zh} 范围 {scope or _ALL[0]}", f"{en}, scope {scope or _ALL[1]}"
     return pick((zh, en), lang)
+
+
+def _scope(asked: Row) -> str:
+    """What a report is of, as `name=value` pairs without a space; nothing where it is of all."""
+    said = {name: str(value).lower() if value is False else value for name, value in asked.items()}
+    return " ".join(
+        f"{name}={_SPECIAL.sub(lambda found: quote(found[0]), value)}"
+        for name, value in said.items()
+        if value is not True
+    )
 
 
 def watermark(rows: Iterable[int], lang: str) -> Sheet:
@@ -127,6 +166,7 @@ def _notes(report: Made, lang: str) -> Sheet:
         (("该位置登记时间", "recorded at"), instant(as_of.get("recorded_at"))),
         (("导出时账本末位", "head when exported"), report.head),
         (_READ, report.read),
+        *([(("范围", "scope"), _scope(report.asked) or pick(_ALL, lang))] if report.asked else []),
         (("折叠版本", "fold"), as_of["fold"]),
         (("行数", "rows"), len(report.rows)),
         (("含保密列", "private columns"), word(report.private, lang)),
@@ -138,8 +178,8 @@ def _notes(report: Made, lang: str) -> Sheet:
 
 def _lines(report: Made) -> Iterator[Row]:
     yield {
-        "report": report.report, "as_of": report.as_of, "head": report.head,
-        "read": report.read, "private": report.private, "count": len(report.rows),
+        "report": report.report, "as_of": report.as_of, "head": report.head, "read": report.read,
+        "asked": report.asked, "private": report.private, "count": len(report.rows),
     }  # fmt: skip
     for row in report.rows:
         yield {field.name: row.get(field.name) for field in report.fields}

@@ -266,6 +266,7 @@ REPORTS: dict[str, Report] = {
             Field("since", NAMES["unit_since"]),
         ),
         _roster_rows,
+        ("unit", "below", "grade", "post", "category"),
     ),
     "headcount": Report(
         ("在职人数", "Headcount"),
@@ -274,6 +275,7 @@ REPORTS: dict[str, Report] = {
             Field("name", ("名称", "name")), Field("count", ("人数", "count")),
         ),
         _headcount_rows,
+        ("by", "unit", "below"),
     ),
     "due": Report(
         ("法定期限", "Promises with a term"),

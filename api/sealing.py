@@ -6,7 +6,7 @@ with the public key alone, without asking this server again.
 
 from base64 import b64encode
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
@@ -16,6 +16,7 @@ from api.settings import Bureau
 from domain.ledger.seals import Sealed
 from domain.notes import public
 from domain.refusals import BadInput, BeyondHead, Refusal, UnknownFact
+from replay.proofs import proof_text
 
 router = APIRouter(prefix="/v1", tags=["seals"])
 
@@ -68,6 +69,10 @@ def proof(
     size: Annotated[
         int | None, Query(ge=1, description="under a head of at least this size")
     ] = None,
+    form: Annotated[
+        Literal["json", "tlog-proof"],
+        Query(description="JSON, or one file of text (C2SP tlog-proof)"),
+    ] = "json",
 ) -> Response:
     """The proof that an entry is under a signed head (RFC 9162, 2.1.3); its leaf index is
     position - 1.
@@ -79,6 +84,10 @@ def proof(
     found = bureau.sealer.seals.prove(position, size)
     if found is None:
         raise NotSealed(position=position)
+    if form == "tlog-proof":
+        note = str(bureau.sealer.seals.with_cosignatures(found.sealed))
+        text = proof_text(position - 1, found.path, note)
+        return Response(text, media_type="text/plain; charset=utf-8")
     told = {
         "position": position, "leaf": b64encode(found.leaf).decode(),
         "path": _encoded(found.path), **_head(bureau, found.sealed),

@@ -6,9 +6,11 @@ first entry.
 
 An archive is gzip over JSON lines, in this order: what it is; with private values the vault's
 secrets, its data keys (all wrapped) and the claims; every entry with its leaf; the answered
-requests; every row of the log of reads with its leaf; last how many lines there are of each kind,
-the roots over the leaves of both (RFC 9162: the ones that seals of the same heads sign) and the
-SHA-256 of all lines before. The first format had no reads; it is still read.
+requests; of the rows of the log of reads that an entry ordered to go, and that went, the leaf
+hashes, 256 a line; every row that is there with its leaf; last how many lines there are of each
+kind, the roots over the leaves of both (RFC 9162: the ones that seals of the same heads sign) and
+the SHA-256 of all lines before. The first format had no reads, the second none that were gone: it
+is what is written where none are. All are read.
 """
 
 import gzip
@@ -20,11 +22,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
+from domain.acts.seals import ReadsCut
 from domain.ledger import Ledger
 from domain.ledger.appends import MOST_ENTRY_BYTES, Claim
 from domain.ledger.copying import (
@@ -33,6 +37,7 @@ from domain.ledger.copying import (
     Remembered,
     Taking,
     Unstorable,
+    hashes_of_gone,
     remembered,
     snapshot,
     taking_over,
@@ -43,7 +48,7 @@ from domain.ledger.stored import StoredEntry
 from domain.merkle import Frontier, leaf
 from domain.refusals import BadInput, RecordForbids
 
-KIND, FORMAT, WITHOUT_READS = "personnel-ledger", 2, 1
+KIND, WITHOUT_READS, WITH_READS, WITH_GONE = "personnel-ledger", 1, 2, 3
 _LONGEST = MOST_ENTRY_BYTES * 8  # JSON may write a byte as \u00XX
 _TOGETHER = 2_000
 _LEVEL = 4
@@ -53,7 +58,8 @@ Progress = Callable[[float], None]
 
 class Summary(NamedTuple):
     """What an archive holds. `root`: over every entry's leaf (RFC 9162), in hexadecimal; `reads`,
-    `reads_root`: the same of the log of reads, None in an archive that has none.
+    `reads_root`: the same of the log of reads, None in an archive that has none. `gone`: of how
+    many reads, the first ones, it has the hashes alone.
     """
 
     head: int
@@ -62,6 +68,7 @@ class Summary(NamedTuple):
     sha256: str
     reads: int | None = None
     reads_root: str | None = None
+    gone: int = 0
 
 
 class Loaded(NamedTuple):
@@ -78,15 +85,10 @@ def dump(
     """Write the ledger and its log of reads as they stand now; people go on meanwhile.
 
     `private`: with the wrapped keys, without which nobody reads a private value of the copy again.
-    `progress` is told the position. The same ledger gives the same bytes. Raises OSError;
-    RecordForbids where reads were cut off: an archive holds all of both logs.
+    `progress` is told the position. The same ledger gives the same bytes. Raises OSError, Broken;
+    RecordForbids where reads are cut off meanwhile.
     """
-    if reads.first() > 1:
-        raise RecordForbids(
-            "reads were cut off at the end of their term, and an archive holds all of them: "
-            "copy the database instead (pg_dump)",
-            zh="已有查阅日志到期销毁,而备份须含全部:请改用数据库备份(pg_dump)",
-        )
+    gone = reads.first() - 1
     unfinished = out.with_name(f".{out.name}.unfinished")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with (
@@ -103,8 +105,9 @@ def dump(
             counts[next(iter(line))] += 1
 
         with snapshot(ledger.log, reads) as (head, last_read, claims):
-            put({"archive": KIND, "format": FORMAT, "head": head, "private": private,
-                 "reads": last_read})  # fmt: skip
+            put({"archive": KIND, "format": WITH_GONE if gone else WITH_READS, "head": head,
+                 "private": private, "reads": last_read,
+                 **({"reads_gone": gone} if gone else {})})  # fmt: skip
             # a key is durable before anything sealed with it: after the head, no key is missing
             for line in _private_lines(ledger, claims) if private else ():
                 put(line)
@@ -117,14 +120,22 @@ def dump(
             hashed_request = request.hash and request.hash.hex()
             put({"request": request.key, "hash": hashed_request, "first": request.first,
                  "last": request.last})  # fmt: skip
+        for hashes in hashes_of_gone(reads, gone):
+            put({"gone": of_reads.size + 1, "hashes": b64encode(b"".join(hashes)).decode()})
+            of_reads.extend(hashes)
         for stored in reads.entries(until=last_read):
+            if stored.position != of_reads.size + 1:
+                raise RecordForbids(
+                    "reads were cut off while they were dumped: dump again",
+                    zh="导出期间有查阅日志到期销毁,请重新导出",
+                )
             hashed = leaf(*stored)
             of_reads.extend([hashed])
             put(_entry_line("read", stored, hashed))
         root, reads_root, digest = tree.root().hex(), of_reads.root().hex(), lines.hexdigest()
         put({"end": dict(counts), "root": root, "sha256": digest, "reads_root": reads_root})
     unfinished.replace(out)
-    return Summary(head, private, root, digest, last_read, reads_root)
+    return Summary(head, private, root, digest, last_read, reads_root, gone)
 
 
 def _private_lines(ledger: Ledger, claims: Iterator[Claim]) -> Iterator[dict[str, Any]]:
@@ -208,7 +219,7 @@ def _take(
     secrets: list[tuple[str, bytes]] = []
     puts: dict[str, Callable[[list[Any]], None]] = {
         "claim": taking.claims, "entry": taking.entries, "request": taking.requests,
-        "read": of_reads.entries,
+        "gone": of_reads.gone, "read": of_reads.entries,
     }  # fmt: skip
     before = ""
 
@@ -235,15 +246,18 @@ def _take(
 
 def _compare(ledger: Ledger, reads: EventLog, path: Path, progress: Progress) -> Summary:
     """The archive's entries and reads are the ledger's first ones. Raises RecordForbids."""
-    reader = Reader(path)
-    held, noted = ledger.log.entries(), reads.entries()
+    reader, held, position = Reader(path), ledger.log.entries(), 0
+    gone = chain.from_iterable(hashes_of_gone(reads, reads.first() - 1))
+    noted = chain(gone, (leaf(*row) for row in reads.entries()))
     for kind, part in reader.parts():
         if kind == "entry":
             if next(held, None) != part:
                 raise _holds_others(part.position)
             progress(part.position)
-        elif kind == "read" and next(noted, None) != part:
-            raise _holds_other_reads(part.position)
+        for hashed in part if kind == "gone" else [leaf(*part)] if kind == "read" else ():
+            position += 1
+            if next(noted, None) != hashed:
+                raise _holds_other_reads(position)
     return reader.summary()
 
 
@@ -269,6 +283,8 @@ class Reader:
         self._head = 0
         self._private = False
         self._last_read: int | None = None  # of the log of reads
+        self._gone = 0  # of them
+        self._orders: dict[str, int] = {}  # to cut reads off: how many, by their ledger's name
         self._lines = hashlib.sha256()
         self._trees = {"entry": Frontier(), "read": Frontier()}
         self._counts: Counter[str] = Counter()
@@ -282,7 +298,7 @@ class Reader:
 
     def parts(self) -> Iterator[tuple[str, Any]]:
         """(kind, part) of each line but the last: archive head, secret (name, wrapped), key (owner,
-        wrapped), escrow, claim, entry, request, read. Raises BadInput.
+        wrapped), escrow, claim, entry, request, gone (hashes), read. Raises BadInput.
         """
         try:
             with gzip.open(self._path) as packed:
@@ -312,24 +328,45 @@ class Reader:
         raise self._bad("this is not what was dumped", "与备份时不符")
 
     def _archive(self, said: dict[str, Any]) -> int:
-        if said["archive"] != KIND or said["format"] not in (FORMAT, WITHOUT_READS):
+        form = said["format"]
+        if said["archive"] != KIND or form not in (WITHOUT_READS, WITH_READS, WITH_GONE):
             raise self._bad("an archive of another format", "备份格式不同")
         self._head, self._private = int(said["head"]), bool(said["private"])
-        if said["format"] != WITHOUT_READS:
+        if form != WITHOUT_READS:
             self._last_read = int(said["reads"])
+        if form == WITH_GONE:
+            self._gone = int(said["reads_gone"])
         return self._head
 
     def _row(self, kind: str, said: dict[str, Any]) -> StoredEntry:
         """An entry, or a row of the log of reads."""
         position, recorded_at = said[kind], datetime.fromisoformat(said["recorded_at"])
         data = said["data"].encode()
-        if position != self._trees[kind].size + 1 or (kind == "read" and self._awaits("entry")):
+        size = self._trees[kind].size
+        early = kind == "read" and (self._awaits("entry") or size < self._gone)
+        if position != size + 1 or early:
             raise self._bad("this entry is missing", "缺少该条登记")
         hashed = leaf(position, recorded_at, said["type"], said["tags"], data)
         if hashed.hex() != said["leaf"]:
             raise self._bad("this entry is not what was dumped", "该条登记与备份时不符")
         self._trees[kind].extend([hashed])
+        if kind == "entry" and said["type"] == ReadsCut.__name__:
+            order = orjson.loads(data)["fields"]
+            name = order["ledger"]
+            self._orders[name] = max(self._orders.get(name, 0), order["rows"])
         return StoredEntry(position, recorded_at, said["type"], said["tags"], data)
+
+    def _of_gone(self, said: dict[str, Any]) -> list[bytes]:
+        """The hashes of the next reads that are gone, as an entry ordered."""
+        joined, tree = b64decode(said["hashes"]), self._trees["read"]
+        hashes = [joined[n : n + 32] for n in range(0, len(joined), 32)]
+        last = tree.size + len(hashes)
+        if said["gone"] != tree.size + 1 or last > self._gone or len(joined) % 32:
+            raise self._bad("this entry is missing", "缺少该条登记")
+        if not tree.size and self._orders.get(hashes[0][:8].hex(), 0) < self._gone:
+            raise self._bad("it is gone, and no entry ordered that", "已不在,而并无登记下令销毁")
+        tree.extend(hashes)
+        return hashes
 
     def _end(self, said: dict[str, Any]) -> None:
         if self._awaits("entry") or self._awaits("read"):
@@ -341,7 +378,9 @@ class Reader:
         stated = (said["end"], said["root"], said["sha256"])
         if beyond or found != stated or of_reads != said.get("reads_root"):
             raise self._bad("the archive is not what was dumped", "备份内容被改动", entry=False)
-        self._summary = Summary(self._head, self._private, *found[1:], self._last_read, of_reads)
+        self._summary = Summary(
+            self._head, self._private, *found[1:], self._last_read, of_reads, self._gone
+        )
 
     def _awaits(self, kind: str) -> bool:
         """Whether rows of this kind are still to come."""
@@ -371,6 +410,7 @@ _PARTS: dict[str, Callable[[Reader, dict[str, Any]], Any]] = {
     ),
     "claim": lambda _, said: Claim(said["claim"], said["subject"], bytes.fromhex(said["blind"])),
     "entry": lambda reader, said: reader._row("entry", said),  # noqa: SLF001
+    "gone": Reader._of_gone,  # noqa: SLF001
     "read": lambda reader, said: reader._row("read", said),  # noqa: SLF001
     "request": lambda _, said: Remembered(
         said["request"], said["hash"] and bytes.fromhex(said["hash"]), said["first"], said["last"]

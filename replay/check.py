@@ -28,10 +28,13 @@ from replay.offline import (
     root_of,
     signed,
 )
+from replay.proofs import check_proof, is_proof
 from replay.refold import sealed_in
-from replay.remarks import counted, remarked
+from replay.remarks import BY, counted, grouped, remarked
 from replay.replayed import Replays
+from replay.reports import compare_file
 from replay.seen import Looked, unborne
+from replay.sheets import is_answer
 from replay.tokens import Certificate, pem
 
 KEY_CHANGED, PACK = "SealKeyChanged", "PackPublished"
@@ -48,6 +51,7 @@ class _Check(Told):
         self.replayed: Any = None
         self.everyone: list[Any] = []
         self.remarks: list[dict[str, Any]] = []
+        self.groups: list[dict[str, Any]] = []
         self.looks: list[dict[str, Any]] = []
         self.noted: list[tuple[int, str]] = []  # heads of the log of reads, and where
         self.cuts: list[tuple[int, dict[str, Any]]] = []  # what was ordered to go of the reads
@@ -81,7 +85,9 @@ class _Check(Told):
             except Exception:  # noqa: BLE001 - whatever a hostile file does to a parser is a finding
                 self.find(Kind.UNREADABLE, f"{zh}部分不能读取", f"the part {en} cannot be read")
         order = sorted(self.findings, key=lambda f: f.kind)
-        return Verdict(order, self.said, self.replayed, self.remarks, self.looks, self.everyone)
+        return Verdict(
+            order, self.said, self.replayed, self.remarks, self.looks, self.everyone, self.groups
+        )
 
     def files(self) -> None:
         """Every file is the one the manifest names, once."""
@@ -254,10 +260,12 @@ class _Check(Told):
             elif "reads" in self.bundle.manifest:
                 self.kept_reads.append((origin, size, root))
             else:
-                self.find(
-                    Kind.UNPROVED, "包内没有查阅日志,请以 --reads 导出",
-                    "the log of reads is not in this bundle; have it exported with --reads",
-                )  # fmt: skip
+                self._no_reads()
+
+    def _no_reads(self) -> None:
+        zh = "包内没有查阅日志,请以 --reads 导出"
+        en = "the log of reads is not in this bundle; have it exported with --reads"
+        self.find(Kind.UNPROVED, zh, en)
 
     def _reads_origin(self) -> str | None:
         reads = self.bundle.manifest.get("reads")
@@ -347,9 +355,11 @@ class _Check(Told):
             which = name.removeprefix("report").removesuffix(".json").removeprefix("-")
             zh, en = f"包内档案{which}", f"the report {which} in the bundle".replace("  ", " ")
             replays.compare(self.bundle.json(name), zh, en)
-        if self.asked.report is not None:
-            answer = json.loads(self.asked.report.read_bytes())
-            replays.compare(answer, "所给档案", "the report given")
+        if (given := self.asked.report) is not None and is_answer(given):
+            replays.compare(json.loads(given.read_bytes()), "所给档案", "the report given")
+        elif given is not None:
+            words = self.bundle.json("words.json") if "words.json" in self.bundle.names else {}
+            compare_file(self, replays, words, given, self.asked.columns)
         recorded = self.recorded if self.asked.recorded is None else self.asked.recorded
         effective = self.asked.effective or self.bundle.manifest["effective"]
         if self.asked.everyone:
@@ -368,12 +378,36 @@ class _Check(Told):
         self.remarks = [one for one in found if one is not None]
         if (told := counted(self.remarks)) is not None:
             self.say(*told)
+        if self.asked.by is not None:
+            units = self._units() if self.asked.by == "unit" else {}
+            self.groups = grouped(self.remarks, self.asked.by, units)
+
+    def _units(self) -> dict[int, list[str]]:
+        """The units that the entries remarked on are about: named, or where their persons served
+        on the act's day.
+        """
+        about = {
+            one["position"]: [(tag.partition(":")[2], one["effective"]) for tag in one["tags"]
+                              if tag.startswith("person:")]
+            for one in self.remarks
+        }  # fmt: skip
+        replays = Replays(self, self.bundle, self.times, self._open)
+        served = replays.using_units({pair for pairs in about.values() for pair in pairs})
+        return {
+            one["position"]: sorted(
+                {tag[5:] for tag in one["tags"] if tag.startswith("unit:")}
+                | {served[pair] for pair in about[one["position"]] if pair in served}
+            )
+            for one in self.remarks
+        }
 
     def reads(self) -> None:
         """Who looked at the persons of the bundle; the two logs bear each other out."""
         if "reads" not in self.bundle.manifest:
+            if self.asked.who_read is not None:
+                self._no_reads()
             return
-        looked = Looked(self, self.bundle, self.noted, self.cuts)
+        looked = Looked(self, self.bundle, self.noted, self.cuts, self._looked_at())
         self.looks = looked.shown
         looked.check(self._chain()[-1], self.asked.witness_keys, self.kept_reads, self._trusted())
         heads = looked.heads if self.complete else []
@@ -383,9 +417,25 @@ class _Check(Told):
                 f"row {position} of the log of reads notes a head that the entries do not bear out",
             )  # fmt: skip
 
+    def _looked_at(self) -> list[str]:
+        """Every id of the person who was asked about, else the persons of the bundle."""
+        scope: list[str] = self.bundle.manifest["person"]
+        person, whole = self.asked.who_read, self.bundle.manifest["reads"]["complete"] is True
+        if person is None or (person in scope and not whole):
+            return scope
+        if whole:
+            return Replays(self, self.bundle, self.times, {}).family(person, self.recorded)
+        self.find(
+            Kind.UNPROVED, f"本包不能证明何人查阅过 {person}",
+            f"who has looked at {person} cannot be told from this bundle",
+        )  # fmt: skip
+        return [person]
+
 
 def check(path: Path, asked: Asked) -> Verdict:
-    """The verdict on a bundle; raises nothing for whatever the bundle holds."""
+    """The verdict on a bundle, or on one entry's proof; raises nothing for whatever it holds."""
+    if is_proof(path):
+        return check_proof(path, asked)
     try:
         one = _Check(path, asked)
     except Exception:  # noqa: BLE001 - whatever a hostile file does to a parser is a finding
@@ -396,7 +446,9 @@ def check(path: Path, asked: Asked) -> Verdict:
 
 def main() -> int:
     """The command line: prints the verdict, answers the exit code."""
-    parser = argparse.ArgumentParser(description="核验证据包 / Check an evidence bundle.")
+    parser = argparse.ArgumentParser(
+        description="核验证据包或单条证明 / Check a bundle or a proof."
+    )
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--key", help="账本公钥 / public key of the ledger")
     parser.add_argument("--witness-key", action="append", help="见证人公钥 / key of a witness")
@@ -405,7 +457,10 @@ def main() -> int:
         "--kept", type=Path, action="append", help="先前所存封签,可多次 / a head kept earlier"
     )
     parser.add_argument("--receipt", type=Path, action="append", help="回执 / a receipt")
-    parser.add_argument("--report", type=Path, help="record --json 的输出 / an answer to compare")
+    parser.add_argument(
+        "--report", type=Path, help="record --json 的输出,或花名册等文件 / an answer, or a file"
+    )
+    parser.add_argument("--columns", type=Path, help="该文件所用的 columns.toml / its layout")
     parser.add_argument("--replay", metavar="PERSON", help="重放此人档案 / replay a record")
     parser.add_argument(
         "--everyone",
@@ -417,16 +472,20 @@ def main() -> int:
     parser.add_argument(
         "--list", action="store_true", help="列出更正、迟录、查阅等 / list remarks, reads"
     )
+    parser.add_argument("--who-read", metavar="PERSON", help="何人查阅过此人 / who looked")
+    parser.add_argument("--by", choices=BY, help="按单位、经办、迟录天数计数 / count remarks")
     given = parser.parse_args()
     asked = Asked(
         given.key, given.witness_key or (), given.stamps, given.kept or (), given.receipt or (),
-        given.report, given.replay, given.everyone, given.effective, given.recorded,
+        given.report, given.columns, given.replay, given.everyone, given.effective, given.recorded,
+        given.by, given.who_read,
     )  # fmt: skip
     verdict = check(given.bundle, asked)
     if verdict.replayed is not None:
         print(json.dumps(verdict.replayed, ensure_ascii=False, indent=1))
-    listed = (*verdict.remarks, *verdict.reads) if given.list else ()
-    for one in (*verdict.everyone, *listed):
+    listed = [*verdict.remarks] if given.list else []
+    listed += verdict.reads if given.list or given.who_read else ()
+    for one in (*verdict.everyone, *listed, *verdict.groups):
         print(json.dumps(one, ensure_ascii=False))
     print("\n".join(verdict.lines()), file=sys.stderr)
     return verdict.exit_code

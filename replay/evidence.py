@@ -11,7 +11,7 @@ import inspect
 import re
 from base64 import b64encode
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
@@ -42,10 +42,13 @@ from replay import (
     earlier,
     findings,
     offline,
+    proofs,
     refold,
     remarks,
     replayed,
+    reports,
     seen,
+    sheets,
     stamps,
     tokens,
 )
@@ -62,7 +65,8 @@ README = """证据包
     python check.py 本文件名.zip --key 账本公钥
 两者结论相同。check.py 和 check.html 在本包内,也可取自账本软件:应逐字节相同。
 公钥应另行取得,不应取自本包。
-可加:--kept 上次所存封签  --receipt 回执  --witness-key 见证人公钥  --report 档案.json
+可加:--kept 上次所存封签  --receipt 回执  --witness-key 见证人公钥
+     --report 档案.json 或花名册等文件(.xlsx .csv .jsonl,可加 --columns columns.toml)
      --stamps 时间戳机构证书  --list(更正等、查阅)
      --replay 人员 --effective 日期 --recorded 位置
 退出码 0 为一致,其余各为一种问题,并以一句话说明。
@@ -82,7 +86,8 @@ class Wanted(NamedTuple):
     `disclose`: classes of private fields that are opened. `head`: the size of the head that proves
     it, by default the last. `old`: heads that were kept, which it shall extend.
     `cases`: with what belongs to sealed cases, for inspectors; else those entries are withheld.
-    `looks`: with the reads of the persons, or all of them.
+    `looks`: with the reads of the persons, or all of them. `words`: under which reports go out, so
+    that a file of one can be compared.
     """
 
     as_of: AsOf
@@ -95,6 +100,7 @@ class Wanted(NamedTuple):
     old: Sequence[int] = ()
     cases: bool = False
     looks: Looks | None = None
+    words: Mapping[str, Any] = {}
 
 
 def export(ledger: Ledger, records: Records, sealer: Sealer, wanted: Wanted, path: Path) -> int:
@@ -132,6 +138,25 @@ def picked(ledger: Ledger, wanted: Wanted) -> dict[int, Entry]:
         one = min(missing)
         raise Unprovable(f"没有文号为 {one} 的登记", f"no entry is under the document {one}")
     return found
+
+
+def prove(
+    ledger: Ledger, records: Records, sealer: Sealer, position: int, *, cases: bool, bare: bool
+) -> str:
+    """One entry's proof, with the entry unless `bare`. Raises Unprovable."""
+    wanted = Wanted(AsOf(ledger.today(), ledger.log.head()), entries=[position], cases=cases)
+    told = picked(telling(ledger, records, wanted)[0], wanted)
+    found = sealer.seals.prove(position)
+    if found is None:
+        raise Unprovable("该登记尚未封签,请先封签", "the entry is not sealed yet; seal first")
+    extra = b""
+    if not bare:
+        if position not in told:
+            raise Unprovable("该登记属未公开案件", "the entry is of a sealed case")
+        entry = told[position]
+        extra = leaf_bytes(position, entry.recorded_at, entry.type, entry.tags, entry.data)
+    note = str(sealer.seals.with_cosignatures(found.sealed))
+    return proofs.proof_text(position - 1, found.path, note, extra)
 
 
 class _Export:
@@ -176,11 +201,11 @@ class _Export:
         own = None if wanted.complete else self._own()
         disclosed = list(self._disclosed(self._own())) if wanted.disclose else []
         opened = {d["commitment"] for d in disclosed}
-        reports = [self._report(person, opened) for person in wanted.persons]
+        records = [self._report(person, opened) for person in wanted.persons]
         head = self._seals.with_cosignatures(self._sealed)
         fresh = path.with_name(path.name + ".part")
         try:
-            self._pack(fresh, own, disclosed, reports, head)
+            self._pack(fresh, own, disclosed, records, head)
             fresh.replace(path)
         finally:
             fresh.unlink(missing_ok=True)
@@ -188,7 +213,7 @@ class _Export:
 
     def _pack(
         self, path: Path, own: Iterable[Entry] | None, disclosed: list[dict[str, Any]],
-        reports: list[dict[str, Any]], head: Note,
+        records: list[dict[str, Any]], head: Note,
     ) -> None:  # fmt: skip
         with ZipFile(path, "w") as bundle:
             self._add(bundle, "README.txt", [README.encode()])
@@ -204,8 +229,9 @@ class _Export:
             self._add(bundle, "proofs.json", [_json(self._proofs(proved, bounds))])
             self._add(bundle, "stamps.json", [_json([stamps.told(one) for one in bounds])])
             self._add(bundle, "codebook.json", [_json(codebook())])
+            self._add(bundle, "words.json", [_json(self._wanted.words)])
             self._add(bundle, "disclosed.json", [_json(disclosed)])
-            for n, report in enumerate(reports, 1):
+            for n, report in enumerate(records, 1):
                 name = "report.json" if n == 1 else f"report-{n}.json"
                 self._add(bundle, name, [_json(report)])
             for name, content in self._reads.files() if self._reads else ():
@@ -342,7 +368,10 @@ _HASHES = hashlib.algorithms_available
 
 def checker() -> bytes:
     """The checker as one file: each module stands where the first one imports it."""
-    modules = (check, earlier, findings, offline, refold, remarks, replayed, seen, tokens)
+    modules = (
+        check, earlier, findings, offline, proofs, refold, remarks, replayed, reports, seen, sheets,
+        tokens,
+    )  # fmt: skip
     sources = {m.__name__: inspect.getsource(m) for m in modules}
     imports = re.compile(r"^from (replay\.\w+) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
     placed: set[str] = set()

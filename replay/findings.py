@@ -39,7 +39,9 @@ class Finding(NamedTuple):
 class Asked(NamedTuple):
     """What the one who checks brings along: a public key of the ledger, the keys of witnesses, the
     certificates of a time-stamp authority, heads kept from an earlier visit (of either log),
-    receipts, an answer to compare; whom to replay, or everyone, as of when.
+    receipts, an answer or a file of a report to compare, with the layout it was written by; whom to
+    replay, or everyone, as of when; by what the remarks are counted;
+    whose readers are wanted.
     """
 
     key: str | None = None
@@ -48,16 +50,21 @@ class Asked(NamedTuple):
     kept: Sequence[Path] = ()
     receipts: Sequence[Path] = ()
     report: Path | None = None
+    columns: Path | None = None
     replay: str | None = None
     everyone: bool = False
     effective: str | None = None
     recorded: int | None = None
+    by: str | None = None
+    who_read: str | None = None
 
 
 class Verdict(NamedTuple):
     """`said`: what is shown where nothing is wrong (zh, en); `replayed`: the record asked for;
     `remarks`: the entries that an auditor looks at first; `reads`: who looked at the persons;
-    `everyone`: the records of all persons, where they were asked for.
+    `everyone`: the records of all persons, where they were asked for; `groups`: how many
+    remarks there are of each, where they were to be counted; `good`: the last sentence where
+    nothing is wrong.
     """
 
     findings: list[Finding]
@@ -66,6 +73,8 @@ class Verdict(NamedTuple):
     remarks: Sequence[Mapping[str, Any]] = ()
     reads: Sequence[Mapping[str, Any]] = ()
     everyone: Sequence[Mapping[str, Any]] = ()
+    groups: Sequence[Mapping[str, Any]] = ()
+    good: tuple[str, str] = ("证据包核验一致", "The bundle is what the ledger sealed")
 
     @property
     def exit_code(self) -> int:
@@ -80,7 +89,7 @@ class Verdict(NamedTuple):
             for zh, en in self.said:
                 yield f"· {zh}。"
                 yield f"  {en}."
-            yield "✓ 证据包核验一致。 / The bundle is what the ledger sealed."
+            yield f"✓ {self.good[0]}。 / {self.good[1]}."
 
 
 class Told:

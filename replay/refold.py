@@ -6,7 +6,7 @@ what the ledger answers; where it does not, one of the two is wrong.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -124,6 +124,37 @@ class Refold:
         opened: dict[str, Any] = _opened(data, opening)
         return opened
 
+    def standing(
+        self, kind: str, facets: Collection[str], effective: str, opening: Opening
+    ) -> Iterator[tuple[str, dict[str, Held]]]:
+        """Every subject of a kind, in order of id, with what answers for these single-valued facets
+        on a day.
+        """
+        told: dict[str, dict[str, Chain]] = {}
+        for chain in self._chains.values():
+            for id_ in self._filed_under(chain, kind, facets):
+                told.setdefault(id_, {})[chain.id] = chain
+        for id_, chains in sorted(told.items()):
+            held = [f for chain in chains.values() for f in self._facts(chain, id_, kind)]
+            answers = {n: _resolved([f for f in held if f.facet == n], effective) for n in facets}
+            opened = {
+                name: fact._replace(value=_opened(fact.value, opening))
+                for name, fact in answers.items()
+                if fact is not None
+            }
+            yield id_, opened
+
+    def _filed_under(self, chain: Chain, kind: str, facets: Collection[str]) -> Iterator[str]:
+        """The subjects of a kind under whose ids a chain says something of these facets."""
+        declared = self._types[chain.type]
+        if chain.content is None:
+            return
+        fields = self._renamed(declared, chain.content.fields)
+        for writes in declared["writes"]:
+            if writes["facet"] in facets and self._facets[writes["facet"]]["of"] == kind:
+                keys = fields.get(writes["key"])
+                yield from (keys,) if isinstance(keys, str) else keys or ()
+
     def _facet(self, name: str, facts: list[Held], day: str) -> dict[str, Any]:
         declared = self._facets[name]
         answer = {"facet": name, "zh": declared["zh"], "en": declared["en"]}
@@ -140,8 +171,8 @@ class Refold:
         answer["state"] = "not-recorded" if not said else "none" if none else "held"
         return answer
 
-    def _facts(self, chain: Chain, person: str) -> Iterator[Held]:
-        """What a chain says now of the person with this kept id, capped."""
+    def _facts(self, chain: Chain, id_: str, kind: str = "person") -> Iterator[Held]:
+        """What a chain says now of a subject, of a person under the kept id, capped."""
         content = chain.content
         if content is None:
             return
@@ -151,8 +182,8 @@ class Refold:
         for writes in declared["writes"]:
             facet = self._facets[writes["facet"]]
             keys = fields.get(writes["key"])
-            mine = person in ((keys,) if isinstance(keys, str) else keys or ())
-            if facet["of"] != "person" or not mine:
+            mine = id_ in ((keys,) if isinstance(keys, str) else keys or ())
+            if facet["of"] != kind or not mine:
                 continue
             value = _value(writes, fields)
             if value is _NOTHING:
@@ -165,7 +196,7 @@ class Refold:
             effective = since or content.effective
             place = (effective, content.seq - bool(writes["none"]), chain.root)
             until, ended_by = content.until, None
-            for day, entry in self._caps(chain, writes["facet"], person, place):
+            for day, entry in self._caps(chain, writes["facet"], id_, place):
                 if day < until:
                     until, ended_by = day, entry
             yield Held(
@@ -186,7 +217,7 @@ class Refold:
         return {**fields, **now} if now else fields
 
     def _caps(
-        self, chain: Chain, facet: str, person: str, place: tuple[str, int, int]
+        self, chain: Chain, facet: str, id_: str, place: tuple[str, int, int]
     ) -> Iterator[tuple[str, int]]:
         """From which days what ends this fact, and by which entries."""
         for ender in self._enders.get(chain.id, {}).values():
@@ -194,9 +225,9 @@ class Refold:
             ends = end is not None and end.ends == chain.id
             if end is not None and ends and facet in self._types[ender.type]["ends"]:
                 yield end.effective, end.entry
-        if self._facets[facet]["stays"]:
+        if self._facets[facet]["stays"] or self._facets[facet]["of"] != "person":
             return
-        for alias in self.family(person):
+        for alias in self.family(id_):
             for departure in self._departures.get(alias, {}).values():
                 left, name = departure.content, self._types[departure.type]["leaves"]
                 if left is None or left.fields[name] != alias:

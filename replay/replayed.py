@@ -4,15 +4,16 @@ Owns the comparison; it travels inside the checker of an evidence bundle and nee
 Invariant: a report is right where the bundle's entries, folded anew, give every value of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from replay.findings import Kind, Told
 from replay.offline import Bundle, Entry
-from replay.refold import FOLD, Refold, differing
+from replay.refold import FOLD, Held, Refold, differing
 
 MERGES = "merges:person"
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 _Said = tuple[int, str, bytes]
 """Position, type and data of an entry."""
@@ -45,11 +46,7 @@ class Replays:
             )  # fmt: skip
             return None
         codebook = self._bundle.json("codebook.json")
-        everyone = Refold(codebook)
-        for entry in self.until(recorded):
-            if MERGES in entry.tags:
-                everyone.apply(entry.position, entry.type, entry.data)
-        family = everyone.family(person)
+        family = self.family(person, recorded)
         about = {MERGES, *(f"person:{one}" for one in family)}
         fold = Refold(codebook)
         for entry in self.until(recorded):
@@ -57,14 +54,78 @@ class Replays:
                 fold.apply(entry.position, entry.type, entry.data)
         return fold.record(person, effective, self._opening)
 
+    def family(self, person: str, recorded: int) -> list[str]:
+        """Every id of a person, the kept one first."""
+        merges = Refold(self._bundle.json("codebook.json"))
+        for entry in self.until(recorded):
+            if MERGES in entry.tags:
+                merges.apply(entry.position, entry.type, entry.data)
+        return merges.family(person)
+
     def everyone(self, effective: str, recorded: int) -> Iterator[Any]:
         """The records of all persons, in order of id; none where this bundle cannot tell."""
-        if recorded > self._recorded or not self._complete:
+        if self.reaches(recorded):
+            for person, fold in self._folds(recorded):
+                found = fold.record(person, effective, self._opening)
+                if found is not None:
+                    yield found
+
+    def everybody(
+        self, effective: str, recorded: int, facets: Collection[str]
+    ) -> Iterator[tuple[str, dict[str, Held]]]:
+        """What answers for these facets of all persons, in order of id."""
+        for person, fold in self._folds(recorded):
+            for one, held in fold.standing("person", facets, effective, self._opening):
+                if one == person:
+                    yield one, held
+
+    def units(
+        self, effective: str, recorded: int, facets: Collection[str]
+    ) -> dict[str, dict[str, Held]]:
+        """What answers for these facets of all units, by id."""
+        fold = Refold(self._bundle.json("codebook.json"))
+        for entry in self.until(recorded):
+            if any(tag.startswith("unit:") for tag in entry.tags):
+                fold.apply(entry.position, entry.type, entry.data)
+        return dict(fold.standing("unit", facets, effective, self._opening))
+
+    def using_units(self, asked: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Where persons served on days: the host unit, else the home unit. Of persons whom this
+        bundle does not hold whole nothing is told.
+        """
+        scope = self._bundle.manifest["person"]
+        days: dict[str, set[str]] = {}
+        for person, day in asked:
+            if self._complete or person in scope:
+                days.setdefault(person, set()).add(day)
+        found = {}
+        for kept, fold in self._folds(self._recorded) if days else ():
+            for person in fold.family(kept):
+                for day in days.get(person, ()):
+                    answers = dict(fold.standing("person", ("host", "unit"), day, self._opening))
+                    held = answers.get(kept, {})
+                    values = (held[name].value for name in ("host", "unit") if name in held)
+                    if (unit := next((v["unit"] for v in values if v), None)) is not None:
+                        found[person, day] = unit
+        return found
+
+    def reaches(self, recorded: int) -> bool:
+        """Whether everybody at a position can be told from this bundle; a finding where not."""
+        good = recorded <= self._recorded and self._complete
+        if not good:
             self._told.find(
                 Kind.UNPROVED, f"本包不能重放位置 {recorded} 的全体档案",
                 f"the records of everybody at {recorded} cannot be replayed from this bundle",
             )  # fmt: skip
-            return
+        return good
+
+    def recorded_at(self, position: int) -> datetime | None:
+        """When an entry of the bundle was recorded."""
+        at = self._times.get(position)
+        return None if at is None else _BEGINNING + timedelta(microseconds=at)
+
+    def _folds(self, recorded: int) -> Iterator[tuple[str, Refold]]:
+        """Each person's own entries, folded; under the id that is kept, in order of id."""
         codebook = self._bundle.json("codebook.json")
         merges = Refold(codebook)
         of_all: dict[int, _Said] = {}
@@ -84,9 +145,7 @@ class Replays:
             fold = Refold(codebook)
             for _, said in sorted({**of_all, **entries}.items()):
                 fold.apply(*said)
-            found = fold.record(person, effective, self._opening)
-            if found is not None:
-                yield found
+            yield person, fold
 
     def until(self, recorded: int) -> Iterator[Entry]:
         for entry in self._bundle.entries():
@@ -112,8 +171,8 @@ class Replays:
         withheld: list[str] = []
         told = {name: data[name] for name in replayed}
         place = differing(told, replayed, "", withheld)
-        since = datetime.fromisoformat(stated["recorded_at"]) - datetime(1970, 1, 1, tzinfo=UTC)
-        if self._times.get(recorded) not in (None, since // timedelta(microseconds=1)):
+        said, at = datetime.fromisoformat(stated["recorded_at"]), self.recorded_at(recorded)
+        if at is not None and said - at:
             place = "/as_of/recorded_at"
         if place is not None:
             self._told.find(

@@ -319,6 +319,7 @@ class _Reading:
     # what is not sealed, the tag index, the guards, the witness
 
     def _unsealed_part(self, sealed: int, head: int) -> None:
+        sealed = max(sealed, self._cut.gone)
         tail = leaves(self._connection, self._log, sealed, head)
         oldest: int | None = None
         missing: int | None = None

@@ -6,7 +6,7 @@ rows may lack that an entry of the ledger ordered to go, and no others.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -26,11 +26,13 @@ _START = datetime(1970, 1, 1)  # noqa: DTZ001 - said in UTC
 
 
 class Looked:
-    """The reads of one bundle. `shown`: those of its persons, or all where it names none."""
+    """The reads of one bundle. `shown`: those in which one of the `family` was, or may have been;
+    all where that is nobody.
+    """
 
     def __init__(
         self, told: Told, bundle: Bundle, noted: Sequence[tuple[int, str]],
-        cuts: Sequence[tuple[int, Mapping[str, Any]]],
+        cuts: Sequence[tuple[int, Mapping[str, Any]]], family: Collection[str],
     ) -> None:  # fmt: skip
         self._told, self._bundle = told, bundle
         self._noted = noted  # heads of this log that entries of the ledger hold
@@ -40,7 +42,7 @@ class Looked:
         self._whole: bool = said["complete"] is True
         self._stated: str = said["origin"]
         self._withheld = positions(said["withheld"])
-        self._family = {*bundle.manifest["person"]}
+        self._family = {*family}
         self._note = bundle.text("reads-head.note")
         self._origin, self._size, self._root = head_of(self._note)
         ours = [
@@ -226,6 +228,8 @@ class Looked:
         sure = sum(one["sure"] for one in self.shown)
         unsure = len(self.shown) - sure
         zh, en = ("涉及本包人员的", " of the persons of this bundle") if self._family else ("", "")
+        if self._family != {*self._bundle.manifest["person"]}:
+            zh, en = "涉及所问人员的", " of the person asked about"
         self._told.say(
             f"{zh}查阅 {sure} 条;另有名单 {unsure} 份不能证明其中有谁",
             f"reads{en}: {sure}; lists of which it cannot be proved whom they held: {unsure}",

@@ -103,8 +103,13 @@ def _tell(context: typer.Context, zh: str, en: str, summary: "Summary") -> None:
     if summary.reads is None:
         tell(context, "其中没有查阅日志。", "It holds no log of reads.")
     else:
+        first = summary.gone + 1
         page.print(said(
-            context, f"查阅日志 1 至 {summary.reads},树根 {summary.reads_root}",
-            f"log of reads: rows 1 to {summary.reads}, root {summary.reads_root}",
+            context, f"查阅日志 {first} 至 {summary.reads},树根 {summary.reads_root}",
+            f"log of reads: rows {first} to {summary.reads}, root {summary.reads_root}",
         ))  # fmt: skip
+    if summary.gone:
+        zh = f"查阅日志前 {summary.gone} 条已到期销毁,只有其散列"
+        en = f"the first {summary.gone} reads went at the end of their term: their hashes alone"
+        page.print(said(context, zh, en))
     page.print(said(context, f"文件内容的摘要 {summary.sha256}", f"lines {summary.sha256}"))

@@ -62,6 +62,28 @@ OldReads = Annotated[
     list[int] | None,
     typer.Option("--old-reads", min=1, help="所存查阅日志封签的条数 / of a head of the reads"),
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report", exists=True, help="record --json 的输出,或花名册等文件 / an answer or file"
+    ),
+]
+Layout = Annotated[
+    Path | None,
+    typer.Option("--columns", exists=True, help="该文件所用的 columns.toml / its layout"),
+]
+WhoRead = Annotated[
+    str | None, typer.Option("--who-read", metavar="PERSON", help="何人查阅过此人 / who looked")
+]
+Counting = Annotated[
+    str | None,
+    typer.Option(
+        "--by", metavar="unit|actor|lag", help="按单位、经办、迟录天数计数 / count remarks"
+    ),
+]
+Listing = Annotated[
+    bool, typer.Option("--list", help="列出更正、迟录、查阅等 / list remarks, reads")
+]
 
 
 def export(
@@ -83,6 +105,7 @@ def export(
 ) -> None:
     """导出证据包 / Write a bundle that can be checked without this software or a network."""
     from api.copies import in_bundle
+    from api.exports import vocabulary
     from api.looked import evident
     from api.times import When, as_of
     from domain.acts import load
@@ -100,6 +123,7 @@ def export(
     with asking(context) as bureau:
         pair, stated = as_of(bureau, When(effective, recorded))
         wanted = Wanted(pair, *case, everything, opened, head, old or (), cases)
+        wanted = wanted._replace(words=vocabulary())
         if reads or old_reads:
             looks = evident(bureau, cases=cases)._replace(old=old_reads or ())
             wanted = wanted._replace(looks=looks)
@@ -114,6 +138,40 @@ def export(
         except Unprovable as unprovable:
             raise Failure(unprovable.zh, str(unprovable)) from unprovable
     tell(context, f"已导出 {count} 条登记。", f"{count} entries written.")
+
+
+@app.command()
+def proof(
+    context: typer.Context,
+    position: Annotated[int, typer.Argument(min=1, metavar="POS")],
+    output: Output,
+    *,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="不含登记内容,与回执并用 / without the entry itself")
+    ] = False,
+    cases: Cases = False,
+) -> None:
+    """一条登记的证明,一个小文件 / Write one entry's proof as one small file (C2SP tlog-proof)."""
+    from api.copies import in_bundle
+    from api.times import NOW, as_of
+    from domain.acts import load
+    from replay.evidence import prove
+    from replay.looks import Unprovable
+
+    load()
+    try:
+        with asking(context) as bureau:
+            text = prove(bureau.ledger, bureau.records, bureau.sealer, position,
+                         cases=cases, bare=bare)  # fmt: skip
+            if not bare:
+                pair, stated = as_of(bureau, NOW)
+                held = in_bundle(bureau.ledger, pair.recorded, (), [position], everything=False)
+                asked = bureau.asked(_question((), [position], (), everything=False))
+                asked.read(stated, held, frozenset())
+    except Unprovable as unprovable:
+        raise Failure(unprovable.zh, str(unprovable)) from unprovable
+    output.write_text(text, "utf-8")
+    tell(context, f"已写入 {output}。", f"Written to {output}.")
 
 
 def _question(
@@ -159,10 +217,8 @@ def check(
     receipt: Annotated[
         list[Path] | None, typer.Option("--receipt", exists=True, help="回执,可多次 / a receipt")
     ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option("--report", exists=True, help="record --json 的输出 / an answer to compare"),
-    ] = None,
+    report: Report = None,
+    columns: Layout = None,
     replay: Annotated[
         str | None, typer.Option("--replay", metavar="PERSON", help="重放此人档案 / replay")
     ] = None,
@@ -171,24 +227,28 @@ def check(
     ] = False,
     effective: Annotated[str | None, typer.Option("--effective", metavar="DATE")] = None,
     recorded: Annotated[int | None, typer.Option("--recorded", metavar="POS")] = None,
+    who_read: WhoRead = None,
+    by: Counting = None,
     *,
-    listing: Annotated[
-        bool, typer.Option("--list", help="列出更正、迟录、查阅等 / list remarks, reads")
-    ] = False,
+    listing: Listing = False,
 ) -> None:
-    """核验证据包,不需账本与网络 / Check a bundle; the exit code is the kind of what is wrong."""
+    """核验证据包或单条证明,不需账本与网络 / Check a bundle or proof; the code is what is wrong."""
     from replay.check import check as run
     from replay.findings import Asked
+    from replay.remarks import BY
 
+    if by not in (None, *BY):
+        raise typer.BadParameter(f"--by {by}: {', '.join(BY)}")
     asked = Asked(
-        key, witness_key or (), stamps, kept or (), receipt or (), report, replay,
-        everyone, effective, recorded,
+        key, witness_key or (), stamps, kept or (), receipt or (), report, columns,
+        replay, everyone, effective, recorded, by, who_read,
     )  # fmt: skip
     verdict = run(bundle, asked)
     if verdict.replayed is not None:
         sys.stdout.write(json.dumps(verdict.replayed, ensure_ascii=False, indent=1) + "\n")
-    listed = (*verdict.remarks, *verdict.reads) if listing else ()
-    for one in (*verdict.everyone, *listed):
+    listed = [*verdict.remarks] if listing else []
+    listed += verdict.reads if listing or who_read else ()
+    for one in (*verdict.everyone, *listed, *verdict.groups):
         sys.stdout.write(json.dumps(one, ensure_ascii=False) + "\n")
     for line in verdict.lines():
         console(error=True).print(line, markup=False, soft_wrap=True)

@@ -1,11 +1,12 @@
 """A whole log, out and in: what stands beside its entries, and taking another log over.
 
 Owns the copy. Invariant: a log is taken over into an empty one, whole or not at all, and so is the
-log beside it; what is stored then was read back and is what was given, byte for byte.
+log beside it; what is stored then was read back and is what was given, byte for byte. Of rows that
+were cut off at the end of their term it has the hashes, as the log itself has.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,8 +17,10 @@ from psycopg.types.numeric import Int8
 from domain.ledger.appends import SEPARATOR, Claim, LogError
 from domain.ledger.log import EventLog
 from domain.ledger.roles import owning
+from domain.ledger.seals import Broken, Seals
 from domain.ledger.statements import Statements
 from domain.ledger.stored import StoredEntry, stored_entry
+from domain.merkle import WIDTH, Frontier
 
 _PAGE = 2_000
 
@@ -74,12 +77,38 @@ def remembered(log: EventLog, until: int) -> Iterator[Remembered]:
             last = rows[-1][0]
 
 
+def hashes_of_gone(log: EventLog, rows: int) -> Iterator[list[bytes]]:
+    """The leaf hashes of the first so many rows of a log, which were cut off. Raises Broken where
+    they lack.
+    """
+    with psycopg.connect(log.conninfo) as connection:
+        seals = Seals(lambda: nullcontext(connection), log.prefix)
+        for low in range(0, rows, WIDTH):
+            high = min(low + WIDTH, rows)
+            hashes = seals.hashes(0, low, high)
+            if len(hashes) < high - low:
+                raise Broken(f"the sealed hashes lack from {low + 1} on")
+            yield hashes
+
+
 class Taking:
     """Puts the parts of another log into an empty one; nothing is seen before the end."""
 
-    def __init__(self, connection: psycopg.Connection[Any], sql: Statements) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], name: str) -> None:
+        self._connection = connection
         self._cursor = connection.cursor(binary=True)
-        self._sql = sql
+        self._sql = Statements(name)
+        self._seals = Seals(lambda: nullcontext(connection), name)
+        self._gone = Frontier()
+
+    def gone(self, batch: Sequence[Sequence[bytes]]) -> None:
+        """The hashes of the next rows that were cut off, ahead of every row. Raises Unstorable."""
+        size = self._gone.size
+        added = self._gone.extend(one for hashes in batch for one in hashes)
+        try:
+            self._seals.add_hashes(self._connection, size, added)
+        except psycopg.IntegrityError as error:
+            raise NotEmpty("only an empty log takes another over") from error
 
     def entries(self, batch: Sequence[StoredEntry]) -> None:
         """The next entries, in order. Raises NotEmpty, Unstorable, NotTheSame."""
@@ -126,7 +155,7 @@ def taking_over(
     with owning(owner or log.conninfo, log.prefix) as (connection, name), connection.transaction():
         connection.execute("SET LOCAL lock_timeout = '15s'")
         other = name.removesuffix(log.prefix) + beside.prefix
-        yield Taking(connection, Statements(name)), Taking(connection, Statements(other))
+        yield Taking(connection, name), Taking(connection, other)
 
 
 def _event_id(entry: StoredEntry) -> UUID:

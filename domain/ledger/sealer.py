@@ -84,21 +84,20 @@ class Sealer:
             seals = Seals(lambda: nullcontext(connection), self._prefix)
             connection.execute(PATIENCE)
             seals.lock(connection)
-            last = seals.last()
-            size = last.size if last else 0
+            last, size = seals.last(), seals.reached()
             head = self._head(connection)
             if head <= size:
                 return None
             origin = self.origin(connection)
             key = self.key()
-            until = self._reach(connection, last, head, public(origin, key))
+            until = self._reach(connection, last, size, head, public(origin, key))
             tree = Frontier(size, seals.subtree())
             found = [*leaves(connection, self._log, size, until)]
-            recorded_at = _checked(found, last, until)
+            recorded_at = _checked(found, last, size, until)
             rows = tree.extend([leaf.hash for leaf in found])
             note = Note(Head(origin, until, tree.root()).text())
             note = note.signed([signer(origin, key), *self._port(origin)])
-            return seals.add(connection, last, Added(rows, until, recorded_at, note))
+            return seals.add(connection, size, Added(rows, until, recorded_at, note))
 
     def catch_up(self) -> Sealed | None:
         """Seal all that the log holds; the last head made, if any."""
@@ -147,8 +146,7 @@ class Sealer:
 
     def lag(self) -> Lag:
         """How far the seals are behind the log."""
-        last = self.seals.last()
-        size = last.size if last else 0
+        size = self.seals.reached()
         with self._connect() as connection:
             head = self._head(connection)
             if head <= size:
@@ -171,10 +169,9 @@ class Sealer:
         return origin_of(first.hash)
 
     def _reach(
-        self, connection: Connection[Any], last: Sealed | None, head: int, key: Verifier
+        self, connection: Connection[Any], last: Sealed | None, size: int, head: int, key: Verifier
     ) -> int:
         """How far this key may seal. Raises KeyNotInForce."""
-        size = last.size if last else 0
         until = min(head, size + MOST)
         ours = last is None or last.note.signed_by(key)
         for change in key_changes(connection, self._log, after=size):
@@ -206,9 +203,10 @@ def key_changes(connection: Connection[Any], log: Statements, after: int = 0) ->
     return [KeyChange(p, f["ledger"], f["previous"], f["key"], f["note"]) for p, f in entered]
 
 
-def _checked(found: Sequence[Leaf], last: Sealed | None, until: int) -> datetime:
-    """When the last of these leaves was recorded. Raises Broken where one does not follow."""
-    position = last.size if last else 0
+def _checked(found: Sequence[Leaf], last: Sealed | None, position: int, until: int) -> datetime:
+    """When the last of these leaves, those behind a position, was recorded. Raises Broken where one
+    does not follow.
+    """
     latest = (last.recorded_at - _EPOCH) // timedelta(microseconds=1) if last else 0
     for leaf in found:
         position += 1

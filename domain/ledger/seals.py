@@ -5,7 +5,7 @@ the leaves of entries 1 to its size as they lay when it was signed, and extends 
 it; hashes and head are stored in one transaction, so a sealer that dies leaves nothing half sealed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from itertools import pairwise
@@ -27,6 +27,7 @@ INSERT INTO {0}tiles (level, first, hashes)
 SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bytea[])
 """
 TILE = "SELECT hashes FROM {0}tiles WHERE level = %s AND first >= %s AND first < %s ORDER BY first"
+REACHED = "SELECT coalesce(max(first + octet_length(hashes) / 32), 0) FROM {0}tiles WHERE level = 0"
 ADD_HEAD = """
 INSERT INTO {0}heads (size, recorded_at, note) VALUES (%s, %s, %s)
 RETURNING size, recorded_at, sealed_at, note
@@ -169,13 +170,33 @@ class Seals:
         first = self.hashes(0, 0, 1)
         return origin_of(first[0]) if first else None
 
-    def add(self, connection: Connection[Any], last: Sealed | None, seal: "Added") -> Sealed:
-        """Store a seal's hashes and head; the caller's transaction makes it all or nothing."""
+    def reached(self) -> int:
+        """How many leaves have their hashes here: those under the last head; before there is one,
+        those of rows that were gone before the log was taken over.
+        """
+        if (last := self.last()) is not None:
+            return last.size
+        [(count,)] = self._rows(REACHED)
+        return int(count)
+
+    def add(self, connection: Connection[Any], size: int, seal: "Added") -> Sealed:
+        """Store a seal's hashes behind the first so many, and its head; the caller's transaction
+        makes it all or nothing.
+        """
+        self.add_hashes(connection, size, seal.rows)
+        row = (seal.size, seal.recorded_at, str(seal.note))
+        kept = connection.execute(ADD_HEAD.format(self._name), row).fetchone()
+        return _sealed(kept)
+
+    def add_hashes(
+        self, connection: Connection[Any], size: int, added: Sequence[Sequence[bytes]]
+    ) -> None:
+        """Store the hashes that a tree of a size gained, by level."""
         levels: list[int] = []
         firsts: list[int] = []
         rows: list[bytes] = []
-        for level, hashes in enumerate(seal.rows):
-            first = (last.size if last else 0) >> HEIGHT * level
+        for level, hashes in enumerate(added):
+            first = size >> HEIGHT * level
             stops = [first, *range((first // WIDTH + 1) * WIDTH, first + len(hashes), WIDTH)]
             for low, high in pairwise([*stops, first + len(hashes)]):
                 if low < high:
@@ -183,9 +204,6 @@ class Seals:
                     firsts.append(low)
                     rows.append(b"".join(hashes[low - first : high - first]))
         connection.execute(ADD_TILES.format(self._name), (levels, firsts, rows))
-        row = (seal.size, seal.recorded_at, str(seal.note))
-        kept = connection.execute(ADD_HEAD.format(self._name), row).fetchone()
-        return _sealed(kept)
 
     def subtree(self) -> Subtree:
         """The hashes of complete subtrees, read tile by tile, each tile once."""

@@ -381,7 +381,14 @@ class Check extends Replays {
       const en = `the report ${which} in the bundle`.replace("  ", " ");
       this.compare(this.bundle.json(name), `包内档案${which}`, en);
     }
-    if (this.asked.report) this.compare(json(this.asked.report), "所给档案", "the report given");
+    if (this.asked.report && isAnswer(this.asked.report)) {
+      this.compare(json(this.asked.report), "所给档案", "the report given");
+    } else if (this.asked.report) {
+      this.find(
+        KIND.UNPROVED, "花名册等文件请以 check.py 核对:本页只核对 record --json 的输出",
+        "rosters and other files are compared by check.py; this page compares what record --json says",
+      );
+    }
     if (this.asked.replay) {
       const recorded = this.asked.recorded === null ? this.recorded : this.asked.recorded;
       const effective = this.asked.effective || own(this.bundle.manifest, "effective");
@@ -407,8 +414,10 @@ class Check extends Replays {
   }
 }
 
-// The verdict on a bundle's bytes; throws nothing for whatever they hold.
+// The verdict on the bytes of a bundle, or of one entry's proof; throws nothing for whatever they
+// hold.
 async function check(raw, asked) {
+  if (isProof(raw)) return checkProof(raw, asked);
   let one;
   try {
     one = new Check(raw, asked);

@@ -33,6 +33,17 @@ function json(raw) {
   return JSON.parse(text(raw));
 }
 
+// Whether a file is one answer as JSON, and no report.
+function isAnswer(raw) {
+  const said = text(raw);
+  if (!said.trim().startsWith("{")) return false;
+  try {
+    return !has(JSON.parse(said), "report");
+  } catch (lines) {
+    return false;
+  }
+}
+
 // Microseconds since 1970 of a time that names its zone.
 function instant(said) {
   const form = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:\d\d)$/.exec(said);
@@ -174,5 +185,6 @@ function remarked(entry, codebook) {
     position: entry.position, type: entry.type, zh: declared.zh || entry.type, remarks, effective,
     recorded: new Date(day * 86400000).toISOString().slice(0, 10), days, tags: entry.tags,
     actor: given(said, "actor"), reason: given(said, "reason"),
+    fields: has(OF_TYPES, entry.type) ? own(said, "fields") : null,
   };
 }

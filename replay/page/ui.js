@@ -71,7 +71,7 @@ function show(verdict, key) {
   place.textContent = "";
   const good = verdict.code === 0;
   place.appendChild(made("h2", good
-    ? "✓ 证据包核验一致。 / The bundle is what the ledger sealed."
+    ? `✓ ${verdict.good || "证据包核验一致。 / The bundle is what the ledger sealed."}`
     : `✗ 核验不一致(代码 ${verdict.code})。 / The bundle is not what it says (code ${verdict.code}).`,
   good ? "good" : "bad"));
   const list = document.createElement("ul");
@@ -106,7 +106,8 @@ function remarksShown(place, remarks) {
     const actor = one.actor ? [one.actor.subject, one.actor.role].filter(Boolean).join(" / ") : "";
     table.appendChild(row([
       one.position, one.zh, one.remarks.map((name) => WORDS[name][0]).join("、"), one.effective,
-      one.recorded, one.days, one.tags.join(" "), actor, one.reason || "",
+      one.recorded, one.days, one.tags.join(" "), actor,
+      [one.reason, one.fields && JSON.stringify(one.fields)].filter(Boolean).join(" "),
     ], "td"));
   });
   place.appendChild(table);

@@ -16,6 +16,8 @@ from domain.ledger import Request
 from domain.ledger.reads import Read
 from domain.merkle import consistent, included
 from domain.notes import Head, Note, Receipt, Verifier, public
+from replay.check import check
+from replay.findings import Asked
 from replay.witness import Witness
 from tests.api.conftest import DAY, person, serving
 from tests.sealing.authority import OPENSSL, LocalAuthority
@@ -54,6 +56,21 @@ def test_a_receipt_is_followed_by_a_proof_of_the_same_leaf(office):
         assert included(leaf, position - 1, head.size, raw(proof["path"]), head.root)
     again = office.post(person("seal-1"), person("seal-2"), key="seal-key-1")
     assert again.json()["receipt"] == answer.json()["receipt"]
+
+
+def test_a_proof_is_also_one_file_of_text(office, tmp_path):
+    answer = office.post(person("seal-7"))
+    [position] = [e["position"] for e in answer.json()["entries"]]
+    eventually(office, f"/v1/proofs/{position}")
+    file, receipt = tmp_path / "a.tlog-proof", tmp_path / "receipt"
+    receipt.write_text(answer.json()["receipt"])
+    got = office.http.get(f"/v1/proofs/{position}", params={"form": "tlog-proof"})
+    assert got.headers["content-type"] == "text/plain; charset=utf-8"
+    file.write_bytes(got.content)
+    key = office.get("/v1/seals")["key"]
+    verdict = check(file, Asked(key=key, receipts=[receipt]))
+    assert verdict.findings == []
+    assert f"entry {position} lies under a head" in verdict.said[0][1]
 
 
 def test_a_later_head_is_proved_to_extend_an_earlier_one(office):

@@ -1,13 +1,17 @@
-"""An installed Chromium without a window, driven over its debugging pipe: no driver, no network."""
+"""An installed Chromium without a window, driven over its debugging pipe: no driver, no network.
+
+LEDGER_TEST_CHROMIUM names another than the installed one, an old one for instance.
+"""
 
 import fcntl
 import json
 import os
 import shutil
+import signal
 import time
 from contextlib import suppress
 
-CHROMIUM = next(
+CHROMIUM = os.environ.get("LEDGER_TEST_CHROMIUM") or next(
     (
         path
         for name in ("chromium", "chromium-browser", "google-chrome")
@@ -15,7 +19,15 @@ CHROMIUM = next(
     ),
     None,
 )
-WAIT_SECONDS = 60
+DRAGS_FILES = 93
+"""The first version that drags files when the pipe says so."""
+MADE = "Object.assign(document.createElement('input'), {type: 'file', id: 'dragged'})"
+DROPPED = """{
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(document.getElementById('dragged').files[0]);
+    document.dispatchEvent(new DragEvent('drop', {dataTransfer}));
+}"""
+WAIT_SECONDS, CLOSE_SECONDS = 60, 10
 
 
 class Browser:
@@ -39,11 +51,17 @@ class Browser:
         os.close(back)
         self._held, self._number, self._session = b"", 0, None
         self.asked = []
+        product = self.call("Browser.getVersion")["product"]
+        self.version = int(product.partition("/")[2].partition(".")[0])
 
     def close(self):
-        with suppress(OSError):  # it may end before it answers
-            self.call("Browser.close")
-        os.waitpid(self._pid, 0)
+        with suppress(OSError):  # it ends without an answer
+            self._send("Browser.close", {})
+        deadline = time.monotonic() + CLOSE_SECONDS
+        while os.waitpid(self._pid, os.WNOHANG) == (0, 0):
+            if time.monotonic() > deadline:
+                os.kill(self._pid, signal.SIGKILL)
+            time.sleep(0.02)
         os.close(self._to)
         os.close(self._from)
 
@@ -78,22 +96,30 @@ class Browser:
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in paths])
 
     def drop(self, path):
-        """Drag a file onto the page and let it go."""
+        """Drag a file onto the page and let it go; where the pipe cannot, the page is told so."""
+        if self.version < DRAGS_FILES:
+            self.run(f"document.body.appendChild({MADE}) && 0")
+            self.put_files("dragged", path)
+            self.run(DROPPED)
+            return
         data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
         for kind in ("dragEnter", "dragOver", "drop"):
             self.call("Input.dispatchDragEvent", type=kind, x=50, y=50, data=data)
 
     def call(self, method, **params):
-        self._number += 1
-        message = {"id": self._number, "method": method, "params": params}
-        if self._session is not None and not method.startswith(("Target.", "Browser.")):
-            message["sessionId"] = self._session
-        _write_all(self._to, json.dumps(message).encode() + b"\0")
+        self._send(method, params)
         while (answer := self._next()).get("id") != self._number:
             if answer.get("method") == "Network.requestWillBeSent":
                 self.asked.append(answer["params"]["request"]["url"])
         assert "error" not in answer, (method, answer["error"])
         return answer["result"]
+
+    def _send(self, method, params):
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": params}
+        if self._session is not None and not method.startswith(("Target.", "Browser.")):
+            message["sessionId"] = self._session
+        _write_all(self._to, json.dumps(message).encode() + b"\0")
 
     def _next(self):
         while b"\0" not in self._held:

@@ -9,10 +9,13 @@ import orjson
 import pytest
 
 from api.stamping import Stamping
+from domain.acts.movement import AuxiliaryTransferred
 from domain.acts.packs import PackPublished
-from domain.acts.people import PersonDetailsChanged
+from domain.acts.people import PersonDetailsChanged, PersonRegistered
+from domain.acts.reviews import ReviewConcluded
 from domain.acts.rewards import RewardGranted
-from domain.events import Document
+from domain.acts.units import UnitEstablished
+from domain.events import Document, FactAnnulled
 from domain.law import load_packs
 from domain.ledger import Request
 from domain.notes import Note, signer
@@ -21,6 +24,7 @@ from replay.evidence import Unprovable, checker
 from replay.findings import Asked, Kind
 from tests.given import act
 from tests.replay.bundles import (
+    DAY,
     LATER,
     digest,
     enter,
@@ -187,6 +191,52 @@ def test_what_was_corrected_late_or_ahead_is_listed(bureau, tmp_path):
     assert f"corrections: 1, annulments: 1, entered more than 30 days late: {counts['late']}" in (
         str(verdict.said)
     )
+
+
+def test_they_are_counted_by_unit_actor_and_lag(bureau, tmp_path):
+    """One person moves; the lateness of what is entered counts where they served on its day."""
+    made, moved = enter(
+        bureau,
+        act(UnitEstablished(unit="u2", name="二所"), DAY),
+        act(AuxiliaryTransferred(person="b", unit="u2"), LATER),
+    )
+    _, one = enter(
+        bureau,
+        act(PersonRegistered(person="z"), DAY),
+        act(RewardGranted(person="b", kind="merit"), LATER),
+    )
+    today = bureau.ledger.today()
+    enter(bureau, act(RewardGranted(person="b", kind="merit"), today - timedelta(days=60)))
+    enter(bureau, act(RewardGranted(person="b", kind="merit"), today + timedelta(days=3)))
+    enter(bureau, act(FactAnnulled(), annuls=one.event_id))
+    undone = act(FactAnnulled(), annuls=made.event_id)
+    acknowledged = bureau.ledger.acknowledge(moved.position, "x")
+    bureau.ledger.enter(Request([undone, acknowledged]))
+    bureau.sealer.catch_up()
+    list(bureau.runner.catch_up())
+    path = exported(bureau, tmp_path / "b.zip", complete=True)
+
+    def by(what):
+        return {row.pop(what): row for row in green(path, by=what).groups}
+
+    units = by("unit")
+    assert (units["u2"]["ahead"], units["u2"]["annulled"], units["u2"]["late"]) == (1, 2, 7)
+    assert (units["u2"]["review-opened"], units["u2"]["under-review"]) == (1, 1)
+    assert units["u1"]["annulled"] == 1
+    assert units[None]["entries"] == 1  # who is in no unit
+    lags = by("lag")
+    assert list(lags) == ["ahead", "0-30", "31-90", "366-"]
+    assert (lags["31-90"]["entries"], lags["31-90"]["late"], lags["0-30"]["late"]) == (1, 1, 0)
+    [(name, counts)] = by("actor").items()
+    assert (name, counts["entries"]) == ("local|local", len(green(path).remarks))
+    concluded = ReviewConcluded(review=str(moved.event_id), outcome="confirmed", authority="x")
+    enter(bureau, act(concluded, today))
+    bureau.sealer.catch_up()
+    list(bureau.runner.catch_up())
+    path = exported(bureau, tmp_path / "c.zip", complete=True)
+    assert by("unit")["u2"]["under-review"] == 0
+    case = exported(bureau, tmp_path / "case.zip", complete=False, persons=["b"])
+    assert {row["unit"] for row in green(case, by="unit").groups} >= {"u2"}
 
 
 # what the thief of the key seals

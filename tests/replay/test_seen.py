@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.looked import evident
 from domain.acts.complaints import CaseDisclosed, InvestigationOpened
+from domain.acts.identity import PersonsMerged
 from domain.events import Actor
 from domain.ledger.rotation import change_key
 from domain.merkle import Frontier
@@ -22,6 +23,7 @@ from replay.looks import Packing, Unprovable
 from tests.given import act
 from tests.replay.bundles import (
     DAY,
+    MANY,
     ask,
     enter,
     exported,
@@ -63,6 +65,26 @@ def test_who_looked_at_a_person_is_told_from_the_bundle_alone(bureau, tmp_path):
     assert not any(
         name.startswith("reads") for name in files(exported(bureau, tmp_path / "no.zip"))
     )
+
+
+def test_of_a_bundle_of_everything_anybody_may_be_asked_about(bureau, tmp_path):
+    whole = with_reads(bureau, tmp_path / "all.zip", persons=(), complete=True)
+    assert listed(whole, who_read="a") == [("record", False, True), ("roster", True, True)]
+    assert "reads of the person asked about: 2;" in said(whole, who_read="a")
+    [alone, _] = green(whole, who_read="b").reads
+    assert alone["read"] != green(whole, who_read="a").reads[0]["read"]
+    assert listed(whole, who_read=MANY[0]) == [("roster", True, True)]
+    assert listed(whole, who_read="nobody") == []
+    enter(bureau, act(PersonsMerged(merged="b", kept="a"), DAY))
+    settled(bureau)
+    merged = with_reads(bureau, tmp_path / "merged.zip", persons=(), complete=True)
+    assert len(listed(merged, who_read="b")) == len(listed(merged, who_read="a")) == 3
+    own = with_reads(bureau, tmp_path / "own.zip")
+    assert len(listed(own, who_read="a")) == 3
+    assert kinds(own, who_read="m01") == [Kind.UNPROVED]
+    without = exported(bureau, tmp_path / "without.zip", complete=True)
+    [finding] = check(without, Asked(who_read="a")).findings
+    assert "have it exported with --reads" in finding.en
 
 
 def test_the_checker_that_travels_lists_them(bureau, tmp_path):

@@ -5,17 +5,20 @@ from datetime import UTC, date, datetime, timedelta
 import psycopg
 import pytest
 
-from api import looked
+from api import answers, looked
 from api.cutting import require_free
 from api.settings import Bureau
 from domain.acts.complaints import CaseDisclosed, InvestigationOpened
 from domain.acts.packs import PackPublished
+from domain.acts.people import PersonRegistered
 from domain.acts.privacy import LegalHoldPlaced
+from domain.acts.recruitment import AuxiliaryHired
 from domain.acts.seals import ReadsCut
+from domain.acts.units import UnitEstablished
 from domain.events import Actor, Proposal
 from domain.law import NATION, load_packs
 from domain.ledger import Request, cutting, reads
-from domain.ledger.reads import Read
+from domain.ledger.reads import FEW, Read
 from domain.ledger.roles import owning
 from domain.ledger.rotation import change_key
 from domain.notes import public
@@ -292,6 +295,48 @@ def test_reads_of_a_person_under_a_legal_hold_stay(own):
         require_free(own, 2 * SIZE, day(own))
     entered(own, LegalHoldPlaced(person="p2", classes=["identity"], ground="x"))
     require_free(own, 0, day(own))
+
+
+@pytest.fixture
+def listed(own):
+    """A unit of so many that a list of them names nobody, read once, as the last of all reads."""
+    many = [f"m{n:02}" for n in range(FEW + 1)]
+    made = [act(UnitEstablished(unit="u1", name="所"), date(2022, 1, 4))]
+    for one in many:
+        made.append(act(PersonRegistered(person=one), date(2022, 1, 4)))
+        hired = AuxiliaryHired(person=one, unit="u1", category="field")
+        made.append(act(hired, date(2022, 1, 4)))
+    own.ledger.enter(Request(made, mood="attested"))
+    list(own.runner.catch_up())
+    answers.roster(own, answers.When(date(2022, 2, 1)), "u1")
+    return own
+
+
+def test_a_list_that_somebody_under_a_legal_hold_was_in_stays(listed):
+    last = listed.reads.log.head()
+    row = next(listed.reads.lists(0, last))
+    assert "person:m03" not in row.tags
+    entered(listed, PersonRegistered(person="late"))
+    entered(listed, AuxiliaryHired(person="late", unit="u1", category="field"))
+    entered(listed, LegalHoldPlaced(person="late", classes=["identity"], ground="监察法 25"))
+    require_free(listed, last, day(listed))  # the list is older than this record
+    entered(listed, LegalHoldPlaced(person="m03", classes=["identity"], ground="监察法 25"))
+    require_free(listed, last - 1, day(listed))
+    with pytest.raises(HeldBack, match=f"who was in the list read at {last}") as caught:
+        require_free(listed, last, day(listed))
+    assert caught.value.article == "监察法 25"
+
+
+def test_a_list_that_can_be_put_again_no_more_stays_while_anybody_is_held(listed):
+    many = [f"x{n}" for n in range(FEW + 1)]
+    listed.reads.record(Read(Actor(), "test", question="abolished", persons=many, again=True))
+    last = listed.reads.log.head()
+    require_free(listed, last, day(listed))
+    entered(listed, PersonRegistered(person="p9"))
+    entered(listed, LegalHoldPlaced(person="p9", classes=["identity"], ground="监察法 25"))
+    require_free(listed, last - 1, day(listed))
+    with pytest.raises(HeldBack, match=f"p9, who may have been in the list read at {last}"):
+        require_free(listed, last, day(listed))
 
 
 def entered(bureau, event):

@@ -1,0 +1,290 @@
+"""A file of a report is held against the entries of a bundle: what agrees, and what does not."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from datetime import date
+
+import orjson
+import pytest
+
+from api import answers, exports
+from api.exports import vocabulary
+from api.intake import Importer
+from domain.acts.movement import SecondmentStarted
+from domain.acts.units import UnitEstablished
+from domain.bitemporal import AsOf
+from replay.check import check
+from replay.evidence import Wanted, checker, export
+from replay.findings import Asked, Kind
+from tests.given import act
+from tests.histories import History, sample_steps
+from tests.intake.paths import ROSTERS
+from tests.replay.bundles import enter, kinds
+
+DAY = date(2021, 8, 1)
+KINDS = pytest.mark.parametrize("suffix", exports.SUFFIXES)
+
+
+@pytest.fixture(scope="module")
+def bureau(common_bureau, tmp_path_factory):
+    """A city's roster, someone seconded, random histories of others."""
+    bureau = common_bureau
+    bureau.sealer.key_file = tmp_path_factory.mktemp("key") / "seal.key"
+    importer = Importer(bureau.ledger)
+    importer.enter(importer.plan([ROSTERS / "roster_city.xlsx"], "roster-city"))
+    list(bureau.runner.catch_up())
+    [first, *_] = answers.roster(bureau, answers.When(DAY), "320500-cx")["data"]["lines"]
+    enter(
+        bureau,
+        act(UnitEstablished(unit="odd", name="=1+1", parent="320500"), DAY),
+        act(SecondmentStarted(person=first["person"], unit="odd"), DAY),
+    )
+    for seed in (5, 6, 7):
+        History(bureau.ledger).play(sample_steps(seed))
+    bureau.sealer.catch_up()
+    list(bureau.runner.catch_up())
+    return bureau
+
+
+@pytest.fixture(scope="module")
+def bundle(bureau, tmp_path_factory):
+    return exported(bureau, tmp_path_factory.mktemp("bundle") / "b.zip")
+
+
+def exported(bureau, path, **wanted):
+    pair = AsOf(DAY, bureau.ledger.log.head())
+    wanted = {"disclose": frozenset({"identity"}), "words": vocabulary()} | wanted
+    export(bureau.ledger, bureau.records, bureau.sealer, Wanted(pair, **wanted), path)
+    return path
+
+
+def saved(bureau, out, *args, question=answers.roster, lang="zh", layout=None, private=False,
+          **asked):  # fmt: skip
+    name = {"headcounts": "headcount"}.get(question.__name__, question.__name__)
+    if question is answers.roster:
+        asked["id_numbers"] = private
+    when = asked.pop("when", answers.When(DAY))
+    answer = orjson.loads(answers.to_bytes(question(bureau, when, *args, **asked)))
+    made = exports.made(
+        bureau, name, answer, read=1, lang=lang, layout=layout, private=private
+    )  # fmt: skip
+    exports.save(made, out, lang=lang)
+    return out
+
+
+def agrees(bundle, path, **asked):
+    verdict = check(bundle, Asked(report=path, **asked))
+    assert verdict.findings == []
+    [said] = [en for _, en in verdict.said if en.startswith("the report given")]
+    return said
+
+
+def wrong(bundle, path):
+    findings = check(bundle, Asked(report=path)).findings
+    assert {f.kind for f in findings} == {Kind.REPORT}
+    return [f.en.removeprefix("the report given: ") for f in findings]
+
+
+def altered(path, change):
+    """The rows of a CSV file or the lines of a .jsonl one, changed."""
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file))
+        change(rows)
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            csv.writer(file).writerows(rows)
+    else:
+        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        change(rows)
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+@KINDS
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_true_roster_agrees(bureau, bundle, tmp_path, suffix, lang):
+    out = tmp_path / f"a{suffix}"
+    for private in (False, True):
+        said = agrees(bundle, saved(bureau, out, lang=lang, private=private))
+        assert "not disclosed" not in said
+        assert int(said.split(" rows")[0].rpartition("(")[2]) > 20
+    for unit in ("320500-cx", "320500", "odd"):
+        agrees(bundle, saved(bureau, out, unit, lang=lang))
+        agrees(bundle, saved(bureau, out, unit, below=False, lang=lang))
+    agrees(bundle, saved(bureau, out, category="civilian", lang=lang))
+
+
+@KINDS
+def test_a_roster_of_any_pair_agrees(bureau, bundle, tmp_path, suffix):
+    head = bureau.ledger.log.head()
+    for n, day in enumerate((date(2019, 1, 1), date(2022, 5, 1), date(2024, 2, 1))):
+        for recorded in (head // 3, head - 7 * n, head):
+            when = answers.When(day, recorded)
+            agrees(bundle, saved(bureau, tmp_path / f"a{suffix}", when=when, private=True))
+
+
+@KINDS
+def test_headcounts_and_units_agree(bureau, bundle, tmp_path, suffix):
+    out = tmp_path / f"a{suffix}"
+    for by in ("unit", "grade", "post", "category"):
+        agrees(bundle, saved(bureau, out, question=answers.headcounts, by=by))
+    agrees(bundle, saved(bureau, out, question=answers.headcounts, unit="320500", below=False))
+    agrees(bundle, saved(bureau, out, question=answers.units))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_what_was_altered_is_named_by_row_and_column(bureau, bundle, tmp_path, suffix):
+    out = tmp_path / f"a{suffix}"
+    sheet = suffix == ".csv"
+
+    def at(column):
+        return list(answers_columns()).index(column) if sheet else column
+
+    def answers_columns():
+        return [f.name for f in exports.REPORTS["roster"].fields if not f.private]
+
+    def cell(rows):
+        rows[5][at("number")] = "F999"
+
+    def removed(rows):
+        gone.append(rows.pop(6)[at("person")])
+        if not sheet:
+            rows[0]["count"] -= 1
+
+    def added(rows):
+        rows.append(dict(rows[4]) if not sheet else list(rows[4]))
+        if not sheet:
+            rows[0]["count"] += 1
+
+    gone = []
+    person, heading = (
+        (lambda rows: rows[5][at("person")]),
+        "编号" if sheet else "number",
+    )
+    held = []
+    altered(saved(bureau, out), lambda rows: (held.append(person(rows)), cell(rows)))
+    [said] = wrong(bundle, out)
+    assert said.startswith(f"row 6 ({held[0]}), column “{heading}”: it says “F999”")
+
+    altered(saved(bureau, out), removed)
+    assert wrong(bundle, out) == [f"it lacks the row of {gone[0]}"]
+
+    altered(saved(bureau, out), added)
+    [said] = wrong(bundle, out)
+    assert said.endswith("is not in what the entries give")
+
+
+def test_an_altered_cell_of_a_workbook_is_named_as_another_program_saved_it(
+    bureau, bundle, tmp_path
+):
+    """Its texts in a table of their own, as Excel and WPS write them."""
+    path = saved(bureau, tmp_path / "a.xlsx")
+    agrees(bundle, path)
+    with zipfile.ZipFile(path) as held:
+        parts = {name: held.read(name) for name in held.namelist()}
+    first = "xl/worksheets/sheet1.xml"
+    inline = parts[first].decode()
+    texts: list[str] = []
+
+    def shared(found):
+        texts.append(found[2])
+        return f'{found[1]} t="s"><v>{len(texts) - 1}</v></c>'
+
+    sheet = re.sub(
+        r'(<c r="[A-Z0-9]+"(?: s="\d+")?) t="inlineStr"><is>(.*?)</is></c>', shared, inline
+    )
+    assert texts
+    table = "".join(f"<si>{text}</si>" for text in texts)
+
+    def packed(sheet, table):
+        out = tmp_path / "b.xlsx"
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as held:
+            for name, content in parts.items():
+                held.writestr(name, sheet if name == first else content)
+            held.writestr("xl/sharedStrings.xml", f"<sst>{table}</sst>")
+        return out
+
+    agrees(bundle, packed(sheet, table))
+    [said] = wrong(bundle, packed(sheet, table.replace("文职", "文员", 1)))
+    assert "column “类别”: it says “文员”, the entries give “文职”" in said
+
+
+def test_the_wrong_times_are_named(bureau, bundle, tmp_path):
+    head = bureau.ledger.log.head()
+    out = saved(bureau, tmp_path / "a.csv")
+
+    def dated(rows):
+        rows[0][0] = rows[0][0].replace("2021-08-01", "2019-08-01")
+
+    def placed(rows):
+        rows[0]["as_of"]["recorded"] -= 9
+
+    altered(out, dated)
+    assert len(wrong(bundle, out)) > 1
+    [said] = wrong(bundle, altered(saved(bureau, tmp_path / "a.jsonl"), placed))
+    assert said.startswith(f"entry {head - 9} was not recorded at 20")
+    altered(saved(bureau, out), lambda rows: rows[0].__setitem__(0, rows[0][0].replace(":", ";")))
+    assert "was not recorded at" in wrong(bundle, out)[0]
+    altered(saved(bureau, out), lambda rows: rows[0].__setitem__(0, "花名册"))
+    [finding] = check(bundle, Asked(report=out)).findings
+    assert (finding.kind, finding.en[:16]) == (Kind.UNREADABLE, "the report given")
+
+
+def test_what_is_not_comparable_is_said(bureau, bundle, tmp_path):
+    out = tmp_path / "a.jsonl"
+    shut = exported(bureau, tmp_path / "shut.zip", disclose=frozenset())
+    assert "not disclosed" in agrees(shut, saved(bureau, out, private=True))
+    case = exported(bureau, tmp_path / "case.zip", complete=False,
+                    entries=[bureau.ledger.log.head()])  # fmt: skip
+    assert kinds(case, report=out) == [Kind.UNPROVED]
+    wordless = exported(bureau, tmp_path / "wordless.zip", words={})
+    assert kinds(wordless, report=out) == [Kind.UNPROVED]
+    altered(out, lambda rows: rows[0].update(report="pay"))
+    [finding] = check(bundle, Asked(report=out)).findings
+    assert finding.kind == Kind.UNPROVED
+    assert "comparable are roster, headcount, units" in finding.en
+
+
+def test_a_layout_of_ones_own_is_read_by_it(bureau, bundle, tmp_path):
+    own = tmp_path / "columns.toml"
+    own.write_text(
+        '[roster]\ncolumns = ["unit_name", "number", "name"]\nheadings = { number = "工号" }\n'
+    )
+    path = saved(bureau, tmp_path / "a.csv", layout=own, private=True)
+    assert kinds(bundle, report=path) == [Kind.UNPROVED]  # by what would a row be found?
+    assert "columns not compared" not in agrees(bundle, path, columns=own)
+    own.write_text('[roster]\nheadings = { post = "职位" }\ncolumns = ["person", "post"]\n')
+    path = saved(bureau, tmp_path / "a.csv", layout=own)
+    assert agrees(bundle, path).endswith("columns not compared: 职位")
+
+
+def test_a_private_value_that_differs_is_named_and_not_told(bureau, bundle, tmp_path):
+    out = saved(bureau, tmp_path / "a.jsonl", private=True)
+    altered(out, lambda rows: rows[3].update(name="欧阳某"))
+    [said] = wrong(bundle, out)
+    assert "column “name”: it is not what the entries give" in said
+
+
+def test_many_differences_are_not_all_told(bureau, bundle, tmp_path):
+    def spoilt(rows):
+        for row in rows[1:]:
+            row["post"] = "x"
+
+    told = wrong(bundle, altered(saved(bureau, tmp_path / "a.jsonl"), spoilt))
+    assert len(told) == 21
+    assert "there are more differences" in told[-1]
+
+
+def test_the_checker_that_travels_compares_them(bureau, bundle, tmp_path):
+    (tmp_path / "check.py").write_bytes(checker())
+    out = saved(bureau, tmp_path / "a.xlsx", "320500-cx", private=True)
+    ran = subprocess.run(
+        [sys.executable, "-I", "check.py", bundle, "--report", out],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert "is what the entries give" in ran.stderr
