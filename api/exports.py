@@ -12,14 +12,14 @@ stored.
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from api.columns import Answer, Field, Row
+from api.columns import Answer, Field, Label, Row
 from api.rendering import coded, instant, pick, word
 from api.reports import REPORTS
 from api.settings import Bureau
@@ -60,10 +60,11 @@ class Made(NamedTuple):
     def private(self) -> bool:
         return self.opened and any(field.private or field.said for field in self.fields)
 
-    def words_of(self, field: str, lang: str) -> dict[str, str]:
+    def words_of(self, field: Field, lang: str) -> dict[str, str]:
         """Code → what stands for it in a sheet; a word that two codes share stands for neither."""
-        codes = {row[field] for row in self.rows if isinstance(row.get(field), str)}
-        said = {code: coded(field, code, lang) for code in sorted(codes)}
+        name = field.name
+        codes = {row[name] for row in self.rows if isinstance(row.get(name), str)}
+        said = {code: coded(field.codes or name, code, lang) for code in sorted(codes)}
         times = Counter(said.values())
         return {code: w if times[w] == 1 else code for code, w in said.items()}
 
@@ -85,14 +86,21 @@ def made(
     return Made(report, fields, headings, rows, answer["as_of"], head, read, private)
 
 
-def save(report: Made, out: Path, *, lang: str, encoding: str = "utf-8-sig") -> None:
-    """Write a report; its suffix says how. Raises OSError."""
+def save(
+    report: Made,
+    out: Path,
+    *,
+    lang: str,
+    encoding: str = "utf-8-sig",
+    done: Callable[[float], None] = lambda _: None,
+) -> None:
+    """Write a report; its suffix says how. `done` is told the share. Raises OSError."""
     if out.suffix == ".jsonl":
-        write_lines(out, _lines(report))
+        write_lines(out, _lines(report, lang, done))
         return
     title = title_of(report, lang)
-    sheet = Sheet(pick(REPORTS[report.report].words, lang), report.headings, _cells(report, lang),
-                  title)  # fmt: skip
+    sheet = Sheet(pick(REPORTS[report.report].words, lang), report.headings,
+                  _cells(report, lang, done), title)  # fmt: skip
     if out.suffix == ".csv":
         write_csv(out, sheet, encoding)
     else:
@@ -136,26 +144,39 @@ def _notes(report: Made, lang: str) -> Sheet:
     return Sheet(pick(_NOTES, lang), headings, [(pick(w, lang), value) for w, value in said])
 
 
-def _lines(report: Made) -> Iterator[Row]:
+def _lines(report: Made, lang: str, done: Callable[[float], None]) -> Iterator[Row]:
     yield {
         "report": report.report, "as_of": report.as_of, "head": report.head,
         "read": report.read, "private": report.private, "count": len(report.rows),
     }  # fmt: skip
-    for row in report.rows:
-        yield {field.name: row.get(field.name) for field in report.fields}
+    for row in _told(report.rows, done):
+        yield {field.name: _said(row.get(field.name), lang) for field in report.fields}
 
 
-def _cells(report: Made, lang: str) -> Iterator[list[Cell]]:
-    words = {field.name: report.words_of(field.name, lang) for field in report.fields}
-    for row in report.rows:
+def _told(rows: list[Row], done: Callable[[float], None]) -> Iterator[Row]:
+    for n, row in enumerate(rows):
+        if not n % 500:
+            done(n / len(rows))
+        yield row
+
+
+def _cells(report: Made, lang: str, done: Callable[[float], None]) -> Iterator[list[Cell]]:
+    words = {field.name: report.words_of(field, lang) for field in report.fields}
+    for row in _told(report.rows, done):
         yield [
             _cell(field, row.get(field.name), words[field.name], lang) for field in report.fields
         ]
 
 
+def _said(value: Any, lang: str) -> Any:
+    return pick(value, lang) if isinstance(value, Label) else value
+
+
 def _cell(field: Field, value: Any, words: Mapping[str, str], lang: str) -> Cell:
     if value is None:
         return ""
+    if isinstance(value, Label):
+        return pick(value, lang)
     if field.fen:
         return Decimal(value).scaleb(-2)
     if isinstance(value, str):

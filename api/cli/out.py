@@ -197,7 +197,8 @@ def _save(
             mapping = to_toml(reading_back(bureau, made, lang))
         encoding = "gb18030" if to_file.gb18030 else "utf-8-sig"
         try:
-            exports.save(made, out, lang=lang, encoding=encoding)
+            with patience(context, "写入文件", "Writing") as done:
+                exports.save(made, out, lang=lang, encoding=encoding, done=done)
             if to_file.mapping_out is not None and mapping is not None:
                 to_file.mapping_out.write_text(mapping, "utf-8")
         except OSError as fault:
