@@ -14,6 +14,13 @@ Row = Mapping[str, Any]
 Answer = Mapping[str, Any]
 
 
+class Coded(NamedTuple):
+    """A value whose code means something in a field of another name than its column's."""
+
+    field: str
+    value: Any
+
+
 class Field(NamedTuple):
     """A column of a report. `private`: left out unless asked for; `fen`: an amount of money;
     `said`: what facts say, whose private values are withheld unless asked for; `codes`: the field

@@ -6,8 +6,8 @@ only where it was asked for.
 
 The first line of a sheet and of a CSV file is a title that says them, the headings stand below it;
 a workbook has a sheet of notes besides. The first line of a .jsonl file is {"report", "as_of",
-"head", "read", "private", "count"}, each further one a row under the columns' own names, codes as
-stored.
+"head", "read", "private", "count"} (and "next", where it is not all), each further one a row under
+the columns' own names, codes as stored.
 """
 
 import tomllib
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from api.columns import Answer, Field, Label, Row
+from api.columns import Answer, Coded, Field, Label, Row
 from api.rendering import coded, instant, pick, word
 from api.reports import REPORTS
 from api.settings import Bureau
@@ -44,7 +44,8 @@ class Layout(BaseModel):
 
 class Made(NamedTuple):
     """A report ready to be written: headings by field, and rows of plain values. `read`: where the
-    log of reads has that it was taken out; `opened`: private values are not withheld.
+    log of reads has that it was taken out; `opened`: private values are not withheld; `next`: the
+    position after which there are more, where it is not all.
     """
 
     report: str
@@ -55,6 +56,7 @@ class Made(NamedTuple):
     head: int
     read: int
     opened: bool
+    next: int | None = None
 
     @property
     def private(self) -> bool:
@@ -81,9 +83,13 @@ def made(
 ) -> Made:
     """A report of an answer (as JSON has it). Raises BadInput, field "columns"."""
     fields, headings = _fields(report, lang, _layout(bureau, layout, report), private=private)
-    rows = list(REPORTS[report].rows(bureau, answer))
+    names = [field.name for field in fields]
+    rows: list[Row] = [
+        {name: row.get(name) for name in names} for row in REPORTS[report].rows(bureau, answer)
+    ]
     head = bureau.ledger.moment().position
-    return Made(report, fields, headings, rows, answer["as_of"], head, read, private)
+    more = answer["data"].get("next")
+    return Made(report, fields, headings, rows, answer["as_of"], head, read, private, more)
 
 
 def save(
@@ -140,6 +146,8 @@ def _notes(report: Made, lang: str) -> Sheet:
         (("含保密列", "private columns"), word(report.private, lang)),
         (("空白单元格", "a blank cell"), pick(("未登记或无", "not recorded, or none"), lang)),
     ]
+    if report.next is not None:
+        said.append((("未完,续自登记", "not all: goes on after entry"), report.next))
     headings = [pick(words, lang) for words in (("项", "what"), ("内容", "said"))]
     return Sheet(pick(_NOTES, lang), headings, [(pick(w, lang), value) for w, value in said])
 
@@ -148,6 +156,7 @@ def _lines(report: Made, lang: str, done: Callable[[float], None]) -> Iterator[R
     yield {
         "report": report.report, "as_of": report.as_of, "head": report.head,
         "read": report.read, "private": report.private, "count": len(report.rows),
+        **({} if report.next is None else {"next": report.next}),
     }  # fmt: skip
     for row in _told(report.rows, done):
         yield {field.name: _said(row.get(field.name), lang) for field in report.fields}
@@ -169,7 +178,9 @@ def _cells(report: Made, lang: str, done: Callable[[float], None]) -> Iterator[l
 
 
 def _said(value: Any, lang: str) -> Any:
-    return pick(value, lang) if isinstance(value, Label) else value
+    if isinstance(value, Label):
+        return pick(value, lang)
+    return value.value if isinstance(value, Coded) else value
 
 
 def _cell(field: Field, value: Any, words: Mapping[str, str], lang: str) -> Cell:
@@ -177,6 +188,8 @@ def _cell(field: Field, value: Any, words: Mapping[str, str], lang: str) -> Cell
         return ""
     if isinstance(value, Label):
         return pick(value, lang)
+    if isinstance(value, Coded):
+        return coded(value.field, value.value, lang)
     if field.fen:
         return Decimal(value).scaleb(-2)
     if isinstance(value, str):

@@ -279,7 +279,9 @@ def progress(
 def patience(
     context: typer.Context, zh: str = "查询中", en: str = "Asking"
 ) -> Iterator[Callable[[float], None]]:
-    """A bar on standard error, with the time taken, for what may take a while: it moves until it is told the share that is done, then shows that and the time left."""
+    """A bar on standard error, with the time taken, for what may take a while: it moves until it is
+    told the share that is done, then shows that and the time left.
+    """
     screen = console(error=True)
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(bar_width=30),

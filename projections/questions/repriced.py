@@ -159,9 +159,8 @@ def _lines(runs: tuple[_Run, ...]) -> tuple[Line, ...]:
 
 def _owed(runs: Sequence[_Run]) -> Iterator[tuple[date, int]]:
     """What each month differs by, in fen; a month is rounded once, under either law."""
-    then, now = (
-        pay_months(PaySegment(run[0], run[1], run[side], ()) for run in runs) for side in (2, 3)
-    )
+    then = pay_months(PaySegment(first, until, level, ()) for first, until, level, _ in runs)
+    now = pay_months(PaySegment(first, until, level, ()) for first, until, _, level in runs)
     for was, is_ in zip(then, now, strict=True):
         if was.amount != is_.amount:
             yield was.month, is_.amount - was.amount
