@@ -48,9 +48,7 @@ if TYPE_CHECKING:
     from api.intake.account import Account
     from api.settings import Bureau
 
-FILES = Annotated[
-    list[Path], typer.Argument(metavar="FILE…", exists=True, help="文件或目录 / files or folders")
-]
+FILES = Annotated[list[Path], typer.Argument(metavar="FILE…", help="文件或目录 / files or folders")]
 MAPPING = Annotated[
     str | None,
     typer.Option(
@@ -231,8 +229,10 @@ def _mapping(files: Sequence[Path], named: str | None, attested_by: str | None) 
     if named is None:
         cls = next((found for file in files if (found := template_type(file))), None)
         if cls is None:
-            raise MissingField("not a template; name a mapping", field="mapping",
-                               zh="不是模板,请以 --mapping 指明对应表")  # fmt: skip
+            raise MissingField(
+                "not a template; name a mapping with --mapping, or make one: import guess",
+                field="mapping", zh="不是模板,请以 --mapping 指明对应表;还没有的:import guess",
+            )  # fmt: skip
         return mapping_of(cls, attested_by)
     if named.endswith(".toml") or named in names():
         return load_mapping(Path(named) if named.endswith(".toml") else named)
