@@ -14,9 +14,17 @@ Row = Mapping[str, Any]
 Answer = Mapping[str, Any]
 
 
+class Coded(NamedTuple):
+    """A value whose code means something in a field of another name than its column's."""
+
+    field: str
+    value: Any
+
+
 class Field(NamedTuple):
     """A column of a report. `private`: left out unless asked for; `fen`: an amount of money;
-    `said`: what facts say, whose private values are withheld unless asked for.
+    `said`: what facts say, whose private values are withheld unless asked for; `codes`: the field
+    whose codes it holds, where not its own.
     """
 
     name: str
@@ -24,6 +32,14 @@ class Field(NamedTuple):
     private: bool = False
     fen: bool = False
     said: bool = False
+    codes: str | None = None
+
+
+class Label(NamedTuple):
+    """A value that has words in both languages: a file says it in its own."""
+
+    zh: str
+    en: str
 
 
 class Report(NamedTuple):
@@ -43,3 +59,8 @@ def of_names(*names: str) -> tuple[Field, ...]:
 
 def listed(entries: Iterable[int]) -> str:
     return " ".join(map(str, entries))
+
+
+def label(one: Mapping[str, Any]) -> Label:
+    """What an answer gives as `zh` and `en`."""
+    return Label(one["zh"], one["en"])

@@ -6,14 +6,14 @@ says of what it is one; a private column is in it only where it was asked for.
 
 The first line of a sheet and of a CSV file is a title that says them, the headings stand below it;
 a workbook has a sheet of notes besides. The first line of a .jsonl file is {"report", "as_of",
-"head", "read", "asked", "private", "count"}, each further one a row under the columns' own names,
-codes as stored.
+"head", "read", "asked", "private", "count"} (and "next", where it is not all), each further one a
+row under the columns' own names, codes as stored.
 """
 
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from api.columns import Answer, Field, Row
+from api.columns import Answer, Coded, Field, Label, Row
 from api.rendering import coded, instant, pick, word
 from api.reports import REPORTS
 from api.settings import Bureau
@@ -49,7 +49,8 @@ class Layout(BaseModel):
 
 class Made(NamedTuple):
     """A report ready to be written: headings by field, and rows of plain values. `read`: where the
-    log of reads has that it was taken out; `opened`: private values are not withheld.
+    log of reads has that it was taken out; `opened`: private values are not withheld; `next`: the
+    position after which there are more, where it is not all.
     """
 
     report: str
@@ -61,15 +62,17 @@ class Made(NamedTuple):
     read: int
     opened: bool
     asked: Row
+    next: int | None = None
 
     @property
     def private(self) -> bool:
         return self.opened and any(field.private or field.said for field in self.fields)
 
-    def words_of(self, field: str, lang: str) -> dict[str, str]:
+    def words_of(self, field: Field, lang: str) -> dict[str, str]:
         """Code → what stands for it in a sheet; a word that two codes share stands for neither."""
-        codes = {row[field] for row in self.rows if isinstance(row.get(field), str)}
-        said = {code: coded(field, code, lang) for code in sorted(codes)}
+        name = field.name
+        codes = {row[name] for row in self.rows if isinstance(row.get(name), str)}
+        said = {code: coded(field.codes or name, code, lang) for code in sorted(codes)}
         times = Counter(said.values())
         return {code: w if times[w] == 1 else code for code, w in said.items()}
 
@@ -86,20 +89,31 @@ def made(
 ) -> Made:
     """A report of an answer (as JSON has it). Raises BadInput, field "columns"."""
     fields, headings = _fields(report, lang, _layout(bureau, layout, report), private=private)
-    rows = list(REPORTS[report].rows(bureau, answer))
+    names = [field.name for field in fields]
+    rows: list[Row] = [
+        {name: row.get(name) for name in names} for row in REPORTS[report].rows(bureau, answer)
+    ]
     head, data = bureau.ledger.moment().position, answer["data"]
     asked = {name: data[name] for name in REPORTS[report].asked if data[name] is not None}
-    return Made(report, fields, headings, rows, answer["as_of"], head, read, private, asked)
+    more = data.get("next")
+    return Made(report, fields, headings, rows, answer["as_of"], head, read, private, asked, more)
 
 
-def save(report: Made, out: Path, *, lang: str, encoding: str = "utf-8-sig") -> None:
-    """Write a report; its suffix says how. Raises OSError."""
+def save(
+    report: Made,
+    out: Path,
+    *,
+    lang: str,
+    encoding: str = "utf-8-sig",
+    done: Callable[[float], None] = lambda _: None,
+) -> None:
+    """Write a report; its suffix says how. `done` is told the share. Raises OSError."""
     if out.suffix == ".jsonl":
-        write_lines(out, _lines(report))
+        write_lines(out, _lines(report, lang, done))
         return
     title = title_of(report, lang)
-    sheet = Sheet(pick(REPORTS[report.report].words, lang), report.headings, _cells(report, lang),
-                  title)  # fmt: skip
+    sheet = Sheet(pick(REPORTS[report.report].words, lang), report.headings,
+                  _cells(report, lang, done), title)  # fmt: skip
     if out.suffix == ".csv":
         write_csv(out, sheet, encoding)
     else:
@@ -172,30 +186,50 @@ def _notes(report: Made, lang: str) -> Sheet:
         (("含保密列", "private columns"), word(report.private, lang)),
         (("空白单元格", "a blank cell"), pick(("未登记或无", "not recorded, or none"), lang)),
     ]
+    if report.next is not None:
+        said.append((("未完,续自登记", "not all: goes on after entry"), report.next))
     headings = [pick(words, lang) for words in (("项", "what"), ("内容", "said"))]
     return Sheet(pick(_NOTES, lang), headings, [(pick(w, lang), value) for w, value in said])
 
 
-def _lines(report: Made) -> Iterator[Row]:
+def _lines(report: Made, lang: str, done: Callable[[float], None]) -> Iterator[Row]:
     yield {
         "report": report.report, "as_of": report.as_of, "head": report.head, "read": report.read,
         "asked": report.asked, "private": report.private, "count": len(report.rows),
+        **({} if report.next is None else {"next": report.next}),
     }  # fmt: skip
-    for row in report.rows:
-        yield {field.name: row.get(field.name) for field in report.fields}
+    for row in _told(report.rows, done):
+        yield {field.name: _said(row.get(field.name), lang) for field in report.fields}
 
 
-def _cells(report: Made, lang: str) -> Iterator[list[Cell]]:
-    words = {field.name: report.words_of(field.name, lang) for field in report.fields}
-    for row in report.rows:
+def _told(rows: list[Row], done: Callable[[float], None]) -> Iterator[Row]:
+    for n, row in enumerate(rows):
+        if not n % 500:
+            done(n / len(rows))
+        yield row
+
+
+def _cells(report: Made, lang: str, done: Callable[[float], None]) -> Iterator[list[Cell]]:
+    words = {field.name: report.words_of(field, lang) for field in report.fields}
+    for row in _told(report.rows, done):
         yield [
             _cell(field, row.get(field.name), words[field.name], lang) for field in report.fields
         ]
 
 
+def _said(value: Any, lang: str) -> Any:
+    if isinstance(value, Label):
+        return pick(value, lang)
+    return value.value if isinstance(value, Coded) else value
+
+
 def _cell(field: Field, value: Any, words: Mapping[str, str], lang: str) -> Cell:
     if value is None:
         return ""
+    if isinstance(value, Label):
+        return pick(value, lang)
+    if isinstance(value, Coded):
+        return coded(value.field, value.value, lang)
     if field.fen:
         return Decimal(value).scaleb(-2)
     if isinstance(value, str):

@@ -113,7 +113,9 @@ def pay_of(
     first = max(filter(None, (_repriced.first_day(law, pack), start, pair.effective)))
     last_month = last_month or f"{first:%Y-%m}"
     _, end = months(last_month, last_month, pair.effective)
-    found = _repriced.repriced(bureau.records, bureau.ledger, pack, pair, end, start)
+    found = _repriced.repriced(
+        bureau.records, bureau.ledger, pack, pair, end, start, bureau.progress
+    )
     data = {
         "pack": {"code": pack.code, "version": pack.version, "digest": pack.digest},
         "reckoned": found.reckoned,

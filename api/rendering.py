@@ -24,6 +24,7 @@ from api.words import (
     NOT_RECORDED,
     RESTRICTED,
     VALUES,
+    WITHHELD,
     YES,
     Words,
     codes_of_packs,
@@ -63,6 +64,8 @@ def word(value: Any, lang: str) -> str:
             return pick(ERASED, lang)
         if value.get("restricted") is True:
             return pick(RESTRICTED, lang)
+        if value.get("withheld") is True:
+            return pick(WITHHELD, lang)
         held = {k: v for k, v in value.items() if v is not None}
         return " ".join(f"{named(k, lang)}={coded(k, v, lang)}" for k, v in held.items())
     if isinstance(value, list | tuple):

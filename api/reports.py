@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
-from api.columns import Answer, Field, Report, Row, listed, of_names
-from api.reports_axes import AXES, FACT, STRAND, strand_of, told_of
+from api.columns import Answer, Field, Report, Row, label, listed, of_names
+from api.reports_axes import AXES
+from api.reports_records import RECORDS
 from api.settings import Bureau
 from api.words import NAMES
 from domain.acts.grades import GRADE
@@ -52,7 +53,8 @@ def _headcount_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
 def _due_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
     for item in answer["data"]["items"]:
         deadline = item["deadline"]
-        yield {**item, "due": deadline["due"], "provisional": deadline["provisional"]}
+        days = {name: deadline[name] for name in ("due", "provisional")}
+        yield {**item, **days, "zh": label(item)}
 
 
 def _finding_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
@@ -60,7 +62,7 @@ def _finding_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
         for finding in entry["findings"]:
             yield {
                 **finding, "position": entry["position"], "type": entry["type"],
-                "event": entry["zh"], "effective": entry["effective"],
+                "event": label(entry), "effective": entry["effective"],
                 "subjects": " ".join(entry["tags"]),
             }  # fmt: skip
 
@@ -97,7 +99,7 @@ def _entry_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
     for one in answer["data"]["entries"]:
         paper = one["document"] or {}
         yield {
-            **one, "event": one["zh"], "subjects": " ".join(one["tags"]),
+            **one, "event": label(one), "subjects": " ".join(one["tags"]),
             "paper": paper.get("number") or paper.get("none_because"),
             "by": one["actor"]["subject"],
         }  # fmt: skip
@@ -119,19 +121,9 @@ def _placed_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
     for one in data["roster"]:
         yield {
             "person": one["person"], "name": data["people"].get(one["person"], {}).get("name"),
-            "facet": one["zh"], "entries": " ".join(map(str, one["entries"])),
+            "facet": label(one), "entries": " ".join(map(str, one["entries"])),
             **{side: [fact["value"] for fact in one[side]] or None for side in ("before", "after")},
         }  # fmt: skip
-
-
-def _unit_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
-    data = answer["data"]
-    for facet in data["facets"]:
-        for fact in facet.get("on_record") or facet["facts"] or [{}]:
-            yield {**strand_of(data, facet), "state": facet["state"], **told_of(fact),
-                   "entry": fact.get("entry")}  # fmt: skip
-    for below in data["below"]:
-        yield {"subject": data["unit"], "facet": "below", "what": "直接下级", "value": below}
 
 
 def _units_rows(_: Bureau, answer: Answer) -> Iterable[Row]:
@@ -252,6 +244,8 @@ _ENTRIES = (
     Field("reason", ("理由", "reason")), Field("by", ("经办", "entered by")),
     Field("event_id", ("登记号", "entry id")),
 )  # fmt: skip
+ENTRY_ROW = {*(field.name for field in _ENTRIES), "zh", "en", "tags", "document", "actor"}
+"""What a row of the journal is made of."""
 
 REPORTS: dict[str, Report] = {
     "roster": Report(
@@ -281,7 +275,7 @@ REPORTS: dict[str, Report] = {
         ("法定期限", "Promises with a term"),
         (
             Field("due", ("最后一日", "last day")), Field("provisional", ("暂定", "provisional")),
-            Field("state", NAMES["state"]), Field("late", ("逾期天数", "days late")),
+            Field("state", NAMES["state"], codes="due"), Field("late", ("逾期天数", "days late")),
             Field("workdays", ("按工作日", "in working days")), Field("zh", ("事项", "what")),
             Field("subject", ("对象", "about")), Field("unit", NAMES["unit"]),
             Field("started_on", ("起算", "from")), Field("met_on", ("办结", "met on")),
@@ -366,11 +360,7 @@ REPORTS: dict[str, Report] = {
         _repriced_rows,
     ),
     **AXES,
-    "unit": Report(
-        ("单位", "Unit"),
-        (*STRAND, Field("state", NAMES["state"]), *FACT, Field("entry", ("登记", "entry"))),
-        _unit_rows,
-    ),
+    **RECORDS,
     "units": Report(("单位树", "Units"), of_names("unit", "name", "state", "parent"), _units_rows),
     "chain": Report(
         ("某日谁负责", "Who answered on a day"),

@@ -7,7 +7,7 @@ Owns their columns and rows. Invariant: whatever an entry made names that entry.
 from collections.abc import Iterator
 from typing import Any
 
-from api.columns import Answer, Field, Report, Row, listed
+from api.columns import Answer, Field, Report, Row, label, listed
 from api.settings import Bureau
 from api.words import NAMES
 
@@ -41,7 +41,7 @@ def _rectangle_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
                 **strand_of(data, strand), **_by(one["opened_by"]), "value": one["value"],
                 "since": one["start"], "last_day": one["last_day"],
                 "known_from": one["known_from"], "known_to": one["known_to"],
-                "closed_by": (one["closed_by"] or {}).get("zh"),
+                "closed_by": label(one["closed_by"]) if "zh" in (one["closed_by"] or {}) else None,
             }  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def _compare_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
 
 def strand_of(data: Answer, strand: Row) -> dict[str, Any]:
     subject = data.get("subject") or data.get("person") or data.get("unit")
-    return {"subject": subject, "facet": strand["facet"], "what": strand["zh"],
+    return {"subject": subject, "facet": strand["facet"], "what": label(strand),
             "slot": strand.get("slot")}  # fmt: skip
 
 
@@ -87,8 +87,8 @@ def _by(entry: Row | None) -> dict[str, Any]:
         return {}
     return {
         "entry": entry["position"], "recorded_at": entry.get("recorded_at"),
-        "event": entry.get("zh"), "by": (entry.get("actor") or {}).get("subject"),
-        "reason": entry.get("reason"),
+        "event": label(entry) if "zh" in entry else None,
+        "by": (entry.get("actor") or {}).get("subject"), "reason": entry.get("reason"),
     }  # fmt: skip
 
 

@@ -15,7 +15,8 @@ NONE = ("无", "none")
 ENDED = ("已终止", "ended")
 ERASED = ("已销毁", "erased")
 RESTRICTED = ("限制处理", "restricted")
-CLOSED = {"erased", "restricted"}
+WITHHELD = ("未予显示", "withheld")
+CLOSED = {"erased", "restricted", "withheld"}
 """The one property of a private value that cannot be read."""
 YES = ("是", "yes")
 NO = ("否", "no")
@@ -159,6 +160,26 @@ NAMES: dict[str, Words] = {
     "result": ("结案方式", "result"),
     "taken_up_on": ("受理日", "taken up on"),
 }
+ENVELOPE: dict[str, Words] = {
+    "event_id": ("登记号", "entry id"),
+    "effective": ("生效日", "effective"),
+    "last_day": ("末日", "last day"),
+    "occurred": ("发生日", "occurred"),
+    "recorded_at": ("登记时间", "recorded"),
+    "lag_days": ("迟录天数", "days late"),
+    "mood": ("性质", "mood"),
+    "attested_by": ("佐证人", "attested by"),
+    "approved_by": ("批准人", "approved by"),
+    "actor": ("经办", "entered by"),
+    "document": ("文件", "document"),
+    "reason": ("理由", "reason"),
+    "source": ("来源", "source"),
+    "batch": ("批次", "batch"),
+    "ends": ("所终止的登记", "ends"),
+    "fields": ("内容", "content"),
+    "chain": ("同一事实的登记", "entries of this fact"),
+}
+"""What is said of an entry beside its own fields."""
 VALUES: dict[str, Words] = {
     "civilian": ("文职", "civilian"),
     "field": ("勤务", "field"),
@@ -214,6 +235,33 @@ CODES: dict[tuple[str, str], Words] = {
     ("part", "content"): ("给出内容", "gives the content"),
     ("part", "ending"): ("使其终止", "ends it"),
     ("part", "bearing"): ("无之则另有答案", "without it another answers"),
+    ("batch", "entered"): ("已登记", "entered"),
+    ("batch", "broken-off"): ("未完成", "broken off"),
+    ("batch", "undone"): ("已撤销", "undone"),
+    ("due", "overdue"): ("逾期未办", "overdue"),
+    ("due", "open"): ("未到期", "open"),
+    ("due", "late"): ("逾期办结", "late"),
+    ("due", "kept"): ("按期办结", "kept"),
+    ("due", "lapsed"): ("不再需要", "lapsed"),
+    ("entry-part", "envelope"): ("登记", "entry"),
+    ("entry-part", "fields"): ("内容", "content"),
+    ("entry-part", "cell"): ("原表单元格", "cell it was read from"),
+    ("entry-part", "review"): ("复核", "review"),
+    ("entry-part", "finding"): ("问题", "finding"),
+    ("entry-part", "sealed"): ("属未公开的案件", "of a sealed case"),
+    ("read", "allowed"): ("已答复", "answered"),
+    ("read", "denied"): ("拒绝", "denied"),
+    ("read", "cut"): ("至此已到期销毁", "gone up to here"),
+    ("standing", "stands"): ("有效", "stands"),
+    ("standing", "superseded"): ("被更正", "superseded"),
+    ("standing", "annulled"): ("已撤销", "annulled"),
+    ("strand", "held"): ("有", "held"),
+    ("strand", "none"): NONE,
+    ("strand", "not-recorded"): NOT_RECORDED,
+    ("strand", "ended"): ENDED,
+    ("strand", "lapsed"): ("已失效", "lapsed"),
+    ("strand", "open"): ("待复核", "open"),
+    ("strand", "concluded"): ("已有结论", "concluded"),
     ("status", "held"): ("在任", "held"),
     ("status", "acting"): ("代理", "acting"),
     ("status", "vacant"): ("空缺", "vacant"),
@@ -249,6 +297,8 @@ CODES: dict[tuple[str, str], Words] = {
     ("role", "clerk"): ("经办", "clerk"),
     ("role", "inspector"): ("纪检督察", "inspector"),
     ("role", "system"): ("业务系统", "system"),
+    ("role", "subject"): ("本人", "the person"),
+    ("role", "key"): ("接口密钥", "API key"),
     ("sex", "0"): ("未知", "unknown"),
     ("sex", "1"): ("男", "male"),
     ("sex", "2"): ("女", "female"),

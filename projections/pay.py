@@ -4,10 +4,10 @@ Owns the split of a month's pay by days. Invariant: pay is computed from the fac
 known at one position, so the same position gives the same fen for ever.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from domain.acts.grades import GRADE
 from domain.acts.pay import SPECIAL_PAY, PayLevel, monthly_pay
@@ -21,6 +21,7 @@ FACETS = (SERVICE, GRADE, SPECIAL_PAY, UNIT, HOST)
 here are given facts filed under one id in any order, and pass over those of other facets."""
 
 _DAY = timedelta(days=1)
+_NAMES = frozenset(facet.name for facet in FACETS)
 
 
 class Known(NamedTuple):
@@ -41,6 +42,18 @@ class Filed(NamedTuple):
     facts: Sequence[Fact]
     before: Known
     after: Known
+
+
+class Stay(NamedTuple):
+    """Days [start, end) in service on which nothing changes that is filed under the id: the content
+    of the grade, those of the special pays, and the positions it rests on.
+    """
+
+    start: date
+    end: date
+    grade: Mapping[str, Any] | None
+    special: tuple[Mapping[str, Any], ...]
+    entries: tuple[int, ...]
 
 
 class PaySegment(NamedTuple):
@@ -95,15 +108,39 @@ def pay_segments(facts: Iterable[Fact], known: Known, start: date, end: date) ->
     Days out of service have none.
     """
     recorded, rules_on, turns = known
-    held = list(facts)
+    found: list[PaySegment] = []
+    for stay in stays(facts, recorded, start, end, turns or ()):
+        step = _DAY if turns is None else stay.end - stay.start
+        for day in _days(stay.start, stay.end, step):
+            level = monthly_pay(stay.grade, stay.special, rules_on(day))
+            last = found[-1] if found else None
+            if last and (last.end, last.level, last.entries) == (day, level, stay.entries):
+                found[-1] = last._replace(end=day + step)
+            else:
+                found.append(PaySegment(day, day + step, level, stay.entries))
+    return found
+
+
+def stays(
+    facts: Iterable[Fact], recorded: int, start: date, end: date, turns: Collection[date]
+) -> Iterator[Stay]:
+    """The days in service of [start, end) at a position, in order, cut where a fact begins or ends
+    and on the days `turns`.
+    """
+    held = [
+        fact
+        for fact in facts
+        if fact.facet in _NAMES
+        and fact.known(recorded)
+        and fact.effective < end
+        and fact.until > start
+    ]
     service, grade, special = (
         [fact for fact in held if fact.facet == facet.name]
         for facet in (SERVICE, GRADE, SPECIAL_PAY)
     )
-    parts = [part for _, part in _answers(held, recorded, start, end)]
-    cuts = {start, end, *(part.start for part in parts), *(part.end for part in parts)}
-    cuts |= {day for day in turns or () if start < day < end}
-    found: list[PaySegment] = []
+    cuts = {start, end, *(day for day in turns if start < day < end)}
+    cuts.update(day for f in held for day in (f.effective, f.until) if start < day < end)
     for first, following in pairwise(sorted(cuts)):
         as_of = AsOf(first, recorded)
         serves = resolve(service, as_of)
@@ -111,17 +148,13 @@ def pay_segments(facts: Iterable[Fact], known: Known, start: date, end: date) ->
             continue
         holds, extras = resolve(grade, as_of), in_force(special, as_of)
         basis = (serves, *([holds] if holds else []), *extras)
-        entries = tuple(sorted({fact.entry for fact in basis}))
-        content = holds.value if holds else None
-        step = _DAY if turns is None else following - first
-        for day in _days(first, following, step):
-            level = monthly_pay(content, [fact.value for fact in extras], rules_on(day))
-            last = found[-1] if found else None
-            if last and (last.end, last.level, last.entries) == (day, level, entries):
-                found[-1] = last._replace(end=day + step)
-            else:
-                found.append(PaySegment(day, day + step, level, entries))
-    return found
+        yield Stay(
+            first,
+            following,
+            holds.value if holds else None,
+            tuple(fact.value for fact in extras),
+            tuple(sorted({fact.entry for fact in basis})),
+        )
 
 
 def pay_months(paid: Iterable[PaySegment]) -> list[PayMonth]:

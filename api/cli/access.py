@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import RenderableType
 
-from api.cli.frame import Failure, Json, Lang, ask, clerk, console, opened, said
+from api.cli.frame import Failure, Json, Lang, clerk, console, opened, said
+from api.cli.out import Columns, Gb18030, Out, ToFile, ask_or_save
 from api.rendering import Column, table
 
 if TYPE_CHECKING:
@@ -124,12 +125,22 @@ def revoke(context: typer.Context, key: KEY) -> None:
 
 
 @access.command(name="list")
-def listed(context: typer.Context, json: Json = False) -> None:
+def listed(
+    context: typer.Context,
+    *,
+    out: Out = None,
+    columns: Columns = None,
+    gb18030: Gb18030 = False,
+    json: Json = False,
+) -> None:
     """现有权限和密钥 / The rights and keys in force."""
-    ask(context, _standing, _draw, as_json=json)
+    to_file = ToFile(out, columns, gb18030=gb18030)
+    ask_or_save(context, "rights", _standing, _draw, to_file, as_json=json)
 
 
 def _standing(bureau: "Bureau") -> dict[str, Any]:
+    from api.reader import Question
+    from api.shapes import opened as answer
     from api.times import NOW, as_of
     from domain.acts.rights import API_KEY, ROLE
     from domain.bitemporal import last_day
@@ -147,7 +158,8 @@ def _standing(bureau: "Bureau") -> dict[str, Any]:
         for f in bureau.records.everyone([API_KEY], pair)
         if f.value
     ]  # fmt: skip
-    return {"as_of": stated, "data": {"roles": roles, "keys": keys}}
+    data = {"roles": roles, "keys": keys}
+    return answer(bureau.asked(Question("rights")), stated, data)
 
 
 def _draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:

@@ -47,7 +47,7 @@ def _draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
         yield Text(pick(words, lang), style="yellow")
 
 
-@answered(_draw)
+@answered(_draw, "cases")
 def cases(asked: Asked) -> Mapping[str, Any]:
     """投诉举报与核查:每案每人的收到、结论、告知 / Complaints and investigations."""
     from api import cases as answers

@@ -276,9 +276,11 @@ def progress(
 
 
 @contextmanager
-def patience(context: typer.Context) -> Iterator[Callable[[float], None]]:
-    """A bar on standard error, with the time taken, for a question that takes a while: it moves
-    until it is told the share that is done, then shows that and the time left.
+def patience(
+    context: typer.Context, zh: str = "查询中", en: str = "Asking"
+) -> Iterator[Callable[[float], None]]:
+    """A bar on standard error, with the time taken, for what may take a while: it moves until it is
+    told the share that is done, then shows that and the time left.
     """
     screen = console(error=True)
     bar = Progress(
@@ -286,7 +288,7 @@ def patience(context: typer.Context) -> Iterator[Callable[[float], None]]:
         TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
         console=screen, transient=True, disable=not screen.is_terminal,
     )  # fmt: skip
-    task = bar.add_task(said(context, "查询中", "Asking"), total=None)
+    task = bar.add_task(said(context, zh, en), total=None)
     late = Timer(LONG_SECONDS, bar.start)
     late.start()
     try:

@@ -25,9 +25,7 @@ _SHOWN = 5
 
 def guess(
     context: typer.Context,
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="文件 / the file")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="文件 / the file")],
     *,
     division: Annotated[
         str | None, typer.Option("--division", help="本局行政区划代码 / the bureau's division")

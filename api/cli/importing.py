@@ -7,10 +7,8 @@ for.
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -24,7 +22,6 @@ from api.cli.frame import (
     REFUSED,
     Failure,
     Json,
-    Lang,
     asking,
     bring_up,
     clerk,
@@ -33,20 +30,25 @@ from api.cli.frame import (
     opened,
     progress,
     said,
-    show,
     tell,
 )
-from api.rendering import Column, instant, pick, table
+from api.cli.importing_drawn import (
+    draw_batches,
+    draw_dependents,
+    draw_events,
+    draw_faults,
+    draw_files,
+    draw_lists,
+)
+from api.cli.out import Columns, Gb18030, Out, ToFile, ask_or_save
 
 if TYPE_CHECKING:
-    from api.intake import Dependent, Fault, FileCount, Line, Plan, Reason, Report, Told
     from api.intake import Mapping as FileMapping
+    from api.intake import Plan, Report
     from api.intake.account import Account
     from api.settings import Bureau
 
-FILES = Annotated[
-    list[Path], typer.Argument(metavar="FILE…", exists=True, help="文件或目录 / files or folders")
-]
+FILES = Annotated[list[Path], typer.Argument(metavar="FILE…", help="文件或目录 / files or folders")]
 MAPPING = Annotated[
     str | None,
     typer.Option(
@@ -68,6 +70,9 @@ PLANNED = Annotated[
     typer.Option(
         "--planned", metavar="FILE", help="逐行将登记的事项写成 .xlsx 或 .csv / act by act"
     ),
+]
+REJECTED = Annotated[
+    Path | None, typer.Option("--rejected", help="退回的行写到该目录 / folder for rejected rows")
 ]
 BATCH = Annotated[
     str, typer.Argument(metavar="BATCH", help="批次号或其开头 / a batch or how its id begins")
@@ -118,10 +123,7 @@ def import_(
     ] = None,
     enter: ENTER = False,
     approved_by: APPROVED = None,
-    rejected: Annotated[
-        Path | None,
-        typer.Option("--rejected", help="退回的行写到该目录 / folder for rejected rows"),
-    ] = None,
+    rejected: REJECTED = None,
     planned: PLANNED = None,
     account: ACCOUNT = None,
     rows: Annotated[int, typer.Option("--rows", min=0, help="列出几条问题 / faults shown")] = 20,
@@ -152,8 +154,9 @@ def import_(
             parts = _entered(context, report)
         else:
             title = ("将登记(未登记)", "Would be entered (nothing is)")
-            parts = [_files(plan.counts(), lang), _events(title, plan.events, lang)]
-        for part in (*parts, *_lists(plan.lines, rows, lang), *_faults(plan, faults, rows, lang)):
+            parts = [draw_files(plan.counts(), lang), draw_events(title, plan.events, lang)]
+        more = draw_faults(plan, faults, rows, lang, written=rejected is not None)
+        for part in (*parts, *draw_lists(plan.lines, rows, lang), *more):
             page.print(part)
         _write(context, Account(plan, report, clerk(), datetime.now(UTC), paper), rejected, account)
         if not enter:
@@ -211,8 +214,8 @@ def _entered(context: typer.Context, report: "Report") -> list[RenderableType]:
     en = f"{report.already} were entered before; position {report.position}; {report.seconds:.1f} s"
     return [
         Text(said(context, f"批次 {report.batch}", f"Batch {report.batch}")),
-        _files(report.files, lang),
-        _events(("已登记", "Entered"), report.events, lang),
+        draw_files(report.files, lang),
+        draw_events(("已登记", "Entered"), report.events, lang),
         Text(said(context, zh, en)),
     ]
 
@@ -226,8 +229,10 @@ def _mapping(files: Sequence[Path], named: str | None, attested_by: str | None) 
     if named is None:
         cls = next((found for file in files if (found := template_type(file))), None)
         if cls is None:
-            raise MissingField("not a template; name a mapping", field="mapping",
-                               zh="不是模板,请以 --mapping 指明对应表")  # fmt: skip
+            raise MissingField(
+                "not a template; name a mapping with --mapping, or make one: import guess",
+                field="mapping", zh="不是模板,请以 --mapping 指明对应表;还没有的:import guess",
+            )  # fmt: skip
         return mapping_of(cls, attested_by)
     if named.endswith(".toml") or named in names():
         return load_mapping(Path(named) if named.endswith(".toml") else named)
@@ -259,13 +264,28 @@ def template(
 
 
 @app.command("list")
-def list_(context: typer.Context, json: Json = False) -> None:
+def list_(
+    context: typer.Context,
+    *,
+    out: Out = None,
+    columns: Columns = None,
+    gb18030: Gb18030 = False,
+    json: Json = False,
+) -> None:
     """已导入的批次:文件、条数、是否已撤销 / The batches: files, counts, whether undone."""
-    from api.intake import all_batches
+    to_file = ToFile(out, columns, gb18030=gb18030)
+    ask_or_save(context, "batches", _batches, draw_batches, to_file, as_json=json)
 
-    with opened(context) as bureau:
-        answer = {"batches": [dict(batch._asdict()) for batch in all_batches(bureau.ledger)]}
-        show(context, answer, _draw_batches, as_json=json)
+
+def _batches(bureau: "Bureau") -> Mapping[str, Any]:
+    from api.intake import all_batches
+    from api.reader import Question
+    from api.shapes import opened as answer
+    from api.times import NOW, as_of
+
+    _, stated = as_of(bureau, NOW)
+    batches = [dict(batch._asdict()) for batch in all_batches(bureau.ledger)]
+    return answer(bureau.asked(Question("batches")), stated, {"batches": batches})
 
 
 @app.command("undo")
@@ -287,12 +307,12 @@ def undo_(
         else:
             planned = plan_undo(bureau.ledger, batch)
         title = ("已撤销", "Annulled") if enter else ("将撤销(未撤销)", "Would be annulled")
-        page.print(_events(title, planned.events, lang))
+        page.print(draw_events(title, planned.events, lang))
         if planned.already:
             zh = f"此前已撤销 {planned.already} 条"
             tell(context, zh, f"{planned.already} were annulled before")
         if planned.dependents:
-            page.print(_dependents(planned.dependents, lang))
+            page.print(draw_dependents(planned.dependents, lang))
             tell(
                 context,
                 "以后的登记以该批次为据,不能撤销;请先撤销这些登记。",
@@ -301,190 +321,3 @@ def undo_(
             raise typer.Exit(REFUSED)
         if not enter:
             tell(context, "以上未撤销;撤销请加 --enter。", "Nothing was annulled; add --enter.")
-
-
-def _draw_batches(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
-    columns = [
-        Column(("批次", "batch"), folds=False),
-        Column(("登记时间", "begun"), folds=False),
-        Column(("对应表", "mapping")),
-        Column(("文件", "files")),
-        Column(("SHA-256", "SHA-256"), folds=False),
-        Column(("条数", "entries"), right=True),
-        Column(("退回", "rejected"), right=True),
-        Column(("状态", "state")),
-    ]
-    rows = [
-        (
-            batch["id"][:13],
-            instant(batch["begun"])[:16],
-            batch["mapping"],
-            " ".join(batch["files"]),
-            " ".join(digest[:8] for digest in batch["digests"]),
-            "—" if batch["entries"] is None else f"{batch['entries']:,}",
-            "—" if batch["rejected"] is None else f"{batch['rejected']:,}",
-            pick(_state(batch), lang),
-        )
-        for batch in answer["batches"]
-    ]
-    yield table(("导入批次", "Import batches"), columns, rows, lang)
-
-
-def _state(batch: Mapping[str, Any]) -> tuple[str, str]:
-    if batch["undone"]:
-        return ("已撤销", "undone")
-    return ("已登记", "entered") if batch["finished"] else ("未完成", "broken off")
-
-
-def _dependents(dependents: Sequence["Dependent"], lang: str, most: int = 100) -> RenderableType:
-    from domain.events import REGISTRY
-
-    whys = {
-        "corrects": ("更正该批次的登记", "corrects it"),
-        "ends": ("终止该批次的登记", "ends it"),
-        "decided": ("以该批次的登记为据", "was decided on it"),
-    }
-    columns = [
-        Column(("位置", "position"), right=True),
-        Column(("事项", "event")),
-        Column(("对象", "of")),
-        Column(("关系", "how")),
-    ]
-    rows = [
-        (
-            one.position,
-            pick((REGISTRY[one.type].zh, REGISTRY[one.type].en), lang),
-            " ".join(one.subjects),
-            pick(whys[one.why], lang),
-        )
-        for one in dependents[:most]
-    ]
-    count = len(dependents)
-    title = (f"以该批次为据的登记 {count:,} 项", f"Acts that rest on the batch: {count:,}")
-    if count > most:
-        title = (f"{title[0]}(列出前 {most} 项)", f"{title[1]} (the first {most})")
-    return table(title, columns, rows, lang)
-
-
-def _files(files: Sequence["FileCount"], lang: str) -> RenderableType:
-    columns = [
-        Column(("文件", "file")),
-        Column(("工作表", "sheet")),
-        Column(("行", "rows"), right=True),
-        Column(("登记", "acts"), right=True),
-        Column(("其中已有", "known"), right=True),
-        Column(("无变化", "unchanged"), right=True),
-        Column(("退回", "rejected"), right=True),
-    ]
-    return table(("文件", "Files"), columns, files, lang)
-
-
-def _events(title: tuple[str, str], events: Counter[str], lang: str) -> RenderableType:
-    from domain.events import REGISTRY
-
-    columns = [Column(("事项", "event")), Column(("条数", "entries"), right=True)]
-    rows = [
-        (pick((REGISTRY[type_].zh, REGISTRY[type_].en), lang), f"{count:,}")
-        for type_, count in events.most_common()
-    ]
-    total = events.total()
-    title = (f"{title[0]} {total:,} 条", f"{title[1]}: {total:,}")
-    return table(title, columns, rows, lang)
-
-
-def _lists(lines: "Told[Line]", most: int, lang: str) -> Iterator[RenderableType]:
-    """A roster against the ledger: five lists, each with its first lines."""
-    from api.intake import STANDINGS
-
-    counts = Counter[str]()
-    first = defaultdict[str, list["Line"]](list)
-    for line in lines:
-        counts[line.standing] += 1
-        if counts[line.standing] <= most:
-            first[line.standing].append(line)
-    if counts["new"] == counts.total():
-        return
-    words = {
-        "new": ("新增", "New"),
-        "changed": ("变更", "Changed"),
-        "unchanged": ("无变化", "Unchanged"),
-        "gone": ("不在花名册中(不登记)", "Gone from the roster (nothing is entered)"),
-        "conflict": ("冲突(退回)", "In conflict (rejected)"),
-    }
-    columns = [
-        Column(("行", "row"), right=True),
-        Column(("编号", "number"), folds=False),
-        Column(("人员", "person"), least=12),
-        Column(("内容", "what"), least=20),
-    ]
-    for standing in STANDINGS:
-        shown = [] if standing == "unchanged" else first[standing]
-        rows = [
-            (one.row or "—", one.number or "—", one.person or "—", pick((one.zh, one.en), lang))
-            for one in shown
-        ]
-        zh, en = words[standing]
-        count = counts[standing]
-        title = (f"{zh} {count:,} 人", f"{en}: {count:,}")
-        yield table(title, columns, rows, lang) if rows else Text(pick(title, lang), "bold")
-        if shown and count > most:
-            rest = count - most
-            yield Text(pick((f"另有 {rest} 人", f"{rest} more"), lang), "dim")
-
-
-def _faults(
-    plan: "Plan", rejected: "Told[Fault]", most: int, lang: str
-) -> Iterator[RenderableType]:
-    """How many rows each rule concerns, then the first faults one by one."""
-    count = len(rejected) + len(plan.warnings)
-    if not count:
-        return
-    columns = [
-        Column(("问题", "fault"), least=20),
-        Column(("处理", "treated"), folds=False),
-        Column(("条数", "count"), right=True),
-        Column(("如何改正", "how to mend"), least=20),
-    ]
-    wordings: dict[str, Counter[Reason]] = {}
-    for fault in chain(rejected, plan.warnings):
-        wordings.setdefault(fault.reason.rule, Counter())[fault.reason] += 1
-    rows = []
-    for reasons in sorted(wordings.values(), key=Counter.total, reverse=True):
-        reason = reasons.most_common(1)[0][0]
-        others = pick((" 等", " etc."), lang) if len(reasons) > 1 else ""
-        treated = ("退回", "rejected") if reason.rejects else ("提示", "warned")
-        mend = pick((reason.mend_zh, reason.mend_en), lang)
-        said = pick((reason.zh, reason.en), lang) + others
-        rows.append((said, pick(treated, lang), reasons.total(), mend))
-    yield table(("行的问题", "Faults of rows"), columns, rows, lang)
-    found = chain(zip(rejected, repeat(True)), zip(plan.warnings, repeat(False)))
-    yield _one_by_one(islice(found, most), lang)
-    if count > most:
-        words = (f"另有 {count - most} 条,见 --rejected", f"{count - most} more")
-        yield Text(pick(words, lang), style="dim")
-
-
-def _one_by_one(found: Iterable[tuple["Fault", bool]], lang: str) -> RenderableType:
-    columns = [
-        Column(("文件", "file")),
-        Column(("行", "row"), right=True),
-        Column(("列", "column")),
-        Column(("原文", "cell")),
-        Column(("问题", "fault"), least=20),
-    ]
-    rows = [
-        (
-            fault.file,
-            fault.row or "—",
-            fault.heading or "—",
-            pick(("(保密)", "(private)"), lang) if fault.private else fault.cell,
-            Text(_why(fault, lang), "red" if rejects else "yellow"),
-        )
-        for fault, rejects in found
-    ]
-    return table(("逐行", "Row by row"), columns, rows, lang)
-
-
-def _why(fault: "Fault", lang: str) -> str:
-    other = (f"(第 {fault.other} 行)", f" (row {fault.other})") if fault.other else ("", "")
-    return pick((fault.reason.zh + other[0], fault.reason.en + other[1]), lang)

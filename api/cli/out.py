@@ -65,12 +65,15 @@ class ToFile(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a question is put to: the bureau, and what its shared options say."""
+    """What a question is put to: the bureau, and what its shared options say; `filed`: the answer
+    goes to a file.
+    """
 
     bureau: "Bureau"
     when: "When"
     private: bool
     context: typer.Context
+    filed: bool
 
 
 Question = Callable[..., Mapping[str, Any]]
@@ -108,9 +111,10 @@ def answered(
             options = {option.name: given.pop(option.name) for option in shared}
             when = When(options.pop("effective"), options.pop("recorded"))
             as_json, private = options.pop("json"), options.get("private", False)
+            filed = options.get("out") is not None
 
             def asked(bureau: "Bureau") -> Mapping[str, Any]:
-                return question(Asked(bureau, when, private, context), **given)
+                return question(Asked(bureau, when, private, context, filed), **given)
 
             if report is None:
                 ask(context, asked, draw, as_json=as_json)
@@ -197,10 +201,14 @@ def _save(
             mapping = to_toml(reading_back(bureau, made, lang))
         encoding = "gb18030" if to_file.gb18030 else "utf-8-sig"
         try:
-            exports.save(made, out, lang=lang, encoding=encoding)
+            with patience(context, "写入文件", "Writing") as done:
+                exports.save(made, out, lang=lang, encoding=encoding, done=done)
             if to_file.mapping_out is not None and mapping is not None:
                 to_file.mapping_out.write_text(mapping, "utf-8")
         except OSError as fault:
             raise Failure(f"不能写入 {out}", f"cannot write to {out}") from fault
     count = len(made.rows)
     tell(context, f"已写入 {out}({count} 行)", f"written to {out} ({count} rows)")
+    if made.next is not None:
+        tell(context, f"未完,续写另一文件:--after {made.next}",
+             f"there are more, for another file: --after {made.next}")  # fmt: skip

@@ -26,7 +26,7 @@ from api.cli.frame import (
 )
 from api.cli.impacts import draw_reviews
 from api.cli.out import Asked, Columns, Gb18030, Out, PrivateToo, ToFile, answered, ask_or_save
-from api.cli.person import STANDING, draw_entries, draw_facets
+from api.cli.person import draw_entries, draw_facets
 from api.rendering import (
     Column,
     coded,
@@ -38,7 +38,7 @@ from api.rendering import (
     table,
     word,
 )
-from api.words import NAMES, NOT_RECORDED, Words
+from api.words import ENVELOPE, NAMES, NOT_RECORDED
 
 if TYPE_CHECKING:
     from api.settings import Bureau
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 Below = Annotated[bool, typer.Option("--below/--alone", help="含下级单位 / with units below")]
 
 
+SCREEN, FILED = 200, 50_000
+"""Entries of the journal on a screen, and in one file."""
 MOST = 1_000
 """Rows of a roster and of promises shown; more than a screen or a print can use come as JSON."""
 
@@ -90,13 +92,9 @@ class State(StrEnum):
     LAPSED = "lapsed"
 
 
-_STATES = {  # the most urgent first
-    "overdue": ("逾期未办", "overdue", "bold red"),
-    "open": ("未到期", "open", ""),
-    "late": ("逾期办结", "late", "yellow"),
-    "kept": ("按期办结", "kept", "dim"),
-    "lapsed": ("不再需要", "lapsed", "dim"),
-}
+_STYLES = {  # the most urgent first
+    "overdue": "bold red", "open": "", "late": "yellow", "kept": "dim", "lapsed": "dim",
+}  # fmt: skip
 _ROSTER = ("person", "number", "name", "category", "grade", "post", "unit", "host", "since")
 
 
@@ -109,7 +107,10 @@ def _draw_roster(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType
     zh, en = f"花名册 {place}:{data['count']} 人", f"Roster of {place}: {data['count']}"
     yield table((zh, en), columns, rows, lang)
     if data["count"] > MOST:
-        words = (f"只列出前 {MOST} 人:加条件,或用 --json", f"first {MOST}: narrow it, or --json")
+        words = (
+            f"只列出前 {MOST} 人:加条件,或用 --out、--json",
+            f"first {MOST}: narrow it, or --out, --json",
+        )
         yield Text(pick(words, lang), style="yellow")
 
 
@@ -256,15 +257,14 @@ def draw_due(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     ]
     rows = []
     count = len(data["items"])
-    urgent = sorted(data["items"], key=lambda item: list(_STATES).index(item["state"]))
+    urgent = sorted(data["items"], key=lambda item: list(_STYLES).index(item["state"]))
     for item in data["items"] if count <= MOST else urgent[:MOST]:
-        zh, en, style = _STATES[item["state"]]
         days = ("工作日", " workdays") if item["workdays"] else ("日", " days")
         deadline = item["deadline"]
         rows.append(
             (
                 deadline["due"] + ("?" if deadline["provisional"] else ""),
-                Text(pick((zh, en), lang), style),
+                Text(coded("due", item["state"], lang), _STYLES[item["state"]]),
                 f"{item['late']}{pick(days, lang)}" if item["late"] else "",
                 item["zh" if lang == "zh" else "en"],
                 item["subject"],
@@ -288,27 +288,6 @@ def draw_due(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
         yield Text(pick(words, lang), style="dim")
 
 
-_SAID: dict[str, Words] = {
-    "event_id": ("登记号", "entry id"),
-    "effective": ("生效日", "effective"),
-    "last_day": ("末日", "last day"),
-    "occurred": ("发生日", "occurred"),
-    "recorded_at": ("登记时间", "recorded"),
-    "lag_days": ("迟录天数", "days late"),
-    "mood": ("性质", "mood"),
-    "attested_by": ("佐证人", "attested by"),
-    "approved_by": ("批准人", "approved by"),
-    "actor": ("经办", "entered by"),
-    "document": ("文件", "document"),
-    "reason": ("理由", "reason"),
-    "source": ("来源", "source"),
-    "batch": ("批次", "batch"),
-    "ends": ("所终止的登记", "ends"),
-    "fields": ("内容", "content"),
-    "chain": ("同一事实的登记", "entries of this fact"),
-}
-
-
 def draw_entry(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     title = (f"{data['position']} {data['zh']}", f"{data['position']} {data['en']}")
     rows = [
@@ -316,10 +295,10 @@ def draw_entry(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
             pick(words, lang),
             instant(data[name]) if name == "recorded_at" else word(data[name], lang),
         )
-        for name, words in _SAID.items()
+        for name, words in ENVELOPE.items()
         if data.get(name) is not None
     ]
-    became = pick(STANDING[data["standing"]], lang)
+    became = coded("standing", data["standing"], lang)
     by = f" →{data['standing_by']}" if data["standing_by"] else ""
     rows.append((pick(("状态", "standing"), lang), became + by))
     columns = [Column(("项", "what"), folds=False), Column(("内容", "said"))]
@@ -419,19 +398,42 @@ def journal(
         bool, typer.Option("--corrections", help="只看更正和撤销 / corrections only")
     ] = False,
     after: Annotated[int, typer.Option("--after", min=0, help="自此位置之后 / go on after")] = 0,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="最多几条 / rows")] = 200,
-) -> Mapping[str, Any]:
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit", min=1, max=FILED,
+            help="最多几条;不给则屏幕 200、文件 50000 / rows; else 200, in a file 50,000",
+        ),
+    ] = None,
+) -> Mapping[str, Any]:  # fmt: skip
     """登记流水 / The entries, in order."""
     from api import answers
+    from api.reports import ENTRY_ROW
 
     tags = [f"{kind}:{i}" for kind, i in (("person", person), ("unit", unit)) if i is not None]
-    return answers.journal(
-        asked.bureau, asked.when, types=types or (), tags=tags, after=after, since=since,
-        late=late, corrections=corrections, limit=limit,
-    )  # fmt: skip
+
+    def page(after: int, most: int) -> dict[str, Any]:
+        found = answers.journal(
+            asked.bureau, asked.when, types=types or (), tags=tags, after=after, since=since,
+            late=late, corrections=corrections, limit=most,
+        )  # fmt: skip
+        if asked.filed:
+            entries = found["data"]["entries"]
+            found["data"]["entries"] = [{n: one.get(n) for n in ENTRY_ROW} for one in entries]
+        return found
+
+    most = limit or (FILED if asked.filed else SCREEN)
+    answer = page(after, min(most, answers.MOST_ROWS))
+    data = answer["data"]
+    while data["next"] is not None and (left := most - len(data["entries"])) > 0:
+        further = page(data["next"], min(left, answers.MOST_ROWS))["data"]
+        data["entries"] += further["entries"]
+        data["next"] = further["next"]
+        asked.bureau.progress(min(len(data["entries"]) / most, 1.0))
+    return answer
 
 
-@answered(draw_entry)
+@answered(draw_entry, "entry", private=True)
 def entry(
     asked: Asked,
     position: Annotated[

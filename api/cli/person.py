@@ -21,10 +21,9 @@ from api.cli.frame import (
     LastMonth,
     PersonArg,
     Recorded,
-    ask,
 )
 from api.cli.impacts import draw_reviews
-from api.cli.out import Asked, answered
+from api.cli.out import Asked, Columns, Gb18030, Out, PrivateToo, ToFile, answered, ask_or_save
 from api.rendering import (
     Column,
     coded,
@@ -39,11 +38,6 @@ from api.rendering import (
 )
 from api.words import NONE, NOT_RECORDED
 
-STANDING = {
-    "stands": ("有效", "stands"),
-    "superseded": ("被更正", "superseded"),
-    "annulled": ("已撤销", "annulled"),
-}
 STYLES = {"superseded": "strike", "annulled": "strike red"}
 
 
@@ -57,6 +51,10 @@ def find(
     ] = False,
     effective: Effective = None,
     recorded: Recorded = None,
+    out: Out = None,
+    columns: Columns = None,
+    private: PrivateToo = False,
+    gb18030: Gb18030 = False,
     json: Json = False,
 ) -> None:
     """按编号、姓名或身份证号查人员标识 / A person's id by number, name or ID number."""
@@ -70,10 +68,12 @@ def find(
     # private values are asked for, so that no shell history keeps them
     named = typer.prompt("姓名 / name", err=True) if name else None
     cited = typer.prompt("身份证号 / ID number", err=True, hide_input=True) if id_number else None
-    ask(
+    ask_or_save(
         context,
+        "found",
         lambda bureau: answers.lookup(bureau, when, number=number, name=named, id_number=cited),
         _draw_found,
+        ToFile(out, columns, private, gb18030),
         as_json=json,
     )
 
@@ -209,7 +209,7 @@ def draw_entries(
 
 
 def _became(entry: Mapping[str, Any], lang: str) -> str:
-    words = [pick(STANDING[entry["standing"]], lang)]
+    words = [coded("standing", entry["standing"], lang)]
     if entry["standing_by"]:
         words.append(f"→{entry['standing_by']}")
     if entry.get("future"):
@@ -289,7 +289,7 @@ def _draw_owed(data: Mapping[str, Any], lang: str) -> RenderableType:
 # the commands
 
 
-@answered(_draw_record)
+@answered(_draw_record, "record", private=True)
 def record(asked: Asked, person: PersonArg) -> Mapping[str, Any]:
     """一个人的全部档案事项 / Everything that holds for a person."""
     from api import answers

@@ -19,7 +19,6 @@ from api.cli.frame import (
     Json,
     Lang,
     PersonArg,
-    ask,
     asking,
     clerk,
     console,
@@ -27,7 +26,8 @@ from api.cli.frame import (
     said,
     tell,
 )
-from api.rendering import Column, instant, pick, table, word
+from api.cli.out import Columns, Gb18030, Out, ToFile, ask_or_save
+from api.rendering import Column, coded, instant, pick, table, word
 
 if TYPE_CHECKING:
     from api.settings import Bureau
@@ -47,15 +47,20 @@ def who_read(
     last: Annotated[
         str | None, typer.Option("--to", metavar="DATE", help="至哪日 / to this day")
     ] = None,
+    out: Out = None,
+    columns: Columns = None,
+    gb18030: Gb18030 = False,
     json: Json = False,
 ) -> None:
     """谁查阅过此人的档案,含名单 / Who has read this person's record, lists included."""
     from api import feed, looked  # noqa: F401 - what a follower was told is put again too
 
-    ask(
+    ask_or_save(
         context,
+        "reads",
         lambda bureau: looked.who_read(bureau, person, first, last),
         _draw,
+        ToFile(out, columns, gb18030=gb18030),
         as_json=json,
     )
 
@@ -136,9 +141,6 @@ def _carry_out(
         ) from busy
 
 
-_OUTCOMES = {"allowed": ("已答复", "answered"), "denied": ("拒绝", "denied")}
-
-
 def _draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     columns = [
         Column(("位置", "pos."), right=True, folds=False),
@@ -154,7 +156,7 @@ def _draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     for read in data["reads"]:
         actor = read["actor"]
         among = f"{read['count']} 人之一", f"one of {read['count']}"
-        outcome = [pick(_OUTCOMES[read["outcome"]], lang)]
+        outcome = [coded("read", read["outcome"], lang)]
         if read["list"]:
             outcome.append(pick(among, lang))
         if not read["sure"]:

@@ -108,7 +108,7 @@ def _body(account: Account, lang: str) -> Iterator[str]:
     yield from _by_row(account.rejected, lang)
     if plan.warnings:
         yield _heading(
-            ("提示的行(已登记)", "Rows remarked upon, entered"), lang, len(plan.warnings)
+            ("提示的行(不退回)", "Rows remarked upon, not rejected"), lang, len(plan.warnings)
         )
         yield from _by_row(plan.warnings, lang)
     signed = [pick(words, lang) for words in (("经办人", "entered by"), ("审核人", "checked by"))]

@@ -125,8 +125,8 @@ NO_DAY = Reason(
     "补填日期", "supply the date",
 )  # fmt: skip
 NO_ACT = Reason(
-    "no-act", "按映射该行不对应任何事项", "the mapping gives no act for this row",
-    "补充映射的条件", "add a condition to the mapping",
+    "no-act", "按对应表该行不对应任何事项", "the mapping gives no act for this row",
+    "在对应表中补充条件", "add a condition to the mapping",
 )  # fmt: skip
 KNOWN_PERSON = Reason(
     "known-person", "账本中已有持此身份证号的人员",
@@ -135,7 +135,7 @@ KNOWN_PERSON = Reason(
 )  # fmt: skip
 UNNAMED = Reason(
     "unnamed-column", "没有表头的列中有内容,未采用", "a column without a heading holds something",
-    "补上表头并在映射中注明", "give it a heading, and a place in the mapping", rejects=False,
+    "补上表头并在对应表中注明", "give it a heading, and a place in the mapping", rejects=False,
 )  # fmt: skip
 SHORT_YEAR = Reason(
     "two-digit-year", "年份只有两位", "the year has two digits",
@@ -165,7 +165,7 @@ def at_column(rule: str, column: str, heading: str) -> Reason:
         case "unknown":
             return Reason(
                 f"unknown-{column}", f"{heading}不在已知之列", f"{heading} is none that is known",
-                "改为已知名称,或在映射中增补该名称或别名",
+                "改为已知名称,或在对应表中增补该名称或别名",
                 "use a known name, or add this name or alias to the mapping",
             )  # fmt: skip
         case "unknown-person":
@@ -200,7 +200,7 @@ def bad_value(event_zh: str, event_en: str, field: str) -> Reason:
     """A value that its event type does not take."""
     return Reason("bad-value", f"{event_zh}的 {field} 取值不合要求",
                   f"{event_en} does not take this value of {field}",
-                  "改正该值或映射", "correct the value or the mapping")  # fmt: skip
+                  "改正该值或对应表", "correct the value or the mapping")  # fmt: skip
 
 
 def refused(refusal: Refusal) -> Reason:

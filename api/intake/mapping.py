@@ -301,8 +301,8 @@ def load_mapping(source: str | Path) -> Mapping:
         text = Path(source).read_text("utf-8")
     else:
         raise BadInput(
-            f"no mapping {source}; there are {', '.join(names())}", field="mapping",
-            zh=f"没有映射 {source};现有 {'、'.join(names())}",
+            f"no mapping {source}; there are {', '.join(names())}, or name a .toml file",
+            field="mapping", zh=f"没有对应表 {source};现有 {'、'.join(names())},或给出 .toml 文件",
         )  # fmt: skip
     return parse_mapping(text)
 
@@ -313,12 +313,12 @@ def parse_mapping(text: str) -> Mapping:
         return Mapping.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as fault:
         raise BadInput(f"the mapping is not TOML: {fault}", field="mapping",
-                       zh=f"映射不是合格的 TOML:{fault}") from fault  # fmt: skip
+                       zh=f"对应表不是合格的 TOML:{fault}") from fault  # fmt: skip
     except ValidationError as fault:
         first = fault.errors()[0]
         at = ".".join(map(str, first["loc"])) or "mapping"
         raise BadInput(f"{at}: {first['msg']}", field=f"mapping.{at}",
-                       zh=f"映射 {at} 处有误:{first['msg']}") from fault  # fmt: skip
+                       zh=f"对应表 {at} 处有误:{first['msg']}") from fault  # fmt: skip
 
 
 class Template:

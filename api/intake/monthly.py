@@ -88,7 +88,8 @@ class Comparison:
                 fresh = [draft for draft in part if not draft.already]
                 roster.present.add(self._compare(fresh, matcher, as_of, undone))
             self._note_those_rejected(sheet, matcher, roster)
-            self._list_the_gone(roster, as_of)
+            if self._plan.whole:
+                self._list_the_gone(roster, as_of)
 
     def _tell(self, standing: Standing, where: Where, zh: str, en: str) -> None:
         line = Line(standing, *where, zh, en)

@@ -55,7 +55,7 @@ class Plan:
     and row, what comes of the ledger after them; a rejected row may have several; `refused_rows`:
     whom such rows mean. `refused`: what the ledger refused when the plan was entered; `unentered`:
     both. `lines`: how a roster compares with the ledger. `batch` is the same for the same files and
-    mapping.
+    mapping. `whole`: nothing says that the sheets are parts of others.
     """
 
     def __init__(self, mapping: Mapping, tables: Sequence[Table], paths: Sequence[Path]) -> None:
@@ -67,6 +67,7 @@ class Plan:
         self.dates: list[date | None] = [None] * len(tables)
         self.originals: list[Originals] = []
         self.rows = [0] * len(tables)
+        self.whole = not any(table.given_back for table in tables)
         self.shelf = Shelf()
         self.drafts = Drafts(self.shelf)
         self.rejected = Told[Fault](self.shelf, "rejected")

@@ -39,7 +39,7 @@ def sources(paths: Iterable[Path], mapping: Mapping) -> list[tuple[Path, Sheet]]
             elif not path.is_dir() or file.name.lower().endswith((*WORKBOOKS, *TEXTS)):
                 raise BadInput(
                     f"{file.name}: the mapping {mapping.name} has no sheet for this file",
-                    zh=f"{file.name}:映射 {mapping.name} 没有对应的工作表", field="file",
+                    zh=f"{file.name}:对应表 {mapping.name} 没有说明这一文件", field="file",
                 )  # fmt: skip
     names = [file.name for file, _ in found]
     if twice := next((name for name in names if names.count(name) > 1), None):
@@ -81,13 +81,14 @@ class Planner:
                 day = day_of(match[1])
             except UnreadableError:
                 raise BadInput(f"{table.file}: the title's date does not exist", field="dated",
-                               zh=f"{table.file}:标题中的截止日期不存在") from None  # fmt: skip
+                               zh=f"{table.file}:标题中的截至日期不存在") from None  # fmt: skip
             return day.day if day else None
         dated = sheet.dated or self._mapping.dated
         if dated is None and self._mapping.edition is None:
             raise MissingField(
-                f"{table.file}: no title gives the date of this sheet; say it", field="dated",
-                zh=f"{table.file}:标题中没有截止日期,请指明花名册的截止日期",
+                f"{table.file}: no title gives the date of this sheet; say it: --dated 2021-08-01",
+                field="dated",
+                zh=f"{table.file}:标题中没有截至日期,请指明,如 --dated 2021-08-01",
             )  # fmt: skip
         return dated
 

@@ -55,13 +55,13 @@ def _column(name: str) -> str:
 
 
 def _of_column(made: Made, name: str, heading: str, lang: str) -> Column:
-    private = next(field.private for field in made.fields if field.name == name)
+    field = next(field for field in made.fields if field.name == name)
     values = None
     if name in _CODED:
-        values = {word: code for code, word in made.words_of(name, lang).items()} | {"": ""}
+        values = {word: code for code, word in made.words_of(field, lang).items()} | {"": ""}
     return Column.model_validate(
         {
-            "heading": heading, "kind": _KINDS.get(name, "text"), "private": private,
+            "heading": heading, "kind": _KINDS.get(name, "text"), "private": field.private,
             "values": values, "blank": "reject" if name == "person" else "allow",
         }
     )  # fmt: skip

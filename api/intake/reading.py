@@ -55,6 +55,11 @@ class Row(NamedTuple):
     cells: Sequence[Cell]
 
 
+GIVEN_BACK = ("原行号", "规则", "原因", "如何改正", "Reason", "How to mend")
+"""The headings of what stands beside a rejected row; they are read by nobody but the clerk."""
+REMARKS = frozenset(map(heading_of, GIVEN_BACK))
+
+
 class Table(NamedTuple):
     """`headings` by column (blank where there is none), `title` what stands above them; serial
     numbers of days count from `epoch`.
@@ -67,6 +72,11 @@ class Table(NamedTuple):
     headings: list[str]
     rows: Iterator[Row]
     epoch: date = EPOCH
+
+    @property
+    def given_back(self) -> bool:
+        """Whether these are rejected rows, given back to be mended: no whole roster."""
+        return {*self.headings} >= REMARKS
 
 
 def read(path: Path, wanted: Collection[str], tab: str | None = None, *, least: int = 2) -> Table:
@@ -93,7 +103,7 @@ def read(path: Path, wanted: Collection[str], tab: str | None = None, *, least: 
     best = max((_Headed.find(sheet, rows, wanted) for sheet, rows in sheets), default=None,
                key=lambda headed: headed.hits)  # fmt: skip
     if best is None or best.hits < min(least, len(wanted)):
-        raise _refused(path, "no row holds the headings of the mapping", "找不到映射所列的表头行")
+        raise _refused(path, "no row holds the headings of the mapping", "找不到对应表所列的表头行")
     epoch = EPOCH_1904 if _counts_from_1904(content) else EPOCH
     return Table(path.name, digest, best.sheet, best.title, best.headings, best.rows, epoch)
 

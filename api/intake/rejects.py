@@ -1,11 +1,11 @@
 """Rejected rows, given back to the clerk: the row as it was, and why; remarks on others likewise.
 
-Owns the files of rejected rows. Invariant: each has its sheet's own headings, so that it can be
-mended and imported again; they hold private cells and are for the clerk alone.
+Owns the files of rejected rows. Invariant: each has its sheet's own headings and date, so that it
+can be mended and imported again; they hold private cells and are for the clerk alone.
 """
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
 
@@ -13,18 +13,17 @@ import xlsxwriter
 
 from api.intake.checking import Fault
 from api.intake.plan import Plan
-from api.intake.reading import Row, read
+from api.intake.reading import GIVEN_BACK, REMARKS, Row, read
 from api.intake.shelf import Told
 from api.intake.values import Cell, text_of
 
 MOST_WORKBOOK_ROWS = 100_000
-_REJECTED, _REMARKED = "退回", "提示(已登记)"
-_ADDED = ["原行号", "规则", "原因", "如何改正", "Reason", "How to mend"]
+_REJECTED, _REMARKED = "退回", "提示(不退回)"
 
 
 def write_rejected(plan: Plan, rejected: Told[Fault], folder: Path) -> list[Path]:
     """One file for each source with rejected rows, `rejected-…`, with a second sheet of the rows
-    that were entered with a remark; .csv (two of them) for over 100,000 rows.
+    that are remarked upon and not rejected; .csv (two of them) for over 100,000 rows.
     """
     told = {_REJECTED: rejected, _REMARKED: plan.warnings}
     rows = {name: one.rows() for name, one in told.items()}
@@ -48,11 +47,16 @@ def write_rejected(plan: Plan, rejected: Told[Fault], folder: Path) -> list[Path
 
 
 def _rows(plan: Plan, path: Path, told: Told[Fault]) -> Iterator[list[Cell]]:
-    """The headings, then each row with what is said of it."""
+    """A title with the date where the sheet was given one, the headings, then each row with what is
+    said of it.
+    """
     sheet = next(s for s in plan.mapping.sheet if s.matches(path.name))
     table = read(path, sheet.headings, sheet.tab)
-    yield [*table.headings, *_ADDED]
-    width = len(table.headings)
+    dated = plan.dates[plan.files.index(path.name)]
+    if dated not in (None, sheet.dated or plan.mapping.dated):
+        yield [f"{path.name} 退回的行(截至{dated})"]
+    own = [n for n, heading in enumerate(table.headings) if heading not in REMARKS]
+    yield [*(table.headings[n] for n in own), *GIVEN_BACK]
     found = told.of(path.name)
     nothing: tuple[int, list[Fault]] = (0, [])
     number, faults = next(found, nothing)
@@ -60,11 +64,8 @@ def _rows(plan: Plan, path: Path, told: Told[Fault]) -> Iterator[list[Cell]]:
         while number and number < row.number:
             number, faults = next(found, nothing)
         if row.number == number:
-            yield [*_padded(row, width), *_said(row, faults)]
-
-
-def _padded(row: Row, width: int) -> Sequence[Cell]:
-    return [*row.cells, *[""] * (width - len(row.cells))][:width]
+            cells = (row.cells[n] if n < len(row.cells) else "" for n in own)
+            yield [*cells, *_said(row, faults)]
 
 
 def _said(row: Row, faults: list[Fault]) -> list[Cell]:

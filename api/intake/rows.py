@@ -30,7 +30,7 @@ from api.intake.checking import (
 )
 from api.intake.mapping import Act, Column, Mapping, Sheet, Template, Turn
 from api.intake.originals import Originals, Said
-from api.intake.reading import Row, Table
+from api.intake.reading import REMARKS, Row, Table
 from api.intake.values import (
     EPOCH,
     Cell,
@@ -414,11 +414,11 @@ def _places(sheet: Sheet, table: Table) -> dict[str, int]:
     places: dict[str, int] = {}
     wanted = sheet.headings
     for at, heading in enumerate(table.headings):
-        if not heading:
+        if not heading or (table.given_back and heading in REMARKS - wanted.keys()):
             continue
         if heading not in wanted:
             raise _column_refused(table, f"column {heading} is neither mapped nor set aside",
-                                  f"列“{heading}”既未映射也未注明不采用")  # fmt: skip
+                                  f"列“{heading}”在对应表中既无对应也未注明不采用")  # fmt: skip
         for name in wanted[heading]:
             if name in places:
                 raise _column_refused(table, f"two columns could be {name}",

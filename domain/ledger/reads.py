@@ -175,6 +175,7 @@ def _rows(read: Read) -> Iterator[NewEntry]:
         for n in range(0, 1 if listed else len(persons) or 1, NAMED_AT_ONCE)
     ]
     account = account_of(read.actor.issuer, read.actor.subject)
+    digest = digest_of(persons) if persons else None
     for part, those in enumerate(named, 1):
         id_ = uuid4()
         said = {
@@ -183,7 +184,7 @@ def _rows(read: Read) -> Iterator[NewEntry]:
             "parameters": dict(read.parameters) or None,
             **{name: read.as_of.get(name) for name in ("effective", "recorded", "fold")},
             "classes": sorted(read.classes) or None,
-            "count": len(persons), "digest": digest_of(persons) if persons else None,
+            "count": len(persons), "digest": digest,
             "subject": read.subject, "part": [part, len(named)] if len(named) > 1 else None,
             "purpose": read.purpose, "case": read.case, "rights": read.rights,
             "request_id": read.request_id,

@@ -53,6 +53,12 @@ def _law(log: EventLog, until: int) -> Law:
 
 def rules_of(records: Strands, law: Law, person: str, recorded: int) -> Callable[[date], Rules]:
     """The law of each day at the person's using unit, all as known at one position."""
+    place = place_of(records, person, recorded)
+    return lambda day: law.at(place(day), day)
+
+
+def place_of(records: Strands, person: str, recorded: int) -> Callable[[date], str]:
+    """The code of the place of the person's using unit on each day, as known at one position."""
     known: dict[tuple[str, str], list[Fact]] = {}
 
     def value(facet: Facet, key: str, day: date, field: str) -> str | None:
@@ -72,4 +78,4 @@ def rules_of(records: Strands, law: Law, person: str, recorded: int) -> Callable
             unit = value(UNIT_PARENT, unit, day, "parent")
         return NOWHERE
 
-    return lambda day: law.at(place(day), day)
+    return place

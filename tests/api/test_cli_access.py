@@ -39,7 +39,9 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["access", *arguments])
 
 
-def test_a_key_is_shown_once_opens_what_was_granted_and_is_taken_away(provided: Bureau) -> None:
+def test_a_key_is_shown_once_opens_what_was_granted_and_is_taken_away(
+    provided: Bureau, tmp_path: Path
+) -> None:
     granted = run("grant", ISSUER, "payroll", "system", "--class", "identity")
     assert granted.exit_code == 0, granted.output
     assert run("grant", ISSUER, "li", "clerk", "--unit", "north", "--attest").exit_code == 0
@@ -53,6 +55,11 @@ def test_a_key_is_shown_once_opens_what_was_granted_and_is_taken_away(provided: 
     assert listed["keys"] == [
         {"key": key, "issuer": ISSUER, "subject": "payroll", "last_day": "2150-12-31"}
     ]
+    assert run("list", "--out", str(tmp_path / "rights.csv")).exit_code == 0
+    title, _, *rows = (tmp_path / "rights.csv").read_text("utf-8-sig").splitlines()
+    assert f"账本末位 {provided.ledger.log.head()}" in title
+    assert [row.split(",")[3] for row in rows] == ["业务系统", "经办", "接口密钥"]
+    assert secret not in "".join(rows)
     entries = list(provided.ledger.entries())
     assert not [e for e in entries if secret in e.data.decode()]
     assert entries[-1].envelope["actor"]["role"] == "administrator"

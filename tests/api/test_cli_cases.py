@@ -49,10 +49,18 @@ def test_a_case_is_entered_and_listed(folder: Path) -> None:
     assert "upheld in part" in told("--lang", "en", "cases").out
     before = json.loads(told("cases", "--effective", "2022-05-31", "--json").out)
     assert [m["outcome"] for m in before["data"]["matters"]] == [None]
+    out = folder / "cases.csv"
+    told("cases", "--out", str(out))
+    title, headings, row = out.read_text("utf-8-sig").splitlines()
+    assert "登记位置" in title
+    assert headings.startswith("案件,人员,状态")
+    assert row.startswith("c1,p1,已结案")
     # what a later act undermines is said here, and nowhere else
     annulled = told("enter", "-", events=[{"type": "FactAnnulled", "annuls": _registered(folder)}])
     assert annulled.code == 0
     assert "没有人员 p1" in told("cases").out
+    told("cases", "--out", str(out))
+    assert "没有人员 p1" in out.read_text("utf-8-sig").splitlines()[-1]
 
 
 def _registered(folder: Path) -> int:

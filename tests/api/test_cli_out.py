@@ -10,8 +10,10 @@ import pytest
 from python_calamine import load_workbook
 from typer.testing import CliRunner
 
+from api import answers
 from api.cli.main import app
-from tests.api.desk import run
+from domain.events import FACETS, REGISTRY
+from tests.api.desk import STORY, run
 
 PROTECTED = Path(__file__).parents[1] / "data" / "protected"
 
@@ -173,3 +175,87 @@ def test_what_facts_say_in_private_goes_out_only_when_asked_for(
     assert desk.run(*asked, *(["--private"] if private else [])).code == 0
     assert ("张三" in out.read_text("utf-8")) is private
     assert orjson.loads(out.read_bytes().splitlines()[0])["private"] is private
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (("find", "--number", "F0001"), {"person": "P1", "number": "F0001", "unit": "U01"}),
+        (
+            ("record", "P1", "-e", "2023-06-01"),
+            {"facet": "unit", "state": "held", "value": {"unit": "U01"}, "since": "2022-01-04"},
+        ),
+        (("record", "P1"), {"facet": "spells", "what": "历次任职", "last_day": None}),
+        (("record", "P1"), {"facet": "grade", "state": "not-recorded", "entry": None}),
+        (("entry", "first"), {"part": "fields", "field": "division", "value": "330200"}),
+        (("entry", "first"), {"part": "envelope", "field": "attested_by", "value": "政治部"}),
+        (("who-read", "P1"), {"question": "record", "outcome": "allowed", "sure": True}),
+    ],
+)
+def test_what_is_no_list_goes_to_a_file_as_rows(desk, tmp_path: Path, asked, found) -> None:
+    assert desk.run("record", "P1").code == 0
+    first = str(desk.entered - len(STORY) + 1)
+    asked = [first if word == "first" else word for word in asked]
+    for suffix in ("xlsx", "csv", "jsonl"):
+        said = desk.run(*asked, "--out", str(tmp_path / f"a.{suffix}"))
+        assert (said.code, said.out) == (0, ""), said
+
+    stated, *rows = map(orjson.loads, (tmp_path / "a.jsonl").read_bytes().splitlines())
+    assert (stated["as_of"]["recorded"], stated["count"]) == (desk.entered, len(rows))
+    assert stated["read"] > 0
+    assert any(row.items() >= found.items() for row in rows), rows
+    book = load_workbook(tmp_path / "a.xlsx").get_sheet_by_index(0).to_python()
+    assert f"登记位置 {desk.entered}" in book[0][0]
+    if asked[0] != "who-read":  # the reads of the other two files are in it
+        assert len(book) == 2 + len(rows)
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_a_record_and_an_entry_keep_what_is_private_until_asked(
+    desk, tmp_path: Path, private: bool
+) -> None:
+    history = orjson.loads(desk.run("history", "P1", "--json").out)["data"]["entries"]
+    registered = next(e["position"] for e in history if e["type"] == "PersonRegistered")
+    for asked in (("record", "P1"), ("entry", str(registered)), ("find", "--number", "F0001")):
+        out = tmp_path / f"{asked[0]}.csv"
+        said = desk.run(*asked, "--out", str(out), *(["--private"] if private else []))
+        assert said.code == 0, said
+        assert ("张三" in out.read_text("utf-8-sig")) is private
+        if not private and asked[0] != "find":
+            assert "未予显示" in out.read_text("utf-8-sig")
+
+
+def test_a_file_in_english_has_no_word_of_chinese_of_ours(desk, tmp_path: Path) -> None:
+    out = tmp_path / "a.csv"
+    last = str(desk.entered)
+    for asked in (("history", "P1"), ("record", "P1"), ("entry", last), ("journal",)):
+        assert desk.run("--lang", "en", *asked, "--out", str(out)).code == 0
+        text = out.read_text("utf-8-sig")
+        ours = {one.zh for one in (*FACETS.values(), *REGISTRY.values())}
+        # the seat that the story's heads hold is called so
+        assert {word for word in ours if word in text} <= {"主要领导"}, asked
+
+
+def test_a_journal_goes_to_a_file_whole_though_a_screen_and_a_page_are_shorter(
+    desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "MOST_ROWS", 5)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def told(*more: str) -> tuple[str, dict, list[int]]:
+        asked = ["--data", str(desk.folder), "journal", "--out", str(tmp_path / "a.jsonl"), *more]
+        said = CliRunner().invoke(app, asked)
+        assert said.exit_code == 0, said.output
+        stated, *rows = map(orjson.loads, (tmp_path / "a.jsonl").read_bytes().splitlines())
+        return said.stderr, stated, [row["position"] for row in rows]
+
+    said, stated, whole = told()
+    assert whole == list(range(1, desk.entered + 1))
+    assert "next" not in stated
+    assert "--after" not in said
+    said, stated, part = told("--limit", "12")
+    assert (part, stated["next"], "--after 12" in said) == (whole[:12], 12, True)
+    assert told("--after", "12")[2] == whole[12:]
+    assert desk.run("journal", "--limit", "3", "--out", str(tmp_path / "a.xlsx")).code == 0
+    notes = dict(load_workbook(tmp_path / "a.xlsx").get_sheet_by_index(1).to_python())
+    assert notes["未完,续自登记"] == 3

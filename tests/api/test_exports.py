@@ -9,7 +9,9 @@ import pytest
 from python_calamine import load_workbook
 
 from api import answers, answers_axes, answers_many, answers_series, exports
+from api.cases import cases
 from api.intake import Importer, parse_mapping, reading_back, to_toml
+from api.looked import who_read
 from api.settings import Bureau
 from domain.acts.movement import SecondmentStarted
 from domain.acts.units import UnitEstablished
@@ -165,6 +167,8 @@ def test_every_report_is_written_with_as_many_rows_as_it_has(filled, tmp_path):
         "payroll": (answers_many.payroll, WHEN, "320500"),
         "chain-unit": (answers_many.accountability_of_many, WHEN, "320500"),
         "series": (answers_series.series, "pyramid", "2021-06", "2021-08", WHEN),
+        "record": (answers.record, person, WHEN), "entry": (answers.entry, 200, WHEN),
+        "cases": (cases, WHEN), "reads": (who_read, person),
     }  # fmt: skip
     found = answer_of(filled, answers.findings, WHEN, unit="320500")
     reports = {name: answer_of(filled, *question) for name, question in asked.items()} | {
@@ -178,7 +182,8 @@ def test_every_report_is_written_with_as_many_rows_as_it_has(filled, tmp_path):
         assert len(sheet_rows(tmp_path / f"{name}.xlsx")) == 2 + len(report.rows)
     assert len(made(filled, "pay", reports["pay"]).rows) == 8
     assert len(made(filled, "history", reports["history"]).rows) == 4
-    assert reports.keys() | {"roster", "repriced"} == exports.REPORTS.keys()
+    elsewhere = {"roster", "repriced", "found", "rights", "batches"}
+    assert reports.keys() | elsewhere == exports.REPORTS.keys()
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a.csv", "gb.csv"])

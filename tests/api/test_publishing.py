@@ -15,8 +15,10 @@ from api.app import create_app
 from api.publishing import pay_of, publish, publish_law
 from api.settings import Bureau, Settings
 from api.times import When
+from domain.acts.exit import AuxiliaryResigned
 from domain.acts.grades import AuxiliaryPromoted, GradeRated
 from domain.acts.packs import PackPublished, read_pack
+from domain.acts.pay import SpecialPayApproved
 from domain.acts.people import PersonRegistered
 from domain.acts.recruitment import AuxiliaryHired
 from domain.acts.units import UnitEstablished
@@ -108,6 +110,45 @@ def test_what_is_listed_is_what_publishing_then_makes_of_everybodys_pay(office, 
         told[line["person"]] += line["owed"]
     assert told == owed
     assert pay_of(office, pack, NOW)["data"]["lines"] == []
+
+
+def test_days_before_the_first_asked_about_owe_nothing(office):
+    data = pay_of(office, raised(), NOW, first_day="2024-04-16", last_month="2024-05")["data"]
+
+    assert {line["since"] for line in data["lines"]} == {date(2024, 4, 16), date(2024, 5, 1)}
+    # half of April and the whole of May
+    assert {one["person"]: one["owed"] for one in data["lines"] if one["person"] != "b"} == {
+        "a": 150_00, "c": 150_00,
+    }  # fmt: skip
+    assert data["to_pay"] == 3 * 150_00
+
+
+def test_who_is_paid_otherwise_than_most_is_priced_alone(office):
+    """An addition, a day out of service and a month of rounding, beside who has none of them."""
+    extra = SpecialPayApproved(person="a", amount=333_33, ground="scarce")
+    left = AuxiliaryResigned(person="c")
+    for act, day in ((extra, date(2024, 3, 20)), (left, date(2024, 5, 20))):
+        office.ledger.enter(Request([Proposal(act, day)], mood="attested", attested_by="x"))
+    list(office.runner.catch_up())
+
+    data = pay_of(office, raised(), NOW)["data"]
+
+    told = [(x["person"], x["since"], x["until"], x["before"], x["after"]) for x in data["lines"]]
+    assert told[:2] == [
+        ("a", RAISED, date(2024, 3, 20), 2_900_00, 3_000_00),
+        ("a", date(2024, 3, 20), date(2024, 7, 1), 3_233_33, 3_333_33),
+    ]
+    assert told[-1] == ("c", RAISED, date(2024, 5, 20), 5_300_00, 5_400_00)
+    before = office.ledger.log.head()
+    publish(office.ledger, raised(), TODAY, None, Actor())
+    list(office.runner.catch_up())
+    made = answers_axes.retro(
+        office, before, NOW, first_month="2024-03", last_month="2024-06", everyone=True
+    )["data"]
+    owed = dict.fromkeys(("a", "b", "c"), 0)
+    for line in data["lines"]:
+        owed[line["person"]] += line["owed"]
+    assert owed == {one["person"]: one["owed"] for one in made["owed"]}
 
 
 def test_a_scale_of_a_day_to_come_owes_nothing_before_it(office):

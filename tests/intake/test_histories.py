@@ -95,7 +95,7 @@ def test_spells_that_overlap_are_entered_and_named_with_the_row_beneath(bureau, 
     (out,) = write_rejected(plan, report.rejected, tmp_path / "out")
     (name,) = load_workbook(out).sheet_names
     headings, *rows = load_workbook(out).get_sheet_by_name(name).to_python()
-    assert name == "提示(已登记)"
+    assert name == "提示(不退回)"
     assert [(row[headings.index("unit")], row[headings.index("原行号")]) for row in rows] == [
         ("3.0", 2), ("2.0", 4), ("2.0", 7)
     ]  # fmt: skip
@@ -104,7 +104,7 @@ def test_spells_that_overlap_are_entered_and_named_with_the_row_beneath(bureau, 
     write_account(
         Account(plan, report, Actor(), datetime.now(UTC)), page := tmp_path / "a.html", "en"
     )
-    assert "Rows remarked upon, entered 3" in (text := page.read_text("utf-8"))
+    assert "Rows remarked upon, not rejected 3" in (text := page.read_text("utf-8"))
     assert "(row 6)" in text
 
 

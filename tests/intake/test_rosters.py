@@ -148,8 +148,9 @@ def test_rejected_rows_come_back_as_they_were_with_the_reason(bureau, tmp_path):
 
     rows = load_workbook(path).get_sheet_by_index(0).to_python()
     assert path.name == "rejected-roster_city.xlsx"
-    assert rows[0][:3] == ["序号", "辅警编号", "姓名"]
-    assert len(rows) == 1 + 24
+    assert rows[0][0] == "roster_city.xlsx 退回的行(截至2021-08-01)"
+    assert rows[1][:3] == ["序号", "辅警编号", "姓名"]
+    assert len(rows) == 2 + 24
     impossible = next(row for row in rows if row[1] == "FJ320500023")
     assert impossible[8] == "2019.2.30"
     assert impossible[14:18] == [
@@ -157,6 +158,38 @@ def test_rejected_rows_come_back_as_they_were_with_the_reason(bureau, tmp_path):
     ]  # fmt: skip
     repeated = next(row for row in rows if row[15] == "duplicate")
     assert repeated[16] == "与前面一行完全重复(第148行)"
+
+
+def test_rejected_rows_are_mended_where_they_came_back_and_imported_again(bureau, tmp_path):
+    importer = Importer(bureau.ledger, bureau.records)
+    plan = importer.plan([ROSTERS / "roster_city.xlsx"], "roster-city")
+    report = importer.enter(plan)
+    list(bureau.runner.catch_up())
+    (path,) = write_rejected(plan, report.rejected, tmp_path)
+    book = load_workbook(path)
+    title, headings, *rows = book.get_sheet_by_index(0).to_python()
+    (at,) = (n for n, row in enumerate(rows) if row[headings.index("辅警编号")] == "FJ320500023")
+    rows[at][headings.index("入职时间")] = "2019-03-30"
+    again = tmp_path / "rejected-mended.xlsx"
+    with xlsxwriter.Workbook(again) as mended:
+        for name, lines in (("退回", [title, headings, *rows]),
+                            *((s, book.get_sheet_by_name(s).to_python()) for s in book.sheet_names[1:])):  # fmt: skip
+            sheet = mended.add_worksheet(name)
+            for n, line in enumerate(lines):
+                sheet.write_row(n, 0, map(str, line))
+
+    second = importer.plan([again], "roster-city")
+    entered = importer.enter(second)
+
+    assert second.dates == plan.dates
+    (count,) = second.counts()
+    # three rows repeated others, which the ledger has
+    assert (count.acts, count.already, count.rejected) == (4, 3, 20)
+    assert entered.events == {"PersonRegistered": 1, "RecordOpened": 1, "ContractOpened": 1}
+    # the others of these units stand in no row of it, and are not gone
+    assert {line.standing for line in second.lines} == {"new"}
+    (once_more,) = write_rejected(second, entered.rejected, tmp_path / "more")
+    assert load_workbook(once_more).get_sheet_by_index(0).to_python()[1] == headings
 
 
 def test_a_person_whom_the_ledger_has_is_not_opened_again(bureau):

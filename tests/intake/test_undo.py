@@ -215,9 +215,13 @@ def test_a_clerk_lists_batches_and_undoes_one():
             imports = run(folder, "import", str(FILE), "--mapping", MAPPING, "--enter")
             assert imports.code == 0, imports
             head = bureau.ledger.log.head()
-            (batch,) = json.loads(run(folder, "import", "list", "--json").out)["batches"]
+            (batch,) = json.loads(run(folder, "import", "list", "--json").out)["data"]["batches"]
             assert batch["id"] in imports.out
             assert "已登记" in run(folder, "import", "list").out
+
+            out = folder / "batches.csv"
+            assert run(folder, "import", "list", "--out", str(out)).code == 0
+            assert batch["digests"][0] in out.read_text("utf-8-sig").splitlines()[2]
 
             checked = run(folder, "import", "undo", batch["id"][:8])
             assert (checked.code, bureau.ledger.log.head()) == (0, head)
