@@ -4,7 +4,6 @@ against what is found again.
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable
 from datetime import date
 from functools import cache
 from itertools import pairwise
@@ -19,6 +18,8 @@ from projections import accountability
 from projections.charges import View, standing
 from projections.findings import of_entries, of_subjects
 from projections.journal import STANDS, standings
+from projections.questions.answering import everybody
+from projections.questions.at_hand import AtHand
 from projections.records import Records
 from projections.roster import roster
 from tests.answerable import BEARING, Answerable, Named, Seat, Told
@@ -55,7 +56,7 @@ def answers_agree(lives: Any, fold: Record, days: list[date], head: int) -> None
                 assert sitting == taken, (unit, tier, day, known)
         unit = lives.units[known % len(lives.units)]
         for day in days[known % 5 :: 5]:
-            _everybody_agrees(lives.records, rows, unit, AsOf(day, known), told)
+            _everybody_agrees(lives.records, unit, AsOf(day, known), told)
     for officer, day in itertools.product(lives.officers, days):
         charged = accountability.of_officer(rows, officer, AsOf(day, head))
         named = {(person, told.named(fact, day)) for person in lives.everyone
@@ -74,26 +75,19 @@ def answers_agree(lives: Any, fold: Record, days: list[date], head: int) -> None
             _agree(found, told.answer(person, day)._replace(ceased=()))
 
 
-def _everybody_agrees(
-    records: Records, rows: Any, unit: str, as_of: AsOf, told: Answerable
-) -> None:
+def _everybody_agrees(records: Records, unit: str, as_of: AsOf, told: Answerable) -> None:
     """Who serves in a unit and beneath it, and who answers for each."""
+    day = as_of.effective
     try:
         lines = roster(records, as_of, unit)
     except UnknownSubject:
-        assert told.held("unit-state", f"unit:{unit}", as_of.effective) is None
-        return
-    people = sorted(line.person for line in lines)
-    many_agree((accountability.answer(rows, p, as_of) for p in people), told, unit, as_of.effective)
-
-
-def many_agree(
-    found: Iterable[accountability.Answer], told: Answerable, unit: str | None, day: date
-) -> None:
-    """What is answered about everybody, of a unit or at all, in order of person, is told of each."""
-    for answer, (person, ours) in zip(found, told.of_many(unit, day), strict=True):
-        assert answer.person == person, (unit, day)
-        _agree(answer, ours)
+        assert told.held("unit-state", f"unit:{unit}", day) is None
+    else:
+        assert sorted(line.person for line in lines) == told.roster(unit, day)
+        found = everybody(AtHand(records, as_of.recorded), records, as_of, unit)
+        for answer, (person, ours) in zip(found, told.of_many(unit, day), strict=True):
+            assert answer.person == person, (unit, as_of)
+            _agree(answer, ours)
 
 
 def findings_agree(lives: Any, head: int) -> None:

@@ -196,20 +196,25 @@ class Answerable:
 
     # the answer
 
-    def roster(self, unit: str | None, day: date) -> list[str]:
-        """Those in service, in order; of a unit those whose home or host it is, or stands above."""
+    def roster(self, unit: str, day: date) -> list[str]:
+        """Those in service whose home or host the unit is, or stands above; in order."""
         people = sorted(subject[7:] for facet, subject in self.facts if facet == "service")
         serving = (p for p in people if self.service(p, day) == "in")
-        return [p for p in serving if unit is None or unit in self.placed(p, day)]
+        return [p for p in serving if unit in self.placed(p, day)]
 
     def placed(self, person: str, day: date) -> set[str]:
         """The home and the host unit, and all above them."""
         at = (self.said(facet, f"person:{person}", day, "unit") for facet in ("unit", "host"))
         return {above for unit in at if unit is not None for above in self.upwards(unit, day)}
 
-    def of_many(self, unit: str | None, day: date) -> list[tuple[str, Told]]:
-        """Each of a unit or of all, and who answered for them."""
-        return [(person, self.answer(person, day)) for person in self.roster(unit, day)]
+    def of_many(self, unit: str, day: date) -> list[tuple[str, Told]]:
+        """Each whom a unit uses, or one below it, and who answered for them."""
+        used = {p: self.using(p, day) for p in self.roster(unit, day)}
+        return [
+            (person, self.answer(person, day))
+            for person, at in used.items()
+            if at is not None and unit in self.upwards(at, day)
+        ]
 
     def answer(self, person: str, day: date) -> Told:
         service, unit = self.service(person, day), self.using(person, day)

@@ -20,7 +20,7 @@ from domain.acts.responsibility import SUPERVISOR
 from domain.acts.units import UNIT_NAME, UNIT_PARENT
 from domain.bitemporal import AsOf
 from domain.events import FACETS, Facet
-from projections import records as table
+from projections import records_statements as table
 from projections.records import Records
 from tests.foretelling import MANY
 from tests.oracle import Held, in_force
