@@ -7,10 +7,10 @@ Owns their columns and rows. Invariant: a row of a record names the entry that i
 from collections.abc import Iterator
 
 from api.columns import Answer, Coded, Field, Label, Report, Row, label, of_names
-from api.rendering import named_among
+from api.rendering import aside, named_among
 from api.reports_axes import FACT, STRAND, strand_of, told_of
 from api.settings import Bureau
-from api.words import ENVELOPE, NAMES
+from api.words import ASIDE, ENVELOPE, NAMES
 from domain.events import CASE
 
 
@@ -67,6 +67,8 @@ def _entry_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
         yield {**base, "part": "sealed"}
         return
     said = {**data, "type": label(data), "standing": Coded("standing", data["standing"])}
+    for name in ASIDE.keys() & {name for name, value in data.items() if value}:
+        said[name] = Label(*(aside(name, data[name], lang) for lang in ("zh", "en")))
     for name, words in ENVELOPE.items():
         if said.get(name) is not None:
             yield {**base, "part": "envelope", "field": name, "what": Label(*words),

@@ -180,6 +180,22 @@ ENVELOPE: dict[str, Words] = {
     "chain": ("同一事实的登记", "entries of this fact"),
 }
 """What is said of an entry beside its own fields."""
+ASIDE: dict[str, dict[str, Words]] = {
+    "document": {
+        "number": ("文号", "number"),
+        "none_because": ("无文号,因", "none, because"),
+        "issuer": ("发文机关", "issuer"),
+        "dated": ("成文日期", "dated"),
+        "article": ("条款", "article"),
+        "sha256": ("SHA-256", "SHA-256"),
+    },
+    "source": {
+        "system": ("系统", "system"),
+        "key": ("标识", "key"),
+        "version": ("版本", "version"),
+    },
+}
+"""What the parts of these are called, which are called otherwise elsewhere."""
 VALUES: dict[str, Words] = {
     "civilian": ("文职", "civilian"),
     "field": ("勤务", "field"),

@@ -51,9 +51,7 @@ def chain(
     ] = None,
     listed: Annotated[
         Path | None,
-        typer.Option(
-            "--list", exists=True, dir_okay=False, help="工作簿:人员或编号、日期 / a workbook"
-        ),
+        typer.Option("--list", help="工作簿:人员或编号、日期 / a workbook"),
     ] = None,
     out: Out = None,
     columns: Columns = None,

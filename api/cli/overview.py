@@ -18,7 +18,7 @@ from api.cli.frame import Effective, Json, Lang, Recorded, UnitArg, warn_of_back
 from api.cli.impacts import draw_reviews
 from api.cli.out import Asked, Columns, Gb18030, Out, PrivateToo, ToFile, answered, ask_or_save
 from api.cli.person import draw_entries, draw_facets
-from api.rendering import Column, coded, instant, pick, plain, strength_of, table, word
+from api.rendering import Column, aside, coded, instant, pick, plain, strength_of, table, word
 from api.words import ENVELOPE, NAMES, NOT_RECORDED
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ def draw_entry(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     rows = [
         (
             pick(words, lang),
-            instant(data[name]) if name == "recorded_at" else word(data[name], lang),
+            instant(data[name]) if name == "recorded_at" else aside(name, data[name], lang),
         )
         for name, words in ENVELOPE.items()
         if data.get(name) is not None
