@@ -153,7 +153,9 @@ def test_what_the_law_would_find_of_a_row_is_told_beforehand_and_refuses_nothing
     plan = planned(bureau, filled(tmp_path, RewardGranted, *rows), RewardGranted, None)
 
     assert list(plan.rejected) == []
-    assert [(f.row, f.reason.rejects) for f in plan.warnings] == [(4, False)]
+    assert [(f.row, f.reason.rule, f.reason.rejects) for f in plan.warnings] == [
+        (4, "found-reward-kind-list", False)
+    ]  # fmt: skip
     assert plan.events == {"RewardGranted": 2}
 
 
