@@ -131,8 +131,9 @@ def answer_list(
             for n, question in enumerate(questions, 1):
                 rows.append(_listed(bureau.noting(looks), question, then, now, lang))
                 done(n)
+        known, head = bureau.ledger.moment(now), bureau.ledger.moment().position
     answered = Sheet("责任", [pick(words, lang) for words in _HEADINGS], rows)
-    write(out, [answered, watermark(looks, lang)])
+    write(out, [answered, watermark(looks, known, head, lang)])
     unanswered = sum(1 for row in rows if row[-1])
     console().print(
         said(
