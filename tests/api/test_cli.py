@@ -336,7 +336,8 @@ def test_the_history_is_decided_again_under_another_pack(desk: Desk, tmp_path: P
         ("unified-recruitment", "found", False)
     ]
     assert "无差异" in relaw(law).out
-    assert relaw(freer, "--out", str(out := tmp_path / "relaw.csv")).code == 0
+    out = tmp_path / "relaw.csv"
+    assert relaw(freer, "--out", str(out)).code == 0
     title, _, change, example, *_ = out.read_text("utf-8-sig").splitlines()
     assert f"账本末位 {head}" in title
     assert change.startswith("不再是问题,unified-recruitment,")

@@ -341,7 +341,7 @@ def test_the_name_of_a_log_is_read_without_harm_to_the_transaction(sealer, log, 
 
 def test_threads_that_ask_for_a_key_at_once_are_given_the_same(tmp_path):
     for n in range(20):
-        path, ready = tmp_path / f"{n}.key", Barrier(8)
+        path, ready = tmp_path / f"{n}.key", threading.Barrier(8)
 
         def ask(path=path, ready=ready):
             ready.wait()
