@@ -61,11 +61,13 @@ def laid_out(read: dict[str, Any] | None, type_: str) -> dict[str, Any] | None:
             shut.append({"cell": None, "heading": None, "into": [], "class": name, "text": said})
         else:
             texts |= said
+    into: dict[tuple[str, str], list[str]] = {}
+    for column in columns:  # a heading may be the place of several columns of the mapping
+        into.setdefault((column["column"], column["heading"]), []).extend(column["into"])
     cells = [
-        {"cell": f"{column['column']}{read['row']}", "heading": column["heading"],
-         "into": column["into"], "text": texts[column["column"]]}
-        for column in columns
-        if column["column"] in texts
-    ]  # fmt: skip
+        {"cell": f"{at}{read['row']}", "heading": heading, "into": fields, "text": texts[at]}
+        for (at, heading), fields in into.items()
+        if at in texts
+    ]
     own = [c for c in cells if any(field.startswith(f"{type_}.") for field in c["into"])]
     return {**read, "cells": (own or cells) + shut}

@@ -27,6 +27,7 @@ from api.reports import REPORTS
 from api.settings import Bureau
 from api.words import CODES, VALUES, Words, codes_of_packs
 from api.workbook import Cell, Sheet, write, write_csv, write_lines
+from domain.ledger import Moment
 from domain.refusals import BadInput
 from replay.reports import COMPARED
 
@@ -164,11 +165,19 @@ def _scope(asked: Row) -> str:
     )
 
 
-def watermark(rows: Iterable[int], lang: str) -> Sheet:
-    """The sheet that says where the log of reads has what a workbook was made of."""
+def watermark(rows: Iterable[int], moment: Moment, head: int, lang: str) -> Sheet:
+    """The sheet that says what a workbook of answers to a list was made of: as known when, and
+    where the log of reads has it; the days are those of its rows.
+    """
     rows = sorted(rows)
-    where = f"{rows[0]}–{rows[-1]}" if rows else "—"
-    return Sheet(pick(_NOTES, lang), [pick(_READ, lang)], [[where]])
+    said: list[tuple[Words, Cell]] = [
+        (("认知位置", "recorded position"), moment.position),
+        (("该位置登记时间", "recorded at"),
+         instant(moment.recorded_at.isoformat()) if moment.recorded_at else "—"),
+        (("导出时账本末位", "head when exported"), head),
+        (_READ, f"{rows[0]}–{rows[-1]}" if rows else "—"),
+    ]  # fmt: skip
+    return _sheet_of_notes(said, lang)
 
 
 def _notes(report: Made, lang: str) -> Sheet:
@@ -188,6 +197,10 @@ def _notes(report: Made, lang: str) -> Sheet:
     ]
     if report.next is not None:
         said.append((("未完,续自登记", "not all: goes on after entry"), report.next))
+    return _sheet_of_notes(said, lang)
+
+
+def _sheet_of_notes(said: Iterable[tuple[Words, Cell]], lang: str) -> Sheet:
     headings = [pick(words, lang) for words in (("项", "what"), ("内容", "said"))]
     return Sheet(pick(_NOTES, lang), headings, [(pick(w, lang), value) for w, value in said])
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.words import (
+    ASIDE,
     CLOSED,
     CODES,
     ERASED,
@@ -72,6 +73,15 @@ def word(value: Any, lang: str) -> str:
         return listed((word(v, lang) for v in value), lang) or "—"
     text = str(value)
     return pick(VALUES[text], lang) if text in VALUES else plain(text)
+
+
+def aside(name: str, value: Any, lang: str) -> str:
+    """What is said of an entry beside its fields; its document and its source part by part."""
+    parts = ASIDE.get(name)
+    if parts is None or not isinstance(value, Mapping):
+        return word(value, lang)
+    held = {part: value[part] for part in parts if value.get(part) is not None}
+    return " ".join(f"{pick(parts[k], lang)}={word(v, lang)}" for k, v in held.items())
 
 
 def listed(words: Iterable[str], lang: str) -> str:

@@ -7,11 +7,11 @@ Owns their columns and rows. Invariant: a row of a record names the entry that i
 from collections.abc import Iterator
 
 from api.columns import Answer, Coded, Field, Label, Report, Row, label, of_names
-from api.rendering import named_among
+from api.rendering import aside, named_among
 from api.reports_axes import FACT, STRAND, strand_of, told_of
 from api.settings import Bureau
-from api.words import ENVELOPE, NAMES
-from domain.events import CASE
+from api.words import ASIDE, ENVELOPE, NAMES
+from domain.events import CASE, REGISTRY
 
 
 def _facet_rows(data: Answer) -> Iterator[Row]:
@@ -67,6 +67,8 @@ def _entry_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
         yield {**base, "part": "sealed"}
         return
     said = {**data, "type": label(data), "standing": Coded("standing", data["standing"])}
+    for name in ASIDE.keys() & {name for name, value in data.items() if value}:
+        said[name] = Label(*(aside(name, data[name], lang) for lang in ("zh", "en")))
     for name, words in ENVELOPE.items():
         if said.get(name) is not None:
             yield {**base, "part": "envelope", "field": name, "what": Label(*words),
@@ -143,6 +145,23 @@ def state_of(batch: Row) -> str:
     return "entered" if batch["finished"] else "broken-off"
 
 
+def _relaw_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
+    """A row a difference with its number of acts, and one for each of its first acts."""
+    for one in answer["data"]["changes"]:
+        of = {"difference": difference(one), "rule": one["rule"], "article": one["article"]}
+        yield {**of, "acts": one["acts"]}
+        for example in one["examples"]:
+            cls = REGISTRY[example["type"]]
+            yield {
+                **of, **example, "entry": example["position"], "event": Label(cls.zh, cls.en),
+                "reason": label(example),
+            }  # fmt: skip
+
+
+def difference(change: Row) -> str:
+    return f"{change['outcome']}-{'arises' if change['arises'] else 'ceases'}"
+
+
 _ENTRY = Field("entry", ("登记", "entry"))
 _FACETS = (
     *STRAND, Field("state", NAMES["state"], codes="strand"), *FACT, _ENTRY,
@@ -208,6 +227,16 @@ RECORDS: dict[str, Report] = {
             Field("last_day", ("最后一日", "last day")),
         ),
         _right_rows,
+    ),
+    "relaw": Report(
+        ("按另一规则包重判", "Decided again under another pack"),
+        (
+            Field("difference", ("差异", "difference")), Field("rule", ("规则", "rule")),
+            Field("article", ("依据", "article")), Field("acts", ("项数", "acts")), _ENTRY,
+            Field("event", ("事项", "event")), Field("effective", ("生效日", "effective")),
+            Field("person", NAMES["person"]), Field("reason", ("理由", "reason")),
+        ),
+        _relaw_rows,
     ),
     "batches": Report(
         ("导入批次", "Import batches"),

@@ -180,6 +180,22 @@ ENVELOPE: dict[str, Words] = {
     "chain": ("同一事实的登记", "entries of this fact"),
 }
 """What is said of an entry beside its own fields."""
+ASIDE: dict[str, dict[str, Words]] = {
+    "document": {
+        "number": ("文号", "number"),
+        "none_because": ("无文号,因", "none, because"),
+        "issuer": ("发文机关", "issuer"),
+        "dated": ("成文日期", "dated"),
+        "article": ("条款", "article"),
+        "sha256": ("SHA-256", "SHA-256"),
+    },
+    "source": {
+        "system": ("系统", "system"),
+        "key": ("标识", "key"),
+        "version": ("版本", "version"),
+    },
+}
+"""What the parts of these are called, which are called otherwise elsewhere."""
 VALUES: dict[str, Words] = {
     "civilian": ("文职", "civilian"),
     "field": ("勤务", "field"),
@@ -238,6 +254,10 @@ CODES: dict[tuple[str, str], Words] = {
     ("batch", "entered"): ("已登记", "entered"),
     ("batch", "broken-off"): ("未完成", "broken off"),
     ("batch", "undone"): ("已撤销", "undone"),
+    ("difference", "refused-arises"): ("将不予登记", "would be refused"),
+    ("difference", "refused-ceases"): ("不再不予登记", "no longer refused"),
+    ("difference", "found-arises"): ("将成为问题", "would be found"),
+    ("difference", "found-ceases"): ("不再是问题", "no longer found"),
     ("due", "overdue"): ("逾期未办", "overdue"),
     ("due", "open"): ("未到期", "open"),
     ("due", "late"): ("逾期办结", "late"),

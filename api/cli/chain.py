@@ -62,9 +62,7 @@ def chain(
     ] = None,
     listed: Annotated[
         Path | None,
-        typer.Option(
-            "--list", exists=True, dir_okay=False, help="工作簿:人员或编号、日期 / a workbook"
-        ),
+        typer.Option("--list", help="工作簿:人员或编号、日期 / a workbook"),
     ] = None,
     out: Out = None,
     columns: Columns = None,
@@ -158,8 +156,9 @@ def answer_list(
             for n, question in enumerate(questions, 1):
                 rows.append(_listed(bureau.noting(looks), question, then, now, lang))
                 done(n)
+        known, head = bureau.ledger.moment(now), bureau.ledger.moment().position
     answered = Sheet("责任", [pick(words, lang) for words in _HEADINGS], rows)
-    write(out, [answered, watermark(looks, lang)])
+    write(out, [answered, watermark(looks, known, head, lang)])
     unanswered = sum(1 for row in rows if row[-1])
     console().print(
         said(

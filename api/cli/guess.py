@@ -57,7 +57,11 @@ def guess(
     for part in _drawn(proposal, lang):
         console().print(part)
     if save is None:
-        tell(context, "未保存;采纳请加 --save。", "Nothing was saved; accept it with --save.")
+        tell(
+            context,
+            "未保存;采纳请加 --save 文件.toml。",
+            "Nothing was saved; accept: --save FILE.toml.",
+        )
         return
     try:
         save.write_text(to_toml(proposal.mapping, [*_remarks(proposal)]), "utf-8")

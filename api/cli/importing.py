@@ -134,6 +134,7 @@ def import_(
     from api.intake.account import Account
     from domain.events import Document
 
+    _require(files)
     lang, page = frame(context).lang, console()
     paper = checked_bytes(Document, to_bytes({"number": document})) if document else None
     with opened(context) as bureau:
@@ -160,7 +161,22 @@ def import_(
             page.print(part)
         _write(context, Account(plan, report, clerk(), datetime.now(UTC), paper), rejected, account)
         if not enter:
-            tell(context, "以上未登记;登记请加 --enter。", "Nothing was entered; add --enter.")
+            _tell_what_next(context, plan, named=paper is not None)
+
+
+def _require(files: Sequence[Path]) -> None:
+    """Before a ledger is opened, or made, for them. Raises Failure."""
+    for file in files:
+        if not file.exists():
+            raise Failure(f"没有文件 {file}", f"there is no file {file}")
+
+
+def _tell_what_next(context: typer.Context, plan: "Plan", *, named: bool) -> None:
+    """How to enter what was only checked; `named`: its paper is."""
+    tell(context, "以上未登记;登记请加 --enter。", "Nothing was entered; add --enter.")
+    if not named and any(line.standing == "changed" for line in plan.lines):
+        tell(context, "有变更而未指明文件:据文件办理的,请加 --document 文号。",
+             "There are changes and no paper: add --document where one orders them.")  # fmt: skip
 
 
 def _put_on_record(bureau: "Bureau", persons: set[str]) -> None:
@@ -210,8 +226,11 @@ def _write_planned(context: typer.Context, plan: "Plan", out: Path | None) -> No
 
 def _entered(context: typer.Context, report: "Report") -> list[RenderableType]:
     lang = frame(context).lang
-    zh = f"此前已登记 {report.already} 项;位置 {report.position};用时 {report.seconds:.1f} 秒"
-    en = f"{report.already} were entered before; position {report.position}; {report.seconds:.1f} s"
+    zh = f"位置 {report.position};用时 {report.seconds:.1f} 秒"
+    en = f"position {report.position}; {report.seconds:.1f} s"
+    if report.already:
+        zh = f"{report.already} 项此前已登记,未重复登记;{zh}"
+        en = f"{report.already} were entered before, and not again; {en}"
     return [
         Text(said(context, f"批次 {report.batch}", f"Batch {report.batch}")),
         draw_files(report.files, lang),

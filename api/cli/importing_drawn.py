@@ -175,7 +175,8 @@ def draw_faults(
         rows.append((said, pick(treated, lang), reasons.total(), mend))
     yield table(("行的问题", "Faults of rows"), columns, rows, lang)
     found = chain(zip(rejected, repeat(True)), zip(plan.warnings, repeat(False)))
-    yield _one_by_one(islice(found, most), lang)
+    if most:
+        yield _one_by_one(islice(found, most), lang)
     if count > most:
         rest = count - most
         words = (

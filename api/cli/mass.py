@@ -26,7 +26,7 @@ SET = Annotated[
 ]
 TO = Annotated[
     Path | None,
-    typer.Option("--to", exists=True, help="人员名单(工作簿或 CSV)/ a list of persons"),
+    typer.Option("--to", help="人员名单(工作簿或 CSV)/ a list of persons"),
 ]
 DOCUMENT = Annotated[str | None, typer.Option("--document", help="文号 / the order's number")]
 

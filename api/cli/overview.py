@@ -29,6 +29,7 @@ from api.cli.out import Asked, Columns, Gb18030, Out, PrivateToo, ToFile, answer
 from api.cli.person import draw_entries, draw_facets
 from api.rendering import (
     Column,
+    aside,
     coded,
     instant,
     money,
@@ -293,7 +294,7 @@ def draw_entry(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     rows = [
         (
             pick(words, lang),
-            instant(data[name]) if name == "recorded_at" else word(data[name], lang),
+            instant(data[name]) if name == "recorded_at" else aside(name, data[name], lang),
         )
         for name, words in ENVELOPE.items()
         if data.get(name) is not None

@@ -16,10 +16,14 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from api.cli.frame import Failure, Json, Lang, asking, progress, show, tell
-from api.rendering import Column, footing, pick, table
+from api.cli.frame import Failure, Json, Lang, tell
+from api.cli.out import Columns, Gb18030, Out, ToFile, ask_or_save
+from api.rendering import Column, coded, pick, table
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from api.settings import Bureau
     from domain.law import Pack
 
 PACK = Annotated[Path, typer.Option("--pack", metavar="FILE", help="另一规则包 / the other pack")]
@@ -34,38 +38,62 @@ UNIT = Annotated[
 
 
 def relaw(
-    context: typer.Context, pack: PACK, since: SINCE = None, unit: UNIT = None, json: Json = False
+    context: typer.Context,
+    pack: PACK,
+    since: SINCE = None,
+    unit: UNIT = None,
+    out: Out = None,
+    columns: Columns = None,
+    gb18030: Gb18030 = False,
+    json: Json = False,
 ) -> None:
     """换一规则包重判全部登记,列出差异 / Decide the history again under another pack."""
-    import os
-
-    from api.settings import Bureau
-    from api.shapes import plain
-    from api.times import NOW, as_of, day_of
-    from replay import relaw as replaying
+    from api.times import day_of
 
     other = read_file(pack)
     first = day_of(since, "since")
-    with asking(context) as bureau:
-        pair, stated = as_of(bureau, NOW)
-        days = {"since": first} if first else {}
-        if unit is None:
-            scope = replaying.everyone(bureau.ledger, **days)
-        else:
-            scope = replaying.of_unit(bureau.records, unit, pair, **days)
+    rates: list[float] = []
+
+    def question(bureau: "Bureau") -> Mapping[str, Any]:
         started = monotonic()
-        with progress(context, "重判", "Deciding again", len(scope.people) or None) as done:
-            found = replaying.relaw(
-                bureau.ledger, other, scope, pair.recorded, done,
-                partial(Bureau, bureau.settings), os.cpu_count() or 1,
-            )  # fmt: skip
-        rate = found.decided / max(monotonic() - started, 1e-9)
-        data = {
-            "pack": {"code": other.code, "version": other.version, "digest": other.digest},
-            "since": first, "unit": unit, **plain(found),
-        }  # fmt: skip
-        show(context, {"as_of": stated, "data": data}, _draw, as_json=json)
-        tell(context, f"每秒重判 {rate:,.0f} 项。", f"{rate:,.0f} acts decided again a second.")
+        answer = _decided_again(bureau, other, first, unit)
+        rates.append(answer["data"]["decided"] / max(monotonic() - started, 1e-9))
+        return answer
+
+    to_file = ToFile(out, columns, gb18030=gb18030)
+    ask_or_save(context, "relaw", question, _draw, to_file, as_json=json)
+    (rate,) = rates
+    tell(context, f"每秒重判 {rate:,.0f} 项。", f"{rate:,.0f} acts decided again a second.")
+
+
+def _decided_again(
+    bureau: "Bureau", other: "Pack", first: "date | None", unit: str | None
+) -> Mapping[str, Any]:
+    import os
+
+    from api.reader import Question
+    from api.settings import Bureau
+    from api.shapes import opened, plain
+    from api.times import NOW, as_of
+    from replay import relaw as replaying
+
+    pair, stated = as_of(bureau, NOW)
+    days = {"since": first} if first else {}
+    if unit is None:
+        scope = replaying.everyone(bureau.ledger, **days)
+    else:
+        scope = replaying.of_unit(bureau.records, unit, pair, **days)
+    whole = len(scope.people) or 1
+    found = replaying.relaw(
+        bureau.ledger, other, scope, pair.recorded, lambda n: bureau.progress(n / whole),
+        partial(Bureau, bureau.settings), os.cpu_count() or 1,
+    )  # fmt: skip
+    data = {
+        "pack": {"code": other.code, "version": other.version, "digest": other.digest},
+        "since": first, "unit": unit, **plain(found),
+    }  # fmt: skip
+    asked = Question("relaw", {"pack": other.digest, "since": str(first or ""), "unit": unit})
+    return opened(bureau.asked(asked), stated, data)
 
 
 def read_file(file: Path) -> "Pack":
@@ -84,18 +112,10 @@ def read_file(file: Path) -> "Pack":
         ) from fault
 
 
-_OUTCOMES = {
-    ("refused", True): ("将不予登记", "would be refused"),
-    ("refused", False): ("不再不予登记", "no longer refused"),
-    ("found", True): ("将成为问题", "would be found"),
-    ("found", False): ("不再是问题", "no longer found"),
-}
-
-
-def _draw(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+def _draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
+    from api.reports_records import difference
     from domain.events import REGISTRY
 
-    data = answer["data"]
     columns = [
         Column(("差异", "difference"), folds=False),
         Column(("规则", "rule")),
@@ -103,7 +123,7 @@ def _draw(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
         Column(("项数", "acts"), right=True),
     ]
     rows = [
-        (pick(_OUTCOMES[c["outcome"], c["arises"]], lang), c["rule"], c["article"], c["acts"])
+        (coded("difference", difference(c), lang), c["rule"], c["article"], c["acts"])
         for c in data["changes"]
     ]
     code = f"{data['pack']['code']} {data['pack']['version']}"
@@ -127,11 +147,10 @@ def _draw(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
             )
             for e in change["examples"]
         ]  # fmt: skip
-        words = pick(_OUTCOMES[change["outcome"], change["arises"]], lang)
+        words = coded("difference", difference(change), lang)
         which = f"{change['rule']}:{words}"
         yield table((f"{which}(最先几项)", f"{which}, the first"), columns, named, lang)
     decided, undecidable = data["decided"], data["undecidable"]
     zh = f"重判 {decided} 项;另有 {undecidable} 项因内容已销毁无法判断。"
     en = f"{decided} acts decided again; {undecidable} more are undecidable: values were erased."
     yield Text(pick((zh, en), lang))
-    yield footing(answer["as_of"], lang)

@@ -18,6 +18,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from domain.record import Finding
 from domain.refusals import Refusal
 from domain.workdays import add_months
 
@@ -208,6 +209,16 @@ def refused(refusal: Refusal) -> Reason:
     return Reason(f"refused-{refusal.code}", f"账本不予登记:{refusal.detail_zh}",
                   f"refused by the ledger: {refusal.detail}",
                   "核对该人员已有登记", "check what stands on this person's record")  # fmt: skip
+
+
+def noted(finding: Finding) -> Reason:
+    """What the law finds of a row's act, which it does not refuse."""
+    article = f"({finding.article})" if finding.article else ""
+    return Reason(
+        f"found-{finding.rule}", f"{finding.zh}{article}", f"{finding.en} {article}",
+        "照此登记将列为问题;有误的先改正", "entered so, it shows as a finding; mend what is wrong",
+        rejects=False,
+    )  # fmt: skip
 
 
 def division_since(code: str) -> int:

@@ -24,7 +24,7 @@ from api.intake.batches import (
     read_sheets,
     undone_roots,
 )
-from api.intake.checking import KNOWN_PERSON, Fault, Reason, refused
+from api.intake.checking import KNOWN_PERSON, Fault, Reason, noted, refused
 from api.intake.mapping import Mapping, load_mapping
 from api.intake.matching import People
 from api.intake.monthly import UNTOLD, Comparison, Ways, opens_records
@@ -103,7 +103,9 @@ class Importer:
             plan.drafts.mark(ids[event_id] for event_id in stored)
 
     def _reject_refused(self, plan: Plan, approved_by: str | None) -> None:
-        """A row that the ledger would refuse is rejected before anything is entered."""
+        """A row that the ledger would refuse is rejected before anything is entered; of one that it
+        would take with a finding that is said.
+        """
         drafts = list(plan.drafts.read(fresh=True))
         today = self._ledger.today()
         requests = [_request(plan, draft, today, Actor(), None) for draft in drafts]
@@ -118,6 +120,10 @@ class Importer:
         for draft, answer in zip(whose, self._ledger.preview_each(together), strict=True):
             if isinstance(answer, Refusal):
                 refusals.setdefault(draft.id, answer)
+                continue
+            for finding in answer:
+                for fault in _faults(plan, draft, noted(finding)):
+                    plan.warnings.add(fault, 2)
         for draft in drafts:
             if (refusal := refusals.get(draft.id)) is not None:
                 _reject(plan, draft, refused(refusal))

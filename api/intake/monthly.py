@@ -11,11 +11,13 @@ from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
+from api.columns import Label
 from api.intake.checking import Fault, Reason
 from api.intake.matching import STANDINGS, UNMATCHED, Line, Matcher, Named, Standing
 from api.intake.plan import Plan
 from api.intake.rows import NAMESPACE, Draft, Made
 from api.intake.shelf import Keys
+from api.rendering import coded
 from domain.acts.contracts import CONTRACT
 from domain.acts.grades import GRADE, AuxiliaryDemoted, AuxiliaryPromoted, GradeRated
 from domain.acts.movement import AuxiliaryTransferred
@@ -28,6 +30,7 @@ from domain.ledger import Ledger
 from domain.ledger.sealed import sealed_owners
 from projections.questions.law import Published, rules_of
 from projections.records import Records
+from projections.roster import tree
 
 TOGETHER = 1_000
 _HELD = (SERVICE, UNIT, GRADE, CATEGORY, NUMBER)
@@ -71,6 +74,7 @@ class Comparison:
         self._plan = plan
         self._ways = ways
         self._head = ledger.log.head()
+        self._names = {unit.unit: unit.name for unit in plan.mapping.unit}
         self._law = Published(ledger, self._head).at(self._head) if self._head else None
 
     def run(self, undone: Collection[UUID]) -> None:
@@ -81,6 +85,7 @@ class Comparison:
                 continue
             as_of = AsOf(day, self._head)
             matcher = Matcher(self._ledger, self._records, as_of)
+            self._names |= tree(self._records, as_of).names
             roster = _Roster(Keys(self._plan.shelf), set())
             rest = drafts.read(sheet)
             while part := list(islice(rest, TOGETHER)):
@@ -156,8 +161,8 @@ class Comparison:
             self._tell("unchanged", where, "无变化", "unchanged")
             plan.drafts.agree(draft)
             return None
-        zh = ";".join(f"{event.zh} {said}" for event, said in events)
-        en = "; ".join(f"{event.en} {said}" for event, said in events)
+        zh = ";".join(f"{event.zh} {said.zh}" for event, said in events)
+        en = "; ".join(f"{event.en} {said.en}" for event, said in events)
         self._tell("changed", where, zh, en)
         scope = f"{plan.mapping.system}|{plan.edition(draft)}|{draft.key}"
         draft.made = tuple(
@@ -169,21 +174,30 @@ class Comparison:
 
     def _changes(
         self, opening: "_Opening", person: str, held: dict[str, Any], as_of: AsOf
-    ) -> Iterator[tuple[Event, str]]:
+    ) -> Iterator[tuple[Event, Label]]:
         """The acts by which the ledger comes to say what the row says. Raises ConflictError."""
         unit, before = opening.said(RecordOpened, "unit"), held.get(UNIT.name, {}).get("unit")
         if unit is not None and unit != before:
             event = AuxiliaryTransferred(person=person, unit=unit)
-            yield event, f"{before or '—'} → {unit}"
+            yield event, self._moved(self._unit(before), self._unit(unit))
         grade, now = opening.said(RecordOpened, "grade"), held.get(GRADE.name, {})
         if grade is None or grade == now.get("grade"):
             return
         ladder = opening.said(RecordOpened, "ladder") or now.get("ladder")
-        said = f"{now.get('grade', '—')} → {grade}"
+        said = self._moved(_grade(now.get("grade")), _grade(grade))
         if not now:
             yield GradeRated(person=person, grade=grade, ladder=ladder), said
             return
         yield self._step(person, now["grade"], grade, ladder, as_of), said
+
+    @staticmethod
+    def _moved(before: Label, after: Label) -> Label:
+        return Label(f"{before.zh} → {after.zh}", f"{before.en} → {after.en}")
+
+    def _unit(self, unit: str | None) -> Label:
+        """What a unit is called: on the day in the ledger, else in the mapping."""
+        name = self._names.get(unit or "") or unit or "—"
+        return Label(name, name)
 
     def _step(self, person: str, before: str, grade: str, ladder: str | None, as_of: AsOf) -> Event:
         """A promotion or a demotion, as the ladder in force at the person's place orders them."""
@@ -192,14 +206,15 @@ class Comparison:
         steps = rungs.steps(before, grade) if rungs else None
         if rungs is None or not steps:
             raise ConflictError(
-                "grade-order-unknown", f"层级 {before} 与 {grade} 的高低无从判断",
-                f"nothing says which of {before} and {grade} is higher",
+                "grade-order-unknown",
+                f"层级{_grade(before).zh}与{_grade(grade).zh}的高低无从判断",
+                f"nothing says which of {_grade(before).en} and {_grade(grade).en} is higher",
             )  # fmt: skip
         if steps < 0:
             if self._ways.demoted_by is None:
                 raise ConflictError(
-                    "demotion-without-ground", "层级降低,花名册未说明事由",
-                    "a lower grade, and the roster does not say on what ground",
+                    "demotion-without-ground", "层级降低,花名册未说明事由(--demoted-by)",
+                    "a lower grade, and the roster does not say on what ground (--demoted-by)",
                 )  # fmt: skip
             return AuxiliaryDemoted.model_validate(
                 {"person": person, "grade": grade, "ladder": ladder,
@@ -246,8 +261,12 @@ class Comparison:
             for person, said in sorted(held.items()):
                 if said.get("state") == "in":
                     unit, where = said.get("unit"), ("", 0, person, said.get("number"))
-                    self._tell("gone", where, f"在 {unit},不在花名册中",
-                               f"of {unit}, in no row of the roster")  # fmt: skip
+                    self._tell("gone", where, f"在{self._unit(unit).zh},不在花名册中",
+                               f"of {self._unit(unit).en}, in no row of the roster")  # fmt: skip
+
+
+def _grade(code: str | None) -> Label:
+    return Label(*(coded("grade", code or "—", lang) for lang in ("zh", "en")))
 
 
 class _Opening(NamedTuple):

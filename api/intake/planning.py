@@ -19,6 +19,7 @@ from api.intake.sheetpass import SheetPass
 from api.intake.shelf import Earliest, Spells
 from api.intake.values import Cell, UnreadableError, day_of
 from domain.acts.units import UnitEstablished
+from domain.events import REGISTRY
 from domain.refusals import BadInput, MissingField
 
 _DATED = re.compile(r"截[至止]到?\s?(\d{4}[-./年]\d{1,2}[-./月]\d{1,2}日?)")
@@ -49,6 +50,11 @@ def sources(paths: Iterable[Path], mapping: Mapping) -> list[tuple[Path, Sheet]]
     return sorted(found, key=lambda one: (mapping.sheet.index(one[1]), one[0].name))
 
 
+def _one_at_a_time(event: str) -> bool:
+    """Whether two acts of a type can tell otherwise of one day: rewards lie beside each other."""
+    return any(not writes.facet.many for writes in REGISTRY[event].writes)
+
+
 class Planner:
     """Reads files into a plan. `known_units`: folded name → unit id, as the ledger has them;
     `people` finds the person whom a cell names.
@@ -65,7 +71,9 @@ class Planner:
         self.plan = Plan(mapping, self._tables, [path for path, _ in found])
         self._since = Earliest(self.plan.shelf)
         self._spells = Spells(self.plan.shelf)
-        self._lasting = [{a.event for a in s.act if a.last_day} for s in self._sheets]
+        self._lasting = [
+            {a.event for a in s.act if a.last_day and _one_at_a_time(a.event)} for s in self._sheets
+        ]
         self._first_days: dict[str, date] = {}
         self.plan.dates = self._dates = [
             self._date_of(sheet, table, dated)

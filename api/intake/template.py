@@ -227,8 +227,8 @@ def _write_notes(
         private = "●" if one.column.private else ""
         notes.write_row(n, 0, [one.heading, required, private, one.rule])
     after = [
-        f"{cls.zh}:{(cls.__doc__ or '').strip().splitlines()[0]}",
-        "每行一项;“示例”行不导入;带 * 的栏目必填;日期只认 年-月-日。",
+        f"{cls.zh}({cls.en});生效日为{cls.day}。",
+        "每行一项;“示例”行不导入;带 * 的栏目必填;日期写作 年-月-日。",
         "同样内容的行只登记一次,重复导入不会重复登记。",
     ]
     notes.write_column(len(columns) + 2, 0, after)

@@ -7,6 +7,7 @@ only, and is never written over.
 import os
 from contextlib import suppress
 from pathlib import Path
+from threading import get_ident
 
 
 class KeyUnfit(ValueError):
@@ -16,7 +17,7 @@ class KeyUnfit(ValueError):
 def key_in(path: Path) -> bytes:
     """The 32 bytes in this file; made at random where there is none. Raises KeyUnfit."""
     if not path.exists():
-        with suppress(FileExistsError):  # another process was first
+        with suppress(FileExistsError):  # another process, or thread, was first
             keep_key(path, os.urandom(32))
     key = path.read_bytes()
     if len(key) != 32:
@@ -26,7 +27,7 @@ def key_in(path: Path) -> bytes:
 
 def keep_key(path: Path, key: bytes) -> None:
     """Write a key to a file of its own. Raises FileExistsError."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fresh = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}.new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:

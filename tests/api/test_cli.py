@@ -219,6 +219,8 @@ def test_a_list_of_persons_and_dates_is_answered_row_by_row(desk: Desk, tmp_path
     assert answered[1][5] == "赵警官(O3) 自 2022-01-04"
     assert answered[2][-1] == "日期不存在或超出范围"
     assert answered[3][-1] == "账本中没有这个对象"
+    notes = dict(load_workbook(str(out)).get_sheet_by_index(1).to_python())
+    assert (notes["认知位置"], notes["导出时账本末位"]) == (desk.head(), desk.head())
 
 
 def test_beliefs_rectangles_and_explanations_name_entries(desk: Desk) -> None:
@@ -335,6 +337,12 @@ def test_the_history_is_decided_again_under_another_pack(desk: Desk, tmp_path: P
         ("unified-recruitment", "found", False)
     ]
     assert "无差异" in relaw(law).out
+    out = tmp_path / "relaw.csv"
+    assert relaw(freer, "--out", str(out)).code == 0
+    title, _, change, example, *_ = out.read_text("utf-8-sig").splitlines()
+    assert f"账本末位 {head}" in title
+    assert change.startswith("不再是问题,unified-recruitment,")
+    assert "辅警录用" in example
 
     broken = relaw(law.replace('kind = "eligibility"', 'kind = "wish"', 1))
     assert (broken.code, broken.out, desk.head()) == (1, "", head)

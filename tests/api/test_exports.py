@@ -182,7 +182,7 @@ def test_every_report_is_written_with_as_many_rows_as_it_has(filled, tmp_path):
         assert len(sheet_rows(tmp_path / f"{name}.xlsx")) == 2 + len(report.rows)
     assert len(made(filled, "pay", reports["pay"]).rows) == 8
     assert len(made(filled, "history", reports["history"]).rows) == 4
-    elsewhere = {"roster", "repriced", "found", "rights", "batches"}
+    elsewhere = {"roster", "repriced", "found", "rights", "batches", "relaw"}
     assert reports.keys() | elsewhere == exports.REPORTS.keys()
 
 

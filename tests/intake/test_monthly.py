@@ -127,6 +127,9 @@ def test_a_change_becomes_the_act_it_is_on_the_day_of_the_roster(opened, tmp_pat
     ]  # fmt: skip
     plan = planned(opened, tmp_path, *rows)
     assert acts(plan) == [("AuxiliaryTransferred", SECOND), ("AuxiliaryPromoted", SECOND)]
+    (line,) = (line for line in plan.lines if line.standing == "changed")
+    assert line.zh == "辅警调动 城西派出所 → 指挥中心;层级晋升 二级辅员 → 一级辅员"
+    assert "城西派出所 → 指挥中心" in line.en
 
     report = Importer(opened.ledger, opened.records).enter(plan)
     list(opened.runner.catch_up())
@@ -214,6 +217,17 @@ def test_a_clerk_sees_the_five_lists_and_gives_the_document_once():
             for words in ("新增 0 人", "变更 1 人", "无变化 1 人", "冲突(退回) 0 人"):
                 assert words in said.out
             assert "甲" not in said.out
+            assert "城西派出所 → 指挥中心" in said.out  # as the clerk calls them, not by their ids
+            assert "在城西派出所,不在花名册中" not in said.out
+            assert "--document" in said.err
+            silent = run(folder, "import", following, *command, "2023-09-01", "--rows", "0")
+            assert "逐行" not in silent.out
+            none = run(folder, "import", str(folder / "nosuch.xlsx"), *command, "2023-09-01")
+            assert (none.code, "没有文件" in none.err, "there is no file" in none.err) == (
+                1,
+                True,
+                True,
+            )
 
             number = "甬公人〔2023〕9号"
             entered = run(

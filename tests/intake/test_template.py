@@ -11,6 +11,7 @@ from python_calamine import load_workbook
 
 from api.forms import fields_of
 from api.intake import Importer, mapping_of, template_type, write_template
+from api.publishing import publish_law
 from api.settings import Bureau, Settings
 from domain.acts.contracts import ContractSigned
 from domain.acts.grades import AuxiliaryPromoted
@@ -27,11 +28,11 @@ DAY = date(2022, 1, 4)
 ID_NUMBER = "320500196808130676"
 
 
-def staffed(bureau):
+def staffed(bureau, division=None):
     """Two auxiliaries of one station: a with a number and an ID number, b with a number."""
     people = {"a": ID_NUMBER, "b": None}
     events = [
-        UnitEstablished(unit="u1", name="城东派出所", kind="station"),
+        UnitEstablished(unit="u1", name="城东派出所", kind="station", division=division),
         *(PersonRegistered(person=p, name=p, id_number=n) for p, n in people.items()),
         *(AuxiliaryHired(person=p, unit="u1", category="field") for p in people),
         *(AuxiliaryNumberAssigned(person=p, number=f"F{p}") for p in people),
@@ -142,6 +143,20 @@ def test_rows_that_cannot_be_are_told_and_the_ledger_is_asked_beforehand(bureau,
     ]  # fmt: skip
     assert list(plan.drafts) == []
     assert bureau.ledger.log.head() == head
+
+
+def test_what_the_law_would_find_of_a_row_is_told_beforehand_and_refuses_nothing(bureau, tmp_path):
+    publish_law(bureau.ledger, ["320500"])
+    staffed(bureau, division="320500")
+    rows = [{"人员": "Fa", "生效日": "2023-05-01", "种类": kind} for kind in ("嘉奖", "火线奖励")]
+
+    plan = planned(bureau, filled(tmp_path, RewardGranted, *rows), RewardGranted, None)
+
+    assert list(plan.rejected) == []
+    assert [(f.row, f.reason.rule, f.reason.rejects) for f in plan.warnings] == [
+        (4, "found-reward-kind-list", False)
+    ]  # fmt: skip
+    assert plan.events == {"RewardGranted": 2}
 
 
 def test_rows_that_differ_in_private_content_alone_contradict_each_other(bureau, tmp_path):

@@ -17,7 +17,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg.conninfo import make_conninfo
 
-from domain.ledger.keyfile import KeyUnfit
+from domain.ledger.keyfile import KeyUnfit, key_in
 from domain.ledger.log import Append, NewEntry
 from domain.ledger.sealer import Broken, KeyNotInForce, Sealer
 from domain.merkle import consistent, included, leaf, root
@@ -337,3 +337,18 @@ def test_the_name_of_a_log_is_read_without_harm_to_the_transaction(sealer, log, 
         names = {sealer.origin(connection) for _ in range(1_000)}
         assert connection.execute("SELECT 1").fetchone() == (1,)
     assert len(names) == 1
+
+
+def test_threads_that_ask_for_a_key_at_once_are_given_the_same(tmp_path):
+    for n in range(20):
+        path, ready = tmp_path / f"{n}.key", threading.Barrier(8)
+
+        def ask(path=path, ready=ready):
+            ready.wait()
+            return key_in(path)
+
+        with ThreadPoolExecutor(8) as asking:
+            keys = [one.result() for one in [asking.submit(ask) for _ in range(8)]]
+
+        assert set(keys) == {path.read_bytes()}
+    assert not [*tmp_path.glob("*.new")]
