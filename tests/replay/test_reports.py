@@ -27,6 +27,8 @@ from tests.replay.bundles import enter, kinds
 from tests.replay.test_page import alike, needs_chromium
 
 DAY = date(2021, 8, 1)
+UNPACKS = 80
+"""The first Chromium that unpacks workbooks."""
 KINDS = pytest.mark.parametrize("suffix", exports.SUFFIXES)
 
 
@@ -293,12 +295,12 @@ def test_the_checker_that_travels_compares_them(bureau, bundle, tmp_path):
 
 @needs_chromium
 def test_the_page_says_the_same_of_files(bureau, bundle, tmp_path, browser, opened):
-    out, own = tmp_path / "a.xlsx", tmp_path / "columns.toml"
+    own = tmp_path / "columns.toml"
 
     def alike_of(path, of=bundle):
         return alike(browser, opened, of, report=path)
 
-    for suffix in exports.SUFFIXES:
+    for suffix in exports.SUFFIXES if browser.version >= UNPACKS else (".csv", ".jsonl"):
         out = tmp_path / f"a{suffix}"
         assert alike_of(saved(bureau, out, private=True)) == 0
         assert alike_of(saved(bureau, out, "320500", below=False, lang="en")) == 0
