@@ -5,6 +5,7 @@ evidence bundle and needs Python alone. Invariant: a file agrees where it has th
 entries give, cell by cell, and no others, in whatever order; what was not compared is said.
 """
 
+import json
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -234,8 +235,9 @@ class _Comparison:
             same = said in (given, str(value)) if value is not None else said == ""
         if same:
             return
-        zh = f"表中为“{said}”,按登记为“{given}”"
-        en = f"it says “{said}”, the entries give “{given}”"
+        stated, right = _text_of(said), _text_of(given)
+        zh = f"表中为“{stated}”,按登记为“{right}”"
+        en = f"it says “{stated}”, the entries give “{right}”"
         if column in _PRIVATE:
             zh, en = "与登记不符", "it is not what the entries give"
         where = f"第 {at} 行({_key_text(key)})“{heading}”列:{zh}"
@@ -280,7 +282,13 @@ class _Comparison:
 
 
 def _key_text(key: Any) -> str:
-    return "—" if key in (None, "") else str(key)
+    return "—" if key == "" else _text_of(key)
+
+
+def _text_of(value: Any) -> str:
+    if value is None:
+        return "—"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _facets(columns: Mapping[str, tuple[str, str]]) -> set[str]:

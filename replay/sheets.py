@@ -20,17 +20,18 @@ MOST_UNPACKED = 1 << 28
 """Bytes of a part of a workbook, above which it is not read."""
 TITLES = (
     re.compile(
-        r"(?P<report>.+?)\(截至(?P<effective>[\d-]{10})\) 登记位置 (?P<recorded>\d+)"
-        r"\((?P<at>[^)]*)\) 账本末位 \d+ 查阅日志 \d+(?: 范围 (?P<asked>.+))?"
+        r"(?P<report>.+?)\(截至(?P<effective>[0-9-]{10})\) 登记位置 (?P<recorded>[0-9]+)"
+        r"\((?P<at>[^)]*)\) 账本末位 [0-9]+ 查阅日志 [0-9]+(?: 范围 (?P<asked>.+))?"
     ),
     re.compile(
-        r"(?P<report>.+?) \(as of (?P<effective>[\d-]{10})\), recorded position (?P<recorded>\d+)"
-        r" \((?P<at>[^)]*)\), head \d+, read \d+(?:, scope (?P<asked>.+))?"
+        r"(?P<report>.+?) \(as of (?P<effective>[0-9-]{10})\), recorded position "
+        r"(?P<recorded>[0-9]+) \((?P<at>[^)]*)\), head [0-9]+, read [0-9]+"
+        r"(?:, scope (?P<asked>.+))?"
     ),
 )  # fmt: skip
 """What stands above the headings, in Chinese and in English."""
 _LETTERS = re.compile(r"[A-Z]+")
-_FORMULA = re.compile(r"'(?=[=+\-@\t\r])")
+_FORMULA = re.compile(r"^'(?=[=+\-@\t\r])")
 
 
 class Paper(NamedTuple):
@@ -57,7 +58,7 @@ def paper_of(path: Path) -> Paper:
     except UnicodeDecodeError:
         text = raw.decode("gb18030")
     if text.startswith("{"):
-        return _of_lines(text.splitlines())
+        return _of_lines([line for line in text.split("\n") if line])
     rows = csv.reader(io.StringIO(text, newline=""))
     return _of_sheet([(n, [_FORMULA.sub("", c, 1) for c in row]) for n, row in enumerate(rows, 1)])
 

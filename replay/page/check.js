@@ -374,7 +374,7 @@ class Check extends Replays {
     );
   }
 
-  records() {
+  async records() {
     const names = this.bundle.names.filter((name) => name.startsWith("report"));
     for (const name of names.sort(byPoint)) {
       const which = name.replace(/^report/, "").replace(/\.json$/, "").replace(/^-/, "");
@@ -384,10 +384,8 @@ class Check extends Replays {
     if (this.asked.report && isAnswer(this.asked.report)) {
       this.compare(json(this.asked.report), "所给档案", "the report given");
     } else if (this.asked.report) {
-      this.find(
-        KIND.UNPROVED, "花名册等文件请以 check.py 核对:本页只核对 record --json 的输出",
-        "rosters and other files are compared by check.py; this page compares what record --json says",
-      );
+      const words = this.bundle.held.has("words.json") ? this.bundle.json("words.json") : {};
+      await compareFile(this, words, this.asked.report);
     }
     if (this.asked.replay) {
       const recorded = this.asked.recorded === null ? this.recorded : this.asked.recorded;

@@ -285,6 +285,7 @@ function directory(raw) {
     const one = {
       name: named(raw.subarray(at + 46, at + 46 + name), short(8)),
       method: short(10),
+      crc: long(16),
       packed: long(20),
       size: long(24),
       at: long(42),
@@ -320,6 +321,18 @@ function positions(said) {
   return new Set(said);
 }
 
+// The bytes of a file as they lie in a zip.
+function lying(raw, one) {
+  if (!one.packed) return new Uint8Array(0);
+  if (one.at < 0 || one.at + 30 > raw.length) throw new Error("a file ends early");
+  const view = new DataView(raw.buffer, raw.byteOffset + one.at, 30);
+  const start = one.at + 30 + view.getUint16(26, true) + view.getUint16(28, true);
+  if (view.getUint32(0) !== 0x504b0304 || start + one.packed > raw.length) {
+    throw new Error("a file ends early");
+  }
+  return raw.subarray(start, start + one.packed);
+}
+
 class Bundle {
   constructor(raw) {
     this.raw = raw;
@@ -344,14 +357,7 @@ class Bundle {
   read(name) {
     const one = this.held.get(name);
     if (!one) throw new Error("no such file");
-    if (!one.size) return new Uint8Array(0);
-    if (one.at < 0 || one.at + 30 > this.raw.length) throw new Error("a file ends early");
-    const view = new DataView(this.raw.buffer, this.raw.byteOffset + one.at, 30);
-    const start = one.at + 30 + view.getUint16(26, true) + view.getUint16(28, true);
-    if (view.getUint32(0) !== 0x504b0304 || start + one.size > this.raw.length) {
-      throw new Error("a file ends early");
-    }
-    return this.raw.subarray(start, start + one.size);
+    return lying(this.raw, one);
   }
 
   text(name) {

@@ -114,6 +114,37 @@ class Refold {
     return opened({ person, facets, spells: spells(held) }, opening);
   }
 
+  // Every subject of a kind, in order of id, with what answers for these facets on a day.
+  standing(kind, facets, effective, opening) {
+    const filed = new Map();
+    for (const chain of this.chains.values()) {
+      for (const id of this.filedUnder(chain, kind, facets)) this.note(filed, id, chain);
+    }
+    return Array.from(filed.keys()).sort(byPoint).map((id) => {
+      const held = [];
+      for (const chain of filed.get(id).values()) held.push.apply(held, this.facts(chain, id, kind));
+      const answers = {};
+      for (const name of facets) {
+        const fact = resolved(held.filter((one) => one.facet === name), effective);
+        if (fact !== null) answers[name] = Object.assign({}, fact, { value: opened(fact.value, opening) });
+      }
+      return [id, answers];
+    });
+  }
+
+  filedUnder(chain, kind, facets) {
+    if (chain.content === null) return [];
+    const declared = own(this.types, chain.type);
+    const fields = this.renamed(declared, chain.content.fields);
+    let found = [];
+    for (const writes of own(declared, "writes")) {
+      const name = own(writes, "facet");
+      if (!facets.includes(name) || own(own(this.facets, name), "of") !== kind) continue;
+      found = found.concat(given(fields, own(writes, "key")) || []);
+    }
+    return found;
+  }
+
   facet(name, facts, day) {
     const [zh, en, many] = ["zh", "en", "many"].map((each) => own(this.facets[name], each));
     const answer = { facet: name, zh, en, many };
@@ -131,7 +162,7 @@ class Refold {
     return answer;
   }
 
-  facts(chain, person) {
+  facts(chain, id, kind = "person") {
     const content = chain.content;
     if (content === null) return [];
     const declared = own(this.types, chain.type);
@@ -142,8 +173,8 @@ class Refold {
         ["facet", "slot", "since", "none"].map((each) => own(writes, each));
       const facet = own(this.facets, name);
       const keys = given(fields, own(writes, "key"));
-      const mine = typeof keys === "string" ? keys === person : (keys || []).includes(person);
-      if (own(facet, "of") !== "person" || !mine) continue;
+      const mine = typeof keys === "string" ? keys === id : (keys || []).includes(id);
+      if (own(facet, "of") !== kind || !mine) continue;
       const value = valueOf(writes, fields);
       if (value === NOTHING) continue;
       const slot = slotted ? String(given(fields, slotted) || "") : "";
@@ -153,7 +184,7 @@ class Refold {
       const effective = (since && given(fields, since)) || content.effective;
       const place = [effective, content.seq - (none ? 1 : 0), chain.root];
       let [until, endedBy] = [content.until, null];
-      for (const [day, entry] of this.caps(chain, name, person, place)) {
+      for (const [day, entry] of this.caps(chain, name, id, place)) {
         if (day < until) [until, endedBy] = [day, entry];
       }
       const facts = { facet: name, slot, effective, until, place, value };
@@ -189,7 +220,8 @@ class Refold {
         found.push([end.effective, end.entry]);
       }
     }
-    if (own(own(this.facets, facet), "stays")) return found;
+    const declared = own(this.facets, facet);
+    if (own(declared, "stays") || own(declared, "of") !== "person") return found;
     for (const alias of this.family(person)) {
       for (const departure of (this.departures.get(alias) || new Map()).values()) {
         const left = departure.content;

@@ -35,11 +35,11 @@ function json(raw) {
 
 // Whether a file is one answer as JSON, and no report.
 function isAnswer(raw) {
-  const said = text(raw);
-  if (!said.trim().startsWith("{")) return false;
+  const first = raw.find((one) => ![9, 10, 11, 12, 13, 32].includes(one));
+  if (first !== 0x7b) return false;
   try {
-    return !has(JSON.parse(said), "report");
-  } catch (lines) {
+    return !has(json(raw), "report");
+  } catch (several) {
     return false;
   }
 }
@@ -94,9 +94,68 @@ class Replays {
         fold.apply(entry.position, entry.type, entry.data);
       }
     }
-    const opening = (held) => (this.opened.has(held.c) ? this.opened.get(held.c)
-      : { withheld: held.c });
-    return fold.record(person, effective, opening);
+    return fold.record(person, effective, this.opening());
+  }
+
+  opening() {
+    return (held) => (this.opened.has(held.c) ? this.opened.get(held.c) : { withheld: held.c });
+  }
+
+  // Whether everybody at a position can be told from this bundle; a finding where not.
+  reaches(recorded) {
+    const good = recorded <= this.recorded && this.complete;
+    if (!good) {
+      this.find(
+        KIND.UNPROVED, `本包不能重放位置 ${recorded} 的全体档案`,
+        `the records of everybody at ${recorded} cannot be replayed from this bundle`,
+      );
+    }
+    return good;
+  }
+
+  // What answers for these facets of all persons, in order of id.
+  *everybody(effective, recorded, facets) {
+    const codebook = this.bundle.json("codebook.json");
+    const merges = new Refold(codebook);
+    const [ofAll, own_] = [new Map(), new Map()];
+    for (const entry of this.until(recorded)) {
+      const merging = entry.tags.includes("merges:person");
+      if (merging) {
+        merges.apply(entry.position, entry.type, entry.data);
+        ofAll.set(entry.position, entry);
+      }
+      for (const tag of entry.tags) {
+        if (!tag.startsWith("person:")) continue;
+        if (!own_.has(tag.slice(7))) own_.set(tag.slice(7), []);
+        own_.get(tag.slice(7)).push(entry);
+      }
+    }
+    const together = new Map();
+    for (const [person, entries] of own_) {
+      const kept = merges.kept(person);
+      if (!together.has(kept)) together.set(kept, new Map(ofAll));
+      entries.forEach((entry) => together.get(kept).set(entry.position, entry));
+    }
+    for (const person of Array.from(together.keys()).sort(byPoint)) {
+      const fold = new Refold(codebook);
+      const entries = Array.from(together.get(person).values());
+      entries.sort((one, other) => (one.position < other.position ? -1 : 1));
+      entries.forEach((entry) => fold.apply(entry.position, entry.type, entry.data));
+      for (const [one, held] of fold.standing("person", facets, effective, this.opening())) {
+        if (one === person) yield [one, held];
+      }
+    }
+  }
+
+  // What answers for these facets of all units, by id.
+  units(effective, recorded, facets) {
+    const fold = new Refold(this.bundle.json("codebook.json"));
+    for (const entry of this.until(recorded)) {
+      if (entry.tags.some((tag) => tag.startsWith("unit:"))) {
+        fold.apply(entry.position, entry.type, entry.data);
+      }
+    }
+    return fold.standing("unit", facets, effective, this.opening());
   }
 
   *until(recorded) {

@@ -85,25 +85,6 @@ def test_a_place_that_cannot_be_written_to_is_said(desk, tmp_path: Path) -> None
     assert "cannot write to" in said.err
 
 
-def test_a_roster_that_went_out_is_held_against_a_bundle(desk, tmp_path: Path) -> None:
-    file, bundle = str(tmp_path / "a.xlsx"), str(tmp_path / "b.zip")
-    assert desk.run("roster", "U01", "-e", "2022-06-30", "--out", file, "--private").code == 0
-    assert desk.run("seal").code == 0
-    made = ("evidence", "export", "-o", bundle, "--all", "--disclose", "identity")
-    assert desk.run(*made).code == 0
-    nowhere = tmp_path / "nothing"
-    checked = run(nowhere, "evidence", "check", bundle, "--report", file)
-    assert checked.code == 0, checked
-    assert "is what the entries give" in " ".join(checked.err.split())
-    assert desk.run("headcount", "--out", str(tmp_path / "c.csv")).code == 0
-    other = (tmp_path / "c.csv").read_text("utf-8-sig").replace(",1", ",2")
-    (tmp_path / "c.csv").write_text(other, "utf-8-sig")
-    wrong = run(nowhere, "evidence", "check", bundle, "--report", str(tmp_path / "c.csv"))
-    assert wrong.code == 22
-    assert "it says “2”, the entries give “1”" in " ".join(wrong.err.split())
-    assert not nowhere.exists()
-
-
 @pytest.fixture
 def other() -> Iterator[Path]:
     """A folder that a server without root's rights can reach."""
@@ -259,3 +240,23 @@ def test_a_journal_goes_to_a_file_whole_though_a_screen_and_a_page_are_shorter(
     assert desk.run("journal", "--limit", "3", "--out", str(tmp_path / "a.xlsx")).code == 0
     notes = dict(load_workbook(tmp_path / "a.xlsx").get_sheet_by_index(1).to_python())
     assert notes["未完,续自登记"] == 3
+
+
+def test_a_roster_that_went_out_is_held_against_a_bundle(desk, tmp_path: Path) -> None:
+    """Last of all: to seal is to note the reads in the ledger, one entry more."""
+    file, bundle = str(tmp_path / "a.xlsx"), str(tmp_path / "b.zip")
+    assert desk.run("roster", "U01", "-e", "2022-06-30", "--out", file, "--private").code == 0
+    assert desk.run("seal").code == 0
+    made = ("evidence", "export", "-o", bundle, "--all", "--disclose", "identity")
+    assert desk.run(*made).code == 0
+    nowhere = tmp_path / "nothing"
+    checked = run(nowhere, "evidence", "check", bundle, "--report", file)
+    assert checked.code == 0, checked
+    assert "is what the entries give" in " ".join(checked.err.split())
+    assert desk.run("headcount", "--out", str(tmp_path / "c.csv")).code == 0
+    other = (tmp_path / "c.csv").read_text("utf-8-sig").replace(",1", ",2")
+    (tmp_path / "c.csv").write_text(other, "utf-8-sig")
+    wrong = run(nowhere, "evidence", "check", bundle, "--report", str(tmp_path / "c.csv"))
+    assert wrong.code == 22
+    assert "it says “2”, the entries give “1”" in " ".join(wrong.err.split())
+    assert not nowhere.exists()

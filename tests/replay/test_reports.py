@@ -24,8 +24,11 @@ from tests.given import act
 from tests.histories import History, sample_steps
 from tests.intake.paths import ROSTERS
 from tests.replay.bundles import enter, kinds
+from tests.replay.test_page import alike, needs_chromium
 
 DAY = date(2021, 8, 1)
+UNPACKS = 80
+"""The first Chromium that unpacks workbooks."""
 KINDS = pytest.mark.parametrize("suffix", exports.SUFFIXES)
 
 
@@ -288,3 +291,45 @@ def test_the_checker_that_travels_compares_them(bureau, bundle, tmp_path):
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert "is what the entries give" in ran.stderr
+
+
+@needs_chromium
+def test_the_page_says_the_same_of_files(bureau, bundle, tmp_path, browser, opened):
+    own = tmp_path / "columns.toml"
+
+    def alike_of(path, of=bundle):
+        return alike(browser, opened, of, report=path)
+
+    for suffix in exports.SUFFIXES if browser.version >= UNPACKS else (".csv", ".jsonl"):
+        out = tmp_path / f"a{suffix}"
+        assert alike_of(saved(bureau, out, private=True)) == 0
+        assert alike_of(saved(bureau, out, "320500", below=False, lang="en")) == 0
+        assert alike_of(saved(bureau, out, question=answers.headcounts, by="category")) == 0
+        assert alike_of(saved(bureau, out, question=answers.units)) == 0
+    table, stated = tmp_path / "a.csv", tmp_path / "a.jsonl"
+    spoilt = [
+        (table, lambda rows: rows[5].__setitem__(1, 'F,"9"\n9')),
+        (table, lambda rows: rows.pop(4)),
+        (table, lambda rows: rows.append([*rows[6]])),
+        (table, lambda rows: rows[0].__setitem__(0, rows[0][0].replace("2021-08", "2019-08"))),
+        (table, lambda rows: rows[0].__setitem__(0, rows[0][0] + " unit=none")),
+        (table, lambda rows: rows[1].__setitem__(3, "其他")),
+        (table, lambda rows: rows[1].__setitem__(0, "何人")),
+        (table, lambda rows: rows.pop(0)),
+        (stated, lambda rows: rows[2].update(grade=None, post=7)),
+        (stated, lambda rows: rows[0].update(report="pay")),
+        (stated, lambda rows: rows[0]["as_of"].update(fold=1)),
+        (stated, lambda rows: rows[0]["as_of"].update(recorded=bureau.ledger.log.head() - 5)),
+        (stated, lambda rows: [row.update(post="x") for row in rows[1:]]),
+        (stated, lambda rows: rows[3].update(name="欧阳某")),
+    ]  # fmt: skip
+    codes = [alike_of(altered(saved(bureau, path, private=path == stated), change))
+             for path, change in spoilt]  # fmt: skip
+    assert codes == [22, 22, 22, 22, 22, 0, 0, 25, 22, 24, 24, 22, 22, 22]
+    own.write_text('[roster]\ncolumns = ["unit_name"]\n')
+    assert alike_of(saved(bureau, table, layout=own)) == 24
+    shut = exported(bureau, tmp_path / "shut.zip", disclose=frozenset())
+    assert alike_of(saved(bureau, stated, private=True), shut) == 0
+    book = saved(bureau, tmp_path / "b.xlsx").read_bytes()
+    (tmp_path / "c.xlsx").write_bytes(book[: len(book) // 2])
+    assert alike_of(tmp_path / "c.xlsx") == 25
