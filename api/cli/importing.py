@@ -7,6 +7,7 @@ for.
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
 
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from api.intake import Plan, Report
     from api.intake.account import Account
     from api.settings import Bureau
+    from domain.events import Document
 
 FILES = Annotated[list[Path], typer.Argument(metavar="FILE…", help="文件或目录 / files or folders")]
 MAPPING = Annotated[
@@ -129,14 +131,12 @@ def import_(
     rows: Annotated[int, typer.Option("--rows", min=0, help="列出几条问题 / faults shown")] = 20,
 ) -> None:
     """导入花名册和历史数据,先核对后登记 / Import workbooks; checks first, enters on demand."""
-    from api.entries import checked_bytes, to_bytes
     from api.intake import Importer, Ways
     from api.intake.account import Account
-    from domain.events import Document
 
     _require(files)
     lang, page = frame(context).lang, console()
-    paper = checked_bytes(Document, to_bytes({"number": document})) if document else None
+    paper = _paper(number=document) if document else None
     with opened(context) as bureau:
         importer = Importer(bureau.ledger, bureau.records)
         known = _mapping(files, mapping, attested_by)
@@ -148,6 +148,8 @@ def import_(
         faults, report = plan.rejected, None
         _write_planned(context, plan, planned)
         if enter:
+            if paper is None and _changes(plan):
+                paper = _paper_asked_for(context)
             with progress(context, "登记", "Entering", len(plan.drafts)) as done:
                 report = importer.enter(plan, lambda n, _: done(n), clerk(), approved_by, paper)
             faults = report.rejected
@@ -171,10 +173,39 @@ def _require(files: Sequence[Path]) -> None:
             raise Failure(f"没有文件 {file}", f"there is no file {file}")
 
 
+def _paper(**said: str) -> "Document":
+    """Raises BadInput, field by field."""
+    from api.entries import checked_bytes, to_bytes
+    from domain.events import Document
+
+    return checked_bytes(Document, to_bytes(said))
+
+
+def _changes(plan: "Plan") -> bool:
+    return any(line.standing == "changed" for line in plan.lines)
+
+
+def _paper_asked_for(context: typer.Context) -> "Document | None":
+    """The paper that all the changes rest on, or why there is none, where somebody is there to be
+    asked.
+    """
+    if not sys.stdin.isatty():
+        return None
+
+    def asked(zh: str, en: str) -> str:
+        answer: str = typer.prompt(said(context, zh, en), "", show_default=False, err=True)
+        return answer.strip()
+
+    if number := asked("变更所据文号(没有则直接回车)", "The paper of the changes (none: Enter)"):
+        return _paper(number=number)
+    reason = asked("为何没有文件(不说明则直接回车)", "Why there is none (not stated: Enter)")
+    return _paper(none_because=reason) if reason else None
+
+
 def _tell_what_next(context: typer.Context, plan: "Plan", *, named: bool) -> None:
     """How to enter what was only checked; `named`: its paper is."""
     tell(context, "以上未登记;登记请加 --enter。", "Nothing was entered; add --enter.")
-    if not named and any(line.standing == "changed" for line in plan.lines):
+    if not named and _changes(plan):
         tell(context, "有变更而未指明文件:据文件办理的,请加 --document 文号。",
              "There are changes and no paper: add --document where one orders them.")  # fmt: skip
 

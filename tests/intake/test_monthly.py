@@ -1,5 +1,9 @@
 """A roster of the next month against the ledger that the first one opened."""
 
+import os
+import pty
+import subprocess
+import sys
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -238,3 +242,43 @@ def test_a_clerk_sees_the_five_lists_and_gives_the_document_once():
             assert moved.envelope["document"] == {"number": number}
     finally:
         rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "document"),
+    [
+        ("甬公人〔2023〕9号\n", {"number": "甬公人〔2023〕9号"}),
+        ("\n口头通知\n", {"none_because": "口头通知"}),
+        ("\n\n", None),
+    ],
+)
+def test_a_clerk_at_a_terminal_is_asked_for_the_document_of_the_changes_once(typed, document):
+    folder = Path(tempfile.mkdtemp(prefix="ledger-monthly-"))
+    folder.chmod(0o755)
+    try:
+        with Bureau(Settings(folder)) as bureau:
+            law(bureau)
+            command = ("--mapping", "roster-city", "--enter", "--dated")
+            first = sheet(folder, OLD.values())
+            opening, asked = at_a_terminal(folder, "", "import", str(first), *command, "2023-08-01")
+            assert (opening, "文号" in asked) == (0, False)  # a first roster changes nothing
+            rows = [changed("F1", (UNIT_AT, "指挥中心")), changed("F2", (UNIT_AT, "指挥中心"))]
+            following = str(sheet(folder, rows, "next.csv"))
+            code, asked = at_a_terminal(folder, typed, "import", following, *command, "2023-09-01")
+            assert (code, asked.count("变更所据文号")) == (0, 1), asked
+            moved = list(bureau.ledger.entries(types=["AuxiliaryTransferred"]))
+            assert [one.envelope.get("document") for one in moved] == [document] * 2
+    finally:
+        rmtree(folder, ignore_errors=True)
+
+
+def at_a_terminal(folder: Path, typed: str, *arguments: str) -> tuple[int, str]:
+    """The command with a terminal to type on; its exit code, and all that stood there."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "api.cli.main", "--data", str(folder), *arguments]
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PERSONNEL_LEDGER")}
+    os.write(ours, typed.encode())
+    done = subprocess.run(command, stdin=theirs, capture_output=True, check=False, env=clean)
+    os.close(theirs)
+    os.close(ours)
+    return done.returncode, (done.stdout + done.stderr).decode()
