@@ -146,16 +146,19 @@ def state_of(batch: Row) -> str:
 
 
 def _relaw_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
-    """A row a difference with its number of acts, and one for each of its first acts."""
-    for one in answer["data"]["changes"]:
+    """A row a difference with how many acts, one for each of them; the undecidable last."""
+    data = answer["data"]
+    for one in data["changes"]:
         of = {"difference": difference(one), "rule": one["rule"], "article": one["article"]}
-        yield {**of, "acts": one["acts"]}
-        for example in one["examples"]:
-            cls = REGISTRY[example["type"]]
+        yield {**of, "acts": one["total"]}
+        for act in one["acts"]:
+            cls = REGISTRY[act["type"]]
             yield {
-                **of, **example, "entry": example["position"], "event": Label(cls.zh, cls.en),
-                "reason": label(example),
+                **of, **act, "entry": act["position"], "event": Label(cls.zh, cls.en),
+                "reason": label(act),
             }  # fmt: skip
+    for position in data["undecidable"]:
+        yield {"difference": "undecidable", "entry": position}
 
 
 def difference(change: Row) -> str:

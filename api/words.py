@@ -254,6 +254,7 @@ CODES: dict[tuple[str, str], Words] = {
     ("batch", "entered"): ("已登记", "entered"),
     ("batch", "broken-off"): ("未完成", "broken off"),
     ("batch", "undone"): ("已撤销", "undone"),
+    ("difference", "undecidable"): ("内容已销毁,无法判断", "undecidable: erased"),
     ("difference", "refused-arises"): ("将不予登记", "would be refused"),
     ("difference", "refused-ceases"): ("不再不予登记", "no longer refused"),
     ("difference", "found-arises"): ("将成为问题", "would be found"),

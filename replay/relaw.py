@@ -5,7 +5,8 @@ under both laws on the same record, as it lay before the act, so the pack alone 
 Periods that a pack closes are not judged: they say who may change the past, not what may happen.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import date
 from itertools import islice
@@ -28,7 +29,6 @@ from projections.records import Records
 from projections.roster import tree
 
 TOGETHER, ALONE_BELOW = 200, 2_000  # persons
-EXAMPLES = 5
 
 Outcome = Literal["refused", "found"]
 
@@ -43,7 +43,7 @@ class Scope(NamedTuple):
     since: date = date.min
 
 
-class Example(NamedTuple):
+class Act(NamedTuple):
     """One act, with the person it is about and the rule's words; no value of the act is in it."""
 
     position: int
@@ -55,23 +55,28 @@ class Example(NamedTuple):
 
 
 class Change(NamedTuple):
-    """Acts of which one law says so and the other does not; `arises` under the other pack."""
+    """Acts of which one law says so and the other does not, in order of position; `arises` under
+    the other pack.
+    """
 
     rule: str
     article: str
     outcome: Outcome
     arises: bool
-    acts: int
-    examples: list[Example]
+    acts: list[Act]
+
+    @property
+    def total(self) -> int:
+        return len(self.acts)
 
 
 class Relawed(NamedTuple):
-    """`decided` acts had to do with the pack and were decided twice; of the `undecidable` ones a
-    value was erased, which may have counted.
+    """`decided` acts had to do with the pack and were decided twice; of those at the `undecidable`
+    positions a value was erased, which may have counted.
     """
 
     decided: int = 0
-    undecidable: int = 0
+    undecidable: tuple[int, ...] = ()
     changes: tuple[Change, ...] = ()
 
 
@@ -119,26 +124,26 @@ def relaw(
     same.
     """
     judge = _Judge(ledger, pack, scope, until)
-    found = judge.nameless()
+    found = [judge.nameless()]
     parts = [scope.people[n : n + together] for n in range(0, len(scope.people), together)]
     done = 0
     if reopen is None or processes == 1 or len(scope.people) < alone_below:
         for people in parts:
-            found = _sum(found, judge.of(people))
+            found.append(judge.of(people))
             progress(done := done + len(people))
-        return found
+        return _sum(found)
     context = get_context("spawn")
     begin = (reopen, pack.text, scope, until)
     with ProcessPoolExecutor(processes, context, _begin, begin) as pool:
         try:
             for future in as_completed([pool.submit(_of, people) for people in parts]):
                 part, size = future.result()
-                found = _sum(found, part)
+                found.append(part)
                 progress(done := done + size)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return found
+    return _sum(found)
 
 
 _begun: list[Any] = []
@@ -187,10 +192,10 @@ class _Judge:
         ]
         entries = self._entries([DCBQueryItem(types=types)])
         acts = (e for e in entries if self._in_units(e) and self._concerned(e))
-        found = Relawed()
+        found = []
         while some := list(islice(acts, TOGETHER)):
-            found = _sum(found, self._judged(some))
-        return found
+            found.append(self._judged(some))
+        return _sum(found)
 
     def _entries(self, items: list[DCBQueryItem]) -> Iterator[Entry]:
         query = DCBQuery(items=items)
@@ -227,15 +232,16 @@ class _Judge:
     def _judged(
         self, entries: Sequence[Entry], whole: Sequence[str] = (), about: Sequence[Entry] = ()
     ) -> Relawed:
-        decided = undecidable = 0
+        decided = 0
+        undecidable: list[int] = []
         changes: list[Change] = []
         for again in decided_again(self._ledger, entries, whole, about):
             if again.erased:
-                undecidable += 1
+                undecidable.append(again.entry.position)
                 continue
             decided += 1
             changes += self._differences(again)
-        return Relawed(decided, undecidable, _joined(changes))
+        return Relawed(decided, tuple(undecidable), tuple(changes))
 
     def _differences(self, again: Again) -> Iterator[Change]:
         """Decided as attested, so that a first refusal hides nothing behind it."""
@@ -247,11 +253,11 @@ class _Judge:
         for one, other, arises in ((was, would, False), (would, was, True)):
             by_rule = {key[:2]: one[key] for key in one.keys() - other.keys()}
             for (rule, outcome), finding in by_rule.items():
-                example = Example(
+                act = Act(
                     entry.position, entry.type, entry.effective, _about(entry), finding.zh,
                     finding.en,
                 )  # fmt: skip
-                yield Change(rule, finding.article, outcome, arises, 1, [example])
+                yield Change(rule, finding.article, outcome, arises, [act])
 
 
 def _outcome(entry: Entry, finding: Finding) -> Outcome:
@@ -267,22 +273,14 @@ def _about(entry: Entry) -> str | None:
     return None
 
 
-def _joined(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """One change a rule, article, outcome and direction, with its earliest examples."""
-    found: dict[tuple[str, str, Outcome, bool], Change] = {}
-    for change in changes:
-        key = (change.rule, change.article, change.outcome, change.arises)
-        known = found.get(key)
-        if known is not None:
-            examples = sorted([*known.examples, *change.examples])[:EXAMPLES]
-            change = change._replace(acts=known.acts + change.acts, examples=examples)  # noqa: PLW2901
-        found[key] = change
-    return tuple(found[key] for key in sorted(found))
-
-
-def _sum(one: Relawed, other: Relawed) -> Relawed:
+def _sum(parts: Sequence[Relawed]) -> Relawed:
+    """One change a rule, article, outcome and direction."""
+    found: defaultdict[tuple[str, str, Outcome, bool], list[Act]] = defaultdict(list)
+    for part in parts:
+        for change in part.changes:
+            found[change[:4]] += change.acts
     return Relawed(
-        one.decided + other.decided,
-        one.undecidable + other.undecidable,
-        _joined([*one.changes, *other.changes]),
+        sum(part.decided for part in parts),
+        tuple(sorted(position for part in parts for position in part.undecidable)),
+        tuple(Change(*key, sorted(found[key])) for key in sorted(found)),
     )

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from api.settings import Bureau
     from domain.law import Pack
 
+SHOWN = 5
+"""Acts of a difference on the screen; a file and JSON have them all."""
 PACK = Annotated[Path, typer.Option("--pack", metavar="FILE", help="另一规则包 / the other pack")]
 SINCE = Annotated[
     str | None,
@@ -123,7 +125,7 @@ def _draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
         Column(("项数", "acts"), right=True),
     ]
     rows = [
-        (coded("difference", difference(c), lang), c["rule"], c["article"], c["acts"])
+        (coded("difference", difference(c), lang), c["rule"], c["article"], c["total"])
         for c in data["changes"]
     ]
     code = f"{data['pack']['code']} {data['pack']['version']}"
@@ -145,12 +147,19 @@ def _draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
                 e["position"], pick((REGISTRY[e["type"]].zh, REGISTRY[e["type"]].en), lang),
                 e["effective"], e["person"] or "—", e[lang.value],
             )
-            for e in change["examples"]
+            for e in change["acts"][:SHOWN]
         ]  # fmt: skip
         words = coded("difference", difference(change), lang)
         which = f"{change['rule']}:{words}"
-        yield table((f"{which}(最先几项)", f"{which}, the first"), columns, named, lang)
-    decided, undecidable = data["decided"], data["undecidable"]
+        title = (which, which)
+        if change["total"] > SHOWN:
+            zh, en = (
+                f"最先 {SHOWN} 项,全部用 --out 或 --json",
+                f"the first {SHOWN}: --out or --json",
+            )
+            title = (f"{which}({zh})", f"{which} ({en})")
+        yield table(title, columns, named, lang)
+    decided, undecidable = data["decided"], len(data["undecidable"])
     zh = f"重判 {decided} 项;另有 {undecidable} 项因内容已销毁无法判断。"
     en = f"{decided} acts decided again; {undecidable} more are undecidable: values were erased."
     yield Text(pick((zh, en), lang))
