@@ -155,8 +155,6 @@ def _family(subject: str, joined: Forest) -> list[str]:
 
 def _of_root(entry: Entry) -> Iterator[Strand]:
     cls = entry.cls
-    yield from strands_of([entry])
-    for facet in cls.ends:
-        yield from (Strand(facet.name, t) for t in entry.tags if t.startswith(f"{facet.of}:"))
+    yield from strands_of(entry)
     if cls.leaves:
         yield Strand(None, f"person:{entry.fields[cls.leaves]}")

@@ -262,7 +262,7 @@ class Decider:
             raise WrongCorrection("it was carried out on entering: it is neither corrected nor"
                                   " annulled", zh="该事项登记时即已执行,不得更正或撤销",
                                   position=root.position)  # fmt: skip
-        reading.extend(strands_of([root]))
+        reading.extend(strands_of(root))
         for entry in entries:
             reading.take(entry)
         chain = reading.record.chains[root.id]
@@ -294,7 +294,7 @@ class Decider:
         else:
             reading.extend(self.predicted(event))
             case = self._run(event, decided_as, mood, reading, chain, law)
-        case.reads |= set(strands_of([root]))
+        case.reads |= set(strands_of(root))
         settled = proposal if annuls else _settled(decided_as, case)
         if annuls:
             case.ended = None

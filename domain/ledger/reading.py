@@ -194,10 +194,9 @@ def item_of(strand: Strand) -> DCBQueryItem:
     return DCBQueryItem(types=types, tags=[strand.subject])
 
 
-def strands_of(entries: Iterable[Entry]) -> Iterator[Strand]:
-    """The strands that entries write."""
-    for entry in entries:
-        for writes in entry.cls.writes:
-            for tag in entry.tags:
-                if tag.startswith(f"{writes.facet.of}:"):
-                    yield Strand(writes.facet.name, tag)
+def strands_of(entry: Entry) -> Iterator[Strand]:
+    """The strands that an entry writes, and those in which it ends a fact."""
+    for facet in (*(writes.facet for writes in entry.cls.writes), *entry.cls.ends):
+        for tag in entry.tags:
+            if tag.startswith(f"{facet.of}:"):
+                yield Strand(facet.name, tag)

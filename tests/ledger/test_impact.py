@@ -1,6 +1,7 @@
 """What a correction or a back-dated act undermines is refused, mended, acknowledged or found."""
 
 import itertools
+from datetime import date
 from uuid import UUID
 
 import pytest
@@ -15,16 +16,27 @@ from domain.acts.packs import PackPublished
 from domain.acts.people import PersonRegistered
 from domain.acts.posts import PostAssigned
 from domain.acts.recruitment import AuxiliaryHired
+from domain.acts.responsibility import (
+    ActingDeputyHeadAppointed,
+    ActingDeputyHeadRelieved,
+    ActingHeadAppointed,
+    ActingHeadRelieved,
+    DeputyHeadAppointed,
+    DeputyHeadRelieved,
+    UnitHeadAppointed,
+    UnitHeadRelieved,
+)
 from domain.acts.reviews import ReviewConcluded
 from domain.acts.rewards import RewardGranted
 from domain.acts.units import UnitDissolved, UnitEstablished
+from domain.bitemporal import OPEN
 from domain.events import FactAnnulled
 from domain.law import Pack
 from domain.ledger import Receipt, Refused, Request
 from domain.ledger.impact import CLIMBED, opened, premise_of, proposal_of
 from domain.ledger.log import ConditionFailed
 from domain.ledger.reading import ever_joined
-from domain.record import Case, Record
+from domain.record import Case, Record, Strand
 from domain.refusals import (
     AlreadyRecorded,
     ImpactRefused,
@@ -167,6 +179,59 @@ def test_a_unit_dissolved_earlier_lists_the_transfer_to_it(ledger, career):
     moved = enter(ledger, act(AuxiliaryTransferred(person=person, unit="gone"), "2021-01-01"))
     [(position, code, _)] = undermined(ledger, act(UnitDissolved(unit="gone"), "2020-12-01"))
     assert (position, code) == (moved.position, "record-forbids")
+
+
+SEATS = [
+    (UnitHeadAppointed, UnitHeadRelieved, "unit-head"),
+    (ActingHeadAppointed, ActingHeadRelieved, "acting-head"),
+]
+
+
+@pytest.mark.parametrize(("appointed", "relieved", "facet"), SEATS)
+def test_an_annulled_ending_of_a_seat_lists_the_successor(ledger, appointed, relieved, facet):
+    unit, first, second = (f"{facet}-{name}" for name in ("unit", "first", "second"))
+    enter(
+        ledger,
+        act(UnitEstablished(unit=unit, name="所", parent="b"), "2000-01-01"),
+        *(act(PersonRegistered(person=one), "2010-01-01") for one in (first, second)),
+        *(act(OfficerAppointed(person=one, unit=unit), "2012-01-01") for one in (first, second)),
+        act(appointed(unit=unit, officer=first), "2015-01-01"),
+    )
+    gone = enter(ledger, act(relieved(unit=unit, officer=first), "2016-06-01"))
+    after = enter(ledger, act(appointed(unit=unit, officer=second), "2016-07-01"))
+
+    annulled = act(FactAnnulled(), annuls=gone.entries[0].event_id)
+    assert undermined(ledger, annulled) == [(after.position, "record-forbids", None)]
+    decided = ledger.preview(Request([annulled]))
+    assert Strand(facet, f"unit:{unit}") in {change.strand for change in decided.changes}
+    attested = enter(ledger, annulled, mood="attested")
+    [(_, finding)] = attested.undermined
+    assert f"entry {after.position} would be refused" in finding.en
+
+
+@pytest.mark.parametrize(
+    ("appointed", "relieved", "facet"),
+    [
+        (DeputyHeadAppointed, DeputyHeadRelieved, "deputy-head"),
+        (ActingDeputyHeadAppointed, ActingDeputyHeadRelieved, "acting-deputy"),
+    ],
+)
+def test_an_annulled_ending_of_a_deputy_changes_the_days_after_it(
+    ledger, appointed, relieved, facet
+):
+    unit, officer = f"{facet}-unit", f"{facet}-officer"
+    enter(
+        ledger,
+        act(UnitEstablished(unit=unit, name="所", parent="b"), "2000-01-01"),
+        act(PersonRegistered(person=officer), "2010-01-01"),
+        act(OfficerAppointed(person=officer, unit=unit), "2012-01-01"),
+        act(appointed(unit=unit, officer=officer), "2015-01-01"),
+    )
+    gone = enter(ledger, act(relieved(unit=unit, officer=officer), "2016-06-01"))
+    decided = ledger.preview(Request([act(FactAnnulled(), annuls=gone.entries[0].event_id)]))
+    [change] = [c for c in decided.changes if c.strand.subject == f"unit:{unit}"
+                and c.strand.facet == facet]  # fmt: skip
+    assert (change.first, change.until) == (date(2016, 6, 1), OPEN)
 
 
 def test_another_law_above_the_unit_lists_the_act_of_a_person_in_it(ledger):
