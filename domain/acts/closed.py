@@ -10,7 +10,7 @@ from datetime import date
 from domain.acts.officers import OFFICER
 from domain.acts.openings import ContractOpened, RecordOpened
 from domain.acts.people import HOST, UNIT
-from domain.acts.units import rules
+from domain.acts.units import UNIT_PLACE, rules
 from domain.bitemporal import OPEN
 from domain.chains import Content
 from domain.events import FACETS, Event, Proposal, fact_specs
@@ -33,8 +33,10 @@ def require_open(
     if min(changed.values(), default=OPEN) >= max(ends, default=date.min):
         return
     opening = before is None and isinstance(event, RecordOpened | ContractOpened)
-    for unit in sorted(set(_units(case, tags))):
-        for rule in rules(case, unit, today).of_kind("closed_period"):
+    laws = [rules(case, unit, today) for unit in sorted(set(_units(case, tags)))]
+    laws += [case.rules(place, today) for place in sorted(_places(before, after))]
+    for known in laws:
+        for rule in known.of_kind("closed_period"):
             breach = closed_period(rule, changed, today)
             if breach is None or not breach.blocks or (opening and rule.values.get("openings")):
                 continue
@@ -111,6 +113,12 @@ def _facts(content: Content) -> dict[_Key, _Said]:
         )
         for spec in content.specs
     }  # fmt: skip
+
+
+def _places(*contents: Content | None) -> set[str]:
+    """The places that an act puts a unit in, which the record may not know yet."""
+    specs = (spec for content in contents if content for spec in content.specs)
+    return {s.value["division"] for s in specs if s.facet == UNIT_PLACE.name and s.value}
 
 
 def _units(case: Case, tags: Iterable[str]) -> Iterator[str]:

@@ -214,6 +214,13 @@ def test_what_lies_before_a_units_first_day_is_closed_too(ledger):
     refused(ledger, act(earlier, "2019-01-01", supersedes=UUID(established.id)))
 
 
+def test_a_new_unit_is_held_to_the_place_it_says_it_stands_in(ledger):
+    unit = act(UnitEstablished(unit="u-new", name="局", division="111100"), CLOSED)
+    assert refused(ledger, unit).rule == "closed"
+    opened_now = act(UnitEstablished(unit="u-new", name="局", division="111100"), OPEN)
+    assert enter(ledger, opened_now, approved=None)
+
+
 def test_a_first_roster_passes_where_the_pack_lets_it(ledger):
     def opened(code):
         person = f"p{next(_numbers)}"
