@@ -138,19 +138,21 @@ def standings(entries: Iterable[Entry]) -> dict[int, Standing]:
     for chain in chains.values():
         last = chain[0].position
         annulment: int | None = None
+        undoing: list[int] = []
         for entry in chain:
             found[entry.position] = STANDS
             if "annuls" not in entry.envelope:
                 if entry.position != last:
                     found[last] = Standing("superseded", entry.position)
-                last = entry.position
+                last, undoing = entry.position, []
             elif annulment is None:
-                found[last] = Standing("annulled", entry.position)
                 annulment = entry.position
+                found |= dict.fromkeys([last, *undoing], Standing("annulled", annulment))
             else:
-                found[last] = STANDS
+                found |= dict.fromkeys([last, *undoing], STANDS)
                 found[annulment] = Standing("annulled", entry.position)
                 annulment = None
+                undoing.append(entry.position)
     return found
 
 

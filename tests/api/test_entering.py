@@ -288,14 +288,26 @@ def test_an_entry_is_corrected_and_annulled_by_its_position(office: Office) -> N
     corrected = office.entered({**transferred("corrected", "2022-05-09"), "supersedes": moved})
     annulled = office.entered({"type": "FactAnnulled", "annuls": corrected, "reason": "误录"})
 
-    entries = office.get("/v1/auxiliaries/corrected/history")["data"]["entries"]
+    def became() -> dict[int, tuple[str, int | None]]:
+        entries = office.get("/v1/auxiliaries/corrected/history")["data"]["entries"]
+        return {e["position"]: (e["standing"], e["standing_by"]) for e in entries[2:]}
 
-    became = {e["position"]: (e["standing"], e["standing_by"]) for e in entries[2:]}
-    assert became == {
-        moved: ("superseded", corrected),
-        corrected: ("annulled", annulled),
-        annulled: ("stands", None),
-    }
+    def annul(position: int) -> int:
+        return office.entered({"type": "FactAnnulled", "annuls": position, "reason": "误录"})
+
+    said = {moved: ("superseded", corrected), corrected: ("annulled", annulled)}
+    assert became() == {**said, annulled: ("stands", None)}
+    undone = annul(annulled)
+    stands = {corrected: ("stands", None), annulled: ("annulled", undone)}
+    assert became() == {**said, **stands, undone: ("stands", None)}
+    again = annul(undone)
+    over = {corrected: ("annulled", again), undone: ("annulled", again)}
+    assert became() == {**said, annulled: ("annulled", undone), **over, again: ("stands", None)}
+    last = annul(again)
+    assert became() == {
+        **said, **stands, undone: ("stands", None), again: ("annulled", last),
+        last: ("stands", None),
+    }  # fmt: skip
 
 
 def test_a_last_day_stands_for_the_day_after_it(office: Office) -> None:
