@@ -34,9 +34,9 @@ from domain.acts.units import (
     UnitMoved,
     UnitSplit,
 )
-from domain.events import Event, Proposal
+from domain.events import Event, FactAnnulled, Proposal
 from domain.ledger import Ledger
-from tests.histories import STRIDE, UNITS, History, Step, _acting, _day, _person
+from tests.histories import FIRST, STRIDE, UNITS, History, Step, _acting, _day, _person
 
 OFFICERS = 3
 DIVISION = "990000"
@@ -153,6 +153,12 @@ def _succeeded(history: Any, step: Step) -> Any:
         yield history._act(held.model_copy(update={"officer": successor}), day)
 
 
+def _back_in_seat(history: Any, step: Step) -> Any:
+    """Who was relieved of a seat never was; another may have taken it since."""
+    if (chain := history._chain(step, UnitHeadRelieved, ActingHeadRelieved)) is not None:
+        yield history._act(FactAnnulled(), FIRST, annuls=chain.newest)
+
+
 def _unit_of(history: Any, step: Step) -> str:
     """The unit of which the drawn officer was last said to be."""
     officer = _officer(history, step)
@@ -204,5 +210,7 @@ _WIDER: list[Any] = [
     _recast,
     _succeeded,
     _succeeded,
+    _back_in_seat,
+    _back_in_seat,
 ]
 """Beside the verbs of every history; some would be refused by order and are attested."""
