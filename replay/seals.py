@@ -21,6 +21,7 @@ from domain.ledger.seals import Sealed, Seals, origin_of
 from domain.ledger.statements import Statements
 from domain.merkle import HEIGHT, Frontier
 from domain.notes import Head, Note, NoteInvalid, Receipt, Verifier
+from replay.guards import faults
 from replay.stamps import Authority, StampRefused
 
 STEP = 1 << 16
@@ -360,17 +361,8 @@ class _Reading:
                 )  # fmt: skip
 
     def _guards(self) -> None:
-        for (name,) in self._connection.execute(self._log.unprotected).fetchall():
-            self._find(
-                Kind.GUARD, 0,
-                f"表 {name} 的防改触发器已被移除或停用",
-                f"the trigger that guards the table {name} is gone or off",
-            )  # fmt: skip
-        for (name,) in self._connection.execute(self._log.detached).fetchall():
-            self._find(
-                Kind.GUARD, 0,
-                f"分区 {name} 已脱离账本", f"the partition {name} is detached from the log",
-            )  # fmt: skip
+        for zh, en in faults(self._connection, self._seals.prefix):
+            self._find(Kind.GUARD, 0, zh, en)
 
     def _kept(self, sealed: int) -> None:
         """What the witness keeps must be a signed head of this log, and not beyond its end."""
