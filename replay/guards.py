@@ -16,7 +16,8 @@ from domain.ledger.roles import LOGS
 from domain.ledger.statements import Statements
 
 _FUNCTION = re.compile(
-    r"CREATE (?:OR REPLACE )?FUNCTION \{schema\}\.\{prefix\}(\w+)\(([^)]*)\)(.*?)\bAS \$\$(.*?)\$\$",
+    r"CREATE (?:OR REPLACE )?FUNCTION \{schema\}\.\{prefix\}"
+    r"(\w+)\(([^)]*)\)(.*?)\bAS \$\$(.*?)\$\$",
     re.DOTALL,
 )
 _SETTING = re.compile(r"\bSET (\w+) = (.+?)(?=\s+SET\s|\s*\Z)", re.DOTALL)

@@ -179,6 +179,11 @@ class Statements:
             f" %b::uuid[])"
         )
         self.claims = f"SELECT kind, subject, blind FROM {log}claims ORDER BY kind, subject"
+        self.claims_at_head = (
+            f"SELECT h.head, c.kind, c.subject, c.blind"
+            f" FROM (SELECT coalesce(max(position), 0) AS head FROM {log}entries) h"
+            f" LEFT JOIN {log}claims c ON true"
+        )
         self.claim = (
             f"INSERT INTO {log}claims (kind, subject, blind)"
             f" SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[])"

@@ -6,9 +6,18 @@ import psycopg
 import pytest
 
 from api.settings import Bureau
+from domain.acts.identity import PersonsMerged
+from domain.acts.people import PersonDetailsChanged, PersonRegistered
+from domain.acts.privacy import EscrowHolderNamed, PrivateDataDestroyed, PrivateDataRestricted
+from domain.events import FactAnnulled
+from domain.ledger import Request
+from domain.ledger.escrow import new_holder
 from replay import reads
 from replay.seals import Kind, Trust
-from tests.sealing.test_attack_lab import found, named, prepared
+from tests.given import act
+from tests.sealing.test_attack_lab import DAY, enter, found, named, prepared
+
+OTHER, THIRD = "320500199202020038", "320500199303030032"
 
 
 @pytest.fixture
@@ -29,9 +38,7 @@ def run(conninfo, *statements):
 
 def body(database, function):
     with psycopg.connect(database) as connection:
-        [made] = connection.execute(
-            "SELECT pg_get_functiondef(%s::regproc)", [function]
-        ).fetchone()
+        [made] = connection.execute("SELECT pg_get_functiondef(%s::regproc)", [function]).fetchone()
     return made
 
 
@@ -93,8 +100,7 @@ def test_trigger_of_the_same_name_that_guards_nothing(attacked, trigger):
     [
         "CREATE RULE lost AS ON INSERT TO ledger_claims DO INSTEAD NOTHING",
         "ALTER TABLE ledger_tags ENABLE ROW LEVEL SECURITY",
-        "CREATE TRIGGER more BEFORE INSERT ON ledger_entries_000000 FOR EACH ROW"
-        " EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "CREATE TRIGGER more BEFORE UPDATE ON ledger_claims EXECUTE FUNCTION ledger_deny()",
     ],
 )
 def test_something_put_between_a_table_and_its_readers(attacked, statement):
@@ -107,3 +113,100 @@ def test_function_of_the_log_of_reads_replaced(attacked):
     [finding] = reads.verify(attacked.database, Trust(attacked.key)).findings
     assert finding.kind is Kind.GUARD
     assert "reads_ordered_cut" in finding.en
+
+
+# the keyed lookup, and the keys
+
+
+def test_id_numbers_deleted_from_the_keyed_lookup(attacked):
+    """Another person could be entered with the same number."""
+    run(attacked.database, "DELETE FROM ledger_claims WHERE subject = 'b'")
+    assert named(found(attacked)[Kind.TAGS], 4, "lacks", "b stated")
+    run(attacked.database, "DELETE FROM ledger_claims")
+    assert named(found(attacked)[Kind.TAGS], 3, "lacks", "a stated")
+    assert found(attacked)[Kind.TAGS].total == 2
+
+
+def test_earlier_id_number_put_back_into_the_keyed_lookup(attacked):
+    """The number that stands is free again, though the person holds a row."""
+    lookup = "SELECT blind FROM ledger_claims WHERE subject = 'a'"
+    with psycopg.connect(attacked.database) as connection:
+        [earlier] = connection.execute(lookup).fetchone()
+    entered = enter(attacked.bureau, PersonDetailsChanged(person="a", id_number=OTHER))
+    attacked.bureau.sealer.catch_up()
+    assert found(attacked) == {}
+    with psycopg.connect(attacked.database) as connection:
+        connection.execute("UPDATE ledger_claims SET blind = %s WHERE subject = 'a'", [earlier])
+    assert named(found(attacked)[Kind.TAGS], entered[0].position, "lacks", "a stated")
+
+
+def test_id_number_that_no_longer_stands_needs_no_row(attacked):
+    """Annulled, corrected away, or held by the other of two ids of one person."""
+    bureau = attacked.bureau
+    one, other = enter(
+        bureau,
+        PersonRegistered(person="c", id_number=OTHER),
+        PersonRegistered(person="d", id_number=THIRD),
+    )
+    ledger = bureau.ledger
+    annul = act(FactAnnulled(), DAY, annuls=one.event_id)
+    correct = act(PersonRegistered(person="d"), DAY, supersedes=other.event_id)
+    ledger.enter(Request([annul, correct], mood="attested"))
+    enter(bureau, PersonRegistered(person="e", id_number=OTHER))
+    merge, *_ = enter(bureau, PersonsMerged(kept="e", merged="d"))
+    enter(bureau, PersonDetailsChanged(person="d", id_number=OTHER))
+    bureau.sealer.catch_up()
+    assert found(attacked) == {}
+    split = act(FactAnnulled(), DAY, annuls=merge.event_id)
+    ledger.enter(Request([split], mood="attested"))
+    bureau.sealer.catch_up()
+    assert found(attacked) == {}
+
+
+def lost(bureau, *statements):
+    """What these take from the vault is put back afterwards: the vault is not the test's own."""
+    conninfo = bureau.settings.vault
+    kept = "SELECT subject, class, wrapped FROM data_keys WHERE subject = 'key1'"
+    with psycopg.connect(conninfo) as connection:
+        [row] = connection.execute(kept).fetchall()
+    run(conninfo, *statements)
+    return row
+
+
+@pytest.mark.parametrize(
+    ("forged", "said"), [("", "gone from the vault"), ("destroyed_keys", "marked destroyed")]
+)
+def test_key_deleted_without_an_entry(attacked, forged, said):
+    """What nobody ordered destroyed would read as destroyed by law."""
+    bureau = attacked.bureau
+    [entered] = enter(bureau, PersonRegistered(person="key1", name="钥", id_number=OTHER))
+    bureau.sealer.catch_up()
+    assert found(attacked) == {}
+    mark = [f"INSERT INTO {forged} VALUES ('key1', 'identity')"] if forged else []
+    row = lost(bureau, "DELETE FROM data_keys WHERE subject = 'key1'", *mark)
+    try:
+        seen = found(attacked)[Kind.KEY]
+        assert named(seen, entered.position, "key1 (identity)", said)
+    finally:
+        if forged:
+            run(bureau.settings.vault, f"DELETE FROM {forged} WHERE subject = 'key1'")
+        with psycopg.connect(bureau.settings.vault) as connection:
+            connection.execute("INSERT INTO data_keys VALUES (%s, %s, %s)", row)
+
+
+def test_keys_that_an_entry_orders_destroyed_or_restricted(attacked):
+    bureau = attacked.bureau
+    for person, number in (("lab-gone", OTHER), ("lab-kept", THIRD)):
+        enter(bureau, PersonRegistered(person=person, name="人", id_number=number))
+    for holder in ("h1", "h2"):
+        enter(bureau, EscrowHolderNamed(holder=holder, public_key=new_holder().public_key))
+    classes, ground = ["identity"], "art47"
+    enter(
+        bureau,
+        PrivateDataDestroyed(person="lab-gone", classes=classes, ground=ground, approval="1"),
+    )
+    enter(bureau, PrivateDataRestricted(person="lab-kept", classes=classes, ground=ground,
+                                        holders=["h1", "h2"]))  # fmt: skip
+    bureau.sealer.catch_up()
+    bureau.ledger.settle()
+    assert found(attacked) == {}
