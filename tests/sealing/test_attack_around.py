@@ -15,7 +15,8 @@ from domain.ledger.escrow import new_holder
 from replay import reads
 from replay.seals import Kind, Trust
 from tests.given import act
-from tests.sealing.test_attack_lab import DAY, enter, found, named, prepared
+from tests.sealing.test_attack_lab import DAY, LAST, cosigned, enter, found, named, prepared
+from tests.sealing.test_tampering import tamper
 
 OTHER, THIRD = "320500199202020038", "320500199303030032"
 
@@ -210,3 +211,34 @@ def test_keys_that_an_entry_orders_destroyed_or_restricted(attacked):
     bureau.sealer.catch_up()
     bureau.ledger.settle()
     assert found(attacked) == {}
+
+
+# the heads
+
+
+@pytest.mark.parametrize("shift", ["- interval '1 day'", "+ interval '1 day'"])
+@pytest.mark.parametrize("size", [4, LAST])
+def test_moment_of_a_seal_shifted(attacked, size, shift):
+    """Who asks for the seals is told it."""
+    tamper(
+        attacked.database,
+        f"UPDATE ledger_seal_heads SET sealed_at = sealed_at {shift} WHERE size = {size}",
+    )
+    assert named(found(attacked)[Kind.TIME], size, "sealed at")
+
+
+def test_cosigned_head_deleted(attacked):
+    """What the witness added to it is still there."""
+    seals = attacked.bureau.sealer.seals
+    enter(attacked.bureau, PersonRegistered(person="c"))
+    attacked.bureau.sealer.catch_up()
+    seals.cosign(LAST + 1, cosigned(attacked).lines[-1])
+    enter(attacked.bureau, PersonRegistered(person="d"))
+    attacked.bureau.sealer.catch_up()
+    assert found(attacked) == {}
+    with psycopg.connect(attacked.database) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("ALTER TABLE ledger_seal_heads DISABLE TRIGGER deny_change")
+        connection.execute("DELETE FROM ledger_seal_heads WHERE size = %s", [LAST + 1])
+        connection.execute("ALTER TABLE ledger_seal_heads ENABLE ALWAYS TRIGGER deny_change")
+    assert named(found(attacked)[Kind.HEAD], LAST + 1, "is gone")
