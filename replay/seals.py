@@ -132,6 +132,7 @@ class _Reading:
         self._chain: list[tuple[int, Verifier]] = []  # which key signs since which entry
         self._good = 0  # the largest head that was right
         self._last_sealed_at = _EPOCH
+        self._misdated: list[Sealed] = []
         self._origin = self._seals.origin()
         self._kept_head: Head | None = None
         if trust.kept is not None:
@@ -147,10 +148,10 @@ class _Reading:
         heads = self._sealed_part(sealed, progress) if sealed else 0
         self._unsealed_part(sealed, head)
         self._tags()
-        self._lost_heads()
         self._kept(sealed)
         if self._trust.authority is not None:
             self._stamps(self._trust.authority, sealed)
+        self._heads_themselves()
         for receipt in self._trust.receipts:
             self._receipt(receipt)
         findings = sorted(self._found.values(), key=_rank)
@@ -292,12 +293,7 @@ class _Reading:
         """A head was made after its last entry and the head ahead of it, and before now."""
         floor, at = max(one.recorded_at, self._last_sealed_at), one.sealed_at
         if at < floor - SLACK or at > datetime.now(UTC) + SLACK:
-            self._find(
-                Kind.TIME, one.size,
-                f"前 {one.size} 条登记的封签时间({at:%F %T} UTC)早于其末条或前一封签,或晚于现在",
-                f"the head over {one.size} entries says it was sealed at {at:%F %T} UTC: before "
-                "its last entry or the head ahead of it, or after now",
-            )  # fmt: skip
+            self._misdated.append(one)
         self._last_sealed_at = max(self._last_sealed_at, at)
 
     # keys
@@ -379,13 +375,19 @@ class _Reading:
         for zh, en in faults(self._connection, self._seals.prefix):
             self._find(Kind.GUARD, 0, zh, en)
 
-    def _lost_heads(self) -> None:
+    def _heads_themselves(self) -> None:
+        for size, _, at, _ in self._misdated:
+            self._find(
+                Kind.TIME, size,
+                f"前 {size} 条登记的封签时间({at:%F %T} UTC)早于其末条或前一封签,或晚于现在",
+                f"the head over {size} entries says it was sealed at {at:%F %T} UTC: before its "
+                "last entry or the head ahead of it, or after now",
+            )  # fmt: skip
         for size in self._seals.lost():
             self._find(
                 Kind.HEAD, size,
                 f"前 {size} 条登记的封签缺失,而其会签或时间戳仍在",
-                f"the head over {size} entries is gone; what a witness or an authority added to it "
-                "is still there",
+                f"the head over {size} entries is gone; what was added to it is still there",
             )  # fmt: skip
 
     def _kept(self, sealed: int) -> None:
