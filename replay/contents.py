@@ -1,5 +1,6 @@
 """Whether entries keep what they promise: a pack's digest, a private field under its owner's key;
-and whether the keyed lookup of unique values finds those who stated them.
+whether the vault closes no key but on an entry's order; and whether the keyed lookup of unique
+values finds those who stated them, all of them.
 
 Owns the verdict on what lies within sealed entries; a thief of the signing key can seal what is not
 so. Invariant: it reads the log and the vault, opens a field only to hold it against its commitment,
@@ -7,16 +8,22 @@ and tells no value.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from itertools import islice
+from typing import NamedTuple
 
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 
 from domain.acts.packs import PackPublished
-from domain.events import REGISTRY, Entry
-from domain.ledger.log import EventLog
-from domain.ledger.sealed import Owner, is_sealed
+from domain.acts.privacy import PrivateDataDestroyed, PrivateDataRestricted
+from domain.events import REGISTRY, Entry, FactAnnulled
+from domain.ledger.disposal import Disposal
+from domain.ledger.log import Claim, EventLog
+from domain.ledger.reading import ever_joined
+from domain.ledger.sealed import Owner, is_sealed, sealed_owners
 from domain.ledger.vault import Unreadable, Vault
 from domain.ledger.wrapping import VaultUnfit
 from replay.refold import sealed_in
@@ -32,7 +39,7 @@ def findings(log: EventLog, vault: Vault | None, until: int) -> list[Finding]:
     looked at.
     """
     found: dict[Kind, Finding] = {}
-    held = (*_keys(log, vault, until), *_claims(log, vault, until)) if vault else ()
+    held = (*_keys(log, vault, until), *_claims(log, vault)) if vault else ()
     for one in (*_packs(log, until), *held):
         first = found.get(one.kind)
         found[one.kind] = first._replace(total=first.total + 1) if first else one
@@ -54,7 +61,7 @@ def _packs(log: EventLog, until: int) -> Iterator[Finding]:
 
 def _keys(log: EventLog, vault: Vault, until: int) -> Iterator[Finding]:
     """One field of each person and class is opened: their key is theirs, or it is another's."""
-    seen: set[Owner] = set()
+    seen: dict[Owner, int] = {}
     sealed_fields = _sealed(log, until, seen)
     while held := [*islice(sealed_fields, TOGETHER)]:
         for position, name, sealed in _unfit(vault, held):
@@ -66,58 +73,164 @@ def _keys(log: EventLog, vault: Vault, until: int) -> Iterator[Finding]:
                 f"the private field {name} of entry {position} does not open with the key of "
                 f"{owner} ({cls}): the key in the vault is another",
             )  # fmt: skip
+    yield from _closed(log, vault, seen)
 
 
-def _claims(log: EventLog, vault: Vault, until: int) -> Iterator[Finding]:
-    """Whom the lookup names has stated that very value; what cannot be opened is not looked at."""
-    stated: dict[tuple[str, str], set[bytes]] = {}
+def _closed(log: EventLog, vault: Vault, seen: Mapping[Owner, int]) -> Iterator[Finding]:
+    """A key is gone, or in escrow, only where an entry orders it: the entry comes first."""
+    states: dict[Owner, set[str]] = {}
+    owners = iter(seen)
+    while some := [*islice(owners, TOGETHER)]:
+        states |= vault.states(some)
+    destroyed, restricted = _ordered(log, vault)
+    for owner, position in seen.items():
+        if owner in destroyed:
+            continue
+        subject, cls = owner
+        if "destroyed" in states[owner]:
+            zh, en = "在密钥库中记为已销毁", "is marked destroyed in the vault"
+        elif not states[owner]:
+            zh, en = "已不在密钥库中", "is gone from the vault"
+        elif "restricted" in states[owner] and owner not in restricted:
+            zh, en = "在密钥库中记为限制处理", "is in escrow in the vault"
+        else:
+            continue
+        yield Finding(
+            Kind.KEY, position,
+            f"人员 {subject} 的密钥({cls})自第 {position} 条登记起使用,{zh},而没有登记下令如此",
+            f"the key of {subject} ({cls}), in use since entry {position}, {en}, and no entry "
+            "orders that",
+        )  # fmt: skip
+
+
+def _ordered(log: EventLog, vault: Vault) -> tuple[set[Owner], set[Owner]]:
+    """Whose keys the log orders destroyed, and whose it ever ordered restricted: a lifted one comes
+    back when its holders bring it.
+    """
+    disposal = Disposal(log, vault)
+    destroyed: set[Owner] = set()
+    restricted: set[Owner] = set()
+    orders = {PrivateDataDestroyed.__name__: destroyed, PrivateDataRestricted.__name__: restricted}
+    query = DCBQuery(items=[DCBQueryItem(types=[*orders])])
+    for entry in (Entry(*stored) for stored in log.entries(query)):
+        orders[entry.type].update(disposal.owners(entry))
+    return destroyed, restricted
+
+
+class _Stated(NamedTuple):
+    """A unique value that an entry states; no `blind` where it cannot be opened."""
+
+    kind: str
+    owner: Owner
+    position: int
+    place: tuple[date, int, int]
+    blind: bytes | None
+
+
+def _claims(log: EventLog, vault: Vault) -> Iterator[Finding]:
+    """Whom the lookup names has stated that very value, and whoever states one is named, or one who
+    was ever the same person; what cannot be opened is not compared.
+    """
+    head, held = log.claims()
+    ever: defaultdict[tuple[str, str], set[bytes | None]] = defaultdict(set)
     first: dict[tuple[str, str], int] = {}
-    unread: set[tuple[str, str]] = set()
-    values = _unique(log, until)
-    while held := [*islice(values, TOGETHER)]:
-        with suppress(VaultUnfit):
-            vault.hold([Owner(sealed["o"], sealed["k"]) for _, _, _, sealed in held])
-        for position, kind, name, sealed in held:
-            place = kind, sealed["o"]
-            first.setdefault(place, position)
-            try:
-                blind = vault.blind(kind, str(vault.open(name, sealed)))
-                stated.setdefault(place, set()).add(blind)
-            except (Unreadable, ValueError, VaultUnfit):
-                unread.add(place)
-    for claim in log.claims():
-        place = claim.kind, claim.subject
-        if claim.blind not in stated.get(place, ()) and place not in unread:
+    newest: dict[tuple[str, str], _Stated] = {}
+    for one, stands in _statements(log, vault, head):
+        who = one.kind, one.owner.subject
+        ever[who].add(one.blind)
+        first[who] = min(one.position, first.get(who, one.position))
+        if stands and (who not in newest or newest[who].place < one.place):
+            newest[who] = one
+    for claim in held:
+        who = claim.kind, claim.subject
+        if claim.blind not in ever[who] and None not in ever[who]:
             yield Finding(
-                Kind.TAGS, first.get(place, 0),
+                Kind.TAGS, first.get(who, 0),
                 f"查重索引({claim.kind})记在 {claim.subject} 名下的不是其登记的值",
                 f"the lookup of the {claim.kind} names {claim.subject}, who never stated that "
                 "value",
             )  # fmt: skip
+    yield from _lacking(log, vault, head, held, [*newest.values()])
 
 
-def _unique(log: EventLog, until: int) -> Iterator[tuple[int, str, str, dict[str, str]]]:
-    """Position, kind, name and sealed form of every value that only one subject may hold."""
+def _lacking(
+    log: EventLog, vault: Vault, head: int, held: Sequence[Claim], stated: Sequence[_Stated]
+) -> Iterator[Finding]:
+    by_blind = {(claim.kind, claim.blind): claim.subject for claim in held}
+    holders = {(claim.kind, claim.subject) for claim in held}
+    joined = ever_joined(log, head)
+    destroyed, _ = _ordered(log, vault)
+    for one in sorted(stated, key=lambda one: one.position):
+        family = joined.family(one.owner.subject)
+        if one.owner in destroyed:
+            continue
+        if one.blind is None:
+            there = any((one.kind, alias) in holders for alias in family)
+        else:
+            there = by_blind.get((one.kind, one.blind)) in family
+        if not there:
+            yield Finding(
+                Kind.TAGS, one.position,
+                f"查重索引({one.kind})缺少 {one.owner.subject} 在第 {one.position} 条登记中"
+                "登记的值:他人可再以此值登记",
+                f"the lookup of the {one.kind} lacks what {one.owner.subject} stated in entry "
+                f"{one.position}: another could be entered with it",
+            )  # fmt: skip
+
+
+def _statements(log: EventLog, vault: Vault, until: int) -> Iterator[tuple[_Stated, bool]]:
+    """Every value that only one subject may hold, and whether it stands: its chain is not annulled,
+    and no correction says otherwise.
+    """
     kinds = {
         name: {field: mark.unique for field, mark in cls.private.items() if mark.unique}
         for name, cls in REGISTRY.items()
     }
     types = [name for name, of_type in kinds.items() if of_type]
-    stating = DCBQuery(items=[DCBQueryItem(types=types)])
-    for entry in (Entry(*stored) for stored in log.entries(stating, until=until)):
-        for field, kind in kinds[entry.type].items():
-            if is_sealed(sealed := entry.fields.get(field)):
-                yield entry.position, kind, field, dict(sealed or {})
+    chains: dict[str, tuple[int, list[_Stated]]] = {}
+    annulled: set[str] = set()
+    query = DCBQuery(items=[DCBQueryItem(types=[*types, FactAnnulled.__name__])])
+    entries = (Entry(*stored) for stored in log.entries(query, until=until))
+    while some := [*islice(entries, TOGETHER)]:
+        with suppress(VaultUnfit):
+            vault.hold({owner for entry in some for owner in sealed_owners(entry.fields)})
+        for entry in some:
+            if entry.type == FactAnnulled.__name__:
+                annulled ^= {entry.root}
+                continue
+            root, before = chains.get(entry.root, (entry.position, []))
+            yield from ((one, False) for one in before)
+            place = entry.effective, entry.seq, root
+            stated = _stated_in(entry, kinds[entry.type], place, vault)
+            chains[entry.root] = root, stated
+    for id_, (_, newest) in chains.items():
+        yield from ((one, id_ not in annulled) for one in newest)
 
 
-def _sealed(log: EventLog, until: int, seen: set[Owner]) -> Iterator[_Held]:
+def _stated_in(
+    entry: Entry, kinds: Mapping[str, str], place: tuple[date, int, int], vault: Vault
+) -> list[_Stated]:
+    found = []
+    for field, kind in kinds.items():
+        sealed = entry.fields.get(field)
+        if sealed is None or not is_sealed(sealed):
+            continue
+        blind: bytes | None = None
+        with suppress(Unreadable, ValueError, VaultUnfit):
+            blind = vault.blind(kind, str(vault.open(field, sealed)))
+        owner = Owner(sealed["o"], sealed["k"])
+        found.append(_Stated(kind, owner, entry.position, place, blind))
+    return found
+
+
+def _sealed(log: EventLog, until: int, seen: dict[Owner, int]) -> Iterator[_Held]:
     for entry in (Entry(*stored) for stored in log.entries(until=until)):
         if b'"x":"' not in entry.data:
             continue
         for name, sealed in sealed_in(entry.envelope["fields"]):
             owner = Owner(sealed["o"], sealed["k"])
             if owner not in seen:
-                seen.add(owner)
+                seen[owner] = entry.position
                 yield entry.position, name, sealed
 
 

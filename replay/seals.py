@@ -21,6 +21,7 @@ from domain.ledger.seals import Sealed, Seals, origin_of
 from domain.ledger.statements import Statements
 from domain.merkle import HEIGHT, Frontier
 from domain.notes import Head, Note, NoteInvalid, Receipt, Verifier
+from replay.guards import faults
 from replay.stamps import Authority, StampRefused
 
 STEP = 1 << 16
@@ -130,6 +131,8 @@ class _Reading:
         self._found: dict[Kind, Finding] = {}
         self._chain: list[tuple[int, Verifier]] = []  # which key signs since which entry
         self._good = 0  # the largest head that was right
+        self._last_sealed_at = _EPOCH
+        self._misdated: list[Sealed] = []
         self._origin = self._seals.origin()
         self._kept_head: Head | None = None
         if trust.kept is not None:
@@ -148,6 +151,7 @@ class _Reading:
         self._kept(sealed)
         if self._trust.authority is not None:
             self._stamps(self._trust.authority, sealed)
+        self._heads_themselves()
         for receipt in self._trust.receipts:
             self._receipt(receipt)
         findings = sorted(self._found.values(), key=_rank)
@@ -274,6 +278,7 @@ class _Reading:
                 f"第 {size} 条登记的登记时间与封签所记不符",
                 f"entry {size} was not recorded when its head says",
             )  # fmt: skip
+        self._sealed_at(one)
         keys: Sequence[Verifier] = [key for since, key in self._chain if since <= size][-1:]
         if self._chain and size <= self._cut.rows:
             keys = self._cut.keys
@@ -283,6 +288,13 @@ class _Reading:
                 f"前 {size} 条登记的封签没有现用密钥的有效签名",
                 f"the head over {size} entries bears no valid signature of the key in force",
             )  # fmt: skip
+
+    def _sealed_at(self, one: Sealed) -> None:
+        """A head was made after its last entry and the head ahead of it, and before now."""
+        floor, at = max(one.recorded_at, self._last_sealed_at), one.sealed_at
+        if at < floor - SLACK or at > datetime.now(UTC) + SLACK:
+            self._misdated.append(one)
+        self._last_sealed_at = max(self._last_sealed_at, at)
 
     # keys
 
@@ -360,16 +372,22 @@ class _Reading:
                 )  # fmt: skip
 
     def _guards(self) -> None:
-        for (name,) in self._connection.execute(self._log.unprotected).fetchall():
+        for zh, en in faults(self._connection, self._seals.prefix):
+            self._find(Kind.GUARD, 0, zh, en)
+
+    def _heads_themselves(self) -> None:
+        for size, _, at, _ in self._misdated:
             self._find(
-                Kind.GUARD, 0,
-                f"表 {name} 的防改触发器已被移除或停用",
-                f"the trigger that guards the table {name} is gone or off",
+                Kind.TIME, size,
+                f"前 {size} 条登记的封签时间({at:%F %T} UTC)早于其末条或前一封签,或晚于现在",
+                f"the head over {size} entries says it was sealed at {at:%F %T} UTC: before its "
+                "last entry or the head ahead of it, or after now",
             )  # fmt: skip
-        for (name,) in self._connection.execute(self._log.detached).fetchall():
+        for size in self._seals.lost():
             self._find(
-                Kind.GUARD, 0,
-                f"分区 {name} 已脱离账本", f"the partition {name} is detached from the log",
+                Kind.HEAD, size,
+                f"前 {size} 条登记的封签缺失,而其会签或时间戳仍在",
+                f"the head over {size} entries is gone; what was added to it is still there",
             )  # fmt: skip
 
     def _kept(self, sealed: int) -> None:
@@ -411,6 +429,13 @@ class _Reading:
                     f"the time stamp over the head of {one.size} entries is not valid",
                 )  # fmt: skip
                 continue
+            if one.sealed_at > at + SLACK:
+                self._find(
+                    Kind.TIME, one.size,
+                    f"前 {one.size} 条登记的封签时间晚于其上的时间戳({at:%F %T} UTC)",
+                    f"the head over {one.size} entries says it was sealed after it was "
+                    f"time-stamped ({at:%F %T} UTC)",
+                )  # fmt: skip
             for leaf in leaves(self._connection, self._log, one.size - 1, one.size + 1):
                 recorded_at = _EPOCH + timedelta(microseconds=leaf.recorded_at)
                 if leaf.position == one.size and recorded_at > at + SLACK:

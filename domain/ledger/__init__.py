@@ -165,7 +165,17 @@ class Ledger:
         """Decide as `enter` would and store nothing. What would be undermined is listed among the
         impacts, not refused. Raises Refusal.
         """
-        return self._decide(request, refuses=False)
+        decided = self._decide(request, refuses=False)
+        self._require_free(decided.append.claims)
+        return decided
+
+    def _require_free(self, claims: Sequence[_log.Claim]) -> None:
+        """Raises Taken as the append would, unless this request frees the value."""
+        changed = {(claim.kind, claim.subject) for claim in claims}
+        for kind, subject, blind in claims:
+            holder = self.log.claimed(kind, [blind]).get(blind) if blind else None
+            if holder not in (None, subject) and (kind, holder) not in changed:
+                raise _as_refusal(_log.ClaimTaken(kind, holder))
 
     def preview_each(self, request: Request) -> Iterator[list[Finding] | Refusal]:
         """Decide every act, those that pass taken in before the next; store nothing.

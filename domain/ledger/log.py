@@ -307,10 +307,10 @@ class EventLog(DCBRecorder):
         """The subjects that hold these blinds."""
         return dict(self._rows(self._sql.claimed, [kind, list(blinds)])) if blinds else {}
 
-    def claims(self) -> list[Claim]:
-        """Every blind that a subject holds."""
-        rows = self._rows(self._sql.claims, [])
-        return [Claim(kind, subject, bytes(blind)) for kind, subject, blind in rows]
+    def claims(self) -> tuple[int, list[Claim]]:
+        """The last position, and every blind that a subject holds as of it."""
+        rows = self._rows(self._sql.claims_at_head, [])
+        return int(rows[0][0]), [Claim(k, s, bytes(b)) for _, k, s, b in rows if k is not None]
 
     def answered(self, key: str | None, request_hash: bytes | None) -> Appended | None:
         """The first answer to this idempotency key. Raises KeyReused."""

@@ -7,7 +7,7 @@ touched, so a role that may create nothing opens what is there.
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from psycopg import Connection
@@ -59,9 +59,18 @@ def pending(
             yield keep.format(meta, Literal(name), Literal(value)).as_bytes(connection)
 
 
+def texts(subjects: Iterable[str]) -> Iterator[str]:
+    """The files of these subjects in the order in which they are applied, placeholders open."""
+    for subject in subjects:
+        yield from (path.read_text() for path in _paths(subject))
+
+
+def _paths(subject: str) -> list[Path]:
+    return sorted(_DIRECTORY.glob(f"[0-9]*_{subject}.sql"))
+
+
 def _lacking(subject: str, known: Mapping[str, str]) -> list[Path]:
-    paths = sorted(_DIRECTORY.glob(f"[0-9]*_{subject}.sql"))
-    return [path for path in paths if f"schema/{path.stem}" not in known]
+    return [path for path in _paths(subject) if f"schema/{path.stem}" not in known]
 
 
 def _meta(prefix: str) -> Composed:

@@ -42,6 +42,10 @@ LAST_COSIGNED = "SELECT max(size) FROM {0}cosignatures"
 STAMP = "INSERT INTO {0}stamps VALUES (%s, %s) ON CONFLICT DO NOTHING"
 STAMPS = HEAD + " JOIN {0}stamps USING (size) WHERE size > %s AND size <= %s ORDER BY size"
 STAMPS = STAMPS.replace("note FROM", "note, response FROM")
+LOST = """
+SELECT size FROM (SELECT size FROM {0}cosignatures UNION SELECT size FROM {0}stamps) added
+WHERE NOT EXISTS (SELECT FROM {0}heads h WHERE h.size = added.size) ORDER BY size
+"""
 LAST_STAMPED = "SELECT max(size) FROM {0}stamps"
 
 
@@ -164,6 +168,10 @@ class Seals:
         """The newest head that carries a time stamp."""
         [(size,)] = self._rows(LAST_STAMPED)
         return None if size is None else self.covering(size)
+
+    def lost(self) -> list[int]:
+        """Sizes of heads that are not there any more, though a line or a stamp is over them."""
+        return [size for (size,) in self._rows(LOST)]
 
     def origin(self) -> str | None:
         """The ledger's name, which its first leaf gives; None while nothing is sealed."""

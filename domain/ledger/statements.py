@@ -10,6 +10,9 @@ from psycopg.types.numeric import Int8
 
 from domain.ledger.appends import Conditions
 
+_BEFORE_CHANGE = 2 + 8 + 16 + 32
+"""How PostgreSQL keeps "before update, delete or truncate, once a statement"."""
+
 
 class Pages:
     """Reading some columns of what matches: a span whole, by tag and type, by tags that meet."""
@@ -142,9 +145,26 @@ class Statements:
             f" '{log}seal_heads', '{log}seal_cosignatures', '{log}seal_stamps')"
             f" OR c.relname ~ '^{log}entries_[0-9]+$') AND NOT EXISTS (SELECT FROM pg_trigger t"
             f" JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = c.oid"
-            f" AND t.tgname = 'deny_change' AND t.tgenabled = 'A'"
-            f" AND p.prosrc ~ '^\\s*BEGIN\\s+RAISE EXCEPTION')"
+            f" AND t.tgname = 'deny_change' AND t.tgenabled = 'A' AND t.tgqual IS NULL"
+            f" AND t.tgtype = {_BEFORE_CHANGE} AND t.tgattr::text = ''"
+            f" AND p.proname = '{log}deny' AND p.pronamespace = c.relnamespace)"
             f" ORDER BY 1"
+        )
+        self.meddling = (
+            f"SELECT c.relname FROM pg_class c WHERE c.relnamespace = {here}"
+            f" AND starts_with(c.relname, '{log}') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+            f" AND (c.relkind NOT IN ('r', 'p') OR c.relrowsecurity OR EXISTS (SELECT FROM"
+            f" pg_rewrite w WHERE w.ev_class = c.oid) OR EXISTS (SELECT FROM pg_trigger t"
+            f" WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgname <> 'deny_change'))"
+            f" ORDER BY 1"
+        )
+        self.functions = (
+            f"SELECT (SELECT quote_ident(nspname) FROM pg_namespace WHERE oid = p.pronamespace),"
+            f" p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),"
+            f" l.lanname, p.provolatile::text, p.prosecdef, p.proisstrict,"
+            f" coalesce(p.proconfig, '{{}}'), p.prosrc"
+            f" FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang"
+            f" WHERE p.pronamespace = {here} AND starts_with(p.proname, '{log}') ORDER BY 2"
         )
         self.detached = (
             f"SELECT c.relname FROM pg_class c WHERE c.relkind = 'r' AND NOT c.relispartition"
@@ -159,6 +179,11 @@ class Statements:
             f" %b::uuid[])"
         )
         self.claims = f"SELECT kind, subject, blind FROM {log}claims ORDER BY kind, subject"
+        self.claims_at_head = (
+            f"SELECT h.head, c.kind, c.subject, c.blind"
+            f" FROM (SELECT coalesce(max(position), 0) AS head FROM {log}entries) h"
+            f" LEFT JOIN {log}claims c ON true"
+        )
         self.claim = (
             f"INSERT INTO {log}claims (kind, subject, blind)"
             f" SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[])"

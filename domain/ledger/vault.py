@@ -190,6 +190,18 @@ class Vault:
         if missing:
             self._fetch(missing)
 
+    def states(self, owners: Iterable[Owner]) -> dict[Owner, set[str]]:
+        """What the tables say now of the keys of these owners: active, restricted, destroyed."""
+        wanted = sorted(owners)
+        found: dict[Owner, set[str]] = {owner: set() for owner in wanted}
+        with self._pool.connection() as connection:
+            rows = connection.execute(
+                FIND_KEYS, ([o.subject for o in wanted], [o.cls for o in wanted])
+            )
+            for subject, cls, _, state in rows:
+                found[Owner(subject, cls)].add(state)
+        return found
+
     # what becomes of keys: driven by the log alone, each step may be repeated
 
     def destroy(self, owners: Iterable[Owner]) -> None:

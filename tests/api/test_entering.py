@@ -257,8 +257,12 @@ def test_an_id_number_of_another_person_conflicts(office: Office) -> None:
     office.entered(person("taken-1", **number))
 
     answer = office.post(person("taken-2", **number))
+    tried = office.http.post("/v1/preview", json={"events": [person("taken-2", **number)]})
+    freed = office.http.post("/v1/preview", json={"events": [person("taken-3")]})
 
     refused(office, answer, 409, "taken")
+    refused(office, tried, 409, "taken")
+    assert freed.status_code == 200
 
 
 def test_a_record_that_moved_on_fails_the_precondition(office: Office) -> None:
