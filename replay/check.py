@@ -21,10 +21,10 @@ from replay.offline import (
     Bundle,
     Entry,
     b64,
-    commitment,
     extends,
     head_of,
     included,
+    opens,
     root_of,
     signed,
 )
@@ -242,7 +242,8 @@ class _Check(Told):
             said = f"{old.partition('+')[0]} key\n{old}\n{new}\n"
             note = change["note"]
             good = note.rpartition("\n\n")[0] + "\n" == said and signed(note, old)
-            if not (good and signed(note, new)) or (chain and chain[-1] != old):
+            renamed = new.partition("+")[0] != old.partition("+")[0]
+            if not (good and signed(note, new)) or renamed or (chain and chain[-1] != old):
                 self._unsigned(
                     f"第 {position} 条登记更换密钥,但未经新旧密钥共同签署",
                     f"entry {position} changes the key without the old key's signature",
@@ -253,6 +254,7 @@ class _Check(Told):
     def kept(self) -> None:
         """The head extends those that were kept from earlier visits, of the log of reads too."""
         of_reads = {self._reads_origin(), *(head_of(note)[0] for _, note in self.noted)}
+        of_reads.discard(self.origin)  # whatever the bundle says, such a head is the ledger's
         for path in self.asked.kept:
             origin, size, root = head_of(path.read_text())
             if origin not in of_reads:
@@ -328,18 +330,16 @@ class _Check(Told):
                     (name, held["c"], held["o"]) == (one["field"], one["commitment"], one["owner"])
                     for name, held in sealed_in(json.loads(entry.data)["fields"])
                 )
-                if stands and commitment(one["salt"], one["value"]) == one["commitment"]:
+                if stands and opens(one["salt"], one["value"], one["commitment"]):
                     self._open[one["commitment"]] = json.loads(one["value"])
                 else:
                     self._false(one)
         for one in (one for rest in wanted.values() for one in rest):
             self._false(one)
         if fields:
-            zh, en = (
-                f"披露字段 {len(self._open)} 项",
-                f"{len(self._open)} private fields are disclosed",
-            )
-            self.say(zh + "与登记中的承诺值相符", en + " and match their commitments")
+            zh, count = "与登记中的承诺值相符", len(self._open)
+            en = "private fields are disclosed and match their commitments"
+            self.say(f"披露字段 {count} 项{zh}", f"{count} {en}")
 
     def _false(self, one: Mapping[str, Any]) -> None:
         position, name = int(one["position"]), one["field"]
@@ -406,6 +406,10 @@ class _Check(Told):
         if "reads" not in self.bundle.manifest:
             if self.asked.who_read is not None:
                 self._no_reads()
+            return
+        if self._reads_origin() == self.origin:
+            en = "what is said to be the log of reads bears the ledger's name"
+            self.find(Kind.HEAD, "所称查阅日志与账本同名", en)
             return
         looked = Looked(self, self.bundle, self.noted, self.cuts, self._looked_at())
         self.looks = looked.shown

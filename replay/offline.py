@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FORMAT = "personnel-ledger-evidence/1"
+SALT = 32
 EMPTY = hashlib.sha256().digest()
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
@@ -163,10 +164,13 @@ def entry_of(raw: bytes) -> Entry:
     return Entry(int.from_bytes(raw[5:13]), recorded_at, type_, tags, data, raw)
 
 
-def commitment(salt: str, value: str) -> str:
-    """What a disclosed value and its salt (base64) commit to."""
-    raw = hashlib.sha256(b"PRL-C1" + b64(salt) + value.encode()).digest()
-    return urlsafe_b64encode(raw).decode().rstrip("=")
+def opens(salt: str, value: str, commitment: str) -> bool:
+    """Whether a salt (base64) and a value are what was committed to. A salt has one length: else
+    bytes of the value could be told as its last ones.
+    """
+    raw = b64(salt)
+    made = hashlib.sha256(b"PRL-C1" + raw + value.encode()).digest()
+    return len(raw) == SALT and urlsafe_b64encode(made).decode().rstrip("=") == commitment
 
 
 class Bundle:

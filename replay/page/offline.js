@@ -14,6 +14,7 @@ function digest() {
   return HASH.digest();
 }
 
+const SALT = 32;
 const EMPTY = digest();
 const INNER = new Uint8Array([1]);
 
@@ -212,10 +213,14 @@ function headOf(note) {
   return { origin: lines[0], size: integer(lines[1]), root: b64(lines[2]) };
 }
 
-function commitment(salt, value) {
-  const raw = digest(bytes("PRL-C1"), b64(salt), bytes(value));
+// Whether a salt and a value are what was committed to. A salt has one length: else bytes of the
+// value could be told as its last ones.
+function opens(salt, value, commitment) {
+  const salted = b64(salt);
+  const raw = digest(bytes("PRL-C1"), salted, bytes(value));
   const said = btoa(String.fromCharCode.apply(null, raw));
-  return said.replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  const made = said.replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  return salted.length === SALT && made === commitment;
 }
 
 // entries
