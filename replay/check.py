@@ -24,6 +24,7 @@ from replay.offline import (
     extends,
     head_of,
     included,
+    loaded,
     opens,
     root_of,
     signed,
@@ -356,7 +357,8 @@ class _Check(Told):
             zh, en = f"包内档案{which}", f"the report {which} in the bundle".replace("  ", " ")
             replays.compare(self.bundle.json(name), zh, en)
         if (given := self.asked.report) is not None and is_answer(given):
-            replays.compare(json.loads(given.read_bytes()), "所给档案", "the report given")
+            told = loaded(given.read_bytes())
+            replays.compare(told, "所给档案", "the report given", whole=True)
         elif given is not None:
             words = self.bundle.json("words.json") if "words.json" in self.bundle.names else {}
             compare_file(self, replays, words, given, self.asked.columns)
@@ -450,9 +452,7 @@ def check(path: Path, asked: Asked) -> Verdict:
 
 def main() -> int:
     """The command line: prints the verdict, answers the exit code."""
-    parser = argparse.ArgumentParser(
-        description="核验证据包或单条证明 / Check a bundle or a proof."
-    )
+    parser = argparse.ArgumentParser(description="核验证据包或单条证明 / Check a bundle or proof.")
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--key", help="账本公钥 / public key of the ledger")
     parser.add_argument("--witness-key", action="append", help="见证人公钥 / key of a witness")

@@ -30,6 +30,23 @@ def b64(text: str) -> bytes:
     return b64decode(text)
 
 
+def loaded(raw: bytes | str) -> Any:
+    """What JSON says, where it says one thing: a name twice is read differently by different
+    readers. Raises ValueError.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        held = dict(pairs)
+        if len(held) < len(pairs):
+            raise ValueError("a name is there twice")
+        return held
+
+    def number(said: str) -> Any:
+        raise ValueError(said)
+
+    return json.loads(raw, object_pairs_hook=once, parse_constant=number)
+
+
 def node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
@@ -218,7 +235,7 @@ class Bundle:
         return b"".join(self._blocks(name))
 
     def json(self, name: str) -> Any:
-        return json.loads(self.read(name))
+        return loaded(self.read(name))
 
     def text(self, name: str) -> str:
         return self.read(name).decode()

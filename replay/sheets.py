@@ -7,7 +7,6 @@ of itself is not guessed.
 
 import csv
 import io
-import json
 import re
 import zipfile
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
+
+from replay.offline import loaded
 
 MOST_UNPACKED = 1 << 28
 """Bytes of a part of a workbook, above which it is not read."""
@@ -69,14 +70,14 @@ def is_answer(path: Path) -> bool:
     if not raw.lstrip().startswith(b"{"):
         return False
     try:
-        return "report" not in json.loads(raw)
+        return "report" not in loaded(raw)
     except ValueError:
         return False
 
 
 def _of_lines(lines: list[str]) -> Paper:
-    said = json.loads(lines[0])
-    rows = [(n, json.loads(line)) for n, line in enumerate(lines[1:], 2)]
+    said = loaded(lines[0])
+    rows = [(n, loaded(line)) for n, line in enumerate(lines[1:], 2)]
     names = list(rows[0][1]) if rows else []
     if any(list(row) != names for _, row in rows) or len(rows) != said["count"]:
         raise ValueError("the rows are not those of one report")

@@ -384,7 +384,7 @@ class Check extends Replays {
       this.compare(this.bundle.json(name), `包内档案${which}`, en);
     }
     if (this.asked.report && isAnswer(this.asked.report)) {
-      this.compare(json(this.asked.report), "所给档案", "the report given");
+      this.compare(loaded(text(this.asked.report)), "所给档案", "the report given", true);
     } else if (this.asked.report) {
       const words = this.bundle.held.has("words.json") ? this.bundle.json("words.json") : {};
       await compareFile(this, words, this.asked.report);

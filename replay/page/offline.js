@@ -42,6 +42,21 @@ function b64(said) {
   return Uint8Array.from(atob(said), (one) => one.charCodeAt(0));
 }
 
+// What JSON says, where it says one thing: a name twice is read differently by different readers.
+function loaded(said) {
+  const value = JSON.parse(said);
+  const open = [];
+  let name = null;
+  for (const [token] of said.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:]/g)) {
+    if (token === "{" || token === "[") open.push(new Set());
+    else if (token === "}" || token === "]") open.pop();
+    else if (token !== ":") name = JSON.parse(token);
+    else if (open[open.length - 1].has(name)) throw new Error("a name is there twice");
+    else open[open.length - 1].add(name);
+  }
+  return value;
+}
+
 // What an object holds itself; throws where it does not.
 function own(held, name) {
   if (!has(held, name)) throw new Error("nothing of that name");
@@ -370,7 +385,7 @@ class Bundle {
   }
 
   json(name) {
-    return JSON.parse(this.text(name));
+    return loaded(this.text(name));
   }
 
   digest(name) {

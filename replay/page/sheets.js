@@ -28,8 +28,8 @@ async function paperOf(raw) {
 }
 
 function ofLines(written) {
-  const said = JSON.parse(written[0]);
-  const rows = written.slice(1).map((line, n) => [n + 2, JSON.parse(line)]);
+  const said = loaded(written[0]);
+  const rows = written.slice(1).map((line, n) => [n + 2, loaded(line)]);
   const headings = rows.length ? Object.keys(rows[0][1]) : [];
   const alike = ([, row]) => Object.keys(row).join("\n") === headings.join("\n");
   if (!rows.every(alike) || rows.length !== own(said, "count")) {

@@ -7,18 +7,32 @@ import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from api import answers
+from domain.acts.movement import AuxiliaryTransferred
 from domain.acts.people import PersonDetailsChanged
+from domain.acts.reviews import ReviewConcluded
 from domain.acts.seals import SealKeyChanged
+from domain.acts.units import UnitEstablished
+from domain.bitemporal import AsOf
+from domain.events import FactAnnulled
+from domain.ledger import Request
 from domain.notes import Note, public, signer
+from domain.refusals import UnknownSubject
 from replay.check import _Check, check
+from replay.evidence import Wanted, export
 from replay.findings import Asked, Kind
+from replay.replayed import Replays
 from tests.given import act
+from tests.histories import History, sample_steps
 from tests.replay.bundles import (
+    DAY,
     LATER,
     enter,
     exported,
     files,
+    green,
     key_of,
+    kinds,
     packed,
     resigned,
     with_reads,
@@ -122,3 +136,171 @@ def test_the_page_refuses_the_same(cut, browser, opened):
 def test_the_page_refuses_the_same_of_heads(taken, browser, opened):
     path, asked = taken
     assert alike(browser, opened, path, **asked) == int(Kind.HEAD)
+
+
+# answers
+
+
+def extra_key(answer):
+    answer["data"]["commended"] = True
+
+
+def extra_stated(answer):
+    answer["as_of"]["until"] = "2030-01-01"
+
+
+def extra_beside(answer):
+    answer["certified"] = "yes"
+
+
+def altered_name(answer):
+    answer["data"]["people"]["a"]["name"] = "某人"
+
+
+def altered_ended(answer):
+    answer["data"]["ended"] = [{"facet": "post"}]
+
+
+def invented_review(answer):
+    answer["data"]["reviews"] = [{"review": "x", "state": "open"}]
+
+
+def renamed(answer):
+    answer["data"]["same_as"] = "b"
+
+
+ANSWERS = [
+    (extra_key, "/commended"), (extra_stated, "/as_of/until"), (extra_beside, "/certified"),
+    (altered_name, "/people/a/name"), (altered_ended, "/ended"), (invented_review, "/reviews"),
+    (renamed, "/same_as"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def answered(evident, tmp_path):
+    """A bundle, the record of a as the ledger answers it, and where it lies."""
+    path = tmp_path / "answer.json"
+    answer = orjson.loads(answers.to_bytes(answers.record(evident, "a", answers.When(LATER))))
+    return exported(evident, tmp_path / "b.zip", complete=True), answer, path
+
+
+def twice(answer):
+    """The same name twice: the second is what most readers take, the first what the eye sees."""
+    raw = orjson.dumps(answer)
+    return raw.replace(b'"spells":', b'"spells":[],"spells":', 1)
+
+
+def test_nothing_is_added_to_an_answer(answered):
+    bundle, answer, path = answered
+    path.write_bytes(orjson.dumps(answer))
+    [said] = [en for en in said_in(bundle, path) if en.startswith("the report given")]
+    assert said.endswith("; not compared: lapsed")
+    for alter, place in ANSWERS:
+        altered = orjson.loads(orjson.dumps(answer))
+        alter(altered)
+        path.write_bytes(orjson.dumps(altered))
+        told = said_by(bundle, report=path)
+        assert told == [(Kind.REPORT, f"the report given is not what the entries give, at {place}")]
+    path.write_bytes(twice(answer))
+    [(kind, _)] = said_by(bundle, report=path)
+    assert kind is Kind.UNREADABLE
+
+
+def said_in(bundle, path):
+    return [en for _, en in green(bundle, report=path).said]
+
+
+@needs_chromium
+def test_the_page_finds_the_same_in_answers(answered, browser, opened):
+    bundle, answer, path = answered
+    path.write_bytes(orjson.dumps(answer))
+    assert alike(browser, opened, bundle, report=path) == 0
+    for alter, _ in ANSWERS:
+        altered = orjson.loads(orjson.dumps(answer))
+        alter(altered)
+        path.write_bytes(orjson.dumps(altered))
+        assert alike(browser, opened, bundle, report=path) == int(Kind.REPORT), alter.__name__
+    path.write_bytes(twice(answer))
+    assert alike(browser, opened, bundle, report=path) == int(Kind.UNREADABLE)
+
+
+@pytest.fixture
+def reviewed(evident, tmp_path):
+    """The unit that b moved to is undone; the move is reviewed. The ledger's answer of b."""
+    bureau, today = evident, evident.ledger.today()
+    made, moved = enter(
+        bureau,
+        act(UnitEstablished(unit="u2", name="二所"), DAY),
+        act(AuxiliaryTransferred(person="b", unit="u2"), LATER),
+    )
+    acknowledged = bureau.ledger.acknowledge(moved.position, "x")
+    bureau.ledger.enter(Request([act(FactAnnulled(), annuls=made.event_id), acknowledged]))
+    concluded = ReviewConcluded(review=str(moved.event_id), outcome="confirmed", authority="x")
+    enter(bureau, act(concluded, today))
+    bureau.sealer.catch_up()
+    list(bureau.runner.catch_up())
+    path = tmp_path / "answer.json"
+    path.write_bytes(answers.to_bytes(answers.record(bureau, "b", answers.When(today))))
+    return bureau, path
+
+
+def test_the_reviews_of_an_answer_are_those_of_the_entries(reviewed, tmp_path):
+    bureau, path = reviewed
+    whole = exported(bureau, tmp_path / "w.zip", persons=["b"], complete=True)
+    case = exported(bureau, tmp_path / "c.zip", persons=["b"])
+    green(whole, report=path)
+    assert kinds(case, report=path) == [Kind.UNPROVED]
+    answer = json.loads(path.read_bytes())
+    [review] = answer["data"]["reviews"]
+    review["outcome"] = "annulled"
+    path.write_bytes(orjson.dumps(answer))
+    [(_, en)] = said_by(whole, report=path)
+    assert en.endswith("at /reviews/0/outcome")
+    answer["data"]["reviews"] = []
+    path.write_bytes(orjson.dumps(answer))
+    [(_, en)] = said_by(whole, report=path)
+    assert en.endswith("at /reviews")
+
+
+@needs_chromium
+def test_the_page_finds_the_same_in_reviews(reviewed, tmp_path, browser, opened):
+    bureau, path = reviewed
+    whole = exported(bureau, tmp_path / "w.zip", persons=["b"], complete=True)
+    case = exported(bureau, tmp_path / "c.zip", persons=["b"])
+    assert alike(browser, opened, whole, report=path) == 0
+    assert alike(browser, opened, case, report=path) == int(Kind.UNPROVED)
+    path.write_bytes(path.read_bytes().replace(b'"outcome":"confirmed"', b'"outcome":"amended"'))
+    assert alike(browser, opened, whole, report=path) == int(Kind.REPORT)
+
+
+def test_every_answer_of_random_histories_is_what_the_entries_give(common_bureau, tmp_path):
+    """No true answer is called false: whoever is merged, rehired, under review."""
+    bureau = common_bureau
+    bureau.sealer.key_file = tmp_path / "seal.key"
+    histories = [History(bureau.ledger).play(sample_steps(seed, 60)) for seed in range(3)]
+    bureau.sealer.catch_up()
+    list(bureau.runner.catch_up())
+    path, head = tmp_path / "b.zip", bureau.ledger.log.head()
+    wanted = Wanted(AsOf(DAY, head), disclose=frozenset({"identity", "contact"}))
+    export(bureau.ledger, bureau.records, bureau.sealer, wanted, path)
+    checked = _Check(path, Asked())
+    checked.entries()
+    checked.disclosed()
+    replays = Replays(checked, checked.bundle, checked.times, checked._open)
+    tags = {tag for entry in bureau.ledger.entries() for tag in entry.tags}
+    days = sorted({day for history in histories for day in history.days()})
+    seen, held = 0, set()
+    for person in sorted(tag[7:] for tag in tags if tag.startswith("person:")):
+        for day in days[::5]:
+            for at in (head // 2, head):
+                try:
+                    answer = answers.record(bureau, person, answers.When(day, at))
+                except UnknownSubject:
+                    continue
+                told = orjson.loads(answers.to_bytes(answer))
+                replays.compare(told, "x", "x", whole=True)
+                held |= {name for name, value in told["data"].items() if value}
+                seen += 1
+    assert [f.en for f in checked.findings] == []
+    assert seen > 50
+    assert held >= {"ended", "people", "aliases", "same_as"}
