@@ -15,7 +15,7 @@ from replay.refold import FOLD, Held, Refold, differing
 
 MERGES = "merges:person"
 _ANSWER = {"as_of", "data"}
-_STATED = {"effective", "recorded", "recorded_at", "fold", "inside_batch"}
+STATED = {"effective", "recorded", "recorded_at", "fold", "inside_batch"}
 _LATER = {"ended", "reviews", "people"}
 """What an answer of an earlier software need not hold."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -215,7 +215,7 @@ class Replays:
         """Where what an answer says of itself is wrong, or is nothing that an answer says."""
         stated, at = answer["as_of"], self.recorded_at(recorded)
         extra = [*(f"/{name}" for name in sorted(answer.keys() - _ANSWER))]
-        extra += [f"/as_of/{name}" for name in sorted(stated.keys() - _STATED)]
+        extra += [f"/as_of/{name}" for name in sorted(stated.keys() - STATED)]
         if at is not None and datetime.fromisoformat(stated["recorded_at"]) - at:
             extra.append("/as_of/recorded_at")
         if stated.get("inside_batch", True) is not True:
