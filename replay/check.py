@@ -32,7 +32,7 @@ from replay.offline import (
 from replay.proofs import check_proof, is_proof
 from replay.refold import sealed_in
 from replay.remarks import BY, counted, grouped, remarked
-from replay.replayed import Replays
+from replay.replayed import Replays, undeclared
 from replay.reports import compare_file
 from replay.seen import Looked, unborne
 from replay.sheets import is_answer
@@ -91,7 +91,8 @@ class _Check(Told):
         )
 
     def files(self) -> None:
-        """Every file is the one the manifest names, once."""
+        """Every file is the one the manifest names, once; the codebook is this checker's."""
+        undeclared(self, self.bundle, self.asked.declared)
         named: dict[str, dict[str, str]] = self.bundle.manifest["files"]
         own = {"manifest.json", "manifest.note"}
         if len(set(self.bundle.names)) != len(self.bundle.names):
@@ -466,11 +467,8 @@ def main() -> int:
     )
     parser.add_argument("--columns", type=Path, help="该文件所用的 columns.toml / its layout")
     parser.add_argument("--replay", metavar="PERSON", help="重放此人档案 / replay a record")
-    parser.add_argument(
-        "--everyone",
-        action="store_true",
-        help="重放全体档案,一人一行 / replay everybody",
-    )
+    everyone = "重放全体档案,一人一行 / replay everybody"
+    parser.add_argument("--everyone", action="store_true", help=everyone)
     parser.add_argument("--effective", help="YYYY-MM-DD")
     parser.add_argument("--recorded", type=int, help="位置 / position")
     parser.add_argument(

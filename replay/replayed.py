@@ -24,6 +24,18 @@ _Said = tuple[int, str, bytes]
 """Position, type and data of an entry."""
 
 
+def undeclared(told: Told, bundle: Bundle, declared: str) -> None:
+    """A finding where a bundle declares its types otherwise than the checker's maker did: a replay
+    reads by these, and they rest on the ledger's key alone.
+    """
+    if declared and bundle.digest("codebook.json") != declared:
+        told.find(
+            Kind.UNPROVED, "包内事项声明(codebook.json)不是本核验程序的:重放所得取决于制作本包者",
+            "the declarations in the bundle are not those of this checker: what a replay says "
+            "rests on whoever made the bundle",
+        )  # fmt: skip
+
+
 class Replays:
     """What a bundle can replay: of everybody where it is complete, else of those it is about.
 

@@ -134,7 +134,7 @@ def _of_sheet(rows: Rows, notes: Rows | None, odd: list[Odd]) -> Paper:
             odd += _beyond(below, len(headings), blank)
             held = [(n, [*row, *[""] * len(headings)][: len(headings)]) for n, row in below]
             filled = [(n, row) for n, row in held if any(row)]
-            odd += _small(int(found["head"]), stated["recorded"])
+            odd += _small(int(found["head"]), int(found["recorded"]))
             if notes is not None:
                 odd += _noted(notes, {**found.groupdict(), "rows": str(len(filled))}, language)
             at = {"recorded_at": found["at"]}
@@ -159,8 +159,8 @@ def _noted(notes: Rows, title: Mapping[str, str | None], language: int) -> Itera
     said = {words[language]: title[name] for name, words in _NOTES.items()}
     free = {words[language] for words in _NOTED}
     for _, row in notes[1:]:
-        what, *rest = [*row, "", ""]
-        if (what not in free and said.get(what) != rest[0]) or any(rest[1:]):
+        what, first, *rest = *row, "", ""
+        if (what not in free and said.get(what) != first) or any(rest):
             yield f"说明页的“{what}”与标题或表不符", f"its notes say otherwise of “{what}”"
 
 

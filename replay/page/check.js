@@ -87,6 +87,7 @@ class Check extends Replays {
   }
 
   files() {
+    this.undeclared();
     const named = own(this.bundle.manifest, "files");
     const held = new Set(this.bundle.names);
     if (held.size !== this.bundle.names.length) {

@@ -8,6 +8,7 @@ const KIND = {
   ENTRY: 10, MISSING: 11, TIME: 12, TREE: 14, HEAD: 15, SIGNATURE: 16, WITNESS: 17, RECEIPT: 20,
   DISCLOSED: 21, REPORT: 22, FILE: 23, UNPROVED: 24, UNREADABLE: 25, STAMP: 26, DIGEST: 27,
 };
+const DECLARED = ""; // SHA-256 of the codebook that this page was made with
 const LATE_DAYS = 30;
 const DAY = 86400000000;
 const AHEAD = 28800000000;
@@ -70,6 +71,15 @@ class Replays {
 
   say(zh, en) {
     this.said.push({ zh, en });
+  }
+
+  undeclared() {
+    if (!DECLARED || this.bundle.digest("codebook.json") === DECLARED) return;
+    this.find(
+      KIND.UNPROVED, "包内事项声明(codebook.json)不是本核验程序的:重放所得取决于制作本包者",
+      "the declarations in the bundle are not those of this checker: what a replay says rests " +
+        "on whoever made the bundle",
+    );
   }
 
   record(person, effective, recorded) {

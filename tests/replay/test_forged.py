@@ -1,13 +1,17 @@
 """What a stolen key, or whoever hands a bundle over, may try: each is refused, in both checkers."""
 
 import json
+import subprocess
+import sys
 from base64 import b64decode, b64encode
 
 import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typer.testing import CliRunner
 
 from api import answers
+from api.cli.main import app
 from domain.acts.movement import AuxiliaryTransferred
 from domain.acts.people import PersonDetailsChanged
 from domain.acts.reviews import ReviewConcluded
@@ -19,7 +23,7 @@ from domain.ledger import Request
 from domain.notes import Note, public, signer
 from domain.refusals import UnknownSubject
 from replay.check import _Check, check
-from replay.evidence import Wanted, export
+from replay.evidence import Wanted, checker, export
 from replay.findings import Asked, Kind
 from replay.replayed import Replays
 from tests.given import act
@@ -304,3 +308,41 @@ def test_every_answer_of_random_histories_is_what_the_entries_give(common_bureau
     assert [f.en for f in checked.findings] == []
     assert seen > 50
     assert held >= {"ended", "people", "aliases", "same_as"}
+
+
+# declarations
+
+
+@pytest.fixture
+def redeclared(evident, tmp_path):
+    """A bundle of whoever has the key, by which a reward writes nothing."""
+    held = files(exported(evident, tmp_path / "b.zip", complete=True, persons=()))
+    book = json.loads(held["codebook.json"])
+    book["types"]["RewardGranted"]["writes"] = []
+    held["codebook.json"] = orjson.dumps(book)
+    resigned(evident, held)
+    return packed(tmp_path / "c.zip", held)
+
+
+def test_a_bundle_does_not_say_what_its_entries_mean(evident, redeclared, tmp_path):
+    (tmp_path / "check.py").write_bytes(checker())
+    true = exported(evident, tmp_path / "t.zip", complete=True)
+    for path, code in ((true, 0), (redeclared, int(Kind.UNPROVED))):
+        ran = subprocess.run(
+            [sys.executable, "-I", "check.py", path],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ran.returncode == code, ran.stderr
+    assert "the declarations in the bundle are not those of this checker" in ran.stderr
+    assert "事项声明" in ran.stderr
+
+
+def test_nor_to_the_installed_checker(evident, redeclared, tmp_path):
+    true = exported(evident, tmp_path / "t.zip", complete=True)
+    for path, code in ((true, 0), (redeclared, int(Kind.UNPROVED))):
+        assert CliRunner().invoke(app, ["evidence", "check", str(path)]).exit_code == code
+
+
+@needs_chromium
+def test_nor_to_the_page(redeclared, browser, opened):
+    assert alike(browser, opened, redeclared) == int(Kind.UNPROVED)
