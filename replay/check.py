@@ -21,17 +21,18 @@ from replay.offline import (
     Bundle,
     Entry,
     b64,
-    commitment,
     extends,
     head_of,
     included,
+    loaded,
+    opens,
     root_of,
     signed,
 )
 from replay.proofs import check_proof, is_proof
 from replay.refold import sealed_in
 from replay.remarks import BY, counted, grouped, remarked
-from replay.replayed import Replays
+from replay.replayed import Replays, undeclared
 from replay.reports import compare_file
 from replay.seen import Looked, unborne
 from replay.sheets import is_answer
@@ -90,7 +91,8 @@ class _Check(Told):
         )
 
     def files(self) -> None:
-        """Every file is the one the manifest names, once."""
+        """Every file is the one the manifest names, once; the codebook is this checker's."""
+        undeclared(self, self.bundle, self.asked.declared)
         named: dict[str, dict[str, str]] = self.bundle.manifest["files"]
         own = {"manifest.json", "manifest.note"}
         if len(set(self.bundle.names)) != len(self.bundle.names):
@@ -242,7 +244,8 @@ class _Check(Told):
             said = f"{old.partition('+')[0]} key\n{old}\n{new}\n"
             note = change["note"]
             good = note.rpartition("\n\n")[0] + "\n" == said and signed(note, old)
-            if not (good and signed(note, new)) or (chain and chain[-1] != old):
+            renamed = new.partition("+")[0] != old.partition("+")[0]
+            if not (good and signed(note, new)) or renamed or (chain and chain[-1] != old):
                 self._unsigned(
                     f"第 {position} 条登记更换密钥,但未经新旧密钥共同签署",
                     f"entry {position} changes the key without the old key's signature",
@@ -253,6 +256,7 @@ class _Check(Told):
     def kept(self) -> None:
         """The head extends those that were kept from earlier visits, of the log of reads too."""
         of_reads = {self._reads_origin(), *(head_of(note)[0] for _, note in self.noted)}
+        of_reads.discard(self.origin)  # whatever the bundle says, such a head is the ledger's
         for path in self.asked.kept:
             origin, size, root = head_of(path.read_text())
             if origin not in of_reads:
@@ -328,18 +332,16 @@ class _Check(Told):
                     (name, held["c"], held["o"]) == (one["field"], one["commitment"], one["owner"])
                     for name, held in sealed_in(json.loads(entry.data)["fields"])
                 )
-                if stands and commitment(one["salt"], one["value"]) == one["commitment"]:
+                if stands and opens(one["salt"], one["value"], one["commitment"]):
                     self._open[one["commitment"]] = json.loads(one["value"])
                 else:
                     self._false(one)
         for one in (one for rest in wanted.values() for one in rest):
             self._false(one)
         if fields:
-            zh, en = (
-                f"披露字段 {len(self._open)} 项",
-                f"{len(self._open)} private fields are disclosed",
-            )
-            self.say(zh + "与登记中的承诺值相符", en + " and match their commitments")
+            zh, count = "与登记中的承诺值相符", len(self._open)
+            en = "private fields are disclosed and match their commitments"
+            self.say(f"披露字段 {count} 项{zh}", f"{count} {en}")
 
     def _false(self, one: Mapping[str, Any]) -> None:
         position, name = int(one["position"]), one["field"]
@@ -356,7 +358,8 @@ class _Check(Told):
             zh, en = f"包内档案{which}", f"the report {which} in the bundle".replace("  ", " ")
             replays.compare(self.bundle.json(name), zh, en)
         if (given := self.asked.report) is not None and is_answer(given):
-            replays.compare(json.loads(given.read_bytes()), "所给档案", "the report given")
+            told = loaded(given.read_bytes())
+            replays.compare(told, "所给档案", "the report given", whole=True)
         elif given is not None:
             words = self.bundle.json("words.json") if "words.json" in self.bundle.names else {}
             compare_file(self, replays, words, given, self.asked.columns)
@@ -407,6 +410,10 @@ class _Check(Told):
             if self.asked.who_read is not None:
                 self._no_reads()
             return
+        if self._reads_origin() == self.origin:
+            en = "what is said to be the log of reads bears the ledger's name"
+            self.find(Kind.HEAD, "所称查阅日志与账本同名", en)
+            return
         looked = Looked(self, self.bundle, self.noted, self.cuts, self._looked_at())
         self.looks = looked.shown
         looked.check(self._chain()[-1], self.asked.witness_keys, self.kept_reads, self._trusted())
@@ -446,9 +453,7 @@ def check(path: Path, asked: Asked) -> Verdict:
 
 def main() -> int:
     """The command line: prints the verdict, answers the exit code."""
-    parser = argparse.ArgumentParser(
-        description="核验证据包或单条证明 / Check a bundle or a proof."
-    )
+    parser = argparse.ArgumentParser(description="核验证据包或单条证明 / Check a bundle or proof.")
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--key", help="账本公钥 / public key of the ledger")
     parser.add_argument("--witness-key", action="append", help="见证人公钥 / key of a witness")
@@ -462,11 +467,8 @@ def main() -> int:
     )
     parser.add_argument("--columns", type=Path, help="该文件所用的 columns.toml / its layout")
     parser.add_argument("--replay", metavar="PERSON", help="重放此人档案 / replay a record")
-    parser.add_argument(
-        "--everyone",
-        action="store_true",
-        help="重放全体档案,一人一行 / replay everybody",
-    )
+    everyone = "重放全体档案,一人一行 / replay everybody"
+    parser.add_argument("--everyone", action="store_true", help=everyone)
     parser.add_argument("--effective", help="YYYY-MM-DD")
     parser.add_argument("--recorded", type=int, help="位置 / position")
     parser.add_argument(

@@ -385,7 +385,7 @@ def checker() -> bytes:
 
         return imports.sub(inlined, sources[name])
 
-    return whole(check.__name__).encode()
+    return _declaring(whole(check.__name__)).encode()
 
 
 def page() -> bytes:
@@ -396,7 +396,17 @@ def page() -> bytes:
     def inlined(found: re.Match[str]) -> str:
         return f"<script>\n{(folder / found[1]).read_text('utf-8')}</script>"
 
-    return place.sub(inlined, (folder / "check.html").read_text("utf-8")).encode()
+    made = place.sub(inlined, (folder / "check.html").read_text("utf-8"))
+    return _declaring(made).encode()
+
+
+def declared() -> str:
+    """The digest of the codebook."""
+    return hashlib.sha256(_json(codebook())).hexdigest()
+
+
+def _declaring(checker: str) -> str:
+    return checker.replace('DECLARED = ""', f'DECLARED = "{declared()}"', 1)
 
 
 def codebook() -> dict[str, Any]:

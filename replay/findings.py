@@ -9,6 +9,9 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+DECLARED = ""
+"""SHA-256 of the codebook that this checker was made with; put in where it is made one file."""
+
 
 class Kind(IntEnum):
     """What is wrong; the number is the exit code. 10 to 20 are those of `verify`."""
@@ -41,7 +44,7 @@ class Asked(NamedTuple):
     certificates of a time-stamp authority, heads kept from an earlier visit (of either log),
     receipts, an answer or a file of a report to compare, with the layout it was written by; whom to
     replay, or everyone, as of when; by what the remarks are counted;
-    whose readers are wanted.
+    whose readers are wanted; `declared`: the digest of the codebook that the checker was made with.
     """
 
     key: str | None = None
@@ -57,6 +60,7 @@ class Asked(NamedTuple):
     recorded: int | None = None
     by: str | None = None
     who_read: str | None = None
+    declared: str = DECLARED
 
 
 class Verdict(NamedTuple):

@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FORMAT = "personnel-ledger-evidence/1"
+SALT = 32
 EMPTY = hashlib.sha256().digest()
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
@@ -27,6 +28,23 @@ def b64(text: str) -> bytes:
     if not _BASE64.fullmatch(text):
         raise ValueError("no base64")
     return b64decode(text)
+
+
+def loaded(raw: bytes | str) -> Any:
+    """What JSON says, where it says one thing: a name twice is read differently by different
+    readers. Raises ValueError.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        held = dict(pairs)
+        if len(held) < len(pairs):
+            raise ValueError("a name is there twice")
+        return held
+
+    def number(said: str) -> Any:
+        raise ValueError(said)
+
+    return json.loads(raw, object_pairs_hook=once, parse_constant=number)
 
 
 def node(left: bytes, right: bytes) -> bytes:
@@ -163,10 +181,13 @@ def entry_of(raw: bytes) -> Entry:
     return Entry(int.from_bytes(raw[5:13]), recorded_at, type_, tags, data, raw)
 
 
-def commitment(salt: str, value: str) -> str:
-    """What a disclosed value and its salt (base64) commit to."""
-    raw = hashlib.sha256(b"PRL-C1" + b64(salt) + value.encode()).digest()
-    return urlsafe_b64encode(raw).decode().rstrip("=")
+def opens(salt: str, value: str, commitment: str) -> bool:
+    """Whether a salt (base64) and a value are what was committed to. A salt has one length: else
+    bytes of the value could be told as its last ones.
+    """
+    raw = b64(salt)
+    made = hashlib.sha256(b"PRL-C1" + raw + value.encode()).digest()
+    return len(raw) == SALT and urlsafe_b64encode(made).decode().rstrip("=") == commitment
 
 
 class Bundle:
@@ -214,7 +235,7 @@ class Bundle:
         return b"".join(self._blocks(name))
 
     def json(self, name: str) -> Any:
-        return json.loads(self.read(name))
+        return loaded(self.read(name))
 
     def text(self, name: str) -> str:
         return self.read(name).decode()

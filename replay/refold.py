@@ -124,6 +124,33 @@ class Refold:
         opened: dict[str, Any] = _opened(data, opening)
         return opened
 
+    def ended(self, person: str, effective: str, opening: Opening) -> Any:
+        """The last fact of each single-valued facet that had facts by a day and has none on it."""
+        kept = self.kept(person)
+        past: dict[str, list[Held]] = {}
+        for fact in (f for chain in self._chains.values() for f in self._facts(chain, kept)):
+            if fact.effective <= effective and not self._facets[fact.facet]["many"]:
+                past.setdefault(fact.facet, []).append(fact)
+        last = {
+            name: max(facts, key=lambda f: f.place)
+            for name, facts in sorted(past.items())
+            if all(f.until <= effective for f in facts)
+        }
+        return _opened([{"facet": name, **_told(fact)} for name, fact in last.items()], opening)
+
+    def reviews(self, review: str, effective: str) -> list[dict[str, Any]]:
+        """The reviews of one act that had begun by a day, and what came of each."""
+        found = (f for chain in self._chains.values() for f in self._facts(chain, review, "review"))
+        rows: list[dict[str, Any]] = []
+        for fact in sorted((f for f in found if f.effective <= effective), key=lambda f: f.place):
+            day, entry = fact.effective, fact.entry
+            if fact.value["state"] == "open":
+                named = {"review": review, "opened": day, "opened_by": entry}
+                rows.append({**_OPENED, **fact.value, **named})
+            elif rows:
+                rows[-1] |= {**fact.value, "concluded": day, "concluded_by": entry}
+        return rows
+
     def standing(
         self, kind: str, facets: Collection[str], effective: str, opening: Opening
     ) -> Iterator[tuple[str, dict[str, Held]]]:
@@ -237,6 +264,7 @@ class Refold:
 
 
 _NOTHING = object()
+_OPENED = dict.fromkeys(("outcome", "authority", "note", "concluded", "concluded_by"))
 
 
 def _value(writes: Mapping[str, Any], fields: Mapping[str, Any]) -> Any:

@@ -4,6 +4,7 @@ Owns the comparison; it travels inside the checker of an evidence bundle and nee
 Invariant: a report is right where the bundle's entries, folded anew, give every value of it.
 """
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,10 +14,26 @@ from replay.offline import Bundle, Entry
 from replay.refold import FOLD, Held, Refold, differing
 
 MERGES = "merges:person"
+_ANSWER = {"as_of", "data"}
+STATED = {"effective", "recorded", "recorded_at", "fold", "inside_batch"}
+_LATER = {"ended", "reviews", "people"}
+"""What an answer of an earlier software need not hold."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 _Said = tuple[int, str, bytes]
 """Position, type and data of an entry."""
+
+
+def undeclared(told: Told, bundle: Bundle, declared: str) -> None:
+    """A finding where a bundle declares its types otherwise than the checker's maker did: a replay
+    reads by these, and they rest on the ledger's key alone.
+    """
+    if declared and bundle.digest("codebook.json") != declared:
+        told.find(
+            Kind.UNPROVED, "包内事项声明(codebook.json)不是本核验程序的:重放所得取决于制作本包者",
+            "the declarations in the bundle are not those of this checker: what a replay says "
+            "rests on whoever made the bundle",
+        )  # fmt: skip
 
 
 class Replays:
@@ -45,14 +62,16 @@ class Replays:
                 f"the record of {person} at {recorded} cannot be replayed from this bundle",
             )  # fmt: skip
             return None
-        codebook = self._bundle.json("codebook.json")
-        family = self.family(person, recorded)
-        about = {MERGES, *(f"person:{one}" for one in family)}
-        fold = Refold(codebook)
+        return self._folded(person, recorded).record(person, effective, self._opening)
+
+    def _folded(self, person: str, recorded: int) -> Refold:
+        """The entries about a person, under each id."""
+        about = {MERGES, *(f"person:{one}" for one in self.family(person, recorded))}
+        fold = Refold(self._bundle.json("codebook.json"))
         for entry in self.until(recorded):
             if not about.isdisjoint(entry.tags):
                 fold.apply(entry.position, entry.type, entry.data)
-        return fold.record(person, effective, self._opening)
+        return fold
 
     def family(self, person: str, recorded: int) -> list[str]:
         """Every id of a person, the kept one first."""
@@ -153,7 +172,10 @@ class Replays:
                 return
             yield entry
 
-    def compare(self, answer: Any, zh: str, en: str) -> None:
+    def compare(self, answer: Any, zh: str, en: str, *, whole: bool = False) -> None:
+        """Hold the record of a person against the entries. `whole`: it is to be all that the ledger
+        answers, not the part of it that a bundle carries.
+        """
         stated, data = answer["as_of"], answer["data"]
         person, effective, recorded = data["person"], stated["effective"], stated["recorded"]
         if stated["fold"] != FOLD:
@@ -169,21 +191,95 @@ class Replays:
             )
             return
         withheld: list[str] = []
-        told = {name: data[name] for name in replayed}
-        place = differing(told, replayed, "", withheld)
-        said, at = datetime.fromisoformat(stated["recorded_at"]), self.recorded_at(recorded)
-        if at is not None and said - at:
-            place = "/as_of/recorded_at"
+        unseen: list[str] = []
+        if whole:
+            replayed |= self._beside(data, effective, recorded, unseen)
+        place = self._misstated(answer, recorded) or next(
+            (
+                f"/{name}"
+                for name in sorted(data.keys() ^ replayed.keys())
+                if name not in unseen or "/" in name
+            ),
+            None,
+        )
+        told = {name: data[name] for name in replayed if name in data}
+        place = place or differing(told, replayed, "", withheld)
         if place is not None:
             self._told.find(
                 Kind.REPORT, f"{zh}与登记重放所得不符:{place}",
                 f"{en} is not what the entries give, at {place}",
             )  # fmt: skip
             return
-        rest = (f",未披露的 {len(withheld)} 项未能比对", f", but for {len(withheld)} not disclosed")
-        more = rest if withheld else ("", "")
+        more = ["", ""]
+        if withheld:
+            more[0] += f",未披露的 {len(withheld)} 项未能比对"
+            more[1] += f", but for {len(withheld)} not disclosed"
+        if unseen:
+            more[0] += f",未比对:{'、'.join(unseen)}"
+            more[1] += f"; not compared: {', '.join(unseen)}"
         self._told.say(
             f"{zh}(人员 {person},生效 {effective},位置 {recorded})与登记重放所得一致{more[0]}",
             f"{en} ({person}, effective {effective}, position {recorded}) is what the entries give"
             + more[1],
         )  # fmt: skip
+
+    def _misstated(self, answer: Mapping[str, Any], recorded: int) -> str | None:
+        """Where what an answer says of itself is wrong, or is nothing that an answer says."""
+        stated, at = answer["as_of"], self.recorded_at(recorded)
+        extra = [*(f"/{name}" for name in sorted(answer.keys() - _ANSWER))]
+        extra += [f"/as_of/{name}" for name in sorted(stated.keys() - STATED)]
+        if at is not None and datetime.fromisoformat(stated["recorded_at"]) - at:
+            extra.append("/as_of/recorded_at")
+        if stated.get("inside_batch", True) is not True:
+            extra.append("/as_of/inside_batch")
+        return extra[0] if extra else None
+
+    def _beside(
+        self, data: Mapping[str, Any], effective: str, recorded: int, unseen: list[str]
+    ) -> dict[str, Any]:
+        """What an answer is to say beside facets and spells; what cannot be told is noted."""
+        person = data["person"]
+        kept, *aliases = self.family(person, recorded)
+        beside: dict[str, Any] = {} if kept == person else {"same_as": kept}
+        if aliases:
+            beside["aliases"] = aliases
+        beside["ended"] = self._folded(kept, recorded).ended(kept, effective, self._opening)
+        beside["reviews"] = self._reviews(kept, effective, recorded)
+        scope, names = self._bundle.manifest["person"], {}
+        for one, said in data.get("people", {}).items():
+            if self._complete or one in scope:
+                fold = self._folded(one, recorded)
+                answers = dict(fold.standing("person", ("name",), effective, self._opening))
+                held = answers.get(fold.kept(one), {}).get("name")
+                names[one] = {"name": held and (held.value or {}).get("name")}
+            else:
+                names[one] = said
+                unseen.append(f"people/{one}")
+        beside["people"] = names
+        unseen += [name for name in beside if name not in data and name in _LATER]
+        unseen.append("lapsed")
+        if beside["reviews"] is None:
+            del beside["reviews"]
+            unseen.append("reviews")
+            self._told.find(
+                Kind.UNPROVED, "本包不能重放此人各项登记的复核,请以 --all 导出",
+                "the reviews of this person's acts cannot be replayed from this bundle; have it "
+                "exported with --all",
+            )  # fmt: skip
+        return {name: value for name, value in beside.items() if name not in unseen}
+
+    def _reviews(self, kept: str, effective: str, recorded: int) -> list[dict[str, Any]] | None:
+        """The reviews of acts about a person; None where there are some, and their conclusions may
+        lie beyond this bundle.
+        """
+        fold = Refold(self._bundle.json("codebook.json"))
+        opened: dict[str, None] = {}
+        for entry in self.until(recorded):
+            if any(tag.startswith("review:") for tag in entry.tags):
+                fold.apply(entry.position, entry.type, entry.data)
+                if entry.type == "ReviewOpened" and f"person:{kept}" in entry.tags:
+                    opened[json.loads(entry.data)["fields"]["review"]] = None
+        if opened and not self._complete:
+            return None
+        rows = [row for review in opened for row in fold.reviews(review, effective)]
+        return sorted(rows, key=lambda row: row["opened_by"])

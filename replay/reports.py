@@ -15,9 +15,10 @@ from typing import Any
 
 from replay.findings import Kind, Told
 from replay.refold import FOLD, Held
-from replay.replayed import Replays
+from replay.replayed import STATED, Replays
 from replay.sheets import Paper, paper_of
 
+ASKED = {"unit", "below", "grade", "post", "category", "by"}
 MOST_NAMED = 20
 _OF_PERSONS = {
     "number": ("number", "number"), "name": ("name", "name"),
@@ -155,6 +156,7 @@ class _Comparison:
         effective, recorded = stated["effective"], stated["recorded"]
         if not self._replays.reaches(recorded) or not self._at(stated):
             return
+        self._show(stated)
         make, keys = COMPARED[self._name]
         there = [self._columns.get(heading) for heading in self._paper.headings]
         key = next((one for one in keys if one in there or not self._paper.rows), None)
@@ -174,6 +176,14 @@ class _Comparison:
         if self._count == 0:
             self._agrees(effective, recorded, [h for h in self._paper.headings
                                                if h not in self._columns])  # fmt: skip
+
+    def _show(self, stated: Mapping[str, Any]) -> None:
+        """What the file shows beside its rows, or says of itself that no report says."""
+        for zh, en in self._paper.odd:
+            self._wrong(zh, en)
+        asked = sorted(self._paper.asked.keys() - ASKED)
+        for name in (*asked, *sorted(stated.keys() - STATED)):
+            self._wrong(f"不应有“{name}”", f"no report says “{name}” of itself")
 
     def _at(self, stated: Mapping[str, Any]) -> bool:
         """Whether the position was recorded when the file says so, under this fold."""
@@ -275,6 +285,8 @@ class _Comparison:
         if withheld:
             zh += f",未披露的 {withheld} 项未能比对"
             en += f", but for {withheld} not disclosed"
+        zh += f",所称查阅日志 {self._paper.read} 未比对"
+        en += f"; that it is read {self._paper.read} is not compared"
         if unknown:
             zh += f",未比对的列:{'、'.join(unknown)}"
             en += f"; columns not compared: {', '.join(unknown)}"

@@ -234,6 +234,7 @@ def check(
 ) -> None:
     """核验证据包或单条证明,不需账本与网络 / Check a bundle or proof; the code is what is wrong."""
     from replay.check import check as run
+    from replay.evidence import declared
     from replay.findings import Asked
     from replay.remarks import BY
 
@@ -241,7 +242,7 @@ def check(
         raise typer.BadParameter(f"--by {by}: {', '.join(BY)}")
     asked = Asked(
         key, witness_key or (), stamps, kept or (), receipt or (), report, columns,
-        replay, everyone, effective, recorded, by, who_read,
+        replay, everyone, effective, recorded, by, who_read, declared(),
     )  # fmt: skip
     verdict = run(bundle, asked)
     if verdict.replayed is not None:

@@ -87,6 +87,7 @@ class Check extends Replays {
   }
 
   files() {
+    this.undeclared();
     const named = own(this.bundle.manifest, "files");
     const held = new Set(this.bundle.names);
     if (held.size !== this.bundle.names.length) {
@@ -255,7 +256,8 @@ class Check extends Replays {
       const [old, fresh, note] = ["previous", "key", "note"].map((name) => own(change, name));
       const said = `${partition(old, "+")[0]} key\n${old}\n${fresh}\n`;
       const good = above(note)[0] + "\n" === said && signed(note, old);
-      const follows = !chain.length || chain[chain.length - 1] === old;
+      const named = partition(fresh, "+")[0] === partition(old, "+")[0];
+      const follows = named && (!chain.length || chain[chain.length - 1] === old);
       if (!(good && signed(note, fresh)) || !follows) {
         this.unsigned(
           `第 ${position} 条登记更换密钥,但未经新旧密钥共同签署`,
@@ -271,6 +273,7 @@ class Check extends Replays {
     const reads = given(this.bundle.manifest, "reads");
     const ofReads = new Set(this.noted.map(([, note]) => headOf(note).origin));
     if (reads !== null) ofReads.add(own(reads, "origin"));
+    ofReads.delete(this.origin); // whatever the bundle says, such a head is the ledger's
     for (const raw of this.asked.kept) {
       const head = headOf(lines(raw));
       if (!ofReads.has(head.origin)) {
@@ -350,7 +353,7 @@ class Check extends Replays {
         const stands = held.some(([name, sealed]) =>
           name === own(one, "field") && sealed.c === own(one, "commitment") &&
           sealed.o === own(one, "owner"));
-        if (stands && commitment(own(one, "salt"), own(one, "value")) === one.commitment) {
+        if (stands && opens(own(one, "salt"), own(one, "value"), one.commitment)) {
           this.opened.set(one.commitment, JSON.parse(one.value));
         } else {
           this.false_(one);
@@ -382,7 +385,7 @@ class Check extends Replays {
       this.compare(this.bundle.json(name), `包内档案${which}`, en);
     }
     if (this.asked.report && isAnswer(this.asked.report)) {
-      this.compare(json(this.asked.report), "所给档案", "the report given");
+      this.compare(loaded(text(this.asked.report)), "所给档案", "the report given", true);
     } else if (this.asked.report) {
       const words = this.bundle.held.has("words.json") ? this.bundle.json("words.json") : {};
       await compareFile(this, words, this.asked.report);
@@ -396,6 +399,11 @@ class Check extends Replays {
 
   async reads() {
     if (!has(this.bundle.manifest, "reads")) return;
+    if (own(own(this.bundle.manifest, "reads"), "origin") === this.origin) {
+      const en = "what is said to be the log of reads bears the ledger's name";
+      this.find(KIND.HEAD, "所称查阅日志与账本同名", en);
+      return;
+    }
     const looked = new Looked(this, this.bundle, this.noted, this.cuts);
     this.looks = looked.shown;
     const chain = this.chain();

@@ -14,6 +14,7 @@ function digest() {
   return HASH.digest();
 }
 
+const SALT = 32;
 const EMPTY = digest();
 const INNER = new Uint8Array([1]);
 
@@ -39,6 +40,21 @@ function b64(said) {
   const form = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
   if (typeof said !== "string" || !form.test(said)) throw new Error("no base64");
   return Uint8Array.from(atob(said), (one) => one.charCodeAt(0));
+}
+
+// What JSON says, where it says one thing: a name twice is read differently by different readers.
+function loaded(said) {
+  const value = JSON.parse(said);
+  const open = [];
+  let name = null;
+  for (const [token] of said.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:]/g)) {
+    if (token === "{" || token === "[") open.push(new Set());
+    else if (token === "}" || token === "]") open.pop();
+    else if (token !== ":") name = JSON.parse(token);
+    else if (open[open.length - 1].has(name)) throw new Error("a name is there twice");
+    else open[open.length - 1].add(name);
+  }
+  return value;
 }
 
 // What an object holds itself; throws where it does not.
@@ -212,10 +228,14 @@ function headOf(note) {
   return { origin: lines[0], size: integer(lines[1]), root: b64(lines[2]) };
 }
 
-function commitment(salt, value) {
-  const raw = digest(bytes("PRL-C1"), b64(salt), bytes(value));
+// Whether a salt and a value are what was committed to. A salt has one length: else bytes of the
+// value could be told as its last ones.
+function opens(salt, value, commitment) {
+  const salted = b64(salt);
+  const raw = digest(bytes("PRL-C1"), salted, bytes(value));
   const said = btoa(String.fromCharCode.apply(null, raw));
-  return said.replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  const made = said.replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  return salted.length === SALT && made === commitment;
 }
 
 // entries
@@ -365,7 +385,7 @@ class Bundle {
   }
 
   json(name) {
-    return JSON.parse(this.text(name));
+    return loaded(this.text(name));
   }
 
   digest(name) {

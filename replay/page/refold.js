@@ -114,6 +114,41 @@ class Refold {
     return opened({ person, facets, spells: spells(held) }, opening);
   }
 
+  // The last fact of each single-valued facet that had facts by a day and has none on it.
+  ended(person, effective, opening) {
+    const [kept, past] = [this.kept(person), new Map()];
+    for (const chain of this.chains.values()) {
+      for (const fact of this.facts(chain, kept)) {
+        if (fact.effective > effective || own(this.facets[fact.facet], "many")) continue;
+        past.set(fact.facet, (past.get(fact.facet) || []).concat([fact]));
+      }
+    }
+    const names = Array.from(past.keys()).sort(byPoint);
+    return names.filter((name) => past.get(name).every((f) => f.until <= effective)).map((name) => {
+      const facts = past.get(name).sort((a, b) => beyond(a.place, b.place));
+      return opened(Object.assign({ facet: name }, told(facts[facts.length - 1])), opening);
+    });
+  }
+
+  // The reviews of one act that had begun by a day, and what came of each.
+  reviews(review, effective) {
+    const [found, rows] = [[], []];
+    for (const chain of this.chains.values()) {
+      found.push.apply(found, this.facts(chain, review, "review"));
+    }
+    const begun = found.filter((fact) => fact.effective <= effective);
+    for (const fact of begun.sort((a, b) => beyond(a.place, b.place))) {
+      const [day, entry, last] = [fact.effective, fact.entry, rows[rows.length - 1]];
+      if (own(fact.value, "state") === "open") {
+        const none = { outcome: null, authority: null, note: null, concluded: null, concluded_by: null };
+        rows.push(Object.assign(none, fact.value, { review, opened: day, opened_by: entry }));
+      } else if (last) {
+        Object.assign(last, fact.value, { concluded: day, concluded_by: entry });
+      }
+    }
+    return rows;
+  }
+
   // Every subject of a kind, in order of id, with what answers for these facets on a day.
   standing(kind, facets, effective, opening) {
     const filed = new Map();

@@ -8,9 +8,12 @@ const KIND = {
   ENTRY: 10, MISSING: 11, TIME: 12, TREE: 14, HEAD: 15, SIGNATURE: 16, WITNESS: 17, RECEIPT: 20,
   DISCLOSED: 21, REPORT: 22, FILE: 23, UNPROVED: 24, UNREADABLE: 25, STAMP: 26, DIGEST: 27,
 };
+const DECLARED = ""; // SHA-256 of the codebook that this page was made with
 const LATE_DAYS = 30;
 const DAY = 86400000000;
 const AHEAD = 28800000000;
+const STATED = ["effective", "recorded", "recorded_at", "fold", "inside_batch"];
+const LATER = ["ended", "reviews", "people"]; // what an answer of an earlier software need not hold
 const OF_TYPES = {
   ReviewOpened: "review-opened", ReviewConcluded: "review-concluded", PrivateDataDestroyed: "erased",
 };
@@ -38,7 +41,7 @@ function isAnswer(raw) {
   const first = raw.find((one) => ![9, 10, 11, 12, 13, 32].includes(one));
   if (first !== 0x7b) return false;
   try {
-    return !has(json(raw), "report");
+    return !has(loaded(text(raw)), "report");
   } catch (several) {
     return false;
   }
@@ -70,6 +73,15 @@ class Replays {
     this.said.push({ zh, en });
   }
 
+  undeclared() {
+    if (!DECLARED || this.bundle.digest("codebook.json") === DECLARED) return;
+    this.find(
+      KIND.UNPROVED, "包内事项声明(codebook.json)不是本核验程序的:重放所得取决于制作本包者",
+      "the declarations in the bundle are not those of this checker: what a replay says rests " +
+        "on whoever made the bundle",
+    );
+  }
+
   record(person, effective, recorded) {
     const scope = own(this.bundle.manifest, "person");
     if (recorded > this.recorded || !(this.complete || scope.includes(person))) {
@@ -79,22 +91,31 @@ class Replays {
       );
       return null;
     }
-    const codebook = this.bundle.json("codebook.json");
-    const everyone = new Refold(codebook);
+    return this.folded(person, recorded).record(person, effective, this.opening());
+  }
+
+  // Every id of a person, the kept one first.
+  family(person, recorded) {
+    const merges = new Refold(this.bundle.json("codebook.json"));
     for (const entry of this.until(recorded)) {
       if (entry.tags.includes("merges:person")) {
-        everyone.apply(entry.position, entry.type, entry.data);
+        merges.apply(entry.position, entry.type, entry.data);
       }
     }
+    return merges.family(person);
+  }
+
+  // The entries about a person, under each id.
+  folded(person, recorded) {
     const about = new Set(["merges:person"]);
-    everyone.family(person).forEach((alias) => about.add(`person:${alias}`));
-    const fold = new Refold(codebook);
+    this.family(person, recorded).forEach((alias) => about.add(`person:${alias}`));
+    const fold = new Refold(this.bundle.json("codebook.json"));
     for (const entry of this.until(recorded)) {
       if (entry.tags.some((tag) => about.has(tag))) {
         fold.apply(entry.position, entry.type, entry.data);
       }
     }
-    return fold.record(person, effective, this.opening());
+    return fold;
   }
 
   opening() {
@@ -165,7 +186,9 @@ class Replays {
     }
   }
 
-  compare(answer, zh, en) {
+  // Hold the record of a person against the entries. `whole`: it is to be all that the ledger
+  // answers, not the part of it that a bundle carries.
+  compare(answer, zh, en, whole) {
     const [stated, data] = [own(answer, "as_of"), own(answer, "data")];
     const person = own(data, "person");
     const [effective, recorded] = [own(stated, "effective"), own(stated, "recorded")];
@@ -180,12 +203,15 @@ class Replays {
       this.find(KIND.REPORT, `${zh}所载人员无登记`, said);
       return;
     }
-    const [withheld, said] = [[], {}];
-    for (const name of Object.keys(replayed)) said[name] = own(data, name);
-    let place = differing(said, replayed, "", withheld);
-    const since = instant(own(stated, "recorded_at"));
-    const lies = this.times.get(recorded);
-    if (lies !== undefined && lies !== since) place = "/as_of/recorded_at";
+    const [withheld, unseen, said] = [[], [], {}];
+    if (whole) Object.assign(replayed, this.beside(data, effective, recorded, unseen));
+    const apart = Object.keys(data).filter((name) => !has(replayed, name))
+      .concat(Object.keys(replayed).filter((name) => !has(data, name)));
+    const odd = apart.filter((name) => !unseen.includes(name) || name.includes("/")).sort(byPoint);
+    for (const name of Object.keys(replayed)) if (has(data, name)) said[name] = data[name];
+    let place = this.misstated(answer, recorded);
+    if (place === null && odd.length) place = `/${odd[0]}`;
+    if (place === null) place = differing(said, replayed, "", withheld);
     if (place !== null) {
       this.find(
         KIND.REPORT, `${zh}与登记重放所得不符:${place}`,
@@ -194,12 +220,83 @@ class Replays {
       return;
     }
     const count = withheld.length;
+    const more = ["", ""];
+    if (count) {
+      more[0] += `,未披露的 ${count} 项未能比对`;
+      more[1] += `, but for ${count} not disclosed`;
+    }
+    if (unseen.length) {
+      more[0] += `,未比对:${unseen.join("、")}`;
+      more[1] += `; not compared: ${unseen.join(", ")}`;
+    }
     this.say(
-      `${zh}(人员 ${person},生效 ${effective},位置 ${recorded})与登记重放所得一致` +
-        (count ? `,未披露的 ${count} 项未能比对` : ""),
+      `${zh}(人员 ${person},生效 ${effective},位置 ${recorded})与登记重放所得一致${more[0]}`,
       `${en} (${person}, effective ${effective}, position ${recorded}) is what the entries give` +
-        (count ? `, but for ${count} not disclosed` : ""),
+        more[1],
     );
+  }
+
+  // Where what an answer says of itself is wrong, or is nothing that an answer says.
+  misstated(answer, recorded) {
+    const stated = answer.as_of;
+    const others = (held, known) => Object.keys(held).filter((name) => !known.includes(name)).sort(byPoint);
+    const extra = others(answer, ["as_of", "data"]).map((name) => `/${name}`).concat(
+      others(stated, STATED).map((name) => `/as_of/${name}`),
+    );
+    const lies = this.times.get(recorded);
+    if (lies !== undefined && lies !== instant(own(stated, "recorded_at"))) extra.push("/as_of/recorded_at");
+    if (has(stated, "inside_batch") && stated.inside_batch !== true) extra.push("/as_of/inside_batch");
+    return extra.length ? extra[0] : null;
+  }
+
+  // What an answer is to say beside facets and spells; what cannot be told is noted.
+  beside(data, effective, recorded, unseen) {
+    const [kept, ...aliases] = this.family(data.person, recorded);
+    const [beside, names] = [kept === data.person ? {} : { same_as: kept }, {}];
+    if (aliases.length) beside.aliases = aliases;
+    beside.ended = this.folded(kept, recorded).ended(kept, effective, this.opening());
+    beside.reviews = this.reviews(kept, effective, recorded);
+    const [scope, people] = [own(this.bundle.manifest, "person"), has(data, "people") ? data.people : {}];
+    for (const one of Object.keys(people)) {
+      names[one] = people[one];
+      if (this.complete || scope.includes(one)) {
+        const fold = this.folded(one, recorded);
+        const answers = new Map(fold.standing("person", ["name"], effective, this.opening()));
+        const held = given(answers.get(fold.kept(one)) || {}, "name");
+        names[one] = { name: held && held.value ? given(held.value, "name") : null };
+      } else {
+        unseen.push(`people/${one}`);
+      }
+    }
+    beside.people = names;
+    unseen.push.apply(unseen, LATER.filter((name) => !has(data, name)));
+    unseen.push("lapsed");
+    if (beside.reviews === null) {
+      unseen.push("reviews");
+      this.find(
+        KIND.UNPROVED, "本包不能重放此人各项登记的复核,请以 --all 导出",
+        "the reviews of this person's acts cannot be replayed from this bundle; have it " +
+          "exported with --all",
+      );
+    }
+    unseen.forEach((name) => delete beside[name]);
+    return beside;
+  }
+
+  // The reviews of acts about a person; null where there are some, and their conclusions may lie
+  // beyond this bundle.
+  reviews(kept, effective, recorded) {
+    const [fold, begun] = [new Refold(this.bundle.json("codebook.json")), new Set()];
+    for (const entry of this.until(recorded)) {
+      if (!entry.tags.some((tag) => tag.startsWith("review:"))) continue;
+      fold.apply(entry.position, entry.type, entry.data);
+      if (entry.type === "ReviewOpened" && entry.tags.includes(`person:${kept}`)) {
+        begun.add(own(own(json(entry.data), "fields"), "review"));
+      }
+    }
+    if (begun.size && !this.complete) return null;
+    const rows = Array.from(begun).map((review) => fold.reviews(review, effective));
+    return [].concat.apply([], rows).sort((a, b) => a.opened_by - b.opened_by);
   }
 
   remark() {

@@ -3,6 +3,7 @@
 // Invariant: as there, in the same words.
 "use strict";
 
+const ASKED = ["unit", "below", "grade", "post", "category", "by"];
 const MOST_NAMED = 20;
 const OF_PERSONS = {
   number: ["number", "number"], name: ["name", "name"], id_number: ["id-number", "id_number"],
@@ -141,6 +142,7 @@ class Comparison {
     const { stated, headings } = this.paper;
     const [effective, recorded] = [own(stated, "effective"), own(stated, "recorded")];
     if (!this.told.reaches(recorded) || !this.at(stated)) return;
+    this.show(stated);
     const [make, keys] = COMPARED[this.name];
     const there = headings.map((one) => (this.columns.has(one) ? this.columns.get(one) : null));
     const known = there.filter((one) => one !== null);
@@ -167,6 +169,15 @@ class Comparison {
     this.rows(made_, key, there);
     if (this.count === 0) {
       this.agrees(effective, recorded, headings.filter((one) => !this.columns.has(one)));
+    }
+  }
+
+  // What the file shows beside its rows, or says of itself that no report says.
+  show(stated) {
+    for (const [zh, en] of this.paper.odd) this.wrong(zh, en);
+    const others = (held, known) => Object.keys(held).filter((name) => !known.includes(name)).sort(byPoint);
+    for (const name of others(this.paper.asked, ASKED).concat(others(stated, STATED))) {
+      this.wrong(`不应有“${name}”`, `no report says “${name}” of itself`);
     }
   }
 
@@ -284,6 +295,8 @@ class Comparison {
       zh += `,未披露的 ${this.withheld} 项未能比对`;
       en += `, but for ${this.withheld} not disclosed`;
     }
+    zh += `,所称查阅日志 ${this.paper.read} 未比对`;
+    en += `; that it is read ${this.paper.read} is not compared`;
     if (unknown.length) {
       zh += `,未比对的列:${unknown.join("、")}`;
       en += `; columns not compared: ${unknown.join(", ")}`;

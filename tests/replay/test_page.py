@@ -17,7 +17,7 @@ from domain.events import Actor
 from domain.ledger.rotation import change_key
 from domain.notes import COSIGNATURE, public
 from replay.check import check
-from replay.evidence import Wanted, export, page
+from replay.evidence import Wanted, declared, export, page
 from replay.findings import Asked
 from tests.histories import History, sample_steps
 from tests.replay.browser import CHROMIUM
@@ -75,7 +75,7 @@ def told(browser, opened, path, *, dropped=False, **asked):
 
 
 def expected(path, **asked):
-    verdict = check(path, Asked(**asked))
+    verdict = check(path, Asked(declared=declared(), **asked))
     shown = [[f"✗ {f.zh}。", f"{f.en}. [{int(f.kind)}]"] for f in verdict.findings]
     shown = shown or [[f"· {zh}。", f"{en}."] for zh, en in verdict.said]
     replayed = verdict.replayed and json.loads(json.dumps(verdict.replayed))

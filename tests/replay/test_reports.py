@@ -216,6 +216,74 @@ def test_an_altered_cell_of_a_workbook_is_named_as_another_program_saved_it(
     assert "column “类别”: it says “文员”, the entries give “文职”" in said
 
 
+def repacked(path, out, **parts):
+    """A workbook with parts of it changed: by the last word of their names."""
+    with zipfile.ZipFile(path) as held, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in held.namelist():
+            was = held.read(name).decode()
+            change = parts.get(name.rpartition("/")[2].removesuffix(".xml"))
+            new.writestr(name, change(was) if change else was)
+            assert not change or change(was) != was
+    return out
+
+
+def sub(old, new):
+    return lambda raw: re.sub(old, new, raw, count=1)
+
+
+WORKBOOKS = [
+    ({"sheet1": sub(r'(<c r="B4".*?)<is>', r"\1<f>1+1</f><is>")}, "the cell B4 of its sheet 1 is a formula"),
+    ({"workbook": sub('sheetId="1"', 'sheetId="1" state="hidden"')}, "of its sheet 1 something"),
+    ({"workbook": sub('sheetId="2"', 'sheetId="2" state="veryHidden"')}, "of its sheet 2 something"),
+    ({"workbook": sub("(<sheet name=.*?/>)", r"\1\1")}, "it has more sheets than"),
+    ({"sheet1": sub('<row r="5"', '<row r="5" hidden="1"')}, "of its sheet 1 something is hidden"),
+    ({"sheet1": sub('<col min="1"', '<col hidden="true" min="1"')}, "of its sheet 1 something"),
+    ({"sheet1": sub("(?s)(<row r=.6.*?)</row>", r'\1<c r="AB6" t="str"><v>x</v></c></row>')},
+     "its cell AB6 is under no heading"),
+    ({"sheet1": sub("(?s)(<row r=.1.*?)</row>", r'\1<c r="B1" t="str"><v>x</v></c></row>')},
+     "its cell B1 is under no heading"),
+    ({"sheet1": sub("</sheetData>", '<row r="999"><c r="AC999" t="str"><v>x</v></c></row></sheetData>')},
+     "its cell AC999 is under no heading"),
+    ({"sheet1": sub("<pageMargins", '<mergeCells count="0"/><pageMargins')}, "its sheet 1 has drawings"),
+    ({"styles": sub('<xf numFmtId="0"(?=[^>]*applyAlignment)', '<xf numFmtId="14"')}, "hides it"),
+    ({"sheet1": sub("账本末位 [0-9]+", "账本末位 1")}, "the head that it names is below"),
+    ({"sheet1": sub("查阅日志 1", "查阅日志 2")}, "its notes say otherwise of “查阅日志位置”"),
+    ({"sheet2": sub("(<v>)([0-9]+)(</v>)", r"\g<1>9\2\3")}, "its notes say otherwise of “认知位置”"),
+    ({"sheet1": sub("范围 全部", "范围 全部 已核")}, "there are other words in its title"),
+]  # fmt: skip
+ODD_LINES = [
+    (lambda rows: rows[0].update(certified=True), "its first line has “certified” too"),
+    (lambda rows: rows[0].update(head=1), "the head that it names is below"),
+    (lambda rows: rows[0]["asked"].update(all="yes"), "no report says “all” of itself"),
+    (lambda rows: rows[0]["as_of"].update(until="x"), "no report says “until” of itself"),
+]
+
+
+def test_what_a_file_shows_beside_its_rows_is_named(bureau, bundle, tmp_path):
+    book = saved(bureau, tmp_path / "a.xlsx")
+    assert "that it is read 1 is not compared" in agrees(bundle, book)
+    for parts, wanted in WORKBOOKS:
+        told = wrong(bundle, repacked(book, tmp_path / "b.xlsx", **parts))
+        assert any(wanted in one for one in told), (wanted, told)
+    for change, wanted in ODD_LINES:
+        assert wanted in wrong(bundle, altered(saved(bureau, tmp_path / "a.jsonl"), change))[0]
+    out = saved(bureau, tmp_path / "a.csv")
+    altered(out, lambda rows: (rows[4].extend(["", "x"]), rows.append([""] * 40 + ["y"])))
+    assert all("is under no heading" in one for one in wrong(bundle, out))
+    assert len(wrong(bundle, out)) == 2
+
+
+@needs_chromium
+def test_the_page_names_it_too(bureau, bundle, tmp_path, browser, opened):
+    book = saved(bureau, tmp_path / "a.xlsx")
+    for parts, _ in WORKBOOKS if browser.version >= UNPACKS else ():
+        out = repacked(book, tmp_path / "b.xlsx", **parts)
+        assert alike(browser, opened, bundle, report=out) == int(Kind.REPORT)
+    for change, _ in ODD_LINES:
+        out = altered(saved(bureau, tmp_path / "a.jsonl"), change)
+        assert alike(browser, opened, bundle, report=out) == int(Kind.REPORT)
+
+
 def test_the_wrong_times_are_named(bureau, bundle, tmp_path):
     head = bureau.ledger.log.head()
     out = saved(bureau, tmp_path / "a.csv")
