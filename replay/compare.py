@@ -38,10 +38,11 @@ class Difference(NamedTuple):
 
 def subject(records: Records, subject: str, before: AsOf, after: AsOf) -> list[Difference]:
     """Where the answers about a subject (`kind:id`) differ between two pairs, facet by facet."""
-    return _differing(records.of(subject), before, after)
+    return differing(records.of(subject), before, after)
 
 
-def _differing(facts: Iterable[Fact], before: AsOf, after: AsOf) -> list[Difference]:
+def differing(facts: Iterable[Fact], before: AsOf, after: AsOf) -> list[Difference]:
+    """Where the answers differ that these versions of a subject's facts give at two pairs."""
     strands: dict[tuple[str, str], list[Fact]] = {}
     for fact in facts:
         many = FACETS[fact.facet].many
@@ -96,7 +97,7 @@ def rosters(
     def moved(people: set[str], as_of: AsOf) -> list[Moved]:
         found = []
         for line in lines(records, as_of, sorted(people)):
-            placed = _differing(own[f"person:{line.person}"], before, after)
+            placed = differing(own[f"person:{line.person}"], before, after)
             made = sorted({p for difference in placed for p in difference.entries})
             found.append(Moved(line, made or _above(line, trees, moves)))
         return found

@@ -22,7 +22,7 @@ def rectangles(
     """
     found = {
         strand: _rectangles(facts, as_of.recorded)
-        for strand, facts in strands(records, subject, facet, as_of.recorded).items()
+        for strand, facts in strands(records, ledger, subject, facet, as_of.recorded).items()
         if not strand[0].many
     }
     edges = {p for parts in found.values() for r in parts for p in (r.known_from, r.known_to)}

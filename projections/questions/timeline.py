@@ -26,7 +26,7 @@ def timeline(
     Raises BadInput, UnknownSubject.
     """
     found = {}
-    for (kept, slot), versions in strands(records, subject, facet, as_of.recorded).items():
+    for (kept, slot), versions in strands(records, ledger, subject, facet, as_of.recorded).items():
         known = [fact for fact in versions if fact.known(as_of.recorded)]
         parts = list(_each(known) if kept.many else _one_after_another(known, as_of.recorded))
         if parts:
