@@ -77,9 +77,8 @@ def beliefs(bureau: Bureau, subject: str, when: When = NOW, facet: str | None = 
 
 @asks(one="subject")
 def rectangles(bureau: Bureau, subject: str, when: When = NOW, facet: str | None = None) -> Answer:
-    """Both axes of the single-valued facets of a subject, up to `when.recorded`.
-
-    Raises BadInput, UnknownSubject.
+    """Both axes of the facets of a subject, or of one, up to `when.recorded`; a many-valued facet
+    tells each fact, and they may overlap. Raises BadInput, UnknownSubject.
     """
     pair, stated = as_of(bureau, when)
     about = subject_of(subject)

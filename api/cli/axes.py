@@ -128,7 +128,7 @@ def _draw_rectangles(data: Mapping[str, Any], lang: Lang) -> Iterator[Renderable
         ]
         name = _strand(strand, lang)
         yield table((name, name), columns, rows, lang)
-        if len({one["known_from"] for one in parts}) > 1:
+        if not strand["many"] and len({one["known_from"] for one in parts}) > 1:
             yield from picture(parts, lang)
 
 

@@ -1,7 +1,7 @@
 """One day along the recorded axis: what did we say about it, and when did that change?
 
 Owns no table. Invariant: the stretches of a strand cover every position from 0 to the one asked
-about, and two that follow one another never answer alike.
+about, and two that follow one another rest on other versions of facts.
 """
 
 from collections import defaultdict

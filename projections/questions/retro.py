@@ -233,8 +233,8 @@ def _placed(person: str, ids: Sequence[Sequence[Fact]], span: Span) -> Iterator[
         was = [fact for fact in then if after is None or fact.value != after.value]
         if was or (not then and after):
             before = was[0] if was else None
-            sides = ([fact] if fact else [] for fact in (before, after))
             every = [fact for facts in own for fact in facts]
-            made = made_by(every, *sides, span.earlier, span.later)
+            old, new = ([fact] if fact else [] for fact in (before, after))
+            made = made_by(every, old, new, span.earlier, span.later)
             between = tuple(p for p in made if p > span.earlier)
             yield Placed(person, facet, before, after, between)

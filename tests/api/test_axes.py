@@ -97,6 +97,43 @@ def test_rectangles_name_what_opened_and_closed_them(office: Office) -> None:
     assert (closing["position"], closing["type"]) == (moved, "AuxiliaryTransferred")
 
 
+def test_rectangles_of_heads_and_of_rewards_name_each_fact(office: Office) -> None:
+    office.entered(
+        unit("x-led", kind="station", parent="bureau"), person("x-boss"),
+        {"type": "OfficerAppointed", "effective": "2020-01-01", "person": "x-boss",
+         "unit": "x-led"},
+        mood="attested",
+    )  # fmt: skip
+    head = {"unit": "x-led", "officer": "x-boss", "seat": "主要领导"}
+    at = office.entered(
+        {"type": "UnitHeadAppointed", "effective": "2021-01-01", **head}, mood="attested"
+    )
+    gone = office.entered({"type": "UnitHeadRelieved", "effective": "2022-01-01", **head})
+    office.entered(person("x-won"), hired("x-won"), mood="attested")
+    won = office.entered(
+        {"type": "RewardGranted", "effective": "2022-05-01", "person": "x-won", "kind": "merit"},
+        {"type": "RewardGranted", "effective": "2022-06-01", "person": "x-won", "kind": "merit"},
+        mood="attested",
+    )
+
+    def told(subject: str, facet: str) -> list[tuple[Any, ...]]:
+        facets = office.get("/v1/rectangles", subject=subject)["data"]["facets"]
+        one = office.get("/v1/rectangles", subject=subject, facet=facet)["data"]["facets"]
+        assert one == [strand for strand in facets if strand["facet"] == facet]
+        return [
+            (strand["slot"], r["start"], r["last_day"], r["opened_by"]["position"],
+             r["closed_by"] and r["closed_by"]["position"])
+            for strand in one for r in strand["rectangles"]
+        ]  # fmt: skip
+
+    assert told("unit:x-led", "unit-head") == [
+        ("主要领导", "2021-01-01", None, at, gone), ("主要领导", "2021-01-01", "2021-12-31", gone, None),
+    ]  # fmt: skip
+    assert told("person:x-won", "rewards") == [
+        (None, "2022-05-01", None, won - 1, None), (None, "2022-06-01", None, won, None),
+    ]  # fmt: skip
+
+
 def test_an_answer_is_explained_by_the_entries_it_rests_on(office: Office) -> None:
     at = office.entered(person("x-why"), hired("x-why"), mood="attested")
     moved = office.entered(transferred("x-why", "2022-05-01"))

@@ -13,7 +13,7 @@ from domain.acts.posts import POST, PostAssigned
 from domain.acts.recruitment import AuxiliaryHired
 from domain.acts.rewards import REWARDS
 from domain.acts.units import UnitEstablished
-from domain.bitemporal import AsOf, in_force, rectangles, resolve, stretches
+from domain.bitemporal import AsOf, in_force, rectangles, resolve, stretches, versions
 from domain.events import FACETS, MERGES, FactAnnulled
 from domain.ledger import Request
 from domain.record import Record, types_touching
@@ -75,6 +75,26 @@ def test_a_day_and_a_position_lie_in_one_rectangle_and_it_is_the_one_that_answer
                     assert len(inside) <= 1
                     answer = resolve(facts, AsOf(day, position))
                     assert [r.fact for r in inside] == ([] if answer is None else [answer])
+
+
+def test_the_rectangles_of_a_many_valued_facet_are_the_set_that_is_in_force(histories):
+    told = 0
+    for history, _, record in histories:
+        for (_, _, slot), facts in strands(record).items():
+            if slot is not None:
+                continue
+            parts = versions(facts, record.head)
+            told += len(parts)
+            for day in history.days()[::3]:
+                for position in range(history.first, record.head + 1):
+                    inside = [
+                        r.fact for r in parts
+                        if r.start <= day < r.end and r.known_from <= position < r.known_to
+                    ]  # fmt: skip
+                    assert sorted(inside, key=lambda f: f.place) == in_force(
+                        facts, AsOf(day, position)
+                    )
+    assert told > 20
 
 
 def test_an_earlier_position_sees_the_rectangles_that_stood_then(histories):
