@@ -148,6 +148,39 @@ def test_an_answer_is_explained_by_the_entries_it_rests_on(office: Office) -> No
     ]  # fmt: skip
 
 
+def test_a_lapsed_pairing_is_told_with_its_cause_and_entries(office: Office) -> None:
+    at = office.entered(
+        person("x-ward"), hired("x-ward"), person("x-guide"),
+        {"type": "OfficerAppointed", "effective": "2020-01-01", "person": "x-guide",
+         "unit": "north"},
+        {"type": "SupervisingOfficerAssigned", "effective": "2022-04-01", "person": "x-ward",
+         "officer": "x-guide"},
+        mood="attested",
+    )  # fmt: skip
+    moved = office.entered(transferred("x-ward", "2022-06-01"), mood="attested")
+    asked = {"subject": "person:x-ward", "facet": "supervising-officer"}
+
+    before = office.get("/v1/explain", effective="2022-05-31", **asked)["data"]
+    after = office.get("/v1/explain", effective="2022-06-01", **asked)["data"]
+    (line,) = office.get("/v1/timeline", **asked)["data"]["facets"]
+
+    assert (before["lapsed"], [e["position"] for e in before["entries"]]) == ([], [at])
+    assert after["lapsed"] == [
+        {"slot": None, "root": at, "day": "2022-06-01", "cause": "auxiliary-left-unit",
+         "entries": [moved]},
+    ]  # fmt: skip
+    assert [(e["position"], e["part"]) for e in after["entries"]] == [
+        (at - 3, "bearing"), (at, "content"), (moved, "lapse"),
+    ]  # fmt: skip
+    assert [
+        (s["start"], s["last_day"], s["state"], s["cause"], s["entry"], s["by"]["type"])
+        for s in line["stretches"]
+    ] == [
+        ("2022-04-01", "2022-05-31", "held", None, at, "SupervisingOfficerAssigned"),
+        ("2022-06-01", None, "lapsed", "auxiliary-left-unit", moved, "AuxiliaryTransferred"),
+    ]  # fmt: skip
+
+
 def test_a_difference_tells_none_ended_and_not_recorded_apart(office: Office) -> None:
     office.entered(
         person("x-over"), hired("x-over"), person("x-over-o"),
