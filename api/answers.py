@@ -40,6 +40,7 @@ from projections import pay as _pay
 from projections import roster as _roster
 from projections.questions import lookup as _lookup
 from projections.questions import person as _person
+from projections.questions import retro as _retro
 from projections.questions import unfilled as _unfilled
 from projections.questions.law import Published, rules_of
 from projections.questions.reviews import reviews
@@ -395,28 +396,23 @@ def pay(
     kept, ids = _known(bureau, person, pair)
     records, ledger = bureau.records, bureau.ledger
     start, end = months(first_month, last_month, pair.effective)
-    published = Published(ledger, pair.recorded)
+    published, moved = Published(ledger, pair.recorded), _retro.tree_days(records, pair.recorded)
     facts = [f for facet in _pay.FACETS for f in records.versions(facet, f"person:{kept}")]
 
-    def known(recorded: int, alias: str) -> _pay.Known:
-        law = published.at(recorded)
-        return _pay.Known(recorded, rules_of(records, law, alias, recorded))
+    def known(alias: str) -> Callable[[int], _pay.Known]:
+        return _retro.known_of(records, published, moved, alias)
 
-    paid = _pay.pay_months(_pay.pay_segments(facts, known(pair.recorded, kept), start, end))
+    paid = _pay.pay_months(_pay.pay_segments(facts, known(kept)(pair.recorded), start, end))
     data: Answer = {**ids, "unit": "fen", "months": plain(paid)}
     if before is not None:
         earlier = moment(bureau, before).position
         if earlier > pair.recorded:
             raise BeyondHead(field="before")
         filed = [
-            _pay.Filed(
-                records.strands(_pay.FACETS, [f"person:{alias}"]),
-                known(earlier, alias),
-                known(pair.recorded, alias),
-            )
+            _pay.Filed(records.strands(_pay.FACETS, [f"person:{alias}"]), known(alias))
             for alias in ledger.forest(pair.recorded).family(kept)
         ]
-        differ = _pay.pay_difference(filed, start, end)
+        differ = _pay.pay_difference(filed, earlier, pair.recorded, start, end)
         data |= {
             "before": earlier,
             "differences": plain(differ),

@@ -4,7 +4,7 @@ Owns their shapes, beside those of `answers`. Invariant: the same pair gives the
 ever, but for erased values.
 
 A subject is written `kind:id`; an id alone is a person's. Along the recorded axis an id that went
-into another answers with what was filed under it, and says `same_as`.
+into another answers at each position with what the id kept there says, and says `same_as`.
 """
 
 import re
@@ -77,9 +77,8 @@ def beliefs(bureau: Bureau, subject: str, when: When = NOW, facet: str | None = 
 
 @asks(one="subject")
 def rectangles(bureau: Bureau, subject: str, when: When = NOW, facet: str | None = None) -> Answer:
-    """Both axes of the single-valued facets of a subject, up to `when.recorded`.
-
-    Raises BadInput, UnknownSubject.
+    """Both axes of the facets of a subject, or of one, up to `when.recorded`; a many-valued facet
+    tells each fact, and they may overlap. Raises BadInput, UnknownSubject.
     """
     pair, stated = as_of(bureau, when)
     about = subject_of(subject)
@@ -111,9 +110,10 @@ def compare(bureau: Bureau, subject: str, before: When, after: When) -> Answer:
     about = subject_of(subject)
     kind, _, id_ = about.partition(":")
     last = max(first.recorded, second.recorded)
-    if not any(fact.known_from <= last for fact in bureau.records.of(about)):
+    facts = _beliefs.followed(bureau.records, bureau.ledger, about, last)
+    if not any(fact.known_from <= last for fact in facts):
         raise UnknownSubject(field=kind)
-    found = _compare.subject(bureau.records, about, first, second)
+    found = _compare.differing(facts, first, second)
     ids = of_person(bureau, id_, second)[1] if kind == "person" else {kind: id_}
     data: Answer = {**ids, "before": first_stated, "differences": _differences(found)}
     if kind == "unit":

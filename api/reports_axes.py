@@ -18,7 +18,8 @@ def _timeline_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
         for one in strand["stretches"]:
             yield {
                 **strand_of(data, strand), "since": one["start"], "last_day": one["last_day"],
-                "state": one["state"], "value": one["value"], **_by(one["by"]),
+                "state": one["state"], "value": one["value"], "cause": one["cause"],
+                **_by(one["by"]),
             }  # fmt: skip
 
 
@@ -48,12 +49,15 @@ def _rectangle_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
 def _explained_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
     """A row an entry, with what it says of the answer where it gave the content."""
     data = answer["data"]
+    lapsed = {one["root"]: one for one in data["lapsed"]}
     for one in data["entries"]:
         gave = [fact for fact in data["facts"] if fact["entry"] == one["position"]]
         for fact in gave or [{}]:
+            gone = lapsed.get(fact.get("root"), {})
             yield {
                 **strand_of(data, data), "part": one["part"], "effective": one["effective"],
-                **told_of(fact), **_by(one),
+                **told_of(fact), **_by(one), "lapsed_on": gone.get("day"),
+                "cause": gone.get("cause"),
             }  # fmt: skip
 
 
@@ -100,6 +104,9 @@ FACT = (
     Field("value", ("内容", "value"), said=True), Field("since", ("自", "since")),
     Field("last_day", ("末日", "last day")),
 )  # fmt: skip
+LAPSED = (
+    Field("lapsed_on", ("失效日", "lapsed on")), Field("cause", ("失效原因", "cause")),
+)  # fmt: skip
 _MADE_BY = (
     Field("entry", ("登记", "entry")), Field("recorded_at", ("登记时间", "recorded")),
     Field("event", ("登记事项", "event")), Field("by", ("经办", "entered by")),
@@ -127,7 +134,7 @@ AXES: dict[str, Report] = {
     "explain": Report(
         ("答案依据的登记", "What an answer rests on"),
         (*STRAND, Field("part", ("作用", "part")), Field("effective", ("生效日", "effective")),
-         *FACT, *_MADE_BY),
+         *FACT, *_MADE_BY, *LAPSED),
         _explained_rows,
     ),
     "compare": Report(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from api.columns import Answer, Coded, Field, Label, Report, Row, label, of_names
 from api.rendering import aside, named_among
-from api.reports_axes import FACT, STRAND, strand_of, told_of
+from api.reports_axes import FACT, LAPSED, STRAND, strand_of, told_of
 from api.settings import Bureau
 from api.words import ASIDE, ENVELOPE, NAMES
 from domain.events import CASE, REGISTRY
@@ -168,8 +168,7 @@ def difference(change: Row) -> str:
 _ENTRY = Field("entry", ("登记", "entry"))
 _FACETS = (
     *STRAND, Field("state", NAMES["state"], codes="strand"), *FACT, _ENTRY,
-    Field("ended_by", ("由登记终止", "ended by")), Field("lapsed_on", ("失效日", "lapsed on")),
-    Field("cause", ("失效原因", "cause")),
+    Field("ended_by", ("由登记终止", "ended by")), *LAPSED,
 )  # fmt: skip
 
 RECORDS: dict[str, Report] = {

@@ -250,6 +250,7 @@ CODES: dict[tuple[str, str], Words] = {
     ("part", "root"): ("首次登记", "first entry"),
     ("part", "content"): ("给出内容", "gives the content"),
     ("part", "ending"): ("使其终止", "ends it"),
+    ("part", "lapse"): ("使其失效", "makes it lapse"),
     ("part", "bearing"): ("无之则另有答案", "without it another answers"),
     ("batch", "entered"): ("已登记", "entered"),
     ("batch", "broken-off"): ("未完成", "broken off"),

@@ -193,6 +193,21 @@ class Rectangle(NamedTuple):
     fact: Fact
 
 
+def versions(facts: Iterable[Fact], recorded: int) -> list[Rectangle]:
+    """Both axes of a many-valued facet up to a position: each fact's own, which may overlap."""
+    held = (f for f in facts if f.known_from <= recorded and f.effective < f.until)
+    return [
+        Rectangle(
+            fact.effective,
+            fact.until,
+            fact.known_from,
+            fact.known_to if fact.known_to <= recorded else FOREVER,
+            fact,
+        )
+        for fact in sorted(held, key=lambda f: (f.known_from, f.place))
+    ]
+
+
 def rectangles(facts: Iterable[Fact], recorded: int) -> list[Rectangle]:
     """Both axes of a single-valued facet up to a position, in order of knowledge and day.
 

@@ -226,6 +226,16 @@ def ending(view: View, fact: Fact, day: date) -> Ending | None:
     return min((e for e in ends if e is not None), key=lambda e: e.day, default=None)
 
 
+def premise(view: View, fact: Fact, cause: Cause) -> tuple[int, ...]:
+    """The entry that had placed whoever a charge lapsed with, on the day from which it ran."""
+    placed = None
+    if cause == "auxiliary-left-unit":
+        placed = placing(view, fact.subject.partition(":")[2], fact.effective)
+    elif cause in ("officer-left", "officer-left-unit"):
+        placed = view.at(OFFICER, fact.value["officer"], fact.effective)
+    return () if placed is None else (placed.entry,)
+
+
 def _lost_role(view: View, officer: str, since: date, day: date) -> Ending | None:
     was = view.value(OFFICER, officer, since)
 

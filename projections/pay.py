@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from domain.acts.grades import GRADE
 from domain.acts.pay import SPECIAL_PAY, PayLevel, monthly_pay
 from domain.acts.people import HOST, SERVICE, UNIT
-from domain.bitemporal import AsOf, Fact, Segment, in_force, resolve, segments
+from domain.bitemporal import AsOf, Fact, in_force, resolve
 from domain.law import Rules
 from domain.workdays import add_months
 
@@ -37,11 +37,10 @@ class Known(NamedTuple):
 
 
 class Filed(NamedTuple):
-    """What is filed under one id of a person, and the law there at two positions."""
+    """What is filed under one id of a person, and the law there at any position."""
 
     facts: Sequence[Fact]
-    before: Known
-    after: Known
+    known: Callable[[int], Known]
 
 
 class Stay(NamedTuple):
@@ -85,8 +84,8 @@ class PayMonth(NamedTuple):
 class PayDifference(NamedTuple):
     """A month whose pay is another at the second position than at the first; fen.
 
-    `entries` are the positions, after the first and up to the second, that changed the person's
-    facts on days of that month: none where only the law changed.
+    `entries` are the positions, after the first and up to the second, at which facts of the person
+    changed and the month's pay with them: none where only the law changed.
     """
 
     month: date
@@ -185,65 +184,80 @@ def prorated(month: date, parts: Iterable[PaySegment]) -> int:
     return (2 * total + length) // (2 * length)
 
 
-def pay_difference(ids: Sequence[Filed], start: date, end: date) -> list[PayDifference]:
-    """The months of [start, end) whose pay differs between two positions, the earlier first.
+def pay_difference(
+    ids: Sequence[Filed], earlier: int, later: int, start: date, end: date
+) -> list[PayDifference]:
+    """The months of [start, end) whose pay differs between two positions.
 
     Of one person: where two ids were merged between the positions, what was paid under either was
     paid to that person.
     """
-    then, now = (
-        _added_up(pay_segments(one.facts, known, start, end) for one, known in at)
-        for at in ([(one, one.before) for one in ids], [(one, one.after) for one in ids])
-    )
+    then, now = (_added_up(ids, at, start, end) for at in (earlier, later))
+    months = [m for m in sorted(then.keys() | now.keys()) if _fen(then, m) != _fen(now, m)]
+    if not months:
+        return []
+    span = max(months[0], start), min(add_months(months[-1], 1), end)
+    moved = _moved(ids, earlier, later, *span)
     found = []
-    for month in sorted(then.keys() | now.keys()):
-        was, is_ = then.get(month, (0, 0)), now.get(month, (0, 0))
-        if was != is_:
-            first, last = max(month, start), min(add_months(month, 1), end)
-            causes = _causes(ids, first, last)
-            found.append(PayDifference(month, was[0], is_[0], was[1], is_[1], causes))
+    for month in months:
+        was, is_ = _fen(then, month), _fen(now, month)
+        causes = tuple(sorted(moved.get(month, ())))
+        found.append(PayDifference(month, was[0], is_[0], was[1], is_[1], causes))
     return found
 
 
-def _added_up(paid: Iterable[list[PaySegment]]) -> dict[date, tuple[int, int]]:
-    """Month → fen and unpriced days, of the segments of several ids."""
-    months: dict[date, tuple[int, int]] = {}
-    for each in paid:
-        for one in pay_months(each):
-            amount, unpriced = months.get(one.month, (0, 0))
-            months[one.month] = (amount + one.amount, unpriced + one.unpriced)
+class _Paid(NamedTuple):
+    """A month's fen, its unpriced days, and the positions that they rest on, under every id."""
+
+    amount: int = 0
+    unpriced: int = 0
+    entries: frozenset[int] = frozenset()
+
+
+def _added_up(ids: Iterable[Filed], recorded: int, start: date, end: date) -> dict[date, _Paid]:
+    months: dict[date, _Paid] = {}
+    for one in ids:
+        for each in pay_months(pay_segments(one.facts, one.known(recorded), start, end)):
+            paid = months.get(each.month, _Paid())
+            months[each.month] = _Paid(
+                paid.amount + each.amount,
+                paid.unpriced + each.unpriced,
+                paid.entries.union(*(part.entries for part in each.segments)),
+            )
     return months
 
 
-def _answers(
-    facts: Sequence[Fact], recorded: int, start: date, end: date
-) -> list[tuple[str, Segment]]:
-    """What holds over [start, end) at a position: each facet's segments that have a fact."""
-    found = []
-    for facet in FACETS:
-        own = [fact for fact in facts if fact.facet == facet.name]
-        for one in [[fact] for fact in own] if facet.many else [own]:
-            parts = segments(one, recorded, start, end)
-            found += [(facet.name, part) for part in parts if part.fact]
-    return found
+def _fen(months: Mapping[date, _Paid], month: date) -> tuple[int, int]:
+    return months.get(month, _Paid())[:2]
 
 
-def _causes(ids: Sequence[Filed], start: date, end: date) -> tuple[int, ...]:
-    """The positions between at which what holds on [start, end), under whichever id, became
-    another.
+def _moved(
+    ids: Sequence[Filed], earlier: int, later: int, start: date, end: date
+) -> dict[date, set[int]]:
+    """Month → the positions of (earlier, later] at which its pay became another with the facts.
+
+    What was entered under another id meanwhile is named with the split that brought it.
     """
-    earlier, later = ids[0].before.recorded, ids[0].after.recorded
-    facts = [fact for one in ids for fact in one.facts]
+    facts = [
+        fact
+        for one in ids
+        for fact in one.facts
+        if fact.facet in _NAMES and fact.effective < end and fact.until > start
+    ]
     positions = {p for f in facts for p in (f.known_from, f.known_to) if earlier < p <= later}
-
-    def content(recorded: int) -> list[tuple[str, date, date, str]]:
-        return sorted(
-            (facet, part.start, part.end, repr(part.fact and part.fact.value))
-            for one in ids
-            for facet, part in _answers(one.facts, recorded, start, end)
-        )
-
-    return tuple(sorted(p for p in positions if content(p - 1) != content(p)))
+    found: dict[date, set[int]] = {}
+    last: tuple[int, dict[date, _Paid]] | None = None
+    for position in sorted(positions):
+        if last is None or last[0] != position - 1:
+            last = position - 1, _added_up(ids, position - 1, start, end)
+        then, now = last[1], _added_up(ids, position, start, end)
+        last = position, now
+        for month in then.keys() | now.keys():
+            if _fen(then, month) != _fen(now, month):
+                rested, rests = (m.get(month, _Paid()).entries for m in (then, now))
+                brought = {p for p in rests - rested - positions if p > earlier}
+                found.setdefault(month, set()).update(brought, {position})
+    return found
 
 
 def _by_month(segment: PaySegment) -> Iterator[PaySegment]:

@@ -5,13 +5,14 @@ is not named.
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from domain.acts.people import HOST, UNIT
 from domain.acts.units import UNIT_PARENT
 from domain.bitemporal import AsOf, Fact, in_force, on_record, resolve
 from domain.events import FACETS
 from domain.refusals import UnknownSubject
+from projections.questions.causes import content, made_by
 from projections.records import Records
 from projections.roster import PLACING, Line, lines, members, tree, units_below
 
@@ -37,10 +38,11 @@ class Difference(NamedTuple):
 
 def subject(records: Records, subject: str, before: AsOf, after: AsOf) -> list[Difference]:
     """Where the answers about a subject (`kind:id`) differ between two pairs, facet by facet."""
-    return _differing(records.of(subject), before, after)
+    return differing(records.of(subject), before, after)
 
 
-def _differing(facts: Iterable[Fact], before: AsOf, after: AsOf) -> list[Difference]:
+def differing(facts: Iterable[Fact], before: AsOf, after: AsOf) -> list[Difference]:
+    """Where the answers differ that these versions of a subject's facts give at two pairs."""
     strands: dict[tuple[str, str], list[Fact]] = {}
     for fact in facts:
         many = FACETS[fact.facet].many
@@ -49,9 +51,10 @@ def _differing(facts: Iterable[Fact], before: AsOf, after: AsOf) -> list[Differe
     for (facet, slot), of_strand in sorted(strands.items()):
         was, now = (_answer(facet, of_strand, pair) for pair in (before, after))
         gone, over = _ended(of_strand, was, before), _ended(of_strand, now, after)
-        if _content(was) != _content(now) or (gone is None) != (over is None):
+        if [*map(content, was)] != [*map(content, now)] or (gone is None) != (over is None):
             ended = [] if was or now else [end for end in (gone, over) if end is not None]
-            made = _made_by(of_strand, was, [*now, *ended], before, after)
+            positions = sorted((before.recorded, after.recorded))
+            made = made_by(of_strand, was, [*now, *ended], *positions)
             found.append(Difference(facet, slot, was, now, made, gone, over))
     return found
 
@@ -94,7 +97,7 @@ def rosters(
     def moved(people: set[str], as_of: AsOf) -> list[Moved]:
         found = []
         for line in lines(records, as_of, sorted(people)):
-            placed = _differing(own[f"person:{line.person}"], before, after)
+            placed = differing(own[f"person:{line.person}"], before, after)
             made = sorted({p for difference in placed for p in difference.entries})
             found.append(Moved(line, made or _above(line, trees, moves)))
         return found
@@ -153,23 +156,3 @@ def _answer(facet: str, facts: Iterable[Fact], as_of: AsOf) -> list[Fact]:
 def _ended(facts: Iterable[Fact], answer: list[Fact], as_of: AsOf) -> Fact | None:
     past = [] if answer else on_record(facts, as_of)
     return past[-1] if past else None
-
-
-def _content(facts: Iterable[Fact]) -> list[Any]:
-    return [(f.effective, f.until, f.root, f.value) for f in facts]
-
-
-def _made_by(
-    facts: Iterable[Fact], was: list[Fact], now: list[Fact], before: AsOf, after: AsOf
-) -> list[int]:
-    """The entries of the facts that answer at only one pair, what ended them, and what was entered
-    about them between the two positions.
-    """
-    first, last = sorted((before.recorded, after.recorded))
-    differ = [f for f in (*was, *now) if not (f in was and f in now)]
-    made = {f.entry for f in differ} | {f.ended_by for f in differ if f.ended_by is not None}
-    roots = {f.root for f in differ}
-    for fact in facts:
-        if fact.root in roots:
-            made |= {p for p in (fact.known_from, fact.known_to) if first < p <= last}
-    return sorted(made)

@@ -81,6 +81,8 @@ def _draw_timeline(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableTy
         name = _strand(strand, lang)
         for one in strand["stretches"]:
             said = pick(ENDED, lang) if one["state"] == "ended" else _value(one["value"], lang)
+            if one["state"] == "lapsed":
+                said = pick(("已失效:", "lapsed: "), lang) + coded("cause", one["cause"], lang)
             days = period(one["start"], one["last_day"], lang)
             rows.append((name, days, said, one["entry"] or "—", *_entry(one["by"], lang)[:2]))
             name = ""
@@ -128,7 +130,7 @@ def _draw_rectangles(data: Mapping[str, Any], lang: Lang) -> Iterator[Renderable
         ]
         name = _strand(strand, lang)
         yield table((name, name), columns, rows, lang)
-        if len({one["known_from"] for one in parts}) > 1:
+        if not strand["many"] and len({one["known_from"] for one in parts}) > 1:
             yield from picture(parts, lang)
 
 
@@ -183,8 +185,8 @@ def _leading(value: Any, lang: str) -> str:
 
 
 def _draw_explained(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
-    zh = f"{data['zh']}:{draw_facts(data['facts'], 'zh')}"
-    en = f"{data['en']}: {draw_facts(data['facts'], 'en')}"
+    zh = f"{data['zh']}:{draw_facts(data['facts'], 'zh')}{_over(data['lapsed'], 'zh')}"
+    en = f"{data['en']}: {draw_facts(data['facts'], 'en')}{_over(data['lapsed'], 'en')}"
     columns = [
         Column(("登记", "entry"), right=True, folds=False),
         Column(("作用", "part")),
@@ -196,6 +198,16 @@ def _draw_explained(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableT
         for one in data["entries"]
     ]
     yield table((zh, en), columns, rows, lang)
+
+
+def _over(lapsed: Sequence[Mapping[str, Any]], lang: str) -> str:
+    said = []
+    for one in lapsed:
+        day, cause = one["day"], coded("cause", one["cause"], lang)
+        seat = f"{one['slot']} " if one["slot"] else ""
+        words = (f"({seat}自 {day} 失效:{cause})", f" ({seat}lapsed {day}: {cause})")
+        said.append(pick(words, lang))
+    return "".join(said)
 
 
 def draw_compare(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:

@@ -175,6 +175,17 @@ def forest_at(log: EventLog, position: int) -> Forest:
     return Record.fold(_merges(log, position)).forest
 
 
+def kept_over(log: EventLog, person: str, position: int) -> list[tuple[int, str]]:
+    """The ids under which a person is filed, each with the position from which on, up to one."""
+    found = [(0, person)]
+    record = Record()
+    for entry in _merges(log, position):
+        record.apply(entry)
+        if (kept := record.forest.kept(person)) != found[-1][1]:
+            found.append((entry.position, kept))
+    return found
+
+
 def ever_joined(log: EventLog, position: int) -> Forest:
     """Families of all who were ever merged up to a position, split again or not."""
     return Forest(

@@ -5,7 +5,7 @@ and "erased" are told apart; a blank is none of them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import Any
@@ -13,14 +13,14 @@ from typing import Any
 from domain.acts.people import SERVICE
 from domain.acts.responsibility import ACTING_DEPUTY, ACTING_HEAD, DEPUTY, SUPERVISOR, UNIT_HEAD
 from domain.bitemporal import OPEN, AsOf, Fact, in_force, last_day, on_record, resolve, segments
-from domain.events import FACETS
+from domain.events import FACETS, Facet
 from domain.ledger import Ledger
 from domain.refusals import UnknownSubject
-from projections.charges import View, ending
+from projections.charges import Ending, View, ending
 from projections.journal import shown, standings
 from projections.records import Records
 
-_ANSWERING = (SUPERVISOR, UNIT_HEAD, ACTING_HEAD, DEPUTY, ACTING_DEPUTY)
+ANSWERING = (SUPERVISOR, UNIT_HEAD, ACTING_HEAD, DEPUTY, ACTING_DEPUTY)
 """Facets by which an officer answers; what they say can lapse with no act that ends it."""
 
 
@@ -67,13 +67,22 @@ def over(records: Records, kind: str, id_: str, as_of: AsOf) -> dict[str, list[d
         held = in_force(own, as_of)
         if not facet.many and not held and (past := on_record(own, as_of)):
             ended.append({"facet": facet.name, **told(past[-1])})
-        for fact in held if facet in _ANSWERING else ():
-            answers = facet.many or resolve(own, as_of) == fact
-            end = ending(view, fact, as_of.effective) if answers and fact.value else None
-            if end is not None:
-                one = {"facet": facet.name, "slot": fact.slot or None, **end._asdict()}
-                lapsed.append(one)
+        for fact, end in lapses(view, facet, own, as_of.effective):
+            lapsed.append({"facet": facet.name, "slot": fact.slot or None, **end._asdict()})
     return {"lapsed": lapsed, "ended": ended}
+
+
+def lapses(
+    view: View, facet: Facet, facts: Sequence[Fact], day: date
+) -> Iterator[tuple[Fact, Ending]]:
+    """Of a facet's facts that answer on a day those by which nobody answers any more, and why."""
+    if facet not in ANSWERING:
+        return
+    as_of = AsOf(day, view.recorded)
+    for fact in in_force(facts, as_of):
+        answers = facet.many or resolve(facts, as_of) == fact
+        if answers and fact.value and (end := ending(view, fact, day)) is not None:
+            yield fact, end
 
 
 def _slots(facts: Iterable[Fact]) -> list[str]:

@@ -6,7 +6,7 @@ person at the later position is asked about as one, be it under several ids at t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice, pairwise
 from typing import NamedTuple
@@ -20,7 +20,8 @@ from domain.forest import Forest
 from domain.ledger import Ledger
 from domain.workdays import add_months
 from projections.pay import FACETS, Filed, Known, PayDifference, pay_difference
-from projections.questions.law import Published, rules_of
+from projections.questions.causes import made_by
+from projections.questions.law import Published, Strands, rules_of
 from projections.records import Records
 
 _TOGETHER = 500
@@ -102,16 +103,9 @@ def retro(records: Records, ledger: Ledger, span: Span, *, everyone: bool = Fals
         days = (span.start, span.end) if everyone else _months(list(ids.values()), span)
         if days is None:
             continue
-        filed = []
-        for alias, facts in ids.items():
-            then, now = (
-                Known(at, rules_of(units, law, alias, at), law.pay_days | moved)
-                for at in (earlier, later)
-                for law in (published.at(at),)
-            )
-            filed.append(Filed(facts, then, now))
+        filed = [Filed(facts, known_of(units, published, moved, a)) for a, facts in ids.items()]
         units.hold([fact for facts in ids.values() for fact in facts])
-        if months := pay_difference(filed, *days):
+        if months := pay_difference(filed, earlier, later, *days):
             owed.append(Owed(person, tuple(months)))
     return Retro(len(people), _law(records, published, span), owed, placed)
 
@@ -126,6 +120,18 @@ def grouped(subjects: Sequence[str], forest: Forest) -> dict[str, list[str]]:
         person: sorted(found[person], key=lambda alias: (alias != person, alias))
         for person in sorted(found)
     }
+
+
+def known_of(
+    records: Strands, published: Published, moved: frozenset[date], alias: str
+) -> Callable[[int], Known]:
+    """The law of an id at each position; `moved`: see `tree_days`."""
+
+    def known(recorded: int) -> Known:
+        law = published.at(recorded)
+        return Known(recorded, rules_of(records, law, alias, recorded), law.pay_days | moved)
+
+    return known
 
 
 def tree_days(records: Records, later: int) -> frozenset[date]:
@@ -226,5 +232,9 @@ def _placed(person: str, ids: Sequence[Sequence[Fact]], span: Span) -> Iterator[
         after = now[0] if now else None
         was = [fact for fact in then if after is None or fact.value != after.value]
         if was or (not then and after):
-            between = _between((fact for facts in own for fact in facts), span)
-            yield Placed(person, facet, was[0] if was else None, after, between)
+            before = was[0] if was else None
+            every = [fact for facts in own for fact in facts]
+            old, new = ([fact] if fact else [] for fact in (before, after))
+            made = made_by(every, old, new, span.earlier, span.later)
+            between = tuple(p for p in made if p > span.earlier)
+            yield Placed(person, facet, before, after, between)

@@ -97,6 +97,43 @@ def test_rectangles_name_what_opened_and_closed_them(office: Office) -> None:
     assert (closing["position"], closing["type"]) == (moved, "AuxiliaryTransferred")
 
 
+def test_rectangles_of_heads_and_of_rewards_name_each_fact(office: Office) -> None:
+    office.entered(
+        unit("x-led", kind="station", parent="bureau"), person("x-boss"),
+        {"type": "OfficerAppointed", "effective": "2020-01-01", "person": "x-boss",
+         "unit": "x-led"},
+        mood="attested",
+    )  # fmt: skip
+    head = {"unit": "x-led", "officer": "x-boss", "seat": "主要领导"}
+    at = office.entered(
+        {"type": "UnitHeadAppointed", "effective": "2021-01-01", **head}, mood="attested"
+    )
+    gone = office.entered({"type": "UnitHeadRelieved", "effective": "2022-01-01", **head})
+    office.entered(person("x-won"), hired("x-won"), mood="attested")
+    won = office.entered(
+        {"type": "RewardGranted", "effective": "2022-05-01", "person": "x-won", "kind": "merit"},
+        {"type": "RewardGranted", "effective": "2022-06-01", "person": "x-won", "kind": "merit"},
+        mood="attested",
+    )
+
+    def told(subject: str, facet: str) -> list[tuple[Any, ...]]:
+        facets = office.get("/v1/rectangles", subject=subject)["data"]["facets"]
+        one = office.get("/v1/rectangles", subject=subject, facet=facet)["data"]["facets"]
+        assert one == [strand for strand in facets if strand["facet"] == facet]
+        return [
+            (strand["slot"], r["start"], r["last_day"], r["opened_by"]["position"],
+             r["closed_by"] and r["closed_by"]["position"])
+            for strand in one for r in strand["rectangles"]
+        ]  # fmt: skip
+
+    assert told("unit:x-led", "unit-head") == [
+        ("主要领导", "2021-01-01", None, at, gone), ("主要领导", "2021-01-01", "2021-12-31", gone, None),
+    ]  # fmt: skip
+    assert told("person:x-won", "rewards") == [
+        (None, "2022-05-01", None, won - 1, None), (None, "2022-06-01", None, won, None),
+    ]  # fmt: skip
+
+
 def test_an_answer_is_explained_by_the_entries_it_rests_on(office: Office) -> None:
     at = office.entered(person("x-why"), hired("x-why"), mood="attested")
     moved = office.entered(transferred("x-why", "2022-05-01"))
@@ -108,6 +145,39 @@ def test_an_answer_is_explained_by_the_entries_it_rests_on(office: Office) -> No
     assert [f["value"]["unit"] for f in data["facts"]] == ["north"]
     assert [(e["position"], e["part"]) for e in data["entries"]] == [
         (at, "content"), (gone, "bearing"),
+    ]  # fmt: skip
+
+
+def test_a_lapsed_pairing_is_told_with_its_cause_and_entries(office: Office) -> None:
+    at = office.entered(
+        person("x-ward"), hired("x-ward"), person("x-guide"),
+        {"type": "OfficerAppointed", "effective": "2020-01-01", "person": "x-guide",
+         "unit": "north"},
+        {"type": "SupervisingOfficerAssigned", "effective": "2022-04-01", "person": "x-ward",
+         "officer": "x-guide"},
+        mood="attested",
+    )  # fmt: skip
+    moved = office.entered(transferred("x-ward", "2022-06-01"), mood="attested")
+    asked = {"subject": "person:x-ward", "facet": "supervising-officer"}
+
+    before = office.get("/v1/explain", effective="2022-05-31", **asked)["data"]
+    after = office.get("/v1/explain", effective="2022-06-01", **asked)["data"]
+    (line,) = office.get("/v1/timeline", **asked)["data"]["facets"]
+
+    assert (before["lapsed"], [e["position"] for e in before["entries"]]) == ([], [at])
+    assert after["lapsed"] == [
+        {"slot": None, "root": at, "day": "2022-06-01", "cause": "auxiliary-left-unit",
+         "entries": [moved]},
+    ]  # fmt: skip
+    assert [(e["position"], e["part"]) for e in after["entries"]] == [
+        (at - 3, "bearing"), (at, "content"), (moved, "lapse"),
+    ]  # fmt: skip
+    assert [
+        (s["start"], s["last_day"], s["state"], s["cause"], s["entry"], s["by"]["type"])
+        for s in line["stretches"]
+    ] == [
+        ("2022-04-01", "2022-05-31", "held", None, at, "SupervisingOfficerAssigned"),
+        ("2022-06-01", None, "lapsed", "auxiliary-left-unit", moved, "AuxiliaryTransferred"),
     ]  # fmt: skip
 
 

@@ -93,3 +93,95 @@ def test_the_roster_has_one_line_for_both(office, pair):
     for position, expected in zip(pair, ("old", "new"), strict=True):
         lines = office.get("/v1/roster", effective="2022-01-01", recorded=position)["data"]["lines"]
         assert [x["person"] for x in lines if x["person"] in ("old", "new")] == [expected]
+
+
+# along the recorded axis
+
+
+@pytest.fixture(scope="module")
+def joined(office):
+    """`m1` is hired to the north in 2024 and moves south in 2025; it goes into `m2`, which has a
+    post, and the two are split again. The positions: before, of the merge, of the split.
+    """
+    office.entered(person("m1"), person("m2"), hired("m1", on="2024-01-01"), mood="attested")
+    office.entered(
+        hired("m2", on="2023-01-01"),
+        {"type": "AuxiliaryResigned", "effective": "2023-06-01", "person": "m2"}, mood="attested",
+    )  # fmt: skip
+    before = office.entered(transferred("m1", on="2025-01-01"), mood="attested")
+    merged = office.entered(merge("m1", "m2"), mood="attested")
+    split = office.entered({"type": "FactAnnulled", "annuls": merged}, mood="attested")
+    return before, merged, split
+
+
+def compared(office, one, first, second):
+    asked = {"from_effective": first[0], "from_recorded": first[1]}
+    asked |= {"effective": second[0], "recorded": second[1]}
+    data = office.get("/v1/compare", person=one, **asked)["data"]
+    return data, {
+        d["facet"]: (*([f["value"] for f in d[side]] for side in ("before", "after")), d["entries"])
+        for d in data["differences"]
+    }
+
+
+def test_two_days_are_compared_of_the_id_that_is_kept(office, joined):
+    before, merged, split = joined
+    moved = ([{"unit": "north"}], [{"unit": "south"}], [before - 3, before])
+    for position in joined:
+        _, found = compared(office, "m1", ("2024-06-01", position), ("2025-02-01", position))
+        assert found == {"unit": moved}
+    data, old = compared(office, "m1", ("2024-06-01", merged), ("2025-02-01", merged))
+    assert data["same_as"] == "m2"
+    assert old == compared(office, "m2", ("2024-06-01", merged), ("2025-02-01", merged))[1]
+    assert compared(office, "m2", ("2024-06-01", split), ("2025-02-01", split))[1] == {}
+
+
+def test_a_merge_between_two_beliefs_is_named_where_it_made_the_difference(office, joined):
+    before, merged, split = joined
+    _, found = compared(office, "m1", ("2024-06-01", before), ("2024-06-01", merged))
+    assert [(facet, entries[-1]) for facet, (*_, entries) in found.items()] == [("person", merged)]
+    _, found = compared(office, "m1", ("2023-03-01", before), ("2023-03-01", merged))
+    assert found["unit"] == ([], [{"unit": "north"}], [before - 2, before - 1, merged])
+    assert compared(office, "m1", ("2023-03-01", before), ("2023-03-01", split))[1] == {}
+
+
+def test_what_was_said_of_a_day_goes_on_under_the_kept_id(office, joined):
+    before, merged, split = joined
+    asked = {"facet": "unit", "effective": "2024-06-01", "recorded": split}
+    data = office.get("/v1/beliefs", subject="person:m1", **asked)["data"]
+    (strand,) = data["beliefs"]
+    assert [
+        (s["from"], s["to"], [f["value"]["unit"] for f in s["facts"]],
+         s["opened_by"] and s["opened_by"]["type"])
+        for s in strand["stretches"]
+    ] == [
+        (0, before - 3, [], None), (before - 3, merged, ["north"], "AuxiliaryHired"),
+        (merged, split, ["north"], "PersonsMerged"), (split, None, ["north"], "FactAnnulled"),
+    ]  # fmt: skip
+    asked["recorded"] = merged
+    old, new = (office.get("/v1/beliefs", subject=f"person:{m}", **asked)["data"] for m in M)
+    assert old["same_as"] == "m2"
+    facts = [one["beliefs"][0]["stretches"][-1]["facts"] for one in (old, new)]
+    assert facts[0] == facts[1] != []
+
+
+def test_the_rectangles_of_an_id_that_went_are_those_of_the_kept_one(office, joined):
+    _, merged, _ = joined
+    old, new = (
+        office.get("/v1/rectangles", subject=f"person:{m}", recorded=merged)["data"] for m in M
+    )
+    assert old["same_as"] == "m2"
+
+    def standing(data):
+        return [
+            (strand["facet"], one["start"], one["end"], one["value"], one["entry"])
+            for strand in data["facets"] if strand["facet"] != "same-as"
+            for one in strand["rectangles"] if one["known_to"] is None
+        ]  # fmt: skip
+
+    assert standing(old) == standing(new) != []
+    [same] = [strand for strand in old["facets"] if strand["facet"] == "same-as"]
+    assert [one["opened_by"]["position"] for one in same["rectangles"]] == [merged]
+
+
+M = ("m1", "m2")

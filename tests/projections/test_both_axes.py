@@ -1,25 +1,34 @@
 """Both axes of one strand: beliefs about a day, rectangles, and what an answer rests on."""
 
+import contextlib
 import itertools
-from datetime import date
+from datetime import date, timedelta
 from random import Random
 
 import pytest
 
 from domain.acts.discipline import SANCTIONS
 from domain.acts.grades import GRADE
+from domain.acts.movement import AuxiliaryTransferred, SecondmentEnded, SecondmentStarted
+from domain.acts.officers import OfficerAppointed, OfficerReinstated, OfficerSuspended
 from domain.acts.people import SERVICE, UNIT, PersonRegistered
 from domain.acts.posts import POST, PostAssigned
 from domain.acts.recruitment import AuxiliaryHired
+from domain.acts.responsibility import (
+    SUPERVISOR,
+    UNIT_HEAD,
+    SupervisingOfficerAssigned,
+    UnitHeadAppointed,
+)
 from domain.acts.rewards import REWARDS
 from domain.acts.units import UnitEstablished
-from domain.bitemporal import AsOf, in_force, rectangles, resolve, stretches
+from domain.bitemporal import AsOf, in_force, rectangles, resolve, stretches, versions
 from domain.events import FACETS, MERGES, FactAnnulled
 from domain.ledger import Request
 from domain.record import Record, types_touching
-from domain.refusals import BadInput, UnknownSubject
+from domain.refusals import BadInput, Refusal, UnknownSubject
 from projections.questions.beliefs import beliefs
-from projections.questions.explain import answer_of, explain, rests_on
+from projections.questions.explain import answer_of, explain, lapsing, rests_on
 from projections.questions.rectangles import rectangles as told_rectangles
 from tests.given import act
 from tests.histories import History, sample_steps
@@ -77,6 +86,26 @@ def test_a_day_and_a_position_lie_in_one_rectangle_and_it_is_the_one_that_answer
                     assert [r.fact for r in inside] == ([] if answer is None else [answer])
 
 
+def test_the_rectangles_of_a_many_valued_facet_are_the_set_that_is_in_force(histories):
+    told = 0
+    for history, _, record in histories:
+        for (_, _, slot), facts in strands(record).items():
+            if slot is not None:
+                continue
+            parts = versions(facts, record.head)
+            told += len(parts)
+            for day in history.days()[::3]:
+                for position in range(history.first, record.head + 1):
+                    inside = [
+                        r.fact for r in parts
+                        if r.start <= day < r.end and r.known_from <= position < r.known_to
+                    ]  # fmt: skip
+                    assert sorted(inside, key=lambda f: f.place) == in_force(
+                        facts, AsOf(day, position)
+                    )
+    assert told > 20
+
+
 def test_an_earlier_position_sees_the_rectangles_that_stood_then(histories):
     _, _, record = histories[0]
     middle = sum((record.head, histories[0][0].first)) // 2
@@ -87,36 +116,102 @@ def test_an_earlier_position_sees_the_rectangles_that_stood_then(histories):
         )
 
 
+def rested(known, joined, facet, subject, pair):
+    """How many entries the answer rests on, and its lapses. Without any other entry of the whole
+    history the answer stays; the named alone give it.
+    """
+    answer = answer_of(Record.fold(known), facet, subject, pair)
+    read = [facet, *(FACETS[one.facet] for one in lapsing(facet, subject, answer.facts))]
+    types = {name for one in read for name in types_touching(one)}
+    touching = [
+        e for e in known if MERGES in e.tags or (joined & {*e.tags} and e.type in types)
+    ]  # fmt: skip
+
+    told, named = rests_on(touching, facet, subject, pair)
+
+    assert told == answer
+    alone = Record.fold(e for e in known if e.position in named)
+    assert answer_of(alone, facet, subject, pair) == answer
+    for one in known:
+        without = Record.fold(e for e in known if e is not one)
+        same = answer_of(without, facet, subject, pair) == answer
+        assert same == (one.position not in named)
+    return len(named), answer.lapsed
+
+
 def test_an_answer_rests_on_the_entries_it_names_and_on_no_other(histories):
-    """Without any other entry of the whole history the answer stays; the named alone give it."""
-    draw, rested = Random(7), 0
+    draw, named = Random(7), 0
     for history, entries, record in histories:
-        facets = (SERVICE, UNIT, GRADE, POST, REWARDS, SANCTIONS)
+        facets = (SERVICE, UNIT, GRADE, POST, REWARDS, SANCTIONS, SUPERVISOR)
         for facet, person, _ in itertools.product(facets, history.people, range(3)):
             middle = (history.first + record.head) // 2
             pair = AsOf(draw.choice(history.days()[2:]), draw.randint(middle, record.head))
             known = [e for e in entries if e.position <= pair.recorded]
             kept = Record.fold(known).forest.kept(person)
-            subject = f"person:{kept}"
-            answer = answer_of(Record.fold(known), facet, subject, pair)
             joined = {f"person:{p}" for p in (*history.people, history.officer)}
-            touching = [
-                e
-                for e in known
-                if MERGES in e.tags or (joined & {*e.tags} and e.type in types_touching(facet))
-            ]
+            named += rested(known, joined, facet, f"person:{kept}", pair)[0]
+    assert named > 100
 
-            told, named = rests_on(touching, facet, subject, pair)
 
-            assert told == answer
-            alone = Record.fold(e for e in known if e.position in named)
-            assert answer_of(alone, facet, subject, pair) == answer
-            for one in known:
-                without = Record.fold(e for e in known if e is not one)
-                same = answer_of(without, facet, subject, pair) == answer
-                assert same == (one.position not in named)
-            rested += len(named)
-    assert rested > 100
+def charged(ledger, seed):
+    """The entries of an auxiliary, two officers and two units among whom charges begin and lapse;
+    what the record refuses is left out.
+    """
+    draw, first = Random(seed), ledger.log.head() + 1
+    aux, *officers = (f"charged-{seed}-{n}" for n in "abc")
+    units = [f"charged-{seed}-{n}" for n in "uv"]
+    entered = []
+
+    def enter(event, on, **envelope):
+        with contextlib.suppress(Refusal):
+            receipt = ledger.enter(Request([act(event, on, **envelope)], mood="attested"))
+            entered.append((receipt.entries[0].event_id, on))
+
+    for unit in units:
+        enter(UnitEstablished(unit=unit, name="所"), "2019-01-01")
+    for person in (aux, *officers):
+        enter(PersonRegistered(person=person), "2019-01-01")
+    enter(AuxiliaryHired(person=aux, unit=units[0], category="field"), "2019-02-01")
+    for officer in officers:
+        enter(OfficerAppointed(person=officer, unit=units[0]), "2019-02-01")
+    set_up = len(entered)
+    for _ in range(28):
+        on = date(2019, draw.randint(3, 12), draw.choice((1, 15))).isoformat()
+        officer, unit = draw.choice(officers), draw.choice(units)
+        enter(*draw.choice([
+            (SupervisingOfficerAssigned(person=aux, officer=officer), on),
+            (SupervisingOfficerAssigned(person=aux, officer=officer), on),
+            (UnitHeadAppointed(unit=unit, officer=officer, seat="主要领导"), on),
+            (AuxiliaryTransferred(person=aux, unit=unit), on),
+            (SecondmentStarted(person=aux, unit=unit), on),
+            (SecondmentEnded(person=aux), on),
+            (OfficerAppointed(person=officer, unit=unit), on),
+            (OfficerSuspended(person=officer), on),
+            (OfficerReinstated(person=officer), on),
+        ]))  # fmt: skip
+        if draw.random() < 0.2 and len(entered) > set_up:
+            annulled, day = draw.choice(entered[set_up:])
+            enter(FactAnnulled(), day, annuls=annulled)
+    return aux, officers, units, list(ledger.entries(after=first - 1))
+
+
+def test_a_lapse_rests_on_the_entries_it_names_and_on_no_other(common_bureau):
+    """On one day of each history and charge on which it lapsed so, and one on which it stood."""
+    found = set()
+    for seed in range(8):
+        aux, officers, units, entries = charged(common_bureau.ledger, seed)
+        record, asked = Record.fold(entries), {}
+        joined = {f"person:{one}" for one in (aux, *officers)} | {f"unit:{one}" for one in units}
+        strands = [(SUPERVISOR, f"person:{aux}"), *((UNIT_HEAD, f"unit:{one}") for one in units)]
+        for (facet, subject), n in itertools.product(strands, range(30)):
+            pair = AsOf(date(2019, 3, 8) + timedelta(10 * n), record.head)
+            answer = answer_of(record, facet, subject, pair)
+            causes = tuple(one.ending.cause for one in answer.lapsed)
+            asked[facet, subject, causes] = pair
+        for (facet, subject, causes), pair in asked.items():
+            rested(entries, joined, facet, subject, pair)
+            found.update(causes)
+    assert found == {"auxiliary-left-unit", "officer-left-unit", "officer-suspended"}
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +291,7 @@ def test_an_explanation_tells_each_entry_s_part(common_bureau, corrected):
     assert [(e["position"], e["part"]) for e in found["entries"]] == [
         (given, "root"), (mended, "content"), (annulled, "bearing"), (back, "bearing"),
     ]  # fmt: skip
+    assert found["lapsed"] == []
     assert (gone["facts"], [e["position"] for e in gone["entries"]]) == ([], [annulled])
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from domain.acts.exit import AuxiliaryResigned
 from domain.acts.grades import AuxiliaryDemoted, AuxiliaryPromoted, GradeRated
+from domain.acts.movement import AuxiliaryTransferred
 from domain.acts.pay import PayLevel, SpecialPayApproved
 from domain.acts.people import PersonRegistered
 from domain.acts.posts import PostAssigned
@@ -67,6 +68,10 @@ def facts(told: Story) -> list[Fact]:
 def known(told: Story, recorded: int | None = None, place: str = "320500") -> Known:
     law = packaged_law()
     return Known(recorded or told.record.head, lambda on: law.at(place, on))
+
+
+def filed(told: Story) -> list[Filed]:
+    return [Filed(facts(told), lambda recorded: known(told, recorded))]
 
 
 def amounts(told: Story, start: str, end: str, recorded: int | None = None) -> dict[str, int]:
@@ -149,9 +154,7 @@ def test_each_month_names_the_entries_that_changed_it() -> None:
     told = story()
     told.given(special(100_00, "2015-07-01", "2015-08-01"))
     told.given(special(200_00, "2015-08-01", "2015-09-01"))
-    found = pay_difference(
-        [Filed(facts(told), known(told, 4), known(told))], day("2015-01-01"), day("2016-01-01")
-    )
+    found = pay_difference(filed(told), 4, told.record.head, day("2015-01-01"), day("2016-01-01"))
     assert [(d.owed, d.entries) for d in found] == [(100_00, (5,)), (200_00, (6,))]
 
 
@@ -177,7 +180,7 @@ def test_a_promotion_entered_late_is_owed_from_its_day() -> None:
     told.given(act(PostAssigned(person="p1", post="巡逻"), "2015-04-01"))
     told.given(promoted("member-3", "2015-07-11"))
     found = pay_difference(
-        [Filed(facts(told), known(told, before), known(told))], day("2015-06-01"), day("2015-09-01")
+        filed(told), before, told.record.head, day("2015-06-01"), day("2015-09-01")
     )
     assert [(d.month, d.before, d.after, d.owed, d.entries) for d in found] == [
         (day("2015-07-01"), 2_000_00, 2_203_23, 203_23, (6,)),
@@ -198,7 +201,7 @@ def test_a_corrected_day_names_only_the_correction() -> None:
     other = AuxiliaryDemoted(person="p1", grade="trainee", ground="sanction")
     corrected(told, 6, other, "2015-09-01", supersedes=told.id_of(6))
     found = pay_difference(
-        [Filed(facts(told), known(told, before), known(told))], day("2015-01-01"), day("2016-01-01")
+        filed(told), before, told.record.head, day("2015-01-01"), day("2016-01-01")
     )
     assert [(d.month, d.owed, d.entries) for d in found] == [(day("2015-07-01"), -300_00, (7,))]
 
@@ -208,7 +211,7 @@ def test_an_annulled_promotion_is_to_be_recovered_and_names_the_annulment() -> N
     before = told.record.head
     corrected(told, 5, FactAnnulled(), "2015-07-01", annuls=told.id_of(5))
     found = pay_difference(
-        [Filed(facts(told), known(told, before), known(told))], day("2015-07-01"), day("2015-09-01")
+        filed(told), before, told.record.head, day("2015-07-01"), day("2015-09-01")
     )
     assert [(d.month, d.owed, d.entries) for d in found] == [
         (day("2015-07-01"), -300_00, (6,)),
@@ -218,19 +221,38 @@ def test_an_annulled_promotion_is_to_be_recovered_and_names_the_annulment() -> N
 
 def test_a_service_entered_late_is_owed_whole() -> None:
     told = story()
-    found = pay_difference(
-        [Filed(facts(told), known(told, 2), known(told))], day("2015-04-01"), day("2015-05-01")
-    )
+    found = pay_difference(filed(told), 2, told.record.head, day("2015-04-01"), day("2015-05-01"))
     assert [(d.before, d.after, d.entries) for d in found] == [(0, 2_000_00, (3, 4))]
+
+
+def test_an_entry_that_moves_no_fen_is_no_cause() -> None:
+    told = Story().given(
+        act(UnitEstablished(unit="u1", name="城东所", division="320500"), "2010-01-01"),
+        act(UnitEstablished(unit="u2", name="城西所", division="320500"), "2010-01-01"),
+        act(PersonRegistered(person="p1"), "2015-01-01"),
+        act(AuxiliaryHired(person="p1", unit="u1", category="field"), "2015-03-02"),
+        act(AuxiliaryTransferred(person="p1", unit="u2"), "2015-04-01"),
+        act(GradeRated(person="p1", grade="trainee", ladder="suzhou"), "2015-04-01"),
+    )
+    found = pay_difference(filed(told), 4, 6, day("2015-04-01"), day("2015-06-01"))
+    assert [(d.owed, d.entries) for d in found] == [(2_000_00, (6,)), (2_000_00, (6,))]
+
+
+def test_what_moved_a_month_forth_and_back_is_named_where_it_differs_in_the_end() -> None:
+    told = story(promoted("member-3", "2015-07-01"))
+    corrected(told, 5, FactAnnulled(), "2015-07-01", annuls=told.id_of(5))
+    assert pay_difference(filed(told), 4, 6, day("2015-07-01"), day("2015-08-01")) == []
+    told.given(special(100_00, "2015-07-01", "2015-08-01"))
+    (month,) = pay_difference(filed(told), 4, 7, day("2015-06-01"), day("2015-09-01"))
+    assert (month.owed, month.entries) == (100_00, (5, 6, 7))
 
 
 def test_a_change_of_law_alone_names_no_entry() -> None:
     told = story()
     found = pay_difference(
-        [Filed(facts(told), known(told, place="none"), known(told))],
-        day("2015-04-01"),
-        day("2015-05-01"),
-    )
+        [Filed(facts(told), lambda at: known(told, at, "none" if at == 4 else "320500"))],
+        4, 5, day("2015-04-01"), day("2015-05-01"),
+    )  # fmt: skip
     assert [(d.owed, d.unpriced_before, d.unpriced_after, d.entries) for d in found] == [
         (2_000_00, 30, 0, ())
     ]

@@ -12,12 +12,14 @@ from domain.acts.packs import PackPublished
 from domain.acts.people import PersonRegistered
 from domain.acts.recruitment import AuxiliaryHired
 from domain.acts.units import UnitEstablished
+from domain.bitemporal import AsOf
 from domain.events import FactAnnulled
 from domain.law import load_packs
 from domain.ledger import Request
 from projections.pay import FACETS, Filed, Known, pay_difference
 from projections.questions.law import Published, rules_of
 from projections.questions.retro import Span, retro
+from replay.compare import subject as compared
 from tests.given import act
 
 PEOPLE = ("p1", "p2", "p3", "p4")
@@ -88,11 +90,13 @@ def test_the_report_says_of_everyone_what_their_own_pay_says(common_bureau, told
     for earlier in range(told["law"], head, 2):
         found = {one.person: list(one.months) for one in ask(common_bureau, earlier, head).owed}
         for person in PEOPLE:
-            then, now = (
-                Known(at, rules_of(records, published.at(at), person, at)) for at in (earlier, head)
-            )
+
+            def known(at, person=person):
+                return Known(at, rules_of(records, published.at(at), person, at))
+
             facts = records.strands(FACETS, [f"person:{person}"])
-            own: list[Any] = pay_difference([Filed(facts, then, now)], date(2015, 1, 1), END)
+            filed = [Filed(facts, known)]
+            own: list[Any] = pay_difference(filed, earlier, head, date(2015, 1, 1), END)
             assert found.get(person, []) == own
 
 
@@ -195,3 +199,32 @@ def test_after_a_split_each_is_asked_about_alone(common_bureau, twice):
     ).position
     owed = {one.person: one.owed for one in ask(common_bureau, merge.position, split).owed}
     assert owed[old] == -owed[new] > 0
+
+
+def test_what_a_split_brought_is_named_with_the_act_that_said_it(common_bureau, twice):
+    enter, (old, _) = twice
+    before = common_bureau.ledger.log.head()
+    merge = enter(merged, "2015-09-01")
+    rise = enter(lambda old, _: promoted(old), "2015-08-01").position
+    undone = {"annuls": merge.entries[0].event_id}
+    split = enter(lambda *_: FactAnnulled(), "2015-09-01", **undone).position
+
+    found = ask(common_bureau, before, split)
+
+    (one,) = [one for one in found.owed if one.person == old]
+    assert (one.owed, one.entries) == (2 * 300_00, (merge.position, rise, split))
+    (placed,) = [p for p in found.roster if p.person == old]
+    assert (placed.facet.name, placed.entries) == ("grade", (rise, split))
+    (same,) = compared(
+        common_bureau.records, f"person:{old}", AsOf(DAY, before), AsOf(DAY, split)
+    )  # fmt: skip
+    assert (same.facet, [p for p in same.entries if p > before]) == ("grade", [rise, split])
+
+
+def test_an_act_on_other_days_is_no_cause_of_where_one_stands(common_bureau, twice):
+    enter, (old, _) = twice
+    before = common_bureau.ledger.log.head()
+    enter(lambda old, _: promoted(old), "2015-10-01")
+    rise = enter(lambda old, _: promoted(old), "2015-08-01").position
+    (placed,) = ask(common_bureau, before, rise).roster
+    assert (placed.person, placed.entries) == (old, (rise,))
