@@ -220,3 +220,70 @@ def test_what_is_attested_answers_with_a_finding_now_and_when_repeated(station: 
     [finding] = [f for f in first.json()["findings"] if f["rule"] == "not-in-service"]
     assert f"第{promoted}号" in finding["zh"]
     assert again.content == first.content
+
+
+def told(office: Office, act: int, **asked: Any) -> list[str]:
+    """What the findings of a person or unit say of an act."""
+    entries = office.get("/v1/findings", **asked)["data"]["entries"]
+    return [f["en"] for e in entries if e["position"] == act for f in e["findings"]]
+
+
+def test_what_an_attested_act_undermined_is_told_of_both_while_they_stand(station: Office) -> None:
+    promoted = career(station, "outlived")
+    answer = station.post(resigned("outlived"), mood="attested", attested_by="政治部").json()
+    left = answer["position"]
+    said = f"by entry {left}: entry {promoted} would be refused: "
+
+    [by_person] = told(station, promoted, person="outlived")
+    by_unit = told(station, promoted, unit="province", effective="2018-01-01")
+    of_act = station.get(f"/v1/entries/{promoted}")["data"]["findings"]
+    of_cause = station.get(f"/v1/entries/{left}")["data"]["findings"]
+
+    assert by_person.startswith(said)
+    assert by_unit == [f["en"] for f in of_act] == [by_person]
+    assert [{"index": 0, **f} for f in of_cause] == answer["findings"] != []
+    assert told(station, promoted, person="outlived", recorded=left - 1) == []
+
+    station.entered({"type": "FactAnnulled", "annuls": promoted}, mood="attested")
+    assert told(station, promoted, person="outlived") == []
+    after = station.get(f"/v1/entries/{left}")["data"]["findings"]
+    assert after == [f for f in of_cause if f"entry {promoted}" not in f["en"]] != of_cause
+    assert told(station, promoted, person="outlived", recorded=left) == [by_person]
+
+
+def test_what_was_undermined_by_an_act_since_annulled_is_told_no_more(station: Office) -> None:
+    promoted = career(station, "withdrawn")
+    left = station.entered(resigned("withdrawn"), mood="attested")
+    assert len(told(station, promoted, person="withdrawn")) == 1
+
+    station.entered({"type": "FactAnnulled", "annuls": left}, mood="attested")
+
+    assert told(station, promoted, person="withdrawn") == []
+    assert station.get(f"/v1/entries/{promoted}")["data"]["findings"] == []
+
+
+def test_an_act_undermined_by_what_is_attested_of_a_unit_is_told_of_its_person(
+    station: Office,
+) -> None:
+    station.entered(
+        unit("closed", parent="province"),
+        person("moved"), hired("moved", "2016-03-01", at="east"),
+    )  # fmt: skip
+    moved = station.entered(transferred("moved", "2020-01-01", to="closed"))
+    closed = station.entered(
+        {"type": "UnitDissolved", "effective": "2019-01-01", "unit": "closed"}, mood="attested"
+    )
+
+    [said] = told(station, moved, person="moved")
+
+    assert said.startswith(f"by entry {closed}: entry {moved} would be refused: ")
+    assert said in [f["en"] for f in station.get(f"/v1/entries/{moved}")["data"]["findings"]]
+
+
+def test_an_act_that_was_acknowledged_is_under_review_and_no_finding(station: Office) -> None:
+    promoted = career(station, "reviewed")
+    station.entered(
+        resigned("reviewed"), mood="attested", acknowledge=[{"position": promoted, "reason": "r"}]
+    )
+
+    assert told(station, promoted, person="reviewed") == []
