@@ -44,6 +44,7 @@ from projections.questions import retro as _retro
 from projections.questions import unfilled as _unfilled
 from projections.questions.law import Published, rules_of
 from projections.questions.reviews import reviews
+from projections.undermined import Undermining
 
 __all__ = ["NOW", "Answer", "When", "to_bytes"]
 
@@ -78,7 +79,8 @@ def history(bureau: Bureau, person: str, when: When = NOW) -> Answer:
 
 @asks()
 def entry(bureau: Bureau, position: int, when: When = NOW) -> Answer:
-    """One entry, what became of it, what the law found of it, and, where it was imported, what the
+    """One entry, what became of it, what was found of it, whatever it undermined or was undermined
+    by, and, where it was imported, what the
     cells said that it was made of; of one kept from whoever asks that it is there. Raises
     UnknownFact.
     """
@@ -90,6 +92,11 @@ def entry(bureau: Bureau, position: int, when: When = NOW) -> Answer:
         return _answer(bureau, stated, _journal.bare(position))
     chain = _journal.chain_of(bureau.ledger, one, pair.recorded)
     became = _journal.standings(chain)[position]
+    found = [f for each in _findings.of_entries(bureau.ledger, [one]) for f in each.findings]
+    undermining = Undermining(bureau.ledger, pair.recorded)
+    found += undermining.by(one)
+    if became == _journal.STANDS:
+        found += undermining.of([one]).get(position, ())
     data = {
         **_journal.shown(one),
         "standing": became.state,
@@ -97,11 +104,7 @@ def entry(bureau: Bureau, position: int, when: When = NOW) -> Answer:
         "chain": [e.position for e in chain],
         "reviews": reviews(bureau.ledger, f"review:{one.id}", pair),
         "read": cells.of(bureau, one, pair.recorded),
-        "findings": [
-            finding_dict(finding)
-            for found in _findings.of_entries(bureau.ledger, [one])
-            for finding in found.findings
-        ],
+        "findings": [finding_dict(finding) for finding in found],
     }
     answer = _answer(bureau, stated, data)
     answer["data"]["read"] = cells.laid_out(answer["data"]["read"], one.type)
@@ -263,7 +266,8 @@ def receipt(bureau: Bureau, receipt: Receipt) -> Answer:
             for found in _findings.of_entries(bureau.ledger, entries)
             for finding in found.findings
         ]
-        answer["findings"] = _indexed(own + _findings.undermined_by(bureau.ledger, entries))
+        found = Undermining(bureau.ledger, last).found(entries[0])
+        answer["findings"] = _indexed(own + [(one.place, one.finding) for one in found])
     return answer
 
 

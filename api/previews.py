@@ -4,7 +4,8 @@ Owns the answer to a preview. Invariant: nothing is stored, and `impacts` is the
 entering would be refused.
 """
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from api.asking import asks
@@ -12,14 +13,13 @@ from api.entries import finding_dict
 from api.settings import Bureau
 from api.shapes import opened, plain
 from api.times import NOW, as_of
-from domain.bitemporal import last_day
+from domain.bitemporal import OPEN, differing, last_day
 from domain.events import FACETS, REGISTRY
 from domain.ledger.deciding import Decided
 from domain.ledger.impact import Change, Impact, impact_dict, unacknowledged
 from domain.ledger.requests import Request
+from domain.record import Strand
 from projections.questions.flips import MOST_PEOPLE, Flip, Tried, flips, people_of
-
-DAY = timedelta(days=1)
 
 Answer = dict[str, Any]
 
@@ -49,10 +49,10 @@ def preview(bureau: Bureau, request: Request) -> Answer:
         "reconsidered": [_reconsidered(i) for i in decided.impacts if i.refusal is None],
         "changes": [
             {
-                "by": change.by, "facet": change.strand.facet, "subject": change.strand.subject,
-                "first_day": change.first, "last_day": last_day(change.until),
+                "by": by, "facet": strand.facet, "subject": strand.subject,
+                "first_day": first, "last_day": last_day(until),
             }
-            for change in changes
+            for by, strand, first, until in _otherwise(decided, changes)
         ],
         "responsibility": plain(rows),
         "people_left_out": left_out,
@@ -74,19 +74,27 @@ def _reconsidered(impact: Impact) -> Answer:
     }
 
 
+def _otherwise(decided: Decided, changes: list[Change]) -> Iterator[tuple[int, Strand, date, date]]:
+    """The act, the strand and the days on which it says something else by that act."""
+    for by, strand in dict.fromkeys((change.by, change.strand) for change in changes):
+        facet, before = FACETS[strand.facet or ""], decided.after + by
+        facts = decided.record.versions(facet, strand.subject)
+        for first, until in differing(facts, before, before + 1, many=facet.many):
+            yield by, strand, first, until
+
+
 def _flips(bureau: Bureau, decided: Decided, changes: list[Change]) -> tuple[list[Flip], int]:
+    """To the end of all days: what lapses on a changed day does not come back after it."""
     if not changes:
         return [], 0
     bureau.runner.reach(decided.after)
     tried = Tried(bureau.records, decided.record, frozenset(c.strand for c in changes))
-    start = min(change.first for change in changes)
-    horizon = max(bureau.ledger.today(), start) + DAY
-    end = min(max(change.until for change in changes), horizon)
+    period = (min(change.first for change in changes), OPEN)
     people = people_of(bureau.records, tried.strands)
     known = (decided.after, decided.after + len(decided.ids))
     found = [
         flip
         for person in people[:MOST_PEOPLE]
-        for flip in flips(bureau.records, tried, person, (start, end), known)
+        for flip in flips(bureau.records, tried, person, period, known)
     ]
     return found, len(people[MOST_PEOPLE:])

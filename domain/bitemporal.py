@@ -5,7 +5,7 @@ Invariant: of the facts of a single-valued facet that hold on a date as known at
 the one with the largest place (effective, seq, root position) answers, always.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -150,6 +150,35 @@ def segments(facts: Iterable[Fact], recorded: int, start: date, end: date) -> li
         else:
             found.append(Segment(day, following, answer))
     return found
+
+
+def differing(
+    facts: Iterable[Fact], before: int, after: int, *, many: bool = False
+) -> list[tuple[date, date]]:
+    """The days [start, end) on which one facet says something else at a position than at another.
+
+    Days on which another fact says the same are not among them. `many`: the answer is a set.
+    """
+    known = [f for f in facts if f.known(before) or f.known(after)]
+    found: list[tuple[date, date]] = []
+    for day, following in pairwise(sorted({d for f in known for d in (f.effective, f.until)})):
+        of_day = [f for f in known if f.effective <= day < f.until]
+        if _said(of_day, AsOf(day, before), many) == _said(of_day, AsOf(day, after), many):
+            continue
+        if found and found[-1][1] == day:
+            found[-1] = (found[-1][0], following)
+        else:
+            found.append((day, following))
+    return found
+
+
+def _said(facts: Sequence[Fact], as_of: AsOf, many: bool) -> list[tuple[str, Any]]:
+    """The slots and contents that answer; without those of which nothing is recorded."""
+    if many:
+        said = [(f.slot, f.value) for f in in_force(facts, as_of)]
+        return sorted(said, key=repr)
+    answers = ((slot, resolve(facts, as_of, slot)) for slot in sorted({f.slot for f in facts}))
+    return [(slot, fact.value) for slot, fact in answers if fact is not None]
 
 
 class Stretch(NamedTuple):

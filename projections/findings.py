@@ -15,7 +15,7 @@ from domain.chains import Chain
 from domain.events import Entry, FactAnnulled, Mood
 from domain.law import Law
 from domain.ledger import Ledger
-from domain.ledger.impact import found_of, opened, premise_of, proposal_of
+from domain.ledger.impact import opened, premise_of, proposal_of
 from domain.ledger.reading import MERGING, Reading, having_read, item_of
 from domain.ledger.sealed import sealed_owners
 from domain.record import Case, Finding, Record, Strand
@@ -23,13 +23,14 @@ from domain.refusals import Refusal
 from domain.workdays import SHANGHAI
 from projections.journal import STANDS, standings
 from projections.questions.law import Published
+from projections.undermined import Undermining
 
 TOGETHER = 500
 """Persons, or acts that name none of them, decided on one reading."""
 
 
 class Found(NamedTuple):
-    """What the law finds of one entry; `legible` is False where a needed field was erased."""
+    """What is found of one entry; `legible` is False where a needed field was erased."""
 
     entry: Entry
     findings: list[Finding]
@@ -43,7 +44,8 @@ def of_subjects(
     progress: Callable[[float], None] = lambda _: None,
     together: int = TOGETHER,
 ) -> list[Found]:
-    """The findings of the entries about these subjects that stand at a position, in its order.
+    """The findings of the entries about these subjects that stand at a position, in its order, and
+    what undermined them.
 
     `together` persons at a time, as they are given: who serve together share what is read of their
     unit; each act with the first of them that it names; then the acts that name none. `progress`
@@ -52,12 +54,17 @@ def of_subjects(
     subjects = dict.fromkeys(tags)
     people = {tag: None for tag in subjects if tag.startswith("person:")}
     others = sorted(subjects.keys() - people.keys())
-    published = Published(ledger, recorded)
+    published, undermining = Published(ledger, recorded), Undermining(ledger, recorded)
     found: list[Found] = []
     for acts, whole, about, done in _parts(ledger, people, others, recorded, together):
-        standing = [entry for entry in _that_stand(ledger, acts, recorded) if _asked_the_law(entry)]
-        again = decided_again(ledger, standing, whole, about)
-        found += (one for one in _found(again, published) if one.findings or not one.legible)
+        standing = _that_stand(ledger, acts, recorded)
+        undermined = dict(undermining.of(standing, whole, about))
+        asked = [entry for entry in standing if _asked_the_law(entry)]
+        for one in _found(decided_again(ledger, asked, whole, about), published):
+            one.findings.extend(undermined.pop(one.entry.position, ()))
+            if one.findings or not one.legible:
+                found.append(one)
+        found += (Found(e, undermined[e.position]) for e in standing if e.position in undermined)
         progress(done)
     return sorted(found, key=lambda one: one.entry.position)
 
@@ -216,14 +223,6 @@ def decided_again(
             reading.take(upcoming)
             upcoming = next(past, None)
         yield Again(ledger, reading, entry)
-
-
-def undermined_by(ledger: Ledger, batch: Sequence[Entry]) -> list[tuple[int, Finding]]:
-    """What one attested request's entries undermine, with the place of the act."""
-    if not batch or batch[0].mood == "ordered":
-        return []
-    law = Published(ledger, batch[-1].position).at(batch[0].position - 1)
-    return found_of(ledger.vault, law, ledger.log, batch)
 
 
 def _asked_the_law(entry: Entry) -> bool:

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from domain.bitemporal import AsOf
-from domain.events import FactAnnulled
-from domain.record import Record
+from domain.events import Entry, FactAnnulled
+from domain.record import Finding, Record
 from domain.refusals import UnknownSubject
 from projections import accountability
 from projections.charges import View, standing
@@ -22,6 +22,7 @@ from projections.questions.answering import everybody
 from projections.questions.at_hand import AtHand
 from projections.records import Records
 from projections.roster import roster
+from projections.undermined import Undermining
 from tests.answerable import BEARING, Answerable, Named, Seat, Told
 from tests.oracle import Held
 
@@ -101,13 +102,29 @@ def findings_agree(lives: Any, head: int) -> None:
     assert {p: found for p, found in again.items() if found} == told
     tags = [*(f"unit:{u}" for u in lives.units), *(f"person:{p}" for p in lives.everyone)]
     became = standings(entries)
-    standing = [(p, f) for p, f in sorted(told.items()) if became[p] == STANDS]
+    standing = _with_undermined(lives, entries, head, {
+        p: found for p, found in told.items() if became[p] == STANDS
+    })  # fmt: skip
     for together in (1, 3, len(tags)):
         shares: list[float] = []
         found = of_subjects(lives.ledger, tags, head, shares.append, together)
         assert [(f.entry.position, f.findings) for f in found] == standing
         assert shares == sorted(shares)
         assert 0 < shares[0] <= shares[-1] <= 1
+
+
+def _with_undermined(
+    lives: Any, entries: list[Entry], head: int, told: dict[int, list[Finding]]
+) -> list[tuple[int, list[Finding]]]:
+    """With what undermined each act that stands: asked of every entry, whatever its day."""
+    undermining, became = Undermining(lives.ledger, head), standings(entries)
+    found = defaultdict(list, {p: list(findings) for p, findings in told.items()})
+    for entry in entries:
+        for one in undermining.found(entry):
+            act, by = one.act.position, one.by.position
+            if by == entry.position and became[by] == became.get(act) == STANDS:
+                found[act].append(one.of_act())
+    return sorted(found.items())
 
 
 def _agree(found: accountability.Answer, told: Told) -> None:

@@ -83,13 +83,12 @@ def _responsibility(flips: Sequence[Mapping[str, Any]], lang: str) -> Renderable
 
     columns = [
         Column(("变化", "change")), Column(("人员", "person")), Column(("责任人", "officer")),
-        Column(("责任", "capacity")), Column(("起", "from"), folds=False),
-        Column(("至", "last day"), folds=False),
+        Column(("责任", "capacity")), Column(("期间", "days"), folds=False),
     ]  # fmt: skip
     rows = [
         (
             pick(CHANGES[f["change"]], lang), f["person"], f["officer"],
-            pick(CAPACITIES[f["capacity"]], lang), f["start"], f["last_day"],
+            pick(CAPACITIES[f["capacity"]], lang), period(f["start"], f["last_day"], lang),
         )
         for f in flips
     ]  # fmt: skip

@@ -91,7 +91,9 @@ def filed_under(cls: type[Event], fields: Mapping[str, Any], *, units: bool = Fa
     return found
 
 
-def found_of(vault: Vault, law: Law, log: EventLog, batch: Sequence[Entry]) -> list[Found]:
+def found_of(
+    vault: Vault, law: Law, log: EventLog, batch: Sequence[Entry]
+) -> list[tuple[Impact, Finding]]:
     """What an attested batch was found to undermine when it was entered, under the law of then."""
     after, ours = batch[0].position - 1, {entry.id: entry for entry in batch}
     reading = Reading(log, after)
@@ -105,7 +107,7 @@ def found_of(vault: Vault, law: Law, log: EventLog, batch: Sequence[Entry]) -> l
     read_further(reading, changes)
     impacts = Judge(vault, law, reading, after, today).impacts(changes)
     reviewed = {e.fields["review"] for e in batch if e.cls is ReviewOpened and not e.corrects}
-    return [(i.by, _as_finding(i)) for i in impacts if i.refusal and i.entry.id not in reviewed]
+    return [(i, _as_finding(i)) for i in impacts if i.refusal and i.entry.id not in reviewed]
 
 
 def changes_of(by: int, entry: Entry, reading: Reading) -> list[Change]:
