@@ -51,12 +51,19 @@ bureau.
 """
 
 
+Days = Literal["day", "period", "months", "now", "all"]
+"""Of which days an answer tells: of that of its pair; of that and those to the end of the period,
+or of the months, asked for; of all, as known now, whatever the request says; of all.
+"""
+
+
 class Rule(NamedTuple):
     """What a route asks for. `cls`: a class of private fields without which it is no use."""
 
     action: Action
     rows: Rows = "whole"
     cls: PrivateClass | None = None
+    days: Days = "all"
 
 
 ROUTES: dict[str, Rule] = {
@@ -70,19 +77,19 @@ ROUTES: dict[str, Rule] = {
     "GET /v1/seals": Rule("prove", "none"),
     "GET /v1/seals/extension": Rule("prove", "none"),
     "GET /v1/proofs/{position}": Rule("prove", "none"),
-    "GET /v1/auxiliaries/{person}": Rule("read", "person"),
+    "GET /v1/auxiliaries/{person}": Rule("read", "person", days="day"),
     "GET /v1/auxiliaries/{person}/history": Rule("read", "person"),
-    "GET /v1/auxiliaries/{person}/pay": Rule("read", "person"),
-    "GET /v1/auxiliaries/{person}/accountability": Rule("read", "person"),
-    "GET /v1/officers/{person}/responsibilities": Rule("read", "person"),
-    "GET /v1/auxiliaries/{person}/reads": Rule("oversee", "person"),
+    "GET /v1/auxiliaries/{person}/pay": Rule("read", "person", days="months"),
+    "GET /v1/auxiliaries/{person}/accountability": Rule("read", "person", days="period"),
+    "GET /v1/officers/{person}/responsibilities": Rule("read", "person", days="period"),
+    "GET /v1/auxiliaries/{person}/reads": Rule("oversee", "person", days="now"),
     "GET /v1/own/record": Rule("own", "own"),
     "GET /v1/own/reads": Rule("own", "own"),
-    "GET /v1/units/{unit}": Rule("read", "unit"),
-    "GET /v1/roster": Rule("read", "unit"),
-    "GET /v1/headcounts": Rule("read", "unit"),
-    "GET /v1/payroll": Rule("read", "unit"),
-    "GET /v1/accountability": Rule("read", "unit"),
+    "GET /v1/units/{unit}": Rule("read", "unit", days="day"),
+    "GET /v1/roster": Rule("read", "unit", days="day"),
+    "GET /v1/headcounts": Rule("read", "unit", days="day"),
+    "GET /v1/payroll": Rule("read", "unit", days="months"),
+    "GET /v1/accountability": Rule("read", "unit", days="day"),
     "GET /v1/findings": Rule("read", "either"),
     "GET /v1/due": Rule("read"),
     "GET /v1/series": Rule("read"),
@@ -93,9 +100,9 @@ ROUTES: dict[str, Rule] = {
     "GET /v1/journal": Rule("examine"),
     "GET /v1/entries/{position}": Rule("examine"),
     "GET /v1/timeline": Rule("read", "subject"),
-    "GET /v1/beliefs": Rule("examine", "subject"),
+    "GET /v1/beliefs": Rule("examine", "subject", days="day"),
     "GET /v1/rectangles": Rule("examine", "subject"),
-    "GET /v1/explain": Rule("examine", "subject"),
+    "GET /v1/explain": Rule("examine", "subject", days="day"),
     "GET /v1/compare": Rule("examine"),
     "GET /v1/retro": Rule("examine"),
     "GET /v1/changes": Rule("follow"),

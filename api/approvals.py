@@ -21,7 +21,7 @@ from api.reader import Question
 from api.settings import Bureau
 from api.times import NOW, as_of
 from domain.acts.approvals import ApprovalUsed, RequestApproved
-from domain.events import REGISTRY, Id, Proposal
+from domain.events import REGISTRY, Id, Proposal, cases_of
 from domain.ledger import UNDATED
 from domain.ledger.drafts import Draft
 from domain.ledger.impact import impact_dict, unacknowledged
@@ -136,7 +136,7 @@ def one(request: Request, bureau: TheBureau, request_id: Id) -> Response:
     _, stated = as_of(bureau, NOW)
     alone = next(iter(seen.persons)) if len(seen.persons) == 1 else None
     question = Question("approval", {"request": draft.request}, alone)
-    bureau.asked(question).read(stated, seen.persons, seen.classes)
+    bureau.asked(question).read(stated, seen.persons, seen.classes, seen.cases)
     return _answered(bureau, {"request": draft.request, "since": draft.made_at, **seen.said})
 
 
@@ -166,14 +166,15 @@ def _draft(bureau: Bureau, asking: Asking, request_id: str) -> Draft:
 
 
 class _Seen(NamedTuple):
-    """The content as an approver may see it, and whether that is all of it; of whom it tells, and
-    which classes of private fields are open in it.
+    """The content as an approver may see it, and whether that is all of it; of whom and of which
+    cases it tells, and which classes of private fields are open in it.
     """
 
     said: Said
     whole: bool
     persons: set[str]
     classes: set[str]
+    cases: set[str]
 
 
 def _seen(guard: Guard, asking: Asking, draft: Draft) -> _Seen:
@@ -181,6 +182,7 @@ def _seen(guard: Guard, asking: Asking, draft: Draft) -> _Seen:
     whole = True
     persons: set[str] = set()
     opened: set[str] = set()
+    cases: set[str] = set()
     for act in said["acts"]:
         event = REGISTRY[act["type"]].model_validate(act["fields"])
         annuls = UUID(act["annuls"]) if "annuls" in act else None
@@ -189,13 +191,14 @@ def _seen(guard: Guard, asking: Asking, draft: Draft) -> _Seen:
         if classes is None:
             raise NotAllowed
         persons |= {tag[7:] for tag in event.tags() if tag.startswith("person:")}
+        cases |= {*cases_of(event.tags())}
         for name, owner in private_of(event):
             persons.add(owner.subject)
             if owner.cls in classes:
                 opened.add(owner.cls)
             else:
                 act["fields"][name], whole = WITHHELD, False
-    return _Seen(said, whole, persons, opened)
+    return _Seen(said, whole, persons, opened, cases)
 
 
 def _answered(bureau: Bureau, data: Any) -> Response:

@@ -16,6 +16,7 @@ from api.settings import Bureau
 from api.shapes import everyone_in
 from api.times import NOW, When, moment
 from domain.events import Entry
+from projections.cases import cases_in
 
 MOST = 1_000
 MEDIA_TYPE = "application/cloudevents-batch+json"
@@ -51,7 +52,8 @@ def since(bureau: Bureau, after: int, limit: int, when: When = NOW) -> list[dict
         for e in ledger.log.entries(after=after, limit=limit, until=until)
     ]
     if notices:
-        bureau.read({"recorded": int(notices[-1]["sequence"])}, {*everyone_in(notices)}, ())
+        stated = {"recorded": int(notices[-1]["sequence"])}
+        bureau.read(stated, {*everyone_in(notices)}, (), cases_in(notices))
     return notices
 
 

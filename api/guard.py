@@ -6,7 +6,7 @@ this machine's user is the one account, and the server listens nowhere else.
 """
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from hashlib import sha256
 from typing import NamedTuple
@@ -17,22 +17,25 @@ from api import access
 from api.access import Account, Asked, Grant, Rows, Rule
 from api.certificates import HEADER, Certificates
 from api.edge import Metrics
+from api.entries import LAST_DAY
 from api.problems import NotAllowed, NotIdentified, TooOften
 from api.reader import Question, Reader
 from api.settings import Bureau, Settings
 from api.slowing import Slowing
-from api.times import When, as_of
+from api.times import NOW, When, as_of, last_told
 from api.tokens import AccessUnfit, Tokens
 from domain.acts.complaints import no_such_case
 from domain.acts.officers import OFFICER
 from domain.acts.people import HOST, SERVICE, UNIT
 from domain.acts.rights import API_KEY, ROLE
+from domain.acts.units import UNIT_PARENT
 from domain.bitemporal import AsOf, in_force
 from domain.events import CASE, Actor, FactAnnulled, Proposal, cases_of
 from domain.ledger import Ledger
 from domain.ledger.requests import Request as Entering
 from domain.refusals import UnknownFact
 from projections import roster
+from projections.questions.retro import tree_days
 from projections.sight import Sight
 
 LOCAL = Actor(issuer="local", subject="api", role="clerk")
@@ -66,6 +69,14 @@ def certificates(told: Settings) -> Certificates:
     return Certificates(
         told.proxy, told.proxy_secret_file, told.client_ca, told.client_crl, told.client_issuer
     )
+
+
+def _named(names: Mapping[str, str], rows: Rows) -> list[str]:
+    """The subjects that a request names by its address."""
+    if rows == "subject":
+        return [names.get("subject", "")]
+    kinds = [kind for kind in ("person", "unit") if rows in (kind, "either")]
+    return [f"{kind}:{names[kind]}" for kind in kinds if names.get(kind)]
 
 
 def _by_key(request: Request) -> bool:
@@ -113,14 +124,10 @@ class Guard:
         grants = access.permitting(held, rule.action)
         if rule.rows != "acts" and any(grant.unit is not None for grant in grants):
             whole = [grant for grant in grants if grant.unit is None]
-            when = When(*(request.query_params.get(n) for n in ("effective", "recorded")))
-            if rule.rows in ("none", "own"):
-                pass
-            elif (asked := self._named(request, rule.rows, when)) is not None:
-                pair, _ = as_of(self._bureau, when)
-                grants = self._covering(grants, asked, pair)
-            else:
-                grants = whole
+            if rule.rows not in ("none", "own"):
+                names = {**request.query_params, **request.path_params}
+                subjects = _named(names, rule.rows)
+                grants = self._over_rows(grants, rule, names, subjects) if subjects else whole
         classes = access.classes_of(grants) if rule.rows != "acts" else frozenset[str]()
         if not grants or (rule.cls is not None and rule.cls not in classes):
             raise NotAllowed
@@ -240,20 +247,69 @@ class Guard:
 
     # which rows
 
-    def _named(self, request: Request, rows: Rows, when: When) -> Asked | None:
-        """The rows that a request names by its address; None where it names none."""
-        names = {**request.query_params, **request.path_params}
-        said = {
-            "person": names.get("person") if rows in ("person", "either") else None,
-            "unit": names.get("unit") if rows in ("unit", "either") else None,
-        }
-        subjects = [f"{kind}:{one}" for kind, one in said.items() if one]
-        if rows == "subject":
-            subjects = [names.get("subject", "")]
-        if not subjects:
-            return None
+    def _over_rows(
+        self, grants: list[Grant], rule: Rule, names: Mapping[str, str], subjects: list[str]
+    ) -> list[Grant]:
+        """The rights that reach every subject on every day that the answer tells of, from its own
+        on, or from today where that is still to come: who leaves takes the record along.
+        """
+        when = NOW if rule.days == "now" else When(names.get("effective"), names.get("recorded"))
         pair, _ = as_of(self._bureau, when)
-        return Asked(tuple(self._units_of(subject, pair) for subject in subjects))
+        asked = Asked(tuple(self._units_of(subject, pair) for subject in subjects))
+        grants = self._covering(grants, asked, pair)
+        if rule.days == "day" or not grants:
+            return grants
+        today = self._bureau.ledger.today()
+        until = LAST_DAY
+        if rule.days in ("period", "months"):
+            until = last_told(names, pair.effective, monthly=rule.days == "months")
+        elif rule.rows == "either" and names.get("unit"):
+            until = max(today, pair.effective)  # who belongs there now, and has ever since
+        start = min(pair.effective, today)
+        if until <= start:
+            return grants
+        if rule.rows in ("unit", "either"):
+            subjects = self._with_all_below(rule, names.get("unit"), pair) or subjects
+        return self._throughout(grants, subjects, (start, until), pair.recorded, rule)
+
+    def _with_all_below(self, rule: Rule, unit: str | None, pair: AsOf) -> list[str]:
+        """What an answer about a unit is about: those below it, and where it follows the persons
+        on its roster beyond the day, they too.
+        """
+        if unit is None:
+            return []
+        below = roster.units_below(self._bureau.records, unit, pair)
+        lines = roster.roster(self._bureau.records, pair, unit) if rule.rows == "either" else []
+        return [f"unit:{one}" for one in below] + [f"person:{line.person}" for line in lines]
+
+    def _throughout(
+        self, grants: list[Grant], subjects: list[str], days: tuple[date, date], recorded: int,
+        rule: Rule,
+    ) -> list[Grant]:  # fmt: skip
+        """The rights that reach all of these on each of the days, both included, as known at a
+        position. Before somebody first belonged anywhere nobody else is told of; of a period
+        neither where they belong nowhere, for then there is neither pay nor an answer.
+        """
+        records, forest = self._bureau.records, self._bureau.ledger.forest(recorded)
+        filed = [
+            f"person:{forest.kept(one[7:])}" if one.startswith("person:") else one
+            for one in subjects
+        ]
+        placed = [
+            f for f in records.strands([*_BELONGING, UNIT_PARENT], filed) if f.known(recorded)
+        ]
+        began: dict[str, date] = {}
+        for fact in placed:
+            began[fact.subject] = min(fact.effective, began.get(fact.subject, fact.effective))
+        turns = {days[0], *tree_days(records, recorded)}
+        turns |= {day for fact in placed for day in (fact.effective, fact.until)}
+        for day in sorted(day for day in turns if days[0] <= day <= days[1]):
+            at = AsOf(day, recorded)
+            there = [self._units_of(one, at) for one in filed if began.get(one, day) <= day]
+            if rule.days in ("period", "months"):
+                there = [units for units in there if units]
+            grants = self._covering(grants, Asked(tuple(there)), at) if there else grants
+        return grants
 
     def _units_of(self, subject: str, pair: AsOf) -> frozenset[str]:
         """The units that a unit or a person belongs to as of a pair: none for anything else."""

@@ -16,6 +16,7 @@ from api.cases import cases
 from api.settings import Bureau
 from api.shapes import opened
 from api.times import NOW, as_of, day_of
+from domain.events import cases_of
 from domain.ledger.cutting import ordered
 from domain.ledger.reads import Row, digest_of
 from domain.refusals import BadInput, Refusal, UnknownSubject
@@ -61,7 +62,8 @@ def who_read(
         "person": person, "first_day": first, "last_day": last,
         "until": until, "count": len(shown), "reads": shown, "cut": _cut(bureau),
     }  # fmt: skip
-    return opened(bureau, stated, data)
+    told = {case for at in rows.keys() - kept for case in cases_of(rows[at][0].tags)}
+    return opened(bureau, stated, data, told)
 
 
 def _cut(bureau: Bureau) -> dict[str, Any] | None:
@@ -86,16 +88,16 @@ def evident(bureau: Bureau, *, cases: bool) -> Looks:
 
 
 def _kept_from(bureau: Bureau, rows: list[Row]) -> set[int]:
-    """Of these reads, those made for cases that are sealed from whoever asks, and looks at the
-    register of cases.
+    """Of these reads, those made for cases that are sealed from whoever asks, or that told of one,
+    and looks at the register of cases.
     """
     sight = bureau.sight
     if sight is None or (sight.cases and not sight.own):
         return set()
-    made_for = {row.position: row.said["case"] for row in rows if "case" in row.said}
-    sealed = sealed_cases(bureau.records, made_for.values())
+    made_for = {row.position: cases_of(row.tags) for row in rows}
+    sealed = sealed_cases(bureau.records, {case for told in made_for.values() for case in told})
     register = {row.position for row in rows if row.said["question"] == cases.__name__}
-    return register | {position for position, case in made_for.items() if case in sealed}
+    return register | {at for at, told in made_for.items() if not sealed.isdisjoint(told)}
 
 
 def _midnight(day: date) -> datetime:

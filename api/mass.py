@@ -16,7 +16,7 @@ from api.entries import checked_bytes, finding_dict, request_of
 from api.settings import Bureau
 from api.shapes import opened
 from api.times import as_of
-from domain.events import REGISTRY, Actor, Code, Document, Id, Mood
+from domain.events import REGISTRY, Actor, Code, Document, Id, Mood, cases_of
 from domain.ledger.requests import Request
 from domain.refusals import BadInput, MissingField, Refusal, UnknownType
 from projections import roster as _roster
@@ -80,7 +80,8 @@ def preview(
         "findings": findings,
         "recorded": recorded,
     }
-    return opened(bureau, stated, data)
+    cases = {case for one in proposed.proposals for case in cases_of(one.event.tags())}
+    return opened(bureau, stated, data, cases)
 
 
 def request(

@@ -14,7 +14,7 @@ from api.settings import Bureau
 from api.shapes import opened, plain
 from api.times import NOW, as_of
 from domain.bitemporal import OPEN, differing, last_day
-from domain.events import FACETS, REGISTRY
+from domain.events import FACETS, REGISTRY, cases_of
 from domain.ledger.deciding import Decided
 from domain.ledger.impact import Change, Impact, impact_dict, unacknowledged
 from domain.ledger.requests import Request
@@ -57,7 +57,8 @@ def preview(bureau: Bureau, request: Request) -> Answer:
         "responsibility": plain(rows),
         "people_left_out": left_out,
     }  # fmt: skip
-    return opened(bureau, stated, data)
+    cases = {case for entry in decided.append.entries for case in cases_of(entry.tags)}
+    return opened(bureau, stated, data, cases)
 
 
 def _may_be_told(decided: Decided, change: Change) -> bool:

@@ -70,22 +70,23 @@ class Reader(NamedTuple):
         as_of: Mapping[str, Any],
         persons: Collection[str],
         classes: Collection[str],
+        cases: Collection[str] = (),
     ) -> int:
         """Put what is about to be answered on record; the position of its row.
 
         Raises PurposeMissing, ReadNotRecorded: there is no answer then.
         """
         if classes and self.purpose is None:
-            self.denied(question)
+            self.denied(question, cases)
             raise PurposeMissing(field="purpose")
         read = self._said(question.met(persons), persons)
-        return self._record(read._replace(as_of=as_of, classes=classes))
+        return self._record(read._replace(as_of=as_of, classes=classes, cases=cases))
 
-    def denied(self, question: Question) -> None:
+    def denied(self, question: Question, cases: Collection[str] = ()) -> None:
         """Put a refused look on record. Where that fails there is an alarm; it stays refused."""
         alone = [] if question.subject is None else [question.subject]
         try:
-            self._record(self._said(question, alone)._replace(outcome="denied"))
+            self._record(self._said(question, alone)._replace(outcome="denied", cases=cases))
         except ReadNotRecorded:
             return
 
@@ -117,7 +118,12 @@ class PutAgain:
         self.persons: set[str] = set()
 
     def read(
-        self, _: Question, __: Mapping[str, Any], persons: Collection[str], classes: Collection[str]
+        self,
+        _: Question,
+        __: Mapping[str, Any],
+        persons: Collection[str],
+        classes: Collection[str],
+        cases: Collection[str] = (),  # noqa: ARG002 - a reader is told of them
     ) -> int:
         if classes:
             raise PurposeMissing(field="purpose")

@@ -5,7 +5,7 @@ nothing listens beyond this machine.
 """
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from copy import copy
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ from domain.ledger.seals import Seals
 from domain.ledger.server import EmbeddedServer
 from domain.ledger.vault import Vault
 from domain.ledger.wrapping import VaultUnfit, key_encryption_key
-from projections.cases import hiding
+from projections.cases import cases_in, hiding, sealed_cases
 from projections.runner import Runner
 from projections.sight import Sight
 
@@ -260,13 +260,21 @@ class Bureau:
         return again
 
     def read(
-        self, as_of: Mapping[str, Any], persons: Collection[str], classes: Collection[str]
+        self,
+        as_of: Mapping[str, Any],
+        persons: Collection[str],
+        classes: Collection[str],
+        cases: Iterable[str] = (),
     ) -> int:
         """Put on record what the question is about to be answered with; the position of the row.
+        Of the `cases` it tells of, or names, those that are sealed now make it a read for them.
 
         Raises PurposeMissing, ReadNotRecorded.
         """
-        return (self.unread or self.reader).read(self.question, as_of, persons, classes)
+        named = {*cases, *cases_in([*self.question.parameters.values()])}
+        if named:
+            named = sealed_cases(self.records.seen_by(Sight(self.ledger.today())), named)
+        return (self.unread or self.reader).read(self.question, as_of, persons, classes, named)
 
     def __enter__(self) -> Self:
         return self

@@ -12,6 +12,7 @@ from typing import Any
 from api.settings import Bureau
 from domain.bitemporal import OPEN, last_day
 from domain.ledger.sealed import is_sealed, sealed_owners
+from projections.cases import cases_in
 
 _PERSONS = {"person", "officer", "same_as"}
 """Names under which an answer holds a person's id."""
@@ -19,16 +20,21 @@ _REPEATING = {"who", "named"}
 """Properties that only say again what the fields say."""
 
 
-def opened(bureau: Bureau, stated: dict[str, Any], data: Any) -> dict[str, Any]:
+def opened(
+    bureau: Bureau, stated: dict[str, Any], data: Any, cases: Iterable[str] = ()
+) -> dict[str, Any]:
     """The answer with its pair, once the read is on record. Its private values are open, but for
     those of classes, or of persons, that the bureau is not seen with, and who complained of whoever
-    asks: they read {"withheld": true}. Raises PurposeMissing, ReadNotRecorded.
+    asks: they read {"withheld": true}. `cases`: of which it tells without naming them. Raises
+    PurposeMissing, ReadNotRecorded.
     """
     persons = {*everyone_in(data), *(owner.subject for owner in sealed_owners(data))}
     if bureau.classes is not None or bureau.only is not None:
         data = _veiled(data, bureau)
     owners = set(sealed_owners(data))
-    bureau.read(stated, persons, {owner.cls for owner in owners})
+    sees = bureau.sight is None or bureau.sight.cases
+    told = {*cases, *(cases_in(data) if sees else ())}
+    bureau.read(stated, persons, {owner.cls for owner in owners}, told)
     bureau.ledger.hold(owners)
     return {"as_of": stated, "data": bureau.ledger.vault.reveal(data)}
 

@@ -4,6 +4,7 @@ Owns how a point of either axis is read. Invariant: a day is YYYY-MM-DD and a mo
 what a record can hold; a period's two ends are both included.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -81,6 +82,17 @@ def period(first_day: str | date | None, last_day: str | date | None) -> tuple[d
         raise MissingField(field="first_day" if start is None else "last_day")
     _require_order(start, last, "last_day")
     return start, last + timedelta(days=1)
+
+
+def last_told(names: Mapping[str, str], day: date, *, monthly: bool) -> date:
+    """The last day of which a question about months or a period tells, and no earlier than `day`.
+
+    Raises ImpossibleDate, BadInput.
+    """
+    if monthly:
+        end = months(names.get("first_month"), names.get("last_month"), day)[1]
+        return max(day, end - timedelta(days=1))
+    return max(day, day_of(names.get("last_day") or names.get("first_day"), "last_day") or day)
 
 
 def _require_order(first: date, last: date, field: str) -> None:

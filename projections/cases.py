@@ -7,11 +7,11 @@ is not seen nothing is told but that an entry is there.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from domain.acts.complaints import COMPLAINTS, DISCLOSURE, HANDLING, INVESTIGATION, PARTY
 from domain.bitemporal import AsOf, Fact, on_record, resolve
-from domain.events import CASE, REGISTRY, Entry, FactAnnulled, cases_of
+from domain.events import CASE, FACETS, REGISTRY, Entry, FactAnnulled, cases_of
 from domain.ledger import Hides, Ledger
 from domain.ledger.impact import opened, premise_of, proposal_of
 from domain.ledger.reading import Reading, having_read
@@ -21,6 +21,8 @@ from domain.workdays import SHANGHAI
 from projections.journal import STANDS, standings
 from projections.records import Records
 
+_SEALED = frozenset(facet.name for facet in FACETS.values() if facet.case_sealed)
+
 
 def sealed_cases(records: Records, cases: Iterable[str]) -> set[str]:
     """Of these cases the ones that are sealed to whom these records are shown to: neither
@@ -29,6 +31,23 @@ def sealed_cases(records: Records, cases: Iterable[str]) -> set[str]:
     wanted = set(cases)
     facts = records.strands([PARTY], [f"{CASE}:{case}" for case in sorted(wanted)])
     return wanted - {fact.slot for fact in facts}
+
+
+def cases_in(value: Any, facet: str | None = None) -> Iterator[str]:
+    """The cases that plain objects name: by a tag or a subject, by a field, by a fact's slot."""
+    if isinstance(value, str):
+        if value.startswith(f"{CASE}:"):
+            yield value[len(CASE) + 1 :]
+    elif isinstance(value, dict):
+        facet = value.get("facet", facet)
+        for name, inner in value.items():
+            if isinstance(inner, str) and (name == CASE or (name == "slot" and facet in _SEALED)):
+                yield inner
+            else:
+                yield from cases_in(inner, facet)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from cases_in(inner, facet)
 
 
 def hiding(records: Records) -> Hides:

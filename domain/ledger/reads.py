@@ -11,8 +11,9 @@ A read's data is JSON in this order, absent ones left out: format, id, outcome, 
 command), question, parameters, effective, recorded and fold (what the answer was of), classes (of
 private fields that were open), count and digest (of everyone in the answer), subject (where it is
 about one person), part (of several rows), purpose, case, rights, request_id. Who is named has a tag
-`person:…`. Where a question can be put again, an answer about many names nobody: it has the tag
-`list` instead, and its digest says whether the question still gives the same persons.
+`person:…`; the case that was stated, and every sealed one that the answer told of, a tag `case:…`.
+Where a question can be put again, an answer about many names nobody: it has the tag `list` instead,
+and its digest says whether the question still gives the same persons.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -65,7 +66,8 @@ class Read(NamedTuple):
     """One look at records, as it is about to be answered, or as it was denied.
 
     `persons`: everyone in the answer. `again`: the same question gives the same persons whenever it
-    is put. `rights`: those used, with the units they cover; None where nobody is asked for any.
+    is put. `cases`: the sealed ones that the answer tells of. `rights`: those used, with the
+    units they cover; None where nobody is asked for any.
     """
 
     actor: Actor
@@ -80,6 +82,7 @@ class Read(NamedTuple):
     again: bool = False
     purpose: str | None = None
     case: str | None = None
+    cases: Collection[str] = ()
     rights: Sequence[Mapping[str, Any]] | None = None
     request_id: str | None = None
 
@@ -191,7 +194,7 @@ def _rows(read: Read) -> Iterator[NewEntry]:
         }  # fmt: skip
         tags = [f"person:{one}" for one in those] + [f"account:{account}"]
         tags += [LIST] if listed else []
-        tags += [f"case:{read.case}"] if read.case else []
+        tags += [f"case:{case}" for case in sorted({*read.cases, read.case or ""} - {""})]
         data = orjson.dumps({name: what for name, what in said.items() if what is not None})
         type_ = RECORD_READ if read.outcome == "allowed" else READ_DENIED
         yield NewEntry(type_, tags, data, id_)

@@ -4,6 +4,7 @@ asked, over a socket, on every route that reads, before and after.
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -12,11 +13,16 @@ import orjson
 import pytest
 
 from api.access import ROUTES
+from api.looked import evident
 from api.settings import Bureau
 from domain.acts.packs import PackPublished
+from domain.bitemporal import AsOf
 from domain.events import Proposal
 from domain.law import load_packs
 from domain.ledger.requests import Request
+from replay.check import check
+from replay.evidence import Wanted, export
+from replay.findings import Asked
 from tests.api.conftest import DAY, hired, person, unit
 from tests.api.test_access import Desk, opened
 
@@ -273,11 +279,98 @@ def test_reads_made_for_a_case_are_told_to_nobody_from_whom_it_is_sealed(room: R
     assert room.desk.ask("GET", record, "inspector", headers=headers).status_code == 200
     room.get("inspector", "/v1/cases")
     told = {who: room.get(who, reads)["data"]["reads"] for who in before}
-    assert len(told["auditor"]) == before["auditor"] + 2, "the two who-reads of the auditor's"
+    assert len(told["auditor"]) == before["auditor"] + 1, "the who-read of the auditor's own"
     assert "c1" not in [one.get("case") for one in told["auditor"]]
     assert "cases" not in [one["question"] for one in told["auditor"]]
     assert "c1" in [one.get("case") for one in told["inspector"]]
     assert "cases" in [one["question"] for one in told["inspector"]]
+
+
+def told_of_reads(room: Room, folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Which of the inspector's reads of the subject are told to whom: in two answers, and by a
+    bundle of evidence for one who knows of no case.
+    """
+    desk = room.desk
+    told: dict[str, list[tuple[Any, ...]]] = {}
+    for who, path in (
+        ("auditor", f"/v1/auxiliaries/{SUBJECT}/reads"),
+        ("subject", f"/v1/auxiliaries/{SUBJECT}/reads"),
+        ("self", "/v1/own/reads"),
+    ):
+        rows = room.get(who, path)["data"]["reads"]
+        told[who] = [_row(row) for row in rows if row["actor"]["subject"] == "inspector"]
+    desk.bureau.sealer.seal()
+    desk.bureau.reads.sealer.seal()
+    now = AsOf(desk.bureau.ledger.today(), room.head)
+    for name, persons in (("whole", ()), ("own", (SUBJECT,))):
+        path = folder / f"{name}.zip"
+        wanted = Wanted(now, persons, complete=name == "whole")
+        wanted = wanted._replace(looks=evident(desk.bureau, cases=False))
+        export(desk.bureau.ledger, desk.bureau.records, desk.bureau.sealer, wanted, path)
+        rows = check(path, Asked(who_read=SUBJECT)).reads
+        told[name] = [_row(row) for row in rows if row["actor"]["subject"] == "inspector"]
+    return told
+
+
+def _row(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["outcome"], row["question"], str(row.get("parameters")), row.get("classes")
+
+
+OPENING = [
+    "/v1/timeline?subject=case:c1",
+    "/v1/rectangles?subject=case:c1",
+    "/v1/beliefs?subject=case:c1&facet=case-disclosure",
+    "/v1/entries/{received}",
+    "/v1/auxiliaries/{person}",
+    "/v1/auxiliaries/{person}/history",
+    "/v1/auxiliaries/{person}/reads",
+    "/v1/timeline?subject=person:{person}",
+    "/v1/beliefs?subject=person:{person}&facet=investigation",
+    "/v1/explain?subject=person:{person}&facet=complaints",
+    "/v1/compare?person={person}&from_recorded={known}",
+    "/v1/journal?tag=case:c1",
+    "/v1/journal?after={known}",
+    "/v1/due",
+    "/v1/cases",
+]
+"""What tells an inspector of a sealed case, though no case is stated."""
+
+
+def test_what_tells_of_a_case_is_read_for_it_whether_one_is_stated_or_not(
+    room: Room, tmp_path: Path
+) -> None:
+    desk = room.desk
+    if not desk.ask("GET", "/v1/own/reads", "self").is_success:
+        desk.grant("self", "subject", person=SUBJECT, classes=CLASSES)
+    before = told_of_reads(room, tmp_path)
+    named = {**room.named, "received": room.known + 1}
+    for address in OPENING:
+        room.get("inspector", address.format(**named))
+    for path, act_ in (
+        ("/v1/preview", act("InvestigationOpened", "2022-08-01", "c-new", person=SUBJECT)),
+        ("/v1/preview", {"type": "FactAnnulled", "annuls": room.known + 1}),
+    ):
+        sent = {"events": [act_], "mood": "attested", "attested_by": "督察"}
+        assert desk.ask("POST", path, "inspector", json=sent).status_code == 200
+    mass = {"act": act("InvestigationOpened", "2022-08-01", "c-new"), "to": {"persons": [SUBJECT]}}
+    desk.ask("POST", "/v1/mass/preview", "inspector", json=mass)
+    unstated = desk.http.get(
+        f"/v1/auxiliaries/{SUBJECT}/history",
+        headers={"Authorization": f"Bearer {desk.provider.token('inspector')}", "Purpose": ""},
+    )
+    assert unstated.json()["code"] == "purpose-missing"
+    told = told_of_reads(room, tmp_path)
+    assert not {who: told[who][len(before[who]) :] for who in told if told[who] != before[who]}
+    assert told == before
+    seen = room.get("inspector", f"/v1/auxiliaries/{SUBJECT}/reads")["data"]["reads"]
+    assert sum(row["question"] == "timeline" for row in seen) >= 2
+    # what tells of no case is told as ever
+    room.get("inspector", f"/v1/auxiliaries/{SUBJECT}/pay")
+    room.get("inspector", f"/v1/findings?person={SUBJECT}")
+    after = told_of_reads(room, tmp_path)
+    assert {who: len(rows) - len(before[who]) for who, rows in after.items()} == dict.fromkeys(
+        before, 2
+    )
 
 
 def test_an_inspector_sees_the_case_and_what_is_due_in_it(room: Room) -> None:
