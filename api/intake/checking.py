@@ -150,6 +150,23 @@ MONTH_ONLY = Reason(
 )  # fmt: skip
 
 
+_AMBIGUOUS = {
+    "ambiguous-date": (
+        "1990.1 可能是1月或10月", "1990.1 may be month 1 or 10",
+        "写成 1990-01 或 1990-10", "write 1990-01 or 1990-10",
+    ),
+    "ambiguous-serial": (
+        "20183 可能是2018年3月,也可能是日期的序列数",
+        "20183 may be year and month, or the serial number of a day",
+        "写成 2018-03 或 2018-03-01", "write 2018-03 or 2018-03-01",
+    ),
+    "ambiguous-short-day": (
+        "190301 可能是2019年3月1日,也可能是1903年1月", "190301 may be 2019-03-01 or 1903-01",
+        "写全年份,如 2019-03-01", "write all of the year, as 2019-03-01",
+    ),
+}  # fmt: skip
+
+
 @cache
 def at_column(rule: str, column: str, heading: str) -> Reason:
     """What one cell may lack: something, a known name, a date that exists, a true ID number."""
@@ -185,11 +202,17 @@ def at_column(rule: str, column: str, heading: str) -> Reason:
                 "对照身份证改正;该列须为文本格式,否则后几位会丢失",
                 "correct it from the ID card; the column must be text, or its last digits are lost",
             )  # fmt: skip
-        case "ambiguous-date":
+        case "digits-lost":
             return Reason(
-                rule, f"{heading}有歧义(1990.1 可能是1月或10月)", f"{heading} may be month 1 or 10",
-                "写成 1990-01 或 1990-10", "write 1990-01 or 1990-10",
+                rule, f"{heading}按数字存放,15位以后的数字已丢失",
+                f"{heading} is kept as a number, and its digits after the 15th are lost",
+                "先将该列设为文本格式,再照原件重新填写号码",
+                "make the column text first, then write the number again from its source",
             )  # fmt: skip
+        case _ if rule in _AMBIGUOUS:
+            zh, en, mend_zh, mend_en = _AMBIGUOUS[rule]
+            return Reason(rule, f"{heading}有歧义({zh})", f"{heading} is ambiguous: {en}",
+                          mend_zh, mend_en)  # fmt: skip
     return Reason(
         rule, f"{heading}不是存在的日期", f"{heading} is not a date that exists",
         "改为存在的日期,如 2021-08-03", "write a date that exists, as 2021-08-03",

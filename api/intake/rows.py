@@ -42,6 +42,7 @@ from api.intake.values import (
     heading_of,
     identifier_of,
     name_of,
+    number_of,
     text_of,
     year_of,
 )
@@ -297,9 +298,7 @@ class RowReader:
                 faults.append(self._column_fault(row, name, column, fault.rule))
                 continue
             if isinstance(value, Day):
-                if not (value.exact and value.whole):
-                    reason = MONTH_ONLY if value.whole else SHORT_YEAR
-                    faults.append(self.fault(row, name, reason))
+                faults += [self.fault(row, name, reason) for reason in _doubts(value)]
                 value = value.day
             values[name] = value = None if value == "" else value
             if value is None and column.blank != "allow" and not folded(cell):
@@ -336,6 +335,13 @@ class RowReader:
             if holds(other.when, values):
                 return Reason(other.rule, other.zh, other.en)
         return NO_ACT
+
+
+def _doubts(day: Day) -> Iterator[Reason]:
+    if not day.exact:
+        yield MONTH_ONLY
+    if not day.whole:
+        yield SHORT_YEAR
 
 
 def person_id(mapping: Mapping, person: str) -> str:
@@ -388,7 +394,7 @@ def _day_before(cell: Cell, epoch: date) -> Day | None:
 
 
 _READERS: dict[str, Callable[[Cell], Any]] = {
-    "text": folded, "name": name_of, "code": code_of, "identifier": identifier_of,
+    "text": folded, "name": name_of, "code": code_of, "identifier": number_of,
     "id-number": _id_number, "year": year_of,
 }  # fmt: skip
 
