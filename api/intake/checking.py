@@ -149,6 +149,26 @@ MONTH_ONLY = Reason(
     "its first day is taken (of a term, its last); supply the day if known", rejects=False,
 )  # fmt: skip
 
+BIRTH_DAY_BY_ID = Reason(
+    "birth-day-from-id", "出生日期只到月,与身份证号相符",
+    "the birth date names only a month, that of the ID number",
+    "已按身份证号登记出生日期,无须处理",
+    "the birth date is entered by the ID number; nothing to do",
+    rejects=False,
+)  # fmt: skip
+BIRTH_MONTH_ALONE = Reason(
+    "birth-month-alone", "出生日期只到月,又无身份证号",
+    "the birth date names only a month, and there is no ID number",
+    "已照录为未记载,查明年月日后补登", "entered as not recorded; add it when the day is known",
+    rejects=False,
+)  # fmt: skip
+SHORTER_NUMBER = Reason(
+    "shorter-number", "号码按数字存放,且短于本列其他号码,前面的0可能已丢失",
+    "the number is kept as a number and is shorter than others of its column: zeros before it may "
+    "be lost", "核对原件;有0的,将该列设为文本格式后写全",
+    "check it; where there are zeros, make the column text and write them", rejects=False,
+)  # fmt: skip
+
 
 _AMBIGUOUS = {
     "ambiguous-date": (
@@ -257,6 +277,20 @@ def _divisions() -> dict[str, int]:
     }
 
 
+def day_of_birth(month: date, number: str | None) -> tuple[date | None, Reason | None]:
+    """The birth date where a cell gives only its month, whose first day stands for it: the ID
+    number tells the day. Where that has another month, the two contradict each other.
+    """
+    if number is None:
+        return None, BIRTH_MONTH_ALONE
+    born = _birth_date_in(number)
+    return (born, BIRTH_DAY_BY_ID) if born.replace(day=1) == month else (month, None)
+
+
+def _birth_date_in(number: str) -> date:
+    return date.fromisoformat(f"{number[6:10]}-{number[10:12]}-{number[12:14]}")
+
+
 def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, Reason]]:
     """Columns of one row that contradict each other; each with the column to point at."""
     number: str | None = values.get("id-number")
@@ -265,7 +299,7 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, Reason]]:
     contract: date | None = values.get("contract-last-day")
     dated: date | None = values.get("sheet-date")
     if number is not None:
-        by_number = date.fromisoformat(f"{number[6:10]}-{number[10:12]}-{number[12:14]}")
+        by_number = _birth_date_in(number)
         yield from _with_the_number(number, by_number, values)
         born = born or by_number
     if hired is not None:

@@ -21,12 +21,14 @@ from api.intake.checking import (
     NO_ACT,
     NO_DAY,
     SHORT_YEAR,
+    SHORTER_NUMBER,
     UNNAMED,
     Fault,
     Reason,
     at_column,
     bad_value,
     contradictions,
+    day_of_birth,
 )
 from api.intake.mapping import Act, Column, Mapping, Sheet, Template, Turn
 from api.intake.originals import Originals, Said
@@ -257,6 +259,7 @@ class RowReader:
         opening = mapping.opening if sheet.name in mapping.since.values() else []
         self.originals = Originals(sheet, opening, self._places, table.headings)
         self._unnamed = [at for at, heading in enumerate(table.headings) if not heading]
+        self._longest: dict[str, int] = {}
         self._person = Template(sheet.person)
         self._key = Template(sheet.key) if sheet.key else None
 
@@ -280,7 +283,10 @@ class RowReader:
             if cell is None or not folded(cell):
                 continue
             if column.kind in ("identifier", "id-number"):
-                yield name, identifier_of(cell)
+                number = identifier_of(cell)
+                if column.kind == "identifier":
+                    self._longest[name] = max(len(number), self._longest.get(name, 0))
+                yield name, number
             else:
                 with suppress(UnreadableError):
                     yield name, reader(cell)
@@ -297,9 +303,6 @@ class RowReader:
             except UnreadableError as fault:
                 faults.append(self._column_fault(row, name, column, fault.rule))
                 continue
-            if isinstance(value, Day):
-                faults += [self.fault(row, name, reason) for reason in _doubts(value)]
-                value = value.day
             values[name] = value = None if value == "" else value
             if value is None and column.blank != "allow" and not folded(cell):
                 rule = "blank" if column.blank == "reject" else "missing"
@@ -308,6 +311,8 @@ class RowReader:
             beyond = [*self._unnamed, *range(len(self.table.headings), width)]
             if any(at < width and folded(row.cells[at]) for at in beyond):
                 faults.append(self.fault(row, None, UNNAMED))
+        doubts = [*_days(values), *self._shorter(row, values)]
+        faults += [self.fault(row, name, reason) for name, reason in doubts]
         for name, reason in list(contradictions(values)):
             faults.append(self.fault(row, name, reason))
             if reason.drops:
@@ -316,6 +321,12 @@ class RowReader:
         values["person"] = person and person_id(self._mapping, person)
         values["row-key"] = self._row_key(row, values)
         return values, faults
+
+    def _shorter(self, row: Row, values: Values) -> Iterator[tuple[str, Reason]]:
+        for name, length in self._longest.items():
+            at, value = self._places[name], values.get(name)
+            if value is not None and not isinstance(row.cells[at], str) and len(value) < length:
+                yield name, SHORTER_NUMBER
 
     def _column_fault(self, row: Row, name: str, column: Column, rule: str) -> Fault:
         return self.fault(row, name, at_column(rule, name, column.heading[0]))
@@ -337,11 +348,18 @@ class RowReader:
         return NO_ACT
 
 
-def _doubts(day: Day) -> Iterator[Reason]:
-    if not day.exact:
-        yield MONTH_ONLY
-    if not day.whole:
-        yield SHORT_YEAR
+def _days(values: Values) -> Iterator[tuple[str, Reason]]:
+    """Make days of what cells gave as such; what is doubtful of each, with its column."""
+    for name, given in values.items():
+        if not isinstance(given, Day):
+            continue
+        values[name], reason = given.day, None if given.exact else MONTH_ONLY
+        if name == "birth-date" and not given.exact:
+            values[name], reason = day_of_birth(given.day, values.get("id-number"))
+        if reason is not None:
+            yield name, reason
+        if not given.whole:
+            yield name, SHORT_YEAR
 
 
 def person_id(mapping: Mapping, person: str) -> str:

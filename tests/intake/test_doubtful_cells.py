@@ -1,8 +1,11 @@
 """What a cell may or may not mean, where a roster has it: refused with its reason, or read."""
 
+from datetime import date
+
 import xlsxwriter
 
 from api.intake import Importer
+from domain.acts.people import PersonRegistered
 
 HEADINGS = [
     "姓名",
@@ -46,7 +49,7 @@ def test_a_long_number_of_a_person_kept_as_a_number_is_refused_and_how_to_mend_i
 
     [fault] = plan.rejected
     assert (fault.row, fault.heading, fault.reason.rule) == (3, "工号", "digits-lost")
-    assert fault.cell.startswith("3205002024001")
+    assert fault.cell.startswith("3205002024")
     assert "文本" in fault.reason.mend_zh
     assert plan.events["RecordOpened"] == 1
 
@@ -71,3 +74,44 @@ def test_a_month_under_a_short_year_is_pointed_out_as_both(bureau, tmp_path):
     assert rejected(plan) == []
     for rule in ("month-only", "two-digit-year"):
         assert warned(plan, rule) == [(3, "参加辅警工作时间")]
+
+
+def born(plan):
+    return [
+        made.event.birth_date
+        for draft in plan.drafts
+        for made in draft.made
+        if isinstance(made.event, PersonRegistered)
+    ]
+
+
+def test_a_month_of_birth_agrees_with_the_id_number_which_gives_the_day(bureau, tmp_path):
+    said = {"公民身份号码": "32050319900215003X", "出生日期": "1990.02"}
+    plan = planned(bureau, tmp_path, row(**said))
+
+    assert rejected(plan) == []
+    assert born(plan) == [date(1990, 2, 15)]
+    assert warned(plan, "birth-day-from-id") == [(3, "出生日期")]
+
+
+def test_a_month_of_birth_that_is_not_the_id_numbers_contradicts_it(bureau, tmp_path):
+    said = {"公民身份号码": "32050319900215003X", "出生日期": "1990.03"}
+    assert rejected(planned(bureau, tmp_path, row(**said))) == [
+        (3, "出生日期", "birth-contradicts-id")
+    ]
+
+
+def test_a_month_of_birth_alone_is_not_made_a_day(bureau, tmp_path):
+    plan = planned(bureau, tmp_path, row(出生日期="1990年2月"))
+
+    assert (rejected(plan), born(plan)) == ([], [None])
+    assert warned(plan, "birth-month-alone") == [(3, "出生日期")]
+
+
+def test_a_number_shorter_than_its_column_may_have_lost_zeros(bureau, tmp_path):
+    plan = planned(
+        bureau, tmp_path, row(工号=12), row(工号="000013"), row(工号=100014), row(工号="15")
+    )
+
+    assert rejected(plan) == []
+    assert warned(plan, "shorter-number") == [(3, "工号")]
