@@ -12,6 +12,7 @@ files know the person).
 
 import re
 import tomllib
+from collections import defaultdict
 from datetime import date
 from fnmatch import fnmatch
 from functools import cached_property
@@ -30,6 +31,7 @@ from domain.refusals import BadInput
 load()
 
 _PLACE = re.compile(r"\{([a-z][a-z0-9-]*)\}")
+_PRIVATE_KINDS = ("id-number", "name")
 _BUILT_IN = {"person", "sheet-date", "row-key"}
 
 Turn = Literal["first", "up", "down", "aside"]
@@ -56,7 +58,8 @@ class Column(_Part):
     that may stand there and what each means ("" is none), or the name of one of the mapping's
     lists. `known`: words that mean a code where other text stands for itself. `parted`: several
     values, parted by 、. `blank`: what an empty cell does. `private`: its cells are shown to the
-    clerk alone. A `person` is told by number, ID number or id.
+    clerk alone; a name, an ID number and what goes into such a field are so by themselves. A
+    `person` is told by number, ID number or id.
     """
 
     heading: Texts
@@ -170,16 +173,40 @@ class Sheet(_Part):
             used |= {self.track.column, self.track.period}
         if unknown := sorted(used - known):
             raise ValueError(f"sheet {self.name} has no column {', '.join(unknown)}")
-        private = {name for name, column in self.columns.items() if column.private}
-        if private and self.key is None and not self.keyed_by:
-            raise ValueError(f"sheet {self.name} has private columns and needs a key of others")
-        if private & {*self.keyed_by, *places_in(self.person + (self.key or ""))}:
-            raise ValueError(f"sheet {self.name}: a private column is no key, for keys are public")
         labels = {act.label for act in self.act}
         if lost := sorted({act.ends for act in self.act if act.ends} - labels):
             raise ValueError(f"sheet {self.name} has no act labelled {', '.join(lost)}")
         if any(act.turn for act in self.act) != (self.track is not None):
             raise ValueError(f"sheet {self.name}: turns and tracking go together")
+        return self
+
+    @model_validator(mode="after")
+    def _private_stays_private(self) -> Self:
+        """A name, an ID number and what goes into a field of who somebody is are private whatever is
+        said; what goes into any private field is no key.
+        """
+        sealed: defaultdict[str, set[str]] = defaultdict(set)
+        for act in self.act:
+            marks = REGISTRY[act.event].private if act.event in REGISTRY else {}
+            for field in act.fields.keys() & marks.keys():
+                for column in places_in(act.fields[field]):
+                    sealed[column].add(marks[field].cls)
+        own = {
+            name for name, column in self.columns.items()
+            if column.private or column.kind in _PRIVATE_KINDS or "identity" in sealed[name]
+        }  # fmt: skip
+        if own and self.key is None and not self.keyed_by:
+            raise ValueError(f"sheet {self.name} has private columns and needs a key of others")
+        private = own | {name for name in self.columns if sealed[name]}
+        if private & {*self.keyed_by, *places_in(self.person + (self.key or ""))}:
+            raise ValueError(
+                f"sheet {self.name}: a private column is no key, for keys are public; add a column "
+                "of the bureau's own numbers to the file, one a person, the same in every month "
+                "(姓名、身份证号等保密栏目不能作 key 或 person,因其以明文留存:"
+                "请在表中增加一列本局编号,每人一号、各月不变,并以该列为 key 和 person)"
+            )
+        for name in own:
+            self.columns[name] = self.columns[name].model_copy(update={"private": True})
         return self
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from api.intake import load_mapping, names, parse_mapping
+from api.intake import load_mapping, names, parse_mapping, to_toml
 from domain.refusals import BadInput
 
 GOOD = """
@@ -69,6 +69,19 @@ def test_a_private_column_is_no_key():
 
     with pytest.raises(BadInput, match="a private column is no key"):
         parse_mapping(keyed.replace('heading = "day"', 'heading = "day", private = true'))
+
+
+@pytest.mark.parametrize("column", ["id-number", "name", "birth-date"])
+def test_what_is_private_is_so_whatever_a_mapping_says(column):
+    text = to_toml(load_mapping("roster-city"))
+    [declared] = [line for line in text.splitlines() if line.startswith(f"{column} = {{")]
+    assert "private = true" in declared
+    open_to_all = text.replace(declared, declared.replace(", private = true", ""))
+
+    assert parse_mapping(open_to_all).sheet[0].columns[column].private
+    for before in ('person = "{number}"', '\nkey = "{number}"'):
+        with pytest.raises(BadInput, match="本局编号"):
+            parse_mapping(open_to_all.replace(before, before.replace("number", column), 1))
 
 
 def test_a_mapping_unknown_by_name_is_refused_with_those_there_are():
