@@ -182,7 +182,7 @@ class Sheet(_Part):
 
     @model_validator(mode="after")
     def _private_stays_private(self) -> Self:
-        """A name, an ID number and what goes into a field of who somebody is are private whatever is
+        """Names, ID numbers and what goes into a field of who somebody is are private whatever is
         said; what goes into any private field is no key.
         """
         sealed: defaultdict[str, set[str]] = defaultdict(set)

@@ -135,6 +135,7 @@ class _Headed(NamedTuple):
         if not hits:
             return cls(0, sheet, "", [], iter(()))
         title = " ".join(dict.fromkeys(folded(c) for row in top[:at] for c in row.cells if c))
+        headings = _told_apart(headings, top[at - 1].cells if at else (), wanted)
         return cls(hits, sheet, title, headings, _body([*top[at + 1 :]], rows))
 
 
@@ -146,6 +147,20 @@ def _heading(cell: Cell, above: Sequence[Cell], column: int, wanted: Collection[
         if grouped in wanted:
             return grouped
     return alone
+
+
+def _told_apart(headings: list[str], above: Sequence[Cell], wanted: Collection[str]) -> list[str]:
+    """Of headings alike and not wanted each has the group above it, where that tells them apart."""
+    groups = [*map(heading_of, above), *[""] * (len(headings) - len(above))]
+    named = [
+        f"{group}/{heading}"
+        if group and heading not in wanted and headings.count(heading) > 1 else heading
+        for heading, group in zip(headings, groups, strict=False)
+    ]  # fmt: skip
+    return [
+        name if named.count(name) == 1 else heading
+        for heading, name in zip(headings, named, strict=True)
+    ]
 
 
 def _body(first: Iterable[Row], rest: Iterator[Row]) -> Iterator[Row]:
