@@ -30,11 +30,13 @@ from api.intake.checking import (
     contradictions,
     day_of_birth,
 )
-from api.intake.mapping import Act, Column, Mapping, Sheet, Template, Turn
+from api.intake.mapping import DAYS, ENDS, OPEN, Act, Column, Mapping, Sheet, Template, Turn
 from api.intake.originals import Originals, Said
 from api.intake.reading import REMARKS, Row, Table
 from api.intake.values import (
     EPOCH,
+    OPEN_END,
+    OPEN_ENDED,
     Cell,
     Day,
     UnreadableError,
@@ -46,6 +48,7 @@ from api.intake.values import (
     name_of,
     number_of,
     text_of,
+    word_of,
     year_of,
 )
 from domain.acts.people import id_number_fault
@@ -394,16 +397,35 @@ def read_as(
         alone = column.model_copy(update={"parted": False})
         return partial(_parts, read_as(alone, words, units, people, epoch))
     if words is not None:
-        return partial(_meaning, {folded(word): code for word, code in words.items()})
+        return partial(_meaning, {word_of(word): code for word, code in words.items()})
+    if column.kind in DAYS:
+        return _day_reader(column, epoch)
     if column.known:
-        return lambda cell: column.known.get(folded(cell), folded(cell))
+        known = {word_of(word): code for word, code in column.known.items()}
+        return lambda cell: known.get(word_of(cell), folded(cell))
     if column.kind in ("unit", "person"):
         return units.find if column.kind == "unit" else people
-    if column.kind in ("date", "last-day"):
-        return partial(day_of, last=column.kind == "last-day", epoch=epoch)
-    if column.kind == "day-after":
-        return partial(_day_before, epoch=epoch)
     return _READERS[column.kind]
+
+
+def _day_reader(column: Column, epoch: date) -> Callable[[Cell], Day | None]:
+    """A day, or a word that says that there is none."""
+    words = {word_of(word): meant for word, meant in column.known.items()}
+    if column.kind in ENDS:
+        words = dict.fromkeys(OPEN_ENDED, OPEN) | words
+    read: Callable[[Cell], Day | None] = (
+        partial(_day_before, epoch=epoch)
+        if column.kind == "day-after"
+        else partial(day_of, last=column.kind == "last-day", epoch=epoch)
+    )
+
+    def day(cell: Cell) -> Day | None:
+        meant = words.get(word_of(cell))
+        if meant is None:
+            return read(cell)
+        return OPEN_END if meant == OPEN else None
+
+    return day
 
 
 def _day_before(cell: Cell, epoch: date) -> Day | None:
@@ -423,7 +445,7 @@ def _parts(alone: Callable[[Cell], Any], cell: Cell) -> list[Any] | None:
 
 
 def _meaning(words: dict[str, str], cell: Cell) -> str | None:
-    text = folded(cell)
+    text = word_of(cell)
     if not text:
         return words.get("")
     if text not in words:

@@ -56,6 +56,12 @@ class Day(NamedTuple):
     whole: bool = True
 
 
+OPEN_END = Day(date.max)
+"""The last day of what has none; what is made of it is left out."""
+OPEN_ENDED = ("无固定期限", "无固定期", "无固定", "无期限", "长期", "长期有效")
+"""What stands where a last day is looked for, and says that there is none."""
+
+
 def text_of(cell: Cell) -> str:
     """A cell as the clerk sees it."""
     if isinstance(cell, str):
@@ -77,6 +83,11 @@ def _folded(text: str) -> str:
 def folded(cell: Cell) -> str:
     """Text with full-width forms and runs of spaces made plain."""
     return _folded(cell if isinstance(cell, str) else text_of(cell))
+
+
+def word_of(cell: Cell) -> str:
+    """A listed word, for which spaces within it count no more than in a name: 二级　辅员."""
+    return folded(cell).replace(" ", "")
 
 
 def heading_of(cell: Cell) -> str:

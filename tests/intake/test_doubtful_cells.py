@@ -1,12 +1,17 @@
 """What a cell may or may not mean, where a roster has it: refused with its reason, or read."""
 
 from datetime import date
+from pathlib import Path
 
+import pytest
 import xlsxwriter
 
+import api.intake
 from api.intake import Importer
+from domain.acts.openings import ContractOpened, RecordOpened
 from domain.acts.people import PersonRegistered
 
+COUNTY = Path(api.intake.__file__).parent / "mappings" / "roster-county.toml"
 HEADINGS = [
     "姓名",
     "工号",
@@ -16,6 +21,7 @@ HEADINGS = [
     "参加辅警工作时间",
     "合同到期日",
     "用工形式",
+    "层级",
 ]
 
 
@@ -76,13 +82,12 @@ def test_a_month_under_a_short_year_is_pointed_out_as_both(bureau, tmp_path):
         assert warned(plan, rule) == [(3, "参加辅警工作时间")]
 
 
+def opened(plan, cls):
+    return [m.event for draft in plan.drafts for m in draft.made if isinstance(m.event, cls)]
+
+
 def born(plan):
-    return [
-        made.event.birth_date
-        for draft in plan.drafts
-        for made in draft.made
-        if isinstance(made.event, PersonRegistered)
-    ]
+    return [event.birth_date for event in opened(plan, PersonRegistered)]
 
 
 def test_a_month_of_birth_agrees_with_the_id_number_which_gives_the_day(bureau, tmp_path):
@@ -115,3 +120,53 @@ def test_a_number_shorter_than_its_column_may_have_lost_zeros(bureau, tmp_path):
 
     assert rejected(plan) == []
     assert warned(plan, "shorter-number") == [(3, "工号")]
+
+
+@pytest.mark.parametrize("kind", ["last-day", "day-after"])
+def test_a_contract_without_end_is_opened_without_a_last_day(bureau, tmp_path, kind):
+    mapping = tmp_path / "own.toml"
+    mapping.write_text(COUNTY.read_text().replace('kind = "last-day"', f'kind = "{kind}"'))
+    cells = ["无固定期限", "长 期", "2026-06-30"]
+    rows = [row(工号=f"F{n}", 合同到期日=cell) for n, cell in enumerate(cells)]
+
+    plan = planned(bureau, tmp_path, *rows, mapping=mapping)
+
+    assert rejected(plan) == []
+    ends = [event.last_day for event in opened(plan, ContractOpened)]
+    assert ends == [None, None, date(2026, 6, 30 if kind == "last-day" else 29)]
+
+
+def test_a_mapping_says_what_a_word_or_a_blank_end_means(bureau, tmp_path):
+    mapping = tmp_path / "own.toml"
+    mapping.write_text(
+        COUNTY.read_text()
+        .replace('kind = "last-day"', 'kind = "last-day", known = { "" = "open", "见合同" = "" }')
+        .replace(
+            '"参加辅警工作时间", kind = "date"',
+            '"参加辅警工作时间", kind = "date", known = { "不详" = "" }',
+        )
+    )
+    rows = [row(合同到期日=""), row(工号="F2", 合同到期日="见合同", 参加辅警工作时间="不详")]
+
+    plan = planned(bureau, tmp_path, *rows, mapping=mapping)
+
+    assert rejected(plan) == []
+    assert [event.last_day for event in opened(plan, ContractOpened)] == [None]
+    assert [event.hired_on for event in opened(plan, RecordOpened)] == [date(2018, 7, 1), None]
+
+
+def test_spaces_within_a_listed_word_do_not_count(bureau, tmp_path):
+    plan = planned(bureau, tmp_path, row(层级="二级　辅员", 用工形式="劳动 合同"))
+
+    assert rejected(plan) == []
+    assert [event.grade for event in opened(plan, RecordOpened)] == ["二级辅员"]
+
+
+@pytest.mark.parametrize(
+    "title", ["截至 2024 年 3 月 31 日", "截至20240331", "截止日期:2024-03-31", "截至2024.3.31"]
+)
+def test_a_title_gives_the_date_in_every_usual_style(bureau, tmp_path, title):
+    path = tmp_path / "one.csv"
+    path.write_text(f"花名册({title})\n姓名,工号,用人单位\n甲,F1,指挥中心\n", "utf-8")
+
+    assert Importer(bureau.ledger).plan([path], "roster-county").dates == [date(2024, 3, 31)]
