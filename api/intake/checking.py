@@ -229,6 +229,13 @@ def at_column(rule: str, column: str, heading: str) -> Reason:
                 "先将该列设为文本格式,再照原件重新填写号码",
                 "make the column text first, then write the number again from its source",
             )  # fmt: skip
+        case "zeros-lost":
+            return Reason(
+                rule, f"{heading}按数字存放,而工作簿用了补0的数字格式(如 000000),所见与所存不同",
+                f"{heading} is a number, and a number format of the workbook (000000) shows "
+                "what is not in the cell", "将该列设为文本格式,再照所见写全号码",
+                "make the column text, and write the number as it is shown",
+            )  # fmt: skip
         case _ if rule in _AMBIGUOUS:
             zh, en, mend_zh, mend_en = _AMBIGUOUS[rule]
             return Reason(rule, f"{heading}有歧义({zh})", f"{heading} is ambiguous: {en}",

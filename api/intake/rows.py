@@ -255,7 +255,12 @@ class RowReader:
         self._dated = dated
         self._places = _places(sheet, table)
         self._columns = [
-            (name, at, column, read_as(column, mapping.words(column), units, people, table.epoch))
+            (
+                name,
+                at,
+                column,
+                read_as(column, mapping.words(column), units, people, table.epoch, table.padded),
+            )
             for name, column in sheet.columns.items()
             if (at := self._places.get(name)) is not None
         ]
@@ -389,9 +394,10 @@ def read_as(
     units: UnitNames,
     people: Callable[[Cell], str | None],
     epoch: date = EPOCH,
+    padded: int = 0,
 ) -> Callable[[Cell], Any]:
     """What reads a cell of this column or raises UnreadableError; `words`: what may stand there;
-    `epoch`: the day from which the sheet counts.
+    `epoch`: the day from which the sheet counts; `padded`: see Table.
     """
     if column.parted:
         alone = column.model_copy(update={"parted": False})
@@ -405,6 +411,8 @@ def read_as(
         return lambda cell: known.get(word_of(cell), folded(cell))
     if column.kind in ("unit", "person"):
         return units.find if column.kind == "unit" else people
+    if column.kind == "identifier":
+        return partial(number_of, padded=padded)
     return _READERS[column.kind]
 
 
@@ -434,7 +442,7 @@ def _day_before(cell: Cell, epoch: date) -> Day | None:
 
 
 _READERS: dict[str, Callable[[Cell], Any]] = {
-    "text": folded, "name": name_of, "code": code_of, "identifier": number_of,
+    "text": folded, "name": name_of, "code": code_of,
     "id-number": _id_number, "year": year_of,
 }  # fmt: skip
 

@@ -107,15 +107,18 @@ def identifier_of(cell: Cell) -> str:
     return folded(cell).replace(" ", "").upper()
 
 
-def number_of(cell: Cell) -> str:
+def number_of(cell: Cell, padded: int = 0) -> str:
     """An identifier as a column holds it. Raises UnreadableError where a spreadsheet has made a
-    number of it and lost digits: it keeps 15 of them, and shows longer ones as 3.2E+17.
+    number of it and lost digits: it keeps 15 of them, and shows longer ones as 3.2E+17; numbers
+    shorter than `padded` may be shown with zeros that they have not.
     """
     text = identifier_of(cell)
     if (isinstance(cell, int | float) and abs(cell) >= _EXACT_NUMBERS) or _SCIENTIFIC.fullmatch(
         text
     ):
         raise UnreadableError("digits-lost")
+    if isinstance(cell, int | float) and len(text) < padded:
+        raise UnreadableError("zeros-lost")
     return text
 
 

@@ -170,3 +170,24 @@ def test_a_title_gives_the_date_in_every_usual_style(bureau, tmp_path, title):
     path.write_text(f"花名册({title})\n姓名,工号,用人单位\n甲,F1,指挥中心\n", "utf-8")
 
     assert Importer(bureau.ledger).plan([path], "roster-county").dates == [date(2024, 3, 31)]
+
+
+@pytest.mark.parametrize(
+    ("shown", "faulty"),
+    [("000000", [3, 4]), ('"FJ"0000', [3, 4, 5]), ("0.00", []), ("#,##0", []), (None, [])],
+)
+def test_a_number_that_a_format_shows_otherwise_is_refused(bureau, tmp_path, shown, faulty):
+    path = tmp_path / "one.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        page = book.add_worksheet()
+        style = book.add_format({"num_format": shown}) if shown else None
+        page.write_row(0, 0, ["花名册(截至2024年3月31日)"])
+        page.write_row(1, 0, HEADINGS)
+        for n, number in enumerate([1, 22, 100014, "000015"], 2):
+            page.write_row(n, 0, row(工号=number))
+            page.write(n, 1, number, style)
+
+    plan = Importer(bureau.ledger).plan([path], "roster-county")
+
+    assert rejected(plan) == [(line, "工号", "zeros-lost") for line in faulty]
+    assert plan.events["RecordOpened"] == 4 - len(faulty)
