@@ -149,6 +149,43 @@ MONTH_ONLY = Reason(
     "its first day is taken (of a term, its last); supply the day if known", rejects=False,
 )  # fmt: skip
 
+BIRTH_DAY_BY_ID = Reason(
+    "birth-day-from-id", "出生日期只到月,与身份证号相符",
+    "the birth date names only a month, that of the ID number",
+    "已按身份证号登记出生日期,无须处理",
+    "the birth date is entered by the ID number; nothing to do",
+    rejects=False,
+)  # fmt: skip
+BIRTH_MONTH_ALONE = Reason(
+    "birth-month-alone", "出生日期只到月,又无身份证号",
+    "the birth date names only a month, and there is no ID number",
+    "已照录为未记载,查明年月日后补登", "entered as not recorded; add it when the day is known",
+    rejects=False,
+)  # fmt: skip
+SHORTER_NUMBER = Reason(
+    "shorter-number", "号码按数字存放,且短于本列其他号码,前面的0可能已丢失",
+    "the number is kept as a number and is shorter than others of its column: zeros before it may "
+    "be lost", "核对原件;有0的,将该列设为文本格式后写全",
+    "check it; where there are zeros, make the column text and write them", rejects=False,
+)  # fmt: skip
+
+
+_AMBIGUOUS = {
+    "ambiguous-date": (
+        "1990.1 可能是1月或10月", "1990.1 may be month 1 or 10",
+        "写成 1990-01 或 1990-10", "write 1990-01 or 1990-10",
+    ),
+    "ambiguous-serial": (
+        "20183 可能是2018年3月,也可能是日期的序列数",
+        "20183 may be year and month, or the serial number of a day",
+        "写成 2018-03 或 2018-03-01", "write 2018-03 or 2018-03-01",
+    ),
+    "ambiguous-short-day": (
+        "190301 可能是2019年3月1日,也可能是1903年1月", "190301 may be 2019-03-01 or 1903-01",
+        "写全年份,如 2019-03-01", "write all of the year, as 2019-03-01",
+    ),
+}  # fmt: skip
+
 
 @cache
 def at_column(rule: str, column: str, heading: str) -> Reason:
@@ -185,11 +222,24 @@ def at_column(rule: str, column: str, heading: str) -> Reason:
                 "对照身份证改正;该列须为文本格式,否则后几位会丢失",
                 "correct it from the ID card; the column must be text, or its last digits are lost",
             )  # fmt: skip
-        case "ambiguous-date":
+        case "digits-lost":
             return Reason(
-                rule, f"{heading}有歧义(1990.1 可能是1月或10月)", f"{heading} may be month 1 or 10",
-                "写成 1990-01 或 1990-10", "write 1990-01 or 1990-10",
+                rule, f"{heading}按数字存放,15位以后的数字已丢失",
+                f"{heading} is kept as a number, and its digits after the 15th are lost",
+                "先将该列设为文本格式,再照原件重新填写号码",
+                "make the column text first, then write the number again from its source",
             )  # fmt: skip
+        case "zeros-lost":
+            return Reason(
+                rule, f"{heading}按数字存放,而工作簿用了补0的数字格式(如 000000),所见与所存不同",
+                f"{heading} is a number, and a number format of the workbook (000000) shows "
+                "what is not in the cell", "将该列设为文本格式,再照所见写全号码",
+                "make the column text, and write the number as it is shown",
+            )  # fmt: skip
+        case _ if rule in _AMBIGUOUS:
+            zh, en, mend_zh, mend_en = _AMBIGUOUS[rule]
+            return Reason(rule, f"{heading}有歧义({zh})", f"{heading} is ambiguous: {en}",
+                          mend_zh, mend_en)  # fmt: skip
     return Reason(
         rule, f"{heading}不是存在的日期", f"{heading} is not a date that exists",
         "改为存在的日期,如 2021-08-03", "write a date that exists, as 2021-08-03",
@@ -234,6 +284,20 @@ def _divisions() -> dict[str, int]:
     }
 
 
+def day_of_birth(month: date, number: str | None) -> tuple[date | None, Reason | None]:
+    """The birth date where a cell gives only its month, whose first day stands for it: the ID
+    number tells the day. Where that has another month, the two contradict each other.
+    """
+    if number is None:
+        return None, BIRTH_MONTH_ALONE
+    born = _birth_date_in(number)
+    return (born, BIRTH_DAY_BY_ID) if born.replace(day=1) == month else (month, None)
+
+
+def _birth_date_in(number: str) -> date:
+    return date.fromisoformat(f"{number[6:10]}-{number[10:12]}-{number[12:14]}")
+
+
 def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, Reason]]:
     """Columns of one row that contradict each other; each with the column to point at."""
     number: str | None = values.get("id-number")
@@ -242,7 +306,7 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, Reason]]:
     contract: date | None = values.get("contract-last-day")
     dated: date | None = values.get("sheet-date")
     if number is not None:
-        by_number = date.fromisoformat(f"{number[6:10]}-{number[10:12]}-{number[12:14]}")
+        by_number = _birth_date_in(number)
         yield from _with_the_number(number, by_number, values)
         born = born or by_number
     if hired is not None:

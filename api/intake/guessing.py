@@ -20,9 +20,10 @@ from api.intake.values import Cell, UnreadableError, folded, heading_of
 from domain.refusals import BadInput, MissingField
 
 SAMPLES = 200
-DECIDED, EXACT, KNOWN, ALIKE, BY_VALUE = 2.0, 1.0, 0.9, 0.6, 0.5
+DECIDED, EXACT, KNOWN, ALIKE, BY_VALUE, CONTESTED = 2.0, 1.0, 0.9, 0.6, 0.5, 0.4
 """Confidence in a heading: the clerk's word (before whatever else claims the column; told as 1),
-a heading of the mapping itself, one of a list, one that resembles it, none.
+a heading of the mapping itself, one of a list, one that resembles it, none; one of several that are
+as good.
 """
 _ENOUGH = 0.8  # of the cells are to be read so, where only they speak for a column
 _TELLING = ("id-number",)  # kinds that a cell shows by itself
@@ -63,9 +64,12 @@ class Proposal(NamedTuple):
 
 
 class Candidate(NamedTuple):
+    """`found`: place → columns and confidence; `rivals`: place → others that could be these too."""
+
     mapping: FileMapping
     sheet: Sheet
     found: dict[int, tuple[list[str], float]]
+    rivals: dict[int, list[int]]
 
     @property
     def score(self) -> float:
@@ -88,25 +92,61 @@ def propose(
     """
     sheets = [(mapping, sheet) for mapping in map(load_mapping, names()) for sheet in mapping.sheet]
     wanted = {h for _, sheet in sheets for h in sheet.headings} | set(_synonyms())
-    table = read(path, wanted)
-    rows = list(islice(table.rows, SAMPLES))
     said = {heading_of(heading): column for heading, column in (decided or {}).items()}
-    if strange := sorted(said.keys() - set(table.headings)):
-        raise BadInput(f"the file has no heading {strange[0]}", field="set",
-                       zh=f"文件没有列“{strange[0]}”")  # fmt: skip
+    table = read(path, wanted | {heading for heading in said if "/" in heading})
+    _check_said(said, table.headings)
+    rows = list(islice(table.rows, SAMPLES))
     best = max(
-        (Candidate(m, s, _matched(m, s, table, rows, said)) for m, s in sheets),
+        (Candidate(m, s, *_matched(m, s, table, rows, said)) for m, s in sheets),
         key=lambda one: (one.score, -len(one.sheet.columns)),
     )
     if not best.found:
         raise BadInput("no mapping has these columns together", field="set",
                        zh="没有对应表同时有这些列")  # fmt: skip
+    rows += _with_new_words(best, table, rows)
     known = dict(known_units or {})
     if division is None and best.mapping.unit_codes is None:
         raise MissingField("say the bureau's division (GB/T 2260)", field="division",
                            zh="请指明本局的行政区划代码(GB/T 2260)")  # fmt: skip
     units = _units(best, table, rows, known, division)
     return _proposal(best, table, rows, units, name, division, known)
+
+
+def _check_said(said: Mapping[str, str], headings: Sequence[str]) -> None:
+    """Raises BadInput for a heading that is not there, or that more than one column has."""
+    for heading, column in sorted(said.items()):
+        if heading not in headings:
+            grouped = [one for one in headings if one.endswith(f"/{heading}")]
+            raise BadInput(
+                f"the file has no heading {heading}" + "".join(f"; there is {g}" for g in grouped),
+                zh=f"文件没有列“{heading}”" + "".join(f";有“{g}”" for g in grouped), field="set",
+            )  # fmt: skip
+        if column and headings.count(heading) > 1:
+            raise BadInput(
+                f"several columns are headed {heading}; rename them in the file, or say the group "
+                f"above: GROUP/{heading}", field="set",
+                zh=f"有几列都叫“{heading}”;请在表中改名,或连同上一行的名称写作“组名/{heading}”",
+            )  # fmt: skip
+
+
+def _with_new_words(best: "Candidate", table: Table, rows: Sequence[Row]) -> list[Row]:
+    """Of the rows beyond the sample those with a unit or a listed word that none before had."""
+    places = [
+        at for at, (columns, _) in best.found.items()
+        if any(best.sheet.columns[c].kind == "unit" or best.sheet.columns[c].values is not None
+               for c in columns)
+    ]  # fmt: skip
+
+    def words(row: Row) -> set[tuple[int, str]]:
+        return {(at, folded(row.cells[at])) for at in places if at < len(row.cells)}
+
+    seen = {word for row in rows for word in words(row)}
+    new = []
+    for row in table.rows:
+        if not (found := words(row)) <= seen:
+            seen |= found
+            new.append(row)
+    return new
 
 
 @cache
@@ -122,19 +162,26 @@ def _matched(
     table: Table,
     rows: Sequence[Row],
     decided: Mapping[str, str],
-) -> dict[int, tuple[list[str], float]]:
-    """Place → the columns read from it and the confidence in its heading; a column is used once."""
+) -> tuple[dict[int, tuple[list[str], float]], dict[int, list[int]]]:
+    """Place → the columns read from it and the confidence in its heading; a column is used once.
+    Beside it the places that are left though their headings are as good.
+    """
     if not {column for column in decided.values() if column} <= sheet.columns.keys():
-        return {}
+        return {}, {}
     found: dict[int, tuple[list[str], float]] = {}
     taken: set[str] = set()
-    for confidence, at, columns in sorted(
-        _ways(mapping, sheet, table, rows, decided), key=_first_best
-    ):
+    ways = sorted(_ways(mapping, sheet, table, rows, decided), key=_first_best)
+    for confidence, at, columns in ways:
         if at not in found and taken.isdisjoint(columns):
             found[at] = (columns, confidence)
             taken |= set(columns)
-    return found
+    rivals: dict[int, list[int]] = {}
+    for confidence, other, columns in ways:
+        for at, (own, sure) in found.items():
+            as_good = confidence >= min(sure, KNOWN) and sure != DECIDED
+            if other not in found and own == columns and as_good:
+                rivals.setdefault(at, []).append(other)
+    return found, rivals
 
 
 def _first_best(way: tuple[float, int, list[str]]) -> tuple[float, int]:
@@ -349,6 +396,10 @@ def _guess(
     share, unread = readings[0]
     private = mapping.sheet[0].columns[columns[0]].private
     zh, en = _WHY[confidence]
+    if rivals := [table.headings[other] for other in best.rivals.get(at, ())]:
+        confidence = min(confidence, CONTESTED)
+        zh += f";“{'”“'.join(rivals)}”也可作此栏,请以 --set 指定"
+        en += f"; {', '.join(rivals)} could be it too: say which by --set"
     return Guess(heading, columns, round(min(confidence, 1.0) * share, 2), round(share, 2),
                  private, zh, en, [] if private else unread)  # fmt: skip
 

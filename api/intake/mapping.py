@@ -12,6 +12,7 @@ files know the person).
 
 import re
 import tomllib
+from collections import defaultdict
 from datetime import date
 from fnmatch import fnmatch
 from functools import cached_property
@@ -21,7 +22,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from api.intake.values import heading_of
+from api.intake.values import OPEN_END, heading_of, word_of
 from domain.acts import load
 from domain.acts.units import Kind
 from domain.events import REGISTRY, Code, Id, Mood
@@ -30,7 +31,13 @@ from domain.refusals import BadInput
 load()
 
 _PLACE = re.compile(r"\{([a-z][a-z0-9-]*)\}")
+_PRIVATE_KINDS = ("id-number", "name")
 _BUILT_IN = {"person", "sheet-date", "row-key"}
+
+DAYS, ENDS = ("date", "last-day", "day-after"), ("last-day", "day-after")
+"""Kinds of columns that hold days; those of them that hold the end of something."""
+OPEN = "open"
+"""What a word under an end means that says that there is none (`known`)."""
 
 Turn = Literal["first", "up", "down", "aside"]
 """A tracked value is seen first, rises, falls, or changes where no order is declared."""
@@ -54,9 +61,11 @@ class Column(_Part):
     `kind`: how a cell is read; `last-day` (合同至) takes a bare month as its last day, `day-after`
     gives the day before the one that stands there (until, not included). `values`: the words
     that may stand there and what each means ("" is none), or the name of one of the mapping's
-    lists. `known`: words that mean a code where other text stands for itself. `parted`: several
+    lists. `known`: words that mean a code where other text stands for itself; under days those that
+    mean none ("") or an end that is open ("open", as 无固定期限 does by itself). `parted`: several
     values, parted by 、. `blank`: what an empty cell does. `private`: its cells are shown to the
-    clerk alone. A `person` is told by number, ID number or id.
+    clerk alone; a name, an ID number and what goes into such a field are so by themselves. A
+    `person` is told by number, ID number or id.
     """
 
     heading: Texts
@@ -78,6 +87,30 @@ class Column(_Part):
     parted: bool = False
     blank: Literal["allow", "warn", "reject"] = "allow"
     private: bool = False
+
+    @model_validator(mode="after")
+    def _words_fit_the_kind(self) -> Self:
+        if self.kind in DAYS:
+            if self.values is not None:
+                raise ValueError("a day has no list of values; say what a word means by known")
+            meant = {"", OPEN} if self.kind in ENDS else {""}
+            if strange := sorted({*self.known.values()} - meant):
+                raise ValueError(f"a word under a {self.kind} cannot mean {strange[0]}: say "
+                                 f"{' or '.join(repr(one) for one in sorted(meant))}")  # fmt: skip
+        elif self.known and self.kind not in ("text", "code", "identifier"):
+            raise ValueError(f"known is for text and days, not for a column of kind {self.kind}")
+        listed = self.values if isinstance(self.values, dict) else {}
+        for words in (listed, self.known):
+            _check_apart(words)
+        return self
+
+
+def _check_apart(words: dict[str, str]) -> None:
+    """Raises ValueError for two words that spaces alone tell apart."""
+    means: dict[str, str] = {}
+    for word, code in words.items():
+        if means.setdefault(word_of(word), code) != code:
+            raise ValueError(f"{word} means two things, for spaces do not count")
 
 
 class Act(_Part):
@@ -170,16 +203,40 @@ class Sheet(_Part):
             used |= {self.track.column, self.track.period}
         if unknown := sorted(used - known):
             raise ValueError(f"sheet {self.name} has no column {', '.join(unknown)}")
-        private = {name for name, column in self.columns.items() if column.private}
-        if private and self.key is None and not self.keyed_by:
-            raise ValueError(f"sheet {self.name} has private columns and needs a key of others")
-        if private & {*self.keyed_by, *places_in(self.person + (self.key or ""))}:
-            raise ValueError(f"sheet {self.name}: a private column is no key, for keys are public")
         labels = {act.label for act in self.act}
         if lost := sorted({act.ends for act in self.act if act.ends} - labels):
             raise ValueError(f"sheet {self.name} has no act labelled {', '.join(lost)}")
         if any(act.turn for act in self.act) != (self.track is not None):
             raise ValueError(f"sheet {self.name}: turns and tracking go together")
+        return self
+
+    @model_validator(mode="after")
+    def _private_stays_private(self) -> Self:
+        """Names, ID numbers and what goes into a field of who somebody is are private whatever is
+        said; what goes into any private field is no key.
+        """
+        sealed: defaultdict[str, set[str]] = defaultdict(set)
+        for act in self.act:
+            marks = REGISTRY[act.event].private if act.event in REGISTRY else {}
+            for field in act.fields.keys() & marks.keys():
+                for column in places_in(act.fields[field]):
+                    sealed[column].add(marks[field].cls)
+        own = {
+            name for name, column in self.columns.items()
+            if column.private or column.kind in _PRIVATE_KINDS or "identity" in sealed[name]
+        }  # fmt: skip
+        if own and self.key is None and not self.keyed_by:
+            raise ValueError(f"sheet {self.name} has private columns and needs a key of others")
+        private = own | {name for name in self.columns if sealed[name]}
+        if private & {*self.keyed_by, *places_in(self.person + (self.key or ""))}:
+            raise ValueError(
+                f"sheet {self.name}: a private column is no key, for keys are public; add a column "
+                "of the bureau's own numbers to the file, one a person, the same in every month "
+                "(姓名、身份证号等保密栏目不能作 key 或 person,因其以明文留存:"
+                "请在表中增加一列本局编号,每人一号、各月不变,并以该列为 key 和 person)"
+            )
+        for name in own:
+            self.columns[name] = self.columns[name].model_copy(update={"private": True})
         return self
 
 
@@ -268,6 +325,8 @@ class Mapping(_Part):
         if unknown := sorted(f"{sheet}.{since}" for since, sheet in self.since.items()
                              if f"{sheet}.{since}" not in columns):  # fmt: skip
             raise ValueError(f"there is no column {', '.join(unknown)}")
+        for words in self.lists.values():
+            _check_apart(words)
         for sheet in self.sheet:
             for name, column in sheet.columns.items():
                 if isinstance(column.values, str) and column.values not in self.lists:
@@ -331,10 +390,15 @@ class Template:
 
     def of(self, values: dict[str, Any]) -> Any:
         if self._whole is not None:
-            return values.get(self._whole)
+            return _closed(values.get(self._whole))
         if not self._places:
             return self._text or None
-        found = {place: values.get(place) for place in self._places}
+        found = {place: _closed(values.get(place)) for place in self._places}
         if any(value is None for value in found.values()):
             return None
         return _PLACE.sub(lambda match: str(found[match[1]]), self._text)
+
+
+def _closed(value: Any) -> Any:
+    """An end that is open is no day."""
+    return None if value == OPEN_END.day else value

@@ -22,7 +22,9 @@ from domain.acts.units import UnitEstablished
 from domain.events import REGISTRY
 from domain.refusals import BadInput, MissingField
 
-_DATED = re.compile(r"截[至止]到?\s?(\d{4}[-./年]\d{1,2}[-./月]\d{1,2}日?)")
+_DATED = re.compile(
+    r"截[至止](?:到|日期)?:?\s?(\d{4}\s?[-./年]\s?\d{1,2}\s?[-./月]\s?\d{1,2}(?:\s?日)?|\d{8}(?!\d))"
+)
 
 
 def sources(paths: Iterable[Path], mapping: Mapping) -> list[tuple[Path, Sheet]]:

@@ -41,6 +41,9 @@ _BEGINNINGS = (bytes.fromhex("0908100000060500"), bytes.fromhex("090808000005050
 _FILEPASS, _DATEMODE = bytes.fromhex("2f00"), bytes.fromhex("2200")
 _FIRST_RECORDS = 60
 _MANIFEST, _WORKBOOK = "META-INF/manifest.xml", "xl/workbook.xml"
+_STYLES = "xl/styles.xml"
+_ZEROS = re.compile(rb'formatCode="(&quot;[^"&]+&quot;)?(0{2,})"')
+_WIDEST = 16  # digits: no number has as many
 _FROM_1904 = re.compile(rb"\bdate1904=[\"'](1|true|on)[\"']")
 _FOOTERS = (
     "合计", "总计", "小计", "共计", "填表人", "制表人", "审核人", "负责人", "填报", "注:", "说明:",
@@ -62,7 +65,8 @@ REMARKS = frozenset(map(heading_of, GIVEN_BACK))
 
 class Table(NamedTuple):
     """`headings` by column (blank where there is none), `title` what stands above them; serial
-    numbers of days count from `epoch`.
+    numbers of days count from `epoch`. `padded`: a number shorter than this may be shown with what
+    is not in its cell, as 1 is shown by the format 000000.
     """
 
     file: str
@@ -72,6 +76,7 @@ class Table(NamedTuple):
     headings: list[str]
     rows: Iterator[Row]
     epoch: date = EPOCH
+    padded: int = 0
 
     @property
     def given_back(self) -> bool:
@@ -105,7 +110,8 @@ def read(path: Path, wanted: Collection[str], tab: str | None = None, *, least: 
     if best is None or best.hits < min(least, len(wanted)):
         raise _refused(path, "no row holds the headings of the mapping", "找不到对应表所列的表头行")
     epoch = EPOCH_1904 if _counts_from_1904(content) else EPOCH
-    return Table(path.name, digest, best.sheet, best.title, best.headings, best.rows, epoch)
+    padded = _padding(content)
+    return Table(path.name, digest, best.sheet, best.title, best.headings, best.rows, epoch, padded)
 
 
 class _Headed(NamedTuple):
@@ -135,6 +141,7 @@ class _Headed(NamedTuple):
         if not hits:
             return cls(0, sheet, "", [], iter(()))
         title = " ".join(dict.fromkeys(folded(c) for row in top[:at] for c in row.cells if c))
+        headings = _told_apart(headings, top[at - 1].cells if at else (), wanted)
         return cls(hits, sheet, title, headings, _body([*top[at + 1 :]], rows))
 
 
@@ -146,6 +153,20 @@ def _heading(cell: Cell, above: Sequence[Cell], column: int, wanted: Collection[
         if grouped in wanted:
             return grouped
     return alone
+
+
+def _told_apart(headings: list[str], above: Sequence[Cell], wanted: Collection[str]) -> list[str]:
+    """Of headings alike and not wanted each has the group above it, where that tells them apart."""
+    groups = [*map(heading_of, above), *[""] * (len(headings) - len(above))]
+    named = [
+        f"{group}/{heading}"
+        if group and heading not in wanted and headings.count(heading) > 1 else heading
+        for heading, group in zip(headings, groups, strict=False)
+    ]  # fmt: skip
+    return [
+        name if named.count(name) == 1 else heading
+        for heading, name in zip(headings, named, strict=True)
+    ]
 
 
 def _body(first: Iterable[Row], rest: Iterator[Row]) -> Iterator[Row]:
@@ -234,6 +255,18 @@ def _counts_from_1904(content: bytes) -> bool:
             return _FROM_1904.search(parts.read(_WORKBOOK)) is not None
     except (zipfile.BadZipFile, KeyError, OSError, EOFError, zlib.error):
         return False
+
+
+def _padding(content: bytes) -> int:
+    """The widest number format of zeros in an .xlsx; one with letters before it is wider than all.
+    Which cells have it the reader of the cells does not tell.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            formats = _ZEROS.findall(parts.read(_STYLES))
+    except (zipfile.BadZipFile, KeyError, OSError, EOFError, zlib.error):
+        return 0
+    return max((_WIDEST if letters else len(zeros) for letters, zeros in formats), default=0)
 
 
 def _sheet_rows(book: CalamineWorkbook, name: str) -> Iterator[Row]:

@@ -21,18 +21,22 @@ from api.intake.checking import (
     NO_ACT,
     NO_DAY,
     SHORT_YEAR,
+    SHORTER_NUMBER,
     UNNAMED,
     Fault,
     Reason,
     at_column,
     bad_value,
     contradictions,
+    day_of_birth,
 )
-from api.intake.mapping import Act, Column, Mapping, Sheet, Template, Turn
+from api.intake.mapping import DAYS, ENDS, OPEN, Act, Column, Mapping, Sheet, Template, Turn
 from api.intake.originals import Originals, Said
 from api.intake.reading import REMARKS, Row, Table
 from api.intake.values import (
     EPOCH,
+    OPEN_END,
+    OPEN_ENDED,
     Cell,
     Day,
     UnreadableError,
@@ -42,7 +46,9 @@ from api.intake.values import (
     heading_of,
     identifier_of,
     name_of,
+    number_of,
     text_of,
+    word_of,
     year_of,
 )
 from domain.acts.people import id_number_fault
@@ -249,13 +255,19 @@ class RowReader:
         self._dated = dated
         self._places = _places(sheet, table)
         self._columns = [
-            (name, at, column, read_as(column, mapping.words(column), units, people, table.epoch))
+            (
+                name,
+                at,
+                column,
+                read_as(column, mapping.words(column), units, people, table.epoch, table.padded),
+            )
             for name, column in sheet.columns.items()
             if (at := self._places.get(name)) is not None
         ]
         opening = mapping.opening if sheet.name in mapping.since.values() else []
         self.originals = Originals(sheet, opening, self._places, table.headings)
         self._unnamed = [at for at, heading in enumerate(table.headings) if not heading]
+        self._longest: dict[str, int] = {}
         self._person = Template(sheet.person)
         self._key = Template(sheet.key) if sheet.key else None
 
@@ -279,7 +291,10 @@ class RowReader:
             if cell is None or not folded(cell):
                 continue
             if column.kind in ("identifier", "id-number"):
-                yield name, identifier_of(cell)
+                number = identifier_of(cell)
+                if column.kind == "identifier":
+                    self._longest[name] = max(len(number), self._longest.get(name, 0))
+                yield name, number
             else:
                 with suppress(UnreadableError):
                     yield name, reader(cell)
@@ -296,11 +311,6 @@ class RowReader:
             except UnreadableError as fault:
                 faults.append(self._column_fault(row, name, column, fault.rule))
                 continue
-            if isinstance(value, Day):
-                if not (value.exact and value.whole):
-                    reason = MONTH_ONLY if value.whole else SHORT_YEAR
-                    faults.append(self.fault(row, name, reason))
-                value = value.day
             values[name] = value = None if value == "" else value
             if value is None and column.blank != "allow" and not folded(cell):
                 rule = "blank" if column.blank == "reject" else "missing"
@@ -309,6 +319,8 @@ class RowReader:
             beyond = [*self._unnamed, *range(len(self.table.headings), width)]
             if any(at < width and folded(row.cells[at]) for at in beyond):
                 faults.append(self.fault(row, None, UNNAMED))
+        doubts = [*_days(values), *self._shorter(row, values)]
+        faults += [self.fault(row, name, reason) for name, reason in doubts]
         for name, reason in list(contradictions(values)):
             faults.append(self.fault(row, name, reason))
             if reason.drops:
@@ -317,6 +329,12 @@ class RowReader:
         values["person"] = person and person_id(self._mapping, person)
         values["row-key"] = self._row_key(row, values)
         return values, faults
+
+    def _shorter(self, row: Row, values: Values) -> Iterator[tuple[str, Reason]]:
+        for name, length in self._longest.items():
+            at, value = self._places[name], values.get(name)
+            if value is not None and not isinstance(row.cells[at], str) and len(value) < length:
+                yield name, SHORTER_NUMBER
 
     def _column_fault(self, row: Row, name: str, column: Column, rule: str) -> Fault:
         return self.fault(row, name, at_column(rule, name, column.heading[0]))
@@ -336,6 +354,20 @@ class RowReader:
             if holds(other.when, values):
                 return Reason(other.rule, other.zh, other.en)
         return NO_ACT
+
+
+def _days(values: Values) -> Iterator[tuple[str, Reason]]:
+    """Make days of what cells gave as such; what is doubtful of each, with its column."""
+    for name, given in values.items():
+        if not isinstance(given, Day):
+            continue
+        values[name], reason = given.day, None if given.exact else MONTH_ONLY
+        if name == "birth-date" and not given.exact:
+            values[name], reason = day_of_birth(given.day, values.get("id-number"))
+        if reason is not None:
+            yield name, reason
+        if not given.whole:
+            yield name, SHORT_YEAR
 
 
 def person_id(mapping: Mapping, person: str) -> str:
@@ -362,24 +394,46 @@ def read_as(
     units: UnitNames,
     people: Callable[[Cell], str | None],
     epoch: date = EPOCH,
+    padded: int = 0,
 ) -> Callable[[Cell], Any]:
     """What reads a cell of this column or raises UnreadableError; `words`: what may stand there;
-    `epoch`: the day from which the sheet counts.
+    `epoch`: the day from which the sheet counts; `padded`: see Table.
     """
     if column.parted:
         alone = column.model_copy(update={"parted": False})
         return partial(_parts, read_as(alone, words, units, people, epoch))
     if words is not None:
-        return partial(_meaning, {folded(word): code for word, code in words.items()})
+        return partial(_meaning, {word_of(word): code for word, code in words.items()})
+    if column.kind in DAYS:
+        return _day_reader(column, epoch)
     if column.known:
-        return lambda cell: column.known.get(folded(cell), folded(cell))
+        known = {word_of(word): code for word, code in column.known.items()}
+        return lambda cell: known.get(word_of(cell), folded(cell))
     if column.kind in ("unit", "person"):
         return units.find if column.kind == "unit" else people
-    if column.kind in ("date", "last-day"):
-        return partial(day_of, last=column.kind == "last-day", epoch=epoch)
-    if column.kind == "day-after":
-        return partial(_day_before, epoch=epoch)
+    if column.kind == "identifier":
+        return partial(number_of, padded=padded)
     return _READERS[column.kind]
+
+
+def _day_reader(column: Column, epoch: date) -> Callable[[Cell], Day | None]:
+    """A day, or a word that says that there is none."""
+    words = {word_of(word): meant for word, meant in column.known.items()}
+    if column.kind in ENDS:
+        words = dict.fromkeys(OPEN_ENDED, OPEN) | words
+    read: Callable[[Cell], Day | None] = (
+        partial(_day_before, epoch=epoch)
+        if column.kind == "day-after"
+        else partial(day_of, last=column.kind == "last-day", epoch=epoch)
+    )
+
+    def day(cell: Cell) -> Day | None:
+        meant = words.get(word_of(cell))
+        if meant is None:
+            return read(cell)
+        return OPEN_END if meant == OPEN else None
+
+    return day
 
 
 def _day_before(cell: Cell, epoch: date) -> Day | None:
@@ -388,7 +442,7 @@ def _day_before(cell: Cell, epoch: date) -> Day | None:
 
 
 _READERS: dict[str, Callable[[Cell], Any]] = {
-    "text": folded, "name": name_of, "code": code_of, "identifier": identifier_of,
+    "text": folded, "name": name_of, "code": code_of,
     "id-number": _id_number, "year": year_of,
 }  # fmt: skip
 
@@ -399,7 +453,7 @@ def _parts(alone: Callable[[Cell], Any], cell: Cell) -> list[Any] | None:
 
 
 def _meaning(words: dict[str, str], cell: Cell) -> str | None:
-    text = folded(cell)
+    text = word_of(cell)
     if not text:
         return words.get("")
     if text not in words:

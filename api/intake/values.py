@@ -18,17 +18,23 @@ _FIRST_SERIAL, _LAST_SERIAL = 10_000, 73_050  # 1927-05-18 … 2099-12-31
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _DAY = re.compile(
     r"(\d{4}|\d{2})\s?[-–—−./\\、。·年]\s?(\d{1,2})\s?[-–—−./\\、。·月]\s?(\d{1,2})\s?[日号.。]?"
-    r"(?:[ T]0?0:00(?::00)?)?"
+    r"(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
 )
 _CENTURY_TURNS = 50
-_DIGITS = {d: str(n) for n, row in enumerate(("〇○零", "一", "二", "三", "四", "五", "六", "七",
+_DIGITS = {d: str(n) for n, row in enumerate(("〇○零Oo0", "一", "二", "三", "四", "五", "六", "七",
                                               "八", "九")) for d in row}  # fmt: skip
 _IN_WORDS = re.compile(rf"([{''.join(_DIGITS)}]{{4}})年(?:([一二三四五六七八九十]{{1,2}})月)?"
                        r"(?:([一二三四五六七八九十]{1,3})[日号])?")  # fmt: skip
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _MONTH = re.compile(r"(\d{4})\s?[-–—−./。·年]\s?(\d{1,2})\s?月?")
 _COMPACT_MONTH = re.compile(r"(\d{4})(\d{2})")
-_SERIAL = re.compile(r"\d{5}")
+_SHORT_YEAR_MONTH = re.compile(r"(\d{2})年(\d{1,2})月")
+_SERIAL = re.compile(r"(\d{5})(?:\.0+)?")
+_LOST_ZERO = re.compile(r"\d{4}\.1")
+_YEAR_THEN_MONTH = re.compile(r"(?:19|20)\d{3}(?:\.0+)?")
+_SHORT_DAY = re.compile(r"19(?:0[1-9]|1[0-2])\d{2}(?:\.0+)?")
+_EXACT_NUMBERS = 10**15
+_SCIENTIFIC = re.compile(r"\d+\.\d+E[+-]?\d+|\dE\+\d+")
 _TRAILING_ZEROS = re.compile(r"\.0+$")
 
 
@@ -48,6 +54,12 @@ class Day(NamedTuple):
     day: date
     exact: bool = True
     whole: bool = True
+
+
+OPEN_END = Day(date.max)
+"""The last day of what has none; what is made of it is left out."""
+OPEN_ENDED = ("无固定期限", "无固定期", "无固定", "无期限", "长期", "长期有效")
+"""What stands where a last day is looked for, and says that there is none."""
 
 
 def text_of(cell: Cell) -> str:
@@ -73,6 +85,11 @@ def folded(cell: Cell) -> str:
     return _folded(cell if isinstance(cell, str) else text_of(cell))
 
 
+def word_of(cell: Cell) -> str:
+    """A listed word, for which spaces within it count no more than in a name: 二级　辅员."""
+    return folded(cell).replace(" ", "")
+
+
 def heading_of(cell: Cell) -> str:
     """A heading without spaces, line breaks and marks of obligation: 姓　名* reads 姓名."""
     return folded(cell).replace(" ", "").strip("*:")
@@ -90,6 +107,21 @@ def identifier_of(cell: Cell) -> str:
     return folded(cell).replace(" ", "").upper()
 
 
+def number_of(cell: Cell, padded: int = 0) -> str:
+    """An identifier as a column holds it. Raises UnreadableError where a spreadsheet has made a
+    number of it and lost digits: it keeps 15 of them, and shows longer ones as 3.2E+17; numbers
+    shorter than `padded` may be shown with zeros that they have not.
+    """
+    text = identifier_of(cell)
+    if (isinstance(cell, int | float) and abs(cell) >= _EXACT_NUMBERS) or _SCIENTIFIC.fullmatch(
+        text
+    ):
+        raise UnreadableError("digits-lost")
+    if isinstance(cell, int | float) and len(text) < padded:
+        raise UnreadableError("zeros-lost")
+    return text
+
+
 def code_of(cell: Cell) -> str:
     """A code; a whole number that a program wrote as 44.0 is 44."""
     text = folded(cell)
@@ -101,7 +133,7 @@ def day_of(cell: Cell, *, last: bool = False, epoch: date = EPOCH) -> Day | None
 
     Reads 2021-08-03, 2021.8.3, 2021/8/3, 2021年8月3日, 二〇二一年八月三日, 20210803, 21/8/3 (its
     year is one of 1950 to 2049), a spreadsheet's serial number counted from `epoch`, and months
-    (2021.8, 2021年8月, 202108): their first day, or the last one where `last` is set.
+    (2021.8, 2021年8月, 21年8月, 202108): their first day, or the last one where `last` is set.
     """
     if isinstance(cell, datetime):
         return Day(_in_range(cell.date()))
@@ -110,8 +142,8 @@ def day_of(cell: Cell, *, last: bool = False, epoch: date = EPOCH) -> Day | None
     text = folded(cell)
     if not text:
         return None
-    if isinstance(cell, float) and re.fullmatch(r"\d{4}\.\d", text):
-        raise UnreadableError("ambiguous-date")  # the number 1990.1 may have been typed as 1990.10
+    if _LOST_ZERO.fullmatch(text):
+        raise UnreadableError("ambiguous-date")  # a spreadsheet saves 1990.10 as 1990.1, in CSV too
     return _day_in(text, last, epoch)
 
 
@@ -124,14 +156,28 @@ def _day_in(text: str, last: bool, epoch: date) -> Day:
         year, month, day = map(int, match.groups())
         if whole := len(match[1]) == len("2021"):
             return Day(_date(year, month, day))
-        return Day(_date(year + (2000 if year < _CENTURY_TURNS else 1900), month, day), whole=whole)
-    if _SERIAL.fullmatch(text) and _FIRST_SERIAL <= int(text) <= _LAST_SERIAL:
-        return Day(_in_range(epoch + timedelta(days=int(text))))
+        return Day(_date(_full_year(year), month, day), whole=whole)
+    if _YEAR_THEN_MONTH.fullmatch(text):
+        raise UnreadableError("ambiguous-serial")  # 20183 is 2018-03, or 1955-04-04 as a serial
+    if _SHORT_DAY.fullmatch(text):
+        raise UnreadableError("ambiguous-short-day")  # 190301 is 2019-03-01, or March of 1903
+    if (match := _SERIAL.fullmatch(text)) and _FIRST_SERIAL <= int(match[1]) <= _LAST_SERIAL:
+        return Day(_in_range(epoch + timedelta(days=int(match[1]))))
+    if match := _SHORT_YEAR_MONTH.fullmatch(text):
+        return _month(_full_year(int(match[1])), int(match[2]), last)._replace(whole=False)
     if match := _MONTH.fullmatch(text) or _COMPACT_MONTH.fullmatch(text):
-        first = _date(int(match[1]), int(match[2]), 1)
-        days = monthrange(first.year, first.month)[1]
-        return Day(first.replace(day=days) if last else first, exact=False)
+        return _month(int(match[1]), int(match[2]), last)
     raise UnreadableError("impossible-date")
+
+
+def _full_year(year: int) -> int:
+    return year + (2000 if year < _CENTURY_TURNS else 1900)
+
+
+def _month(year: int, month: int, last: bool) -> Day:
+    first = _date(year, month, 1)
+    days = monthrange(first.year, first.month)[1]
+    return Day(first.replace(day=days) if last else first, exact=False)
 
 
 def _below_hundred(words: str) -> str:

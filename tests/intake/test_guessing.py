@@ -95,6 +95,67 @@ def test_an_id_number_is_known_by_its_digits_whatever_stands_above(tmp_path):
     assert (guess.columns, guess.confidence) == (["id-number"], 0.5)
 
 
+def test_the_first_work_of_a_person_is_no_hire(tmp_path):
+    rows = [[*row, "1993-07-01"] for row in OWN[1:]]
+    rows[0][-1] = "参加工作时间"
+    rows[0][6] = "入警时间"
+    assert taken(proposed(sheet(tmp_path, rows)))["入警时间"] == ["hire-date"]
+    assert taken(proposed(sheet(tmp_path, rows)))["参加工作时间"] == []
+    rows[0][6] = "不是日期"
+    assert ["hire-date"] not in taken(proposed(sheet(tmp_path, rows))).values()
+
+
+def test_of_two_headings_for_one_column_neither_is_certain(tmp_path):
+    rows = [[*row, "2015-03-01"] for row in OWN[1:]]
+    rows[0][-1] = "入警时间"
+    path = sheet(tmp_path, rows)
+
+    found = {g.heading: g for g in proposed(path).guesses}
+    assert (found["录用日期"].columns, found["入警时间"].columns) == (["hire-date"], [])
+    assert found["录用日期"].confidence < 0.5
+    assert "入警时间" in found["录用日期"].zh
+    settled = {g.heading: g for g in proposed(path, decided={"入警时间": ""}).guesses}
+    assert settled["录用日期"].confidence == 0.9
+
+
+def test_units_and_words_far_below_are_seen_too(tmp_path):
+    many = [[str(n), f"B{n}", "丙某", "", *OWN[2][4:]] for n in range(300)]
+    last = [*OWN[2]]
+    last[4], last[5] = "城北派出所", "后勤"
+    proposal = proposed(sheet(tmp_path, [*OWN, *many, last]))
+
+    assert "城北派出所" in {unit.name for unit in proposal.mapping.unit}
+    assert {g.heading: g.unread for g in proposal.guesses}["辅警类别"] == ["后勤"]
+
+
+def test_grouped_headings_are_told_and_set_with_their_group(bureau, tmp_path):
+    above = ["", *OWN[1][1:7], "劳动合同", "劳动合同", "用工方式", "服装合同", "服装合同"]
+    below = [*OWN[1][:7], "起", "止", "用工方式", "起", "止"]
+    rows = [[*row[:7], "2021-1-1", "2025-12-31", row[8], "2020-1-1", ""] for row in OWN[2:]]
+    path = sheet(tmp_path, [OWN[0], above, below, *rows])
+
+    assert {"劳动合同/止", "服装合同/止", "劳动合同/起", "服装合同/起"} <= taken(
+        proposed(path)
+    ).keys()
+    with pytest.raises(BadInput, match="there is 劳动合同/止") as caught:
+        proposed(path, decided={"止": "contract-last-day"})
+    assert caught.value.field == "set"
+    saved = tmp_path / "own.toml"
+    saved.write_text(
+        to_toml(proposed(path, decided={"劳动合同/止": "contract-last-day"}).mapping), "utf-8"
+    )
+    plan = Importer(bureau.ledger).plan([path], saved)
+    assert list(plan.rejected) == []
+    assert plan.events["ContractOpened"] == 2
+
+
+def test_a_heading_that_two_columns_have_cannot_be_set(tmp_path):
+    rows = [[*row, ""] for row in OWN]
+    rows[1][-1] = "爱好"
+    with pytest.raises(BadInput, match="several columns are headed 爱好"):
+        proposed(sheet(tmp_path, rows), decided={"爱好": "grade"})
+
+
 def test_cells_that_do_not_read_lower_the_confidence_and_no_private_one_is_told(tmp_path):
     rows = [row[:] for row in OWN]
     rows[3][6] = "很早"

@@ -1,6 +1,6 @@
 import pytest
 
-from api.intake import load_mapping, names, parse_mapping
+from api.intake import load_mapping, names, parse_mapping, to_toml
 from domain.refusals import BadInput
 
 GOOD = """
@@ -43,13 +43,18 @@ def test_every_mapping_that_comes_along_is_sound(name):
         ('fields = { person = "{person}" }', "fields = {}", "requires person"),
         ('effective = "{day}"', 'effective = "{night}"', "has no column night"),
         ('kind = "date"', 'kind = "moon"', "Input should be"),
-        ('heading = "day"', 'heading = "day", values = "moons"', "names no list"),
+        ('heading = "who"', 'heading = "who", values = "moons"', "names no list"),
         ('fields = { person = "{person}" }', 'fields = { person = "{person}" }\nturn = "up"',
          "turns and tracking go together"),
         ('fields = { person = "{person}" }', 'fields = { person = "{person}" }\nends = "grant"',
          "no act labelled grant"),
         ('heading = "day"', 'heading = "day", private = true', "needs a key of others"),
         ('heading = "who"', 'heading = "who", private = true', "needs a key of others"),
+        ('kind = "date"', 'kind = "date", known = { "长期" = "open" }', "cannot mean open"),
+        ('kind = "date"', 'kind = "last-day", known = { "长期" = "2" }', "cannot mean 2"),
+        ('kind = "date"', 'kind = "date", values = { "长期" = "" }', "a day has no list"),
+        ('kind = "date"', 'kind = "unit", known = { "总局" = "1" }', "known is for text and days"),
+        ('kind = "date"', 'values = { "甲 乙" = "1", "甲乙" = "2" }', "spaces do not count"),
         ("format = 1", "format = ", "not TOML"),
     ],
 )  # fmt: skip
@@ -69,6 +74,19 @@ def test_a_private_column_is_no_key():
 
     with pytest.raises(BadInput, match="a private column is no key"):
         parse_mapping(keyed.replace('heading = "day"', 'heading = "day", private = true'))
+
+
+@pytest.mark.parametrize("column", ["id-number", "name", "birth-date"])
+def test_what_is_private_is_so_whatever_a_mapping_says(column):
+    text = to_toml(load_mapping("roster-city"))
+    [declared] = [line for line in text.splitlines() if line.startswith(f"{column} = {{")]
+    assert "private = true" in declared
+    open_to_all = text.replace(declared, declared.replace(", private = true", ""))
+
+    assert parse_mapping(open_to_all).sheet[0].columns[column].private
+    for before in ('person = "{number}"', '\nkey = "{number}"'):
+        with pytest.raises(BadInput, match="本局编号"):
+            parse_mapping(open_to_all.replace(before, before.replace("number", column), 1))
 
 
 def test_a_mapping_unknown_by_name_is_refused_with_those_there_are():

@@ -234,7 +234,7 @@ def test_a_row_is_judged_by_the_date_of_the_sheet(bureau, tmp_path):
     row = "甲,F{},男,,,指挥中心,文职,实习辅警,{},{},劳动合同"
     sheet = tmp_path / "late.csv"
     sheet.write_text("\n".join([
-        headings, row.format(1, "2021-08-02", "2023-12-31"), row.format(2, "2020.1", "2021-07-31"),
+        headings, row.format(1, "2021-08-02", "2023-12-31"), row.format(2, "2020.2", "2021-07-31"),
     ]))  # fmt: skip
 
     plan = Importer(bureau.ledger).plan([sheet], "roster-county")
@@ -306,7 +306,7 @@ def test_an_id_number_kept_as_a_number_has_lost_digits_and_is_rejected(bureau, t
 
 @pytest.mark.parametrize(("kind", "cell", "until"), [
     ("last-day", "2023-12-31", date(2024, 1, 1)), ("last-day", "2023.12", date(2024, 1, 1)),
-    ("day-after", "2024-01-01", date(2024, 1, 1)), ("day-after", "2024.1", date(2024, 1, 1)),
+    ("day-after", "2024-01-01", date(2024, 1, 1)), ("day-after", "2024-01", date(2024, 1, 1)),
 ])  # fmt: skip
 def test_a_mapping_says_whether_an_end_is_the_last_day_or_the_day_after(
     bureau, tmp_path, kind, cell, until

@@ -11,6 +11,7 @@ from api.intake.values import (
     heading_of,
     identifier_of,
     name_of,
+    number_of,
     year_of,
 )
 
@@ -22,6 +23,7 @@ from api.intake.values import (
         "２０２１年８月３日", "2021-08-03 00:00:00", "2021年8月3号", "2021、8、3",
         "2021.08.03.", "2021。8。3", "2021—8—3", "2021·8·3", "2021年8月3", "2021 年 8 月 3 日",
         "二〇二一年八月三日", "二○二一年八月三号", 20210803.0, 44411.0, "44411",
+        "2021-08-03 08:30:00", "2021/8/3 8:30", "二O二一年八月三日", "二Ｏ二一年八月三日", "44411.0",
         date(2021, 8, 3), datetime(2021, 8, 3),  # noqa: DTZ001
     ],
 )  # fmt: skip
@@ -86,11 +88,51 @@ def test_what_is_no_date_is_refused(cell):
     assert caught.value.rule == "impossible-date"
 
 
-def test_a_number_that_lost_its_zero_is_ambiguous_and_the_same_text_is_not():
+@pytest.mark.parametrize(
+    ("cell", "rule"),
+    [
+        (1990.1, "ambiguous-date"), ("1990.1", "ambiguous-date"), ("２０１８．１", "ambiguous-date"),
+        (20183.0, "ambiguous-serial"), ("20243", "ambiguous-serial"), ("19903", "ambiguous-serial"),
+        ("20183.0", "ambiguous-serial"), ("190301", "ambiguous-short-day"),
+        (191231.0, "ambiguous-short-day"),
+    ],
+)  # fmt: skip
+def test_what_may_be_two_dates_is_neither(cell, rule):
     with pytest.raises(UnreadableError) as caught:
-        day_of(1990.1)
-    assert caught.value.rule == "ambiguous-date"
-    assert day_of("1990.1") == Day(date(1990, 1, 1), exact=False)
+        day_of(cell)
+    assert caught.value.rule == rule
+
+
+@pytest.mark.parametrize(
+    ("cell", "day"),
+    [(1990.2, date(1990, 2, 1)), ("1990.9", date(1990, 9, 1)), ("1990.10", date(1990, 10, 1)),
+     ("1990-1", date(1990, 1, 1)), ("1990年1月", date(1990, 1, 1)), (1990.12, date(1990, 12, 1))],
+)  # fmt: skip
+def test_a_month_that_can_be_no_other_is_read(cell, day):
+    assert day_of(cell) == Day(day, exact=False)
+
+
+def test_a_month_of_a_year_of_two_digits_is_both():
+    assert day_of("18年3月") == Day(date(2018, 3, 1), exact=False, whole=False)
+    assert day_of("18年2月", last=True) == Day(date(2018, 2, 28), exact=False, whole=False)
+
+
+@pytest.mark.parametrize(
+    "cell", [320500202400100001.0, 3.2e17, "3.205E+17", "3E+17", "3.20500202400100E+17", 10**15]
+)
+def test_an_identifier_that_a_spreadsheet_made_a_number_of_is_refused(cell):
+    with pytest.raises(UnreadableError) as caught:
+        number_of(cell)
+    assert caught.value.rule == "digits-lost"
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [(999999999999999.0, "999999999999999"), (7.0, "7"), ("320500202400100001", "320500202400100001"),
+     ("3E05", "3E05"), ("fj 0001", "FJ0001")],
+)  # fmt: skip
+def test_an_identifier_that_lost_nothing_is_taken(cell, number):
+    assert number_of(cell) == number
 
 
 @pytest.mark.parametrize("cell", ["", "  ", "\u3000", None])
