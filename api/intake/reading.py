@@ -1,7 +1,7 @@
 """Workbooks and text files as rows under headings.
 
-Owns finding the heading row among titles, merged cells and footers. Invariant: every row below the
-headings is given with the number that the clerk's own program shows, its cells as they were.
+Owns finding the heading row among titles and merged cells. Invariant: every row of data is given
+with the number that the clerk's own program shows, its cells as they were.
 """
 
 import codecs
@@ -28,13 +28,17 @@ from python_calamine import (
     load_workbook,
 )
 
+from api.intake.body import Body, Row, two_headings
 from api.intake.values import EPOCH, EPOCH_1904, Cell, folded, heading_of
 from domain.refusals import BadInput, TooLarge
+
+__all__ = ["GIVEN_BACK", "MOST_BYTES", "REMARKS", "TEXTS", "WORKBOOKS", "Row", "Table", "read"]
 
 MOST_BYTES = 512 << 20
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".et", ".ods")
 TEXTS = (".csv", ".csv.gz")
-_TITLE_ROWS = 20
+_TITLE_ROWS = 60
+"""How far down the headings are looked for."""
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _BEGINNINGS = (bytes.fromhex("0908100000060500"), bytes.fromhex("0908080000050500"))  # BIFF 8, 5
@@ -42,17 +46,6 @@ _FILEPASS, _DATEMODE = bytes.fromhex("2f00"), bytes.fromhex("2200")
 _FIRST_RECORDS = 60
 _MANIFEST, _WORKBOOK = "META-INF/manifest.xml", "xl/workbook.xml"
 _FROM_1904 = re.compile(rb"\bdate1904=[\"'](1|true|on)[\"']")
-_FOOTERS = (
-    "合计", "总计", "小计", "共计", "填表人", "制表人", "审核人", "负责人", "填报", "注:", "说明:",
-    "示例",
-)  # fmt: skip
-
-
-class Row(NamedTuple):
-    """`number` counts from 1 as spreadsheets do; a text file's headings are row 1."""
-
-    number: int
-    cells: Sequence[Cell]
 
 
 GIVEN_BACK = ("原行号", "规则", "原因", "如何改正", "Reason", "How to mend")
@@ -100,42 +93,61 @@ def read(path: Path, wanted: Collection[str], tab: str | None = None, *, least: 
         sheets = _sheets(path, content, tab)
     else:
         raise _refused(path, "not a workbook or a CSV file", "不是工作簿或 CSV 文件")
-    best = max((_Headed.find(sheet, rows, wanted) for sheet, rows in sheets), default=None,
-               key=lambda headed: headed.hits)  # fmt: skip
-    if best is None or best.hits < min(least, len(wanted)):
-        raise _refused(path, "no row holds the headings of the mapping", "找不到对应表所列的表头行")
+    least = min(least, len(wanted))
+    found = (_Headed.find(path.name, sheet, rows, wanted, least) for sheet, rows in sheets)
+    best = max(found, default=None, key=lambda headed: headed.hits)
+    if best is None or best.hits < least:
+        raise _refused(
+            path, f"no row holds the headings of the mapping (rows 1 to {_TITLE_ROWS} were read)",
+            f"前 {_TITLE_ROWS} 行中找不到对应表所列的表头行",
+        )  # fmt: skip
     epoch = EPOCH_1904 if _counts_from_1904(content) else EPOCH
     return Table(path.name, digest, best.sheet, best.title, best.headings, best.rows, epoch)
 
 
 class _Headed(NamedTuple):
-    """A sheet and its likeliest heading row."""
+    """A sheet and its likeliest heading row; `passed`: the rows below that are no data, as they are
+    met.
+    """
 
     hits: int
     sheet: str
     title: str
     headings: list[str]
     rows: Iterator[Row]
+    passed: list[int]
 
     @classmethod
-    def find(cls, sheet: str, rows: Iterator[Row], wanted: Collection[str]) -> "_Headed":
-        top: list[Row] = []
-        for row in rows:
-            top.append(row)
-            if len(top) == _TITLE_ROWS:
-                break
+    def find(
+        cls, file: str, sheet: str, rows: Iterator[Row], wanted: Collection[str], least: int
+    ) -> "_Headed":
+        """Raises BadInput where an earlier row has headings too and rows of its own."""
+        where = f"{file} {sheet}".rstrip()
+        top = [*islice(rows, _TITLE_ROWS)]
         hits, at = 0, 0
         headings: list[str] = []
+        found: list[int] = []
         for index, row in enumerate(top):
             above = top[index - 1].cells if index else ()
             named = [_heading(cell, above, column, wanted) for column, cell in enumerate(row.cells)]
-            found = sum(heading in wanted for heading in named)
-            if found and found >= hits:  # of headings merged over two rows the lower row counts
-                hits, at, headings = found, index, named
+            found.append(sum(heading in wanted for heading in named))
+            lower = index == at + 1 and [*row.cells] != [*top[at].cells]
+            if found[-1] > hits or (hits and found[-1] == hits and lower):
+                hits, at, headings = found[-1], index, named  # of two rows of headings the lower
         if not hits:
-            return cls(0, sheet, "", [], iter(()))
+            return cls(0, sheet, "", [], iter(()), [])
+        for index in range(at):
+            told = found[index] >= least and any(
+                not found[n] and len({*map(folded, top[n].cells)} - {""}) >= least
+                for n in range(index + 1, at)
+            )
+            if told:
+                raise two_headings(where, top[index].number, top[at].number)
         title = " ".join(dict.fromkeys(folded(c) for row in top[:at] for c in row.cells if c))
-        return cls(hits, sheet, title, headings, _body([*top[at + 1 :]], rows))
+        heads = [top[n] for n in (at - 1, at) if n == at or (n >= 0 and found[n])]
+        body = Body(where, heads, headings, wanted)
+        below = body.rows(chain(top[at + 1 :], rows))
+        return cls(hits, sheet, title, headings, below, body.passed)
 
 
 def _heading(cell: Cell, above: Sequence[Cell], column: int, wanted: Collection[str]) -> str:
@@ -146,14 +158,6 @@ def _heading(cell: Cell, above: Sequence[Cell], column: int, wanted: Collection[
         if grouped in wanted:
             return grouped
     return alone
-
-
-def _body(first: Iterable[Row], rest: Iterator[Row]) -> Iterator[Row]:
-    """The rows of data: without blank ones, sums and signatures."""
-    for row in chain(first, rest):
-        text = next((text for cell in row.cells if (text := folded(cell))), "")
-        if text and not text.startswith(_FOOTERS):
-            yield row
 
 
 def _text_rows(path: Path, content: bytes) -> Iterator[Row]:

@@ -201,3 +201,80 @@ def test_the_sheet_with_the_headings_is_read_wherever_it_stands(tmp_path):
 
     assert read(path, WANTED).sheet == "名册"
     assert rows_of(path) == (WANTED, [(5, ["甲", "F1", "一所"])])
+
+
+def numbers(path, wanted=WANTED, **kwargs):
+    return [row.number for row in read(path, wanted, **kwargs).rows]
+
+
+@pytest.mark.parametrize("wanted", [WANTED, ["工号"]])
+def test_headings_repeated_for_print_lose_no_row(tmp_path, wanted):
+    path = workbook(
+        tmp_path / "a.xlsx", ["某局花名册"], WANTED, ["甲", "F1", "一所"], ["乙", "F2", "一所"],
+        WANTED, ["丙", "F3", "二所"], ["", "工号", "单位"], ["丁", "F4", "二所"],
+    )  # fmt: skip
+
+    assert numbers(path, wanted, least=1) == [3, 4, 6, 8]
+
+
+def test_headings_over_two_rows_may_be_repeated_too(tmp_path):
+    heads = [["姓名", "编号", "编号", "单位"], ["姓名", "身份证", "辅警", "单位"]]
+    path = workbook(
+        tmp_path / "a.xlsx", *heads, ["甲", "1", "2", "一所"], *heads, ["乙", "3", "4", "一所"]
+    )
+
+    headings, rows = rows_of(path, ["姓名", "编号/身份证", "编号/辅警", "单位"])
+
+    assert headings == ["姓名", "编号/身份证", "编号/辅警", "单位"]
+    assert [number for number, _ in rows] == [3, 6]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(WANTED, ["工号", "姓名", "单位"]), (WANTED[:2], WANTED)]
+)
+def test_other_headings_further_down_are_refused_naming_both_rows(tmp_path, first, second):
+    path = workbook(tmp_path / "a.xlsx", first, ["甲", "F1"], second, ["F2", "乙", "一所"])
+
+    with pytest.raises(BadInput, match="名册: rows 1 and 3 both look like headings"):
+        numbers(path)
+
+
+def test_headings_are_found_below_many_notes_or_it_is_said_how_far_was_read(tmp_path):
+    notes = [[f"填表说明第{n}条"] for n in range(60)]
+    path = workbook(tmp_path / "a.xlsx", *notes[:59], WANTED, ["甲", "F1", "一所"])
+    assert numbers(path) == [61]
+
+    with pytest.raises(BadInput, match=r"rows 1 to 60 were read") as caught:
+        read(workbook(tmp_path / "b.xlsx", *notes, WANTED), WANTED)
+    assert "前 60 行" in caught.value.detail_zh
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["示例派出所", "F1", "甲"], ["合计组", "F1", "甲"], ["负责人", "F1", "甲"],
+        ["负责人助理", "F1", ""], ["说明:借调", "F1", "甲"], ["合计", "F1", "甲"],
+        ["负责人", "甲", ""], ["示例", "F1", "甲"], ["注册科", "", ""], ["审核科:一组", "F1", ""],
+        ["F9", "", ""], ["制表:某", "F1", "审批:某"], ["合计", "320500196808130676", ""],
+    ],
+)  # fmt: skip
+def test_a_row_that_may_be_data_is_data(tmp_path, row):
+    path = workbook(tmp_path / "a.xlsx", ["单位", "工号", "姓名"], row)
+
+    assert numbers(path) == [2]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["合计", 3], ["合 计", "3", ""], ["", "合计", "3人"], ["小计:12人"], ["总人数:3"],
+        ["备注:本表一式两份"], ["制表:某某", "", "审批:某"], ["制表人:", "某某", "2024年3月31日"],
+        ["分管领导(签字):"], ["以下空白"], ["第1页 共1页"], ["注1:说明"],
+        ["单位(盖章):某所"], ["日期:2024年3月31日"], ["填报日期:2024-3-31"], ["审核:某"],
+        ["填表人:某某", "审核人:某某", "电话:1"], ["填表人"],
+    ],
+)  # fmt: skip
+def test_a_certain_footer_is_passed_over(tmp_path, row):
+    path = workbook(tmp_path / "a.xlsx", WANTED, ["甲", "F1", "一所"], row)
+
+    assert numbers(path) == [2]
