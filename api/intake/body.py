@@ -1,11 +1,11 @@
 """The rows below the headings of a sheet, and which of them are no data.
 
-Owns that judgement: headings repeated for print, sums, signatures, notes. Invariant: a row is
+Owns that judgement: headings repeated for print, sums, signatures, examples. Invariant: a row is
 passed over only where every cell of it is accounted for, and its number is kept; else it is data.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from api.intake.values import Cell, folded, heading_of
@@ -32,6 +32,7 @@ _SUM = re.compile(r"[合总小共累]计(?:人数)?(?:[:(].*|\d.*)?|共\d+[人�
 _ALONE = re.compile(
     r"\(?以下(?:空白|无正文|无内容)\)?|[-—]*第\d+页.*|共\d+页.*|(?:填[表报]|制表|审核|负责|经办)人"
 )
+_EXAMPLES = ("示例", "例", "例如", "样例", "举例")
 _COUNT = re.compile(r"-?[\d,]{1,9}(?:\.\d{1,4})?(?:[人名个元%]|万元)?")
 _OF_A_DAY = re.compile(r"\d{4}[-./年]\d{1,2}[-./月]\d{1,2}日?")
 
@@ -69,10 +70,13 @@ class Body:
     """
 
     def __init__(
-        self, where: str, heads: Sequence[Row], named: Sequence[str], wanted: Collection[str]
-    ) -> None:
+        self, where: str, heads: Sequence[Row], named: Sequence[str], wanted: Collection[str],
+        example: Mapping[str, str],
+    ) -> None:  # fmt: skip
         self.passed: list[int] = []
         self._where = where
+        shown = {heading_of(heading): folded(text) for heading, text in example.items()}
+        self._example = [shown.get(heading, "") for heading in named] if shown else []
         self._number = heads[-1].number
         self._heads = [[*map(heading_of, row.cells)] for row in heads]
         self._wanted = {*wanted} | {word for head in self._heads for word in head if word}
@@ -87,10 +91,14 @@ class Body:
         for row in rows:
             if not any(map(folded, row.cells)):
                 continue
-            if self._repeats(row) or is_footer(row.cells):
+            if self._is_example(row) or self._repeats(row) or is_footer(row.cells):
                 self.passed.append(row.number)
             else:
                 yield row
+
+    def _is_example(self, row: Row) -> bool:
+        """Whether it is the row that shows how to fill the sheet in, as it was."""
+        return bool(self._example) and [*map(folded, row.cells)] == self._example
 
     def _repeats(self, row: Row) -> bool:
         """Whether a row says the headings once more."""
@@ -103,6 +111,12 @@ class Body:
         if sum(word in self._wanted for _, word in said) >= self._enough:
             raise two_headings(self._where, self._number, row.number)
         return False
+
+
+def is_marked_example(cells: Iterable[Cell]) -> bool:
+    """Whether a row begins with the word that marks an example."""
+    first = next((text for cell in cells if (text := folded(cell))), "")
+    return first.replace(" ", "").strip("()[]【】:") in _EXAMPLES
 
 
 def two_headings(where: str, first: int, second: int) -> BadInput:

@@ -71,21 +71,22 @@ class Importer:
 
     def plan(
         self, files: Iterable[Path], mapping: Mapping | str | Path, dated: date | None = None,
-        ways: Ways = UNTOLD, approved_by: str | None = None,
+        ways: Ways = UNTOLD, approved_by: str | None = None, tab: str | None = None,
     ) -> Plan:  # fmt: skip
         """What the files (or folders of files) would enter. Nothing is entered.
 
         With `records`, a roster's persons whom the ledger has are compared with it; `ways` are the
         kinds of change that a roster does not tell.
 
-        `dated` is the date of the sheets where no title gives it. Raises BadInput, MissingField,
-        TooLarge for a file or a mapping that cannot be used; a faulty row is in the plan.
+        `dated` is the date of the sheets where no title gives it; `tab`: the sheet to read.
+        Raises BadInput, MissingField, TooLarge for a file or a mapping that cannot be used; a
+        faulty row is in the plan.
         """
         if not isinstance(mapping, Mapping):
             mapping = load_mapping(mapping)
         found = sources(files, mapping)
         people = People(self._ledger, self._records).find
-        plan = Planner(mapping, found, self.known_units(), people, dated).run()
+        plan = Planner(mapping, found, self.known_units(), people, dated, tab).run()
         undone = self._renew(plan)
         self._note_already(plan)
         if self._records is not None and opens_records(plan):

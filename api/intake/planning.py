@@ -57,18 +57,22 @@ def _one_at_a_time(event: str) -> bool:
 
 class Planner:
     """Reads files into a plan. `known_units`: folded name → unit id, as the ledger has them;
-    `people` finds the person whom a cell names.
+    `people` finds the person whom a cell names; `tab`: the sheet to read, whatever the mapping
+    says.
     """
 
     def __init__(self, mapping: Mapping, found: Sequence[tuple[Path, Sheet]],
                  known_units: dict[str, str], people: Callable[[Cell], str | None],
-                 dated: date | None) -> None:  # fmt: skip
+                 dated: date | None, tab: str | None = None) -> None:  # fmt: skip
         self._mapping = mapping
         self._sheets = [sheet for _, sheet in found]
-        self._tables = [read(path, sheet.headings, sheet.tab) for path, sheet in found]
+        self._tables = [
+            read(path, sheet.headings, tab or sheet.tab, example=sheet.example)
+            for path, sheet in found
+        ]
         self._units = UnitNames(mapping, known_units)
         self._people = people
-        self.plan = Plan(mapping, self._tables, [path for path, _ in found])
+        self.plan = Plan(mapping, self._tables, [path for path, _ in found], tab)
         self._since = Earliest(self.plan.shelf)
         self._spells = Spells(self.plan.shelf)
         self._lasting = [

@@ -278,3 +278,41 @@ def test_a_certain_footer_is_passed_over(tmp_path, row):
     path = workbook(tmp_path / "a.xlsx", WANTED, ["甲", "F1", "一所"], row)
 
     assert numbers(path) == [2]
+
+
+def book_of(path, **sheets):
+    with xlsxwriter.Workbook(path) as book:
+        for name, rows in sheets.items():
+            page = book.add_worksheet(name)
+            for number, row in enumerate(rows):
+                page.write_row(number, 0, row)
+    return path
+
+
+def test_several_sheets_that_fit_are_refused_until_one_is_named(tmp_path):
+    path = book_of(
+        tmp_path / "a.xlsx", 城西所=[WANTED, ["甲", "F1", "一所"]],
+        城东所=[["花名册"], WANTED, ["乙", "F2", "二所"]], 空表=[], 底表=[WANTED, ["合计", 1]],
+    )  # fmt: skip
+
+    with pytest.raises(BadInput, match=r"several sheets \(城西所、城东所\); name one with --sheet"):
+        read(path, WANTED)
+
+    one = read(path, WANTED, "城东所")
+    assert [row.number for row in one.rows] == [3]
+    assert one.unread == ["城西所", "底表"]
+
+
+def test_sheets_that_are_not_read_and_rows_passed_over_are_told(tmp_path):
+    path = book_of(
+        tmp_path / "a.xlsx", 封面=[["某局"]], 空=[], 名册=[WANTED, ["甲", "F1", "一所"], WANTED, ["合计", 1]],
+        底表=[WANTED],
+    )  # fmt: skip
+
+    table = read(path, WANTED)
+
+    assert [row.number for row in table.rows] == [2]
+    assert [zh for zh, _ in table.left_out()] == [
+        "a.xlsx:未读取的工作表:封面、底表",
+        "a.xlsx:略过 2 行(重复的表头、示例、合计、签章):第 3、4 行",
+    ]
