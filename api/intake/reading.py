@@ -5,7 +5,6 @@ with the number that the clerk's own program shows, its cells as they were.
 """
 
 import codecs
-import csv
 import gzip
 import hashlib
 import io
@@ -14,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,7 @@ from python_calamine import (
 )
 
 from api.intake.body import Body, Row, two_headings
+from api.intake.texts import rows_of
 from api.intake.values import EPOCH, EPOCH_1904, Cell, folded, heading_of
 from domain.refusals import BadInput, TooLarge
 
@@ -256,8 +257,7 @@ def _text_rows(path: Path, content: bytes) -> Iterator[Row]:
             text = content.decode("gb18030")
         except UnicodeDecodeError as fault:
             raise _refused(path, "neither UTF-8 nor GB18030", "既非 UTF-8 也非 GB18030") from fault
-    rows = csv.reader(io.StringIO(text, newline=""))
-    return (Row(number, cells) for number, cells in enumerate(rows, 1))
+    return rows_of(text, partial(_refused, path))
 
 
 def _sheets(path: Path, content: bytes, tab: str | None) -> Iterator[_Sheet]:

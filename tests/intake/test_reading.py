@@ -316,3 +316,33 @@ def test_sheets_that_are_not_read_and_rows_passed_over_are_told(tmp_path):
         "a.xlsx:未读取的工作表:封面、底表",
         "a.xlsx:略过 2 行(重复的表头、示例、合计、签章):第 3、4 行",
     ]
+
+
+def text(path, *lines):
+    path.write_text("\n".join(["姓名,工号,单位", *lines, ""]))
+    return path
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["甲,F1,一所", '乙,F2,"二所', "丙,F3,二所", "丁,F4,二所"],
+        ["甲,F1,一所", '乙,F2,"二所', "丙,F3,二所", '丁,F4,二所"'],
+        ["甲,F1,一所", '乙,F2,"二所', '丙,F3,"'],
+        ["甲,F1,一所", '乙,"F2,二所', '丙,"F3,二所'],
+        ["甲,F1,一所", '乙,F2,"二所', *(f"丙,F{n},二所" for n in range(20_000))],
+    ],
+)
+def test_a_quotation_mark_that_is_not_closed_is_refused_naming_its_line(tmp_path, lines):
+    with pytest.raises(BadInput, match=r"a.csv: .*line 3") as caught:
+        numbers(text(tmp_path / "a.csv", *lines))
+    assert "第 3 行" in caught.value.detail_zh
+    assert "二所" not in caught.value.detail_zh
+
+
+def test_a_cell_of_several_lines_is_read_as_one(tmp_path):
+    path = text(tmp_path / "a.csv", '甲,F1,"一所\n二楼,左\n"', '乙,F2,"所谓""一所"""')
+
+    assert rows_of(path)[1] == [
+        (2, ["甲", "F1", "一所\n二楼,左\n"]), (3, ["乙", "F2", '所谓"一所"']),
+    ]  # fmt: skip
