@@ -168,6 +168,11 @@ def at_column(rule: str, column: str, heading: str) -> Reason:
                 "已照录为未记载,查明后补登", "entered as not recorded; add it when it is known",
                 rejects=False,
             )  # fmt: skip
+        case "cell-in-error":
+            return Reason(
+                rule, f"{heading}单元格公式出错,没有值", f"{heading}: the cell's formula fails",
+                "在原表中改正公式,或直接填写内容", "mend the formula, or type what is meant",
+            )  # fmt: skip
         case "unknown":
             return Reason(
                 f"unknown-{column}", f"{heading}不在已知之列", f"{heading} is none that is known",

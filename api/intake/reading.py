@@ -29,6 +29,7 @@ from python_calamine import (
 )
 
 from api.intake.body import Body, Row, two_headings
+from api.intake.parts import Parts
 from api.intake.texts import rows_of
 from api.intake.values import EPOCH, EPOCH_1904, Cell, folded, heading_of
 from domain.refusals import BadInput, TooLarge
@@ -273,9 +274,10 @@ def _sheets(path: Path, content: bytes, tab: str | None) -> Iterator[_Sheet]:
     tabs = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
     if tab and tab not in {sheet.name for sheet in tabs}:
         raise _refused(path, f"there is no sheet {tab}", f"没有工作表“{tab}”")
+    parts = Parts(content)
     for name, visible in ((one.name, one.visible == SheetVisibleEnum.Visible) for one in tabs):
         if visible or name == tab:
-            yield _Sheet(name, tab in (None, name), _sheet_rows(book, name))
+            yield _Sheet(name, tab in (None, name), _sheet_rows(book, parts, name))
 
 
 def _is_protected(content: bytes) -> bool:
@@ -316,12 +318,15 @@ def _counts_from_1904(content: bytes) -> bool:
         return False
 
 
-def _sheet_rows(book: CalamineWorkbook, name: str) -> Iterator[Row]:
+def _sheet_rows(book: CalamineWorkbook, parts: Parts, name: str) -> Iterator[Row]:
     sheet: CalamineSheet = book.get_sheet_by_name(name)
     cells = sheet.to_python(skip_empty_area=False)
-    for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
-        for row in cells[top : bottom + 1]:
-            row[left : right + 1] = [cells[top][left]] * len(row[left : right + 1])
+    for row, column, shown in parts.errors(name):
+        if row < len(cells) and column < len(cells[row]) and cells[row][column] == "":
+            cells[row][column] = shown
+    for (top, left), (bottom, right) in sheet.merged_cell_ranges or parts.merged(name):
+        for over in cells[top : bottom + 1]:
+            over[left : right + 1] = [cells[top][left]] * len(over[left : right + 1])
     cells.reverse()
     return (Row(number, cells.pop()) for number in range(1, len(cells) + 1))
 

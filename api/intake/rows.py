@@ -33,6 +33,7 @@ from api.intake.originals import Originals, Said
 from api.intake.reading import REMARKS, Row, Table
 from api.intake.values import (
     EPOCH,
+    ERRORS,
     Cell,
     Day,
     UnreadableError,
@@ -249,7 +250,15 @@ class RowReader:
         self._dated = dated
         self._places = _places(sheet, table)
         self._columns = [
-            (name, at, column, read_as(column, mapping.words(column), units, people, table.epoch))
+            (
+                name,
+                at,
+                column,
+                partial(
+                    _unless_in_error,
+                    read_as(column, mapping.words(column), units, people, table.epoch),
+                ),
+            )
             for name, column in sheet.columns.items()
             if (at := self._places.get(name)) is not None
         ]
@@ -276,7 +285,7 @@ class RowReader:
         """
         for name, at, column, reader in self._columns:
             cell = row.cells[at] if name in columns and at < len(row.cells) else None
-            if cell is None or not folded(cell):
+            if cell is None or cell in ERRORS or not folded(cell):
                 continue
             if column.kind in ("identifier", "id-number"):
                 yield name, identifier_of(cell)
@@ -380,6 +389,12 @@ def read_as(
     if column.kind == "day-after":
         return partial(_day_before, epoch=epoch)
     return _READERS[column.kind]
+
+
+def _unless_in_error(reader: Callable[[Cell], Any], cell: Cell) -> Any:
+    if cell in ERRORS:
+        raise UnreadableError("cell-in-error")
+    return reader(cell)
 
 
 def _day_before(cell: Cell, epoch: date) -> Day | None:

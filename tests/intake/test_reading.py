@@ -123,6 +123,8 @@ def open_document(path, rows, manifest="<x/>"):
     cells = [
         "".join(
             f'<table:table-cell office:value-type="string"><text:p>{cell}</text:p></table:table-cell>'
+            if not str(cell).startswith("<")
+            else cell
             for cell in row
         )
         for row in rows
@@ -345,4 +347,42 @@ def test_a_cell_of_several_lines_is_read_as_one(tmp_path):
 
     assert rows_of(path)[1] == [
         (2, ["甲", "F1", "一所\n二楼,左\n"]), (3, ["乙", "F2", '所谓"一所"']),
+    ]  # fmt: skip
+
+
+def test_a_cell_in_error_keeps_what_it_shows(tmp_path):
+    path = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet("封面 & 目录").write(0, 0, "某局")
+        page = book.add_worksheet("名册<1>")
+        page.write_row(1, 0, WANTED)
+        page.write_row(2, 0, ["甲", "F1", "一所"])
+        page.write_formula(2, 27, "=1/0", None, "#DIV/0!")
+        page.write_string(3, 0, "乙")
+        page.write_formula(3, 1, "=VLOOKUP(A4,B:B,1)", None, "#N/A")
+        page.write_formula(3, 2, '=A4&"所"', None, "乙所")
+
+    _, rows = rows_of(path)
+
+    assert rows[0][1][27] == "#DIV/0!"
+    assert rows[1] == (4, ["乙", "#N/A", "乙所", *[""] * 25])
+
+
+def test_merged_cells_of_an_open_document_count_for_each_of_their_rows(tmp_path):
+    merged = (
+        '<table:table-cell table:number-rows-spanned="3" office:value-type="string">'
+        "<text:p>一所</text:p></table:table-cell>"
+    )
+    covered = '<table:covered-table-cell table:number-columns-repeated="1"/>'
+    blank = '<table:table-cell table:number-columns-repeated="2"/>'
+    path = open_document(
+        tmp_path / "a.ods",
+        [
+            ["某局"], [blank], WANTED, ["甲", "F1", merged], ["乙", "F2", covered],
+            ["丙", "F3", covered], ["丁", "F4", "二所"],
+        ],
+    )  # fmt: skip
+
+    assert [(n, cells[2]) for n, cells in rows_of(path)[1]] == [
+        (4, "一所"), (5, "一所"), (6, "一所"), (7, "二所"),
     ]  # fmt: skip

@@ -345,3 +345,27 @@ def test_a_workbook_is_imported_sheet_by_sheet(bureau, tmp_path):
     (rejected,) = write_rejected(plans[1], plans[1].rejected, tmp_path / "out")
     given = load_workbook(rejected).get_sheet_by_index(0).to_python()
     assert given[-1][1] == rows[at + 2][1]
+
+
+def test_a_row_with_a_cell_in_error_is_rejected_as_such_and_given_back_with_it(bureau, tmp_path):
+    rows = load_workbook(ROSTERS / "roster_city.xlsx").get_sheet_by_index(0).to_python()
+    at = next(n for n, row in enumerate(rows) if "姓名" in row)
+    grade, number = rows[at].index("现层级"), rows[at].index("辅警编号")
+    path = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        page = book.add_worksheet()
+        for n, cells in enumerate(rows[: at + 4]):
+            page.write_row(n, 0, [str(c) if isinstance(c, date) else c for c in cells])
+        page.write_formula(at + 1, grade, "=NA()", None, "#N/A")
+        for n in (2, 3):
+            page.write_formula(at + n, number, "=NA()", None, "#REF!")
+
+    plan = Importer(bureau.ledger).plan([path], "roster-city", date(2021, 8, 1))
+
+    assert [(f.row - at, f.heading, f.cell, f.reason.rule) for f in plan.rejected] == [
+        (2, "现层级", "#N/A", "cell-in-error"), (3, "辅警编号", "#REF!", "cell-in-error"),
+        (4, "辅警编号", "#REF!", "cell-in-error"),
+    ]  # fmt: skip
+    (rejected,) = write_rejected(plan, plan.rejected, tmp_path / "out")
+    given = load_workbook(rejected).get_sheet_by_index(0).to_python()
+    assert "#N/A" in given[-3]
