@@ -146,8 +146,7 @@ def import_(
         known = _mapping(files, mapping, attested_by)
         bring_up(context, bureau)
         with progress(context, "读取、核对", "Reading and checking", None):
-            ways = Ways(promoted_by, demoted_by)
-            day = dated.date() if dated else None
+            day, ways = dated.date() if dated else None, Ways(promoted_by, demoted_by)
             plan = importer.plan(files, known, day, ways, approved_by, sheet)
         _put_on_record(bureau, {line.person for line in plan.lines if line.person})
         faults, report = plan.rejected, None
@@ -163,8 +162,6 @@ def import_(
         else:
             title = ("将登记(未登记)", "Would be entered (nothing is)")
             parts = [draw_files(plan.counts(), lang), draw_events(title, plan.events, lang)]
-        for zh, en in plan.left_out:
-            tell(context, zh, en)
         more = draw_faults(plan, faults, rows, lang, written=rejected is not None)
         for part in (*parts, *draw_lists(plan.lines, rows, lang), *more):
             page.print(part)

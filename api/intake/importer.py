@@ -30,7 +30,7 @@ from api.intake.matching import People
 from api.intake.monthly import UNTOLD, Comparison, Ways, opens_records
 from api.intake.originals import row_id, row_read
 from api.intake.plan import OF_NO_ROW, FileCount, Plan, count_rows
-from api.intake.planning import Planner, sources
+from api.intake.planning import Planner, locks_in, sources
 from api.intake.rows import Draft
 from api.intake.shelf import Told
 from api.intake.values import folded
@@ -84,9 +84,11 @@ class Importer:
         """
         if not isinstance(mapping, Mapping):
             mapping = load_mapping(mapping)
+        files = [*files]
         found = sources(files, mapping)
         people = People(self._ledger, self._records).find
         plan = Planner(mapping, found, self.known_units(), people, dated, tab).run()
+        plan.locks = locks_in(files)
         undone = self._renew(plan)
         self._note_already(plan)
         if self._records is not None and opens_records(plan):

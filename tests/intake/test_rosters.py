@@ -369,3 +369,17 @@ def test_a_row_with_a_cell_in_error_is_rejected_as_such_and_given_back_with_it(b
     (rejected,) = write_rejected(plan, plan.rejected, tmp_path / "out")
     given = load_workbook(rejected).get_sheet_by_index(0).to_python()
     assert "#N/A" in given[-3]
+
+
+@pytest.mark.parametrize("lock", ["~$roster_city.xlsx", ".~lock.roster_city.xlsx#"])
+def test_the_lock_of_an_open_workbook_is_passed_over_with_a_word(bureau, tmp_path, lock):
+    (tmp_path / lock).write_bytes(b"somebody")
+    (tmp_path / "a.xlsx").write_bytes((ROSTERS / "roster_city.xlsx").read_bytes())
+    importer = Importer(bureau.ledger)
+
+    plan = importer.plan([tmp_path], "roster-city")
+
+    assert plan.files == ["a.xlsx"]
+    assert lock in plan.left_out[-1][0]
+    with pytest.raises(BadInput, match="name the file itself"):
+        importer.plan([tmp_path / lock], "roster-city")

@@ -217,6 +217,7 @@ def test_a_clerk_asks_for_a_template_fills_it_in_and_imports_it(tmp_path):
             checked = run(folder, "import", str(path))
             assert (checked.code, bureau.ledger.log.head()) == (0, head)
             assert "账本中找不到此人" in checked.out
+            assert "略过 1 行" in checked.out
 
             entered = run(folder, "import", str(path), "--enter", "--document", "甬公奖〔2023〕2号")
 
