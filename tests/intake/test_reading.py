@@ -386,3 +386,20 @@ def test_merged_cells_of_an_open_document_count_for_each_of_their_rows(tmp_path)
     assert [(n, cells[2]) for n, cells in rows_of(path)[1]] == [
         (4, "一所"), (5, "一所"), (6, "一所"), (7, "二所"),
     ]  # fmt: skip
+
+
+def test_a_cell_in_error_of_an_older_workbook_keeps_what_it_shows(tmp_path):
+    """The first cell of the first row of data, a text, is made an error."""
+    content = bytearray((ROSTERS / "roster_county.xls").read_bytes())
+    before = [*read(ROSTERS / "roster_county.xls", ["姓名", "工号", "用人单位"]).rows]
+    row = before[0].number - 1
+    at = content.find(bytes.fromhex("fd000a00") + row.to_bytes(2, "little") + bytes(2))
+    content[at : at + 2] = bytes.fromhex("0502")
+    content[at + 10 : at + 12] = bytes.fromhex("2a01")
+    (tmp_path / "a.xls").write_bytes(content)
+
+    after = [*read(tmp_path / "a.xls", ["姓名", "工号", "用人单位"]).rows]
+
+    assert at > 0
+    assert [*after[0].cells] == ["#N/A", *before[0].cells[1:]]
+    assert after[1:] == before[1:]
