@@ -15,6 +15,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from api.cli.frame import Failure, console, frame, opened, tell
+from api.cli.importing import SHEET
 from api.rendering import Column, pick, table
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def guess(
             "--set", metavar="HEADING=COLUMN", help="指定某列,=后留空即不采用;可多次 / your word"
         ),
     ] = None,
+    sheet: SHEET = None,
     name: Annotated[str, typer.Option("--name", help="对应表名称 / its name")] = "roster-own",
     save: Annotated[
         Path | None, typer.Option("--save", metavar="TOML", help="采纳并写到 / accept, write to")
@@ -52,7 +54,7 @@ def guess(
         raise typer.BadParameter("--set 列名=栏目 / --set HEADING=COLUMN")
     proposal = propose(
         file, name=name, division=division, known_units=known,
-        decided={heading: column for heading, _, column in words},
+        decided={heading: column for heading, _, column in words}, tab=sheet,
     )  # fmt: skip
     for part in _drawn(proposal, lang):
         console().print(part)

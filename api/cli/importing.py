@@ -79,6 +79,9 @@ REJECTED = Annotated[
 BATCH = Annotated[
     str, typer.Argument(metavar="BATCH", help="批次号或其开头 / a batch or how its id begins")
 ]
+SHEET = Annotated[
+    str | None, typer.Option("--sheet", metavar="NAME", help="读这张工作表 / the sheet to read")
+]
 ENTER = Annotated[bool, typer.Option("--enter", help="登记;不给则只核对 / enter; else only check")]
 
 
@@ -110,6 +113,7 @@ def import_(
     files: FILES,
     *,
     mapping: MAPPING = None,
+    sheet: SHEET = None,
     document: DOCUMENT = None,
     attested_by: ATTESTED = None,
     promoted_by: Annotated[
@@ -142,8 +146,8 @@ def import_(
         known = _mapping(files, mapping, attested_by)
         bring_up(context, bureau)
         with progress(context, "读取、核对", "Reading and checking", None):
-            ways = Ways(promoted_by, demoted_by)
-            plan = importer.plan(files, known, dated.date() if dated else None, ways, approved_by)
+            day, ways = dated.date() if dated else None, Ways(promoted_by, demoted_by)
+            plan = importer.plan(files, known, day, ways, approved_by, sheet)
         _put_on_record(bureau, {line.person for line in plan.lines if line.person})
         faults, report = plan.rejected, None
         _write_planned(context, plan, planned)

@@ -150,9 +150,10 @@ def draw_lists(lines: "Told[Line]", most: int, lang: str) -> Iterator[Renderable
 def draw_faults(
     plan: "Plan", rejected: "Told[Fault]", most: int, lang: str, *, written: bool
 ) -> Iterator[RenderableType]:
-    """How many rows each rule concerns, then the first faults one by one; `written`: all of them
-    go to a workbook.
+    """What of the files was not read, how many rows each rule concerns, then the first faults one
+    by one; `written`: all of them go to a workbook.
     """
+    yield from (Text(pick(words, lang), style="yellow") for words in plan.left_out)
     count = len(rejected) + len(plan.warnings)
     if not count:
         return

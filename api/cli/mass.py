@@ -28,6 +28,10 @@ TO = Annotated[
     Path | None,
     typer.Option("--to", help="人员名单(工作簿或 CSV)/ a list of persons"),
 ]
+SHEET = Annotated[
+    str | None,
+    typer.Option("--sheet", metavar="NAME", help="名单在这张工作表 / the list's sheet"),
+]
 DOCUMENT = Annotated[str | None, typer.Option("--document", help="文号 / the order's number")]
 
 
@@ -37,6 +41,7 @@ def mass(
     *,
     effective: DAY,
     to: TO = None,
+    sheet: SHEET = None,
     unit: Annotated[
         str | None, typer.Option("--unit", help="该单位在职人员 / its auxiliaries")
     ] = None,
@@ -66,7 +71,7 @@ def mass(
     with asking(context) as bureau:
         whom: dict[str, Any] = {name: value for name, value in roster.items() if value is not None}
         if to is not None:
-            whom["persons"] = _listed(bureau, to)
+            whom["persons"] = _listed(context, bureau, to, sheet)
         if alone:
             whom["below"] = False
         if recorded is not None:
@@ -108,12 +113,16 @@ def _run(
     )
 
 
-def _listed(bureau: "Bureau", path: Path) -> list[str]:
+def _listed(context: typer.Context, bureau: "Bureau", path: Path, sheet: str | None) -> list[str]:
     from api.intake.matching import Matcher, persons_listed
     from domain.bitemporal import AsOf
 
     now = AsOf(bureau.ledger.today(), bureau.ledger.moment().position)
-    return persons_listed(path, Matcher(bureau.ledger, bureau.records, now))
+    matcher = Matcher(bureau.ledger, bureau.records, now)
+    persons, left_out = persons_listed(path, matcher, sheet)
+    for zh, en in left_out:
+        tell(context, zh, en)
+    return persons
 
 
 def _act(type_: str, effective: str, values: list[str]) -> dict[str, Any]:

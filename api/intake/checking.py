@@ -134,6 +134,11 @@ KNOWN_PERSON = Reason(
     "the ledger has a person with this ID number already",
     "已建档人员的变动按事项逐项登记", "enter what has changed as acts on that record",
 )  # fmt: skip
+MARKED_EXAMPLE = Reason(
+    "marked-example", "行首标为示例,未采用", "the row is marked as an example",
+    "不是示例的,改填序号后重新导入;是示例的,删去该行",
+    "if it is none, put its number there and import again; else delete it",
+)  # fmt: skip
 UNNAMED = Reason(
     "unnamed-column", "没有表头的列中有内容,未采用", "a column without a heading holds something",
     "补上表头并在对应表中注明", "give it a heading, and a place in the mapping", rejects=False,
@@ -199,6 +204,11 @@ def at_column(rule: str, column: str, heading: str) -> Reason:
                 f"missing-{column}", f"{heading}未填", f"{heading} is missing",
                 "已照录为未记载,查明后补登", "entered as not recorded; add it when it is known",
                 rejects=False,
+            )  # fmt: skip
+        case "cell-in-error":
+            return Reason(
+                rule, f"{heading}单元格公式出错,没有值", f"{heading}: the cell's formula fails",
+                "在原表中改正公式,或直接填写内容", "mend the formula, or type what is meant",
             )  # fmt: skip
         case "unknown":
             return Reason(

@@ -83,17 +83,18 @@ def propose(
     division: str | None = None,
     known_units: Mapping[str, str] | None = None,
     decided: Mapping[str, str] | None = None,
+    tab: str | None = None,
 ) -> Proposal:
     """The likeliest mapping for a file, made after a packaged one, under this name.
 
     `known_units`: folded name → unit id; those not among them become units of the mapping where
     `division` (GB/T 2260) names their bureau. `decided`: heading → column, "" to set it aside: the
-    clerk's word, which counts as certain. Raises BadInput, TooLarge.
+    clerk's word, which counts as certain. `tab`: the sheet to read. Raises BadInput, TooLarge.
     """
     sheets = [(mapping, sheet) for mapping in map(load_mapping, names()) for sheet in mapping.sheet]
     wanted = {h for _, sheet in sheets for h in sheet.headings} | set(_synonyms())
     said = {heading_of(heading): column for heading, column in (decided or {}).items()}
-    table = read(path, wanted | {heading for heading in said if "/" in heading})
+    table = read(path, wanted | {heading for heading in said if "/" in heading}, tab)
     _check_said(said, table.headings)
     rows = list(islice(table.rows, SAMPLES))
     best = max(

@@ -30,7 +30,7 @@ from api.intake.matching import People
 from api.intake.monthly import UNTOLD, Comparison, Ways, opens_records
 from api.intake.originals import row_id, row_read
 from api.intake.plan import OF_NO_ROW, FileCount, Plan, count_rows
-from api.intake.planning import Planner, sources
+from api.intake.planning import Planner, locks_in, sources
 from api.intake.rows import Draft
 from api.intake.shelf import Told
 from api.intake.values import folded
@@ -71,21 +71,24 @@ class Importer:
 
     def plan(
         self, files: Iterable[Path], mapping: Mapping | str | Path, dated: date | None = None,
-        ways: Ways = UNTOLD, approved_by: str | None = None,
+        ways: Ways = UNTOLD, approved_by: str | None = None, tab: str | None = None,
     ) -> Plan:  # fmt: skip
         """What the files (or folders of files) would enter. Nothing is entered.
 
         With `records`, a roster's persons whom the ledger has are compared with it; `ways` are the
         kinds of change that a roster does not tell.
 
-        `dated` is the date of the sheets where no title gives it. Raises BadInput, MissingField,
-        TooLarge for a file or a mapping that cannot be used; a faulty row is in the plan.
+        `dated` is the date of the sheets where no title gives it; `tab`: the sheet to read.
+        Raises BadInput, MissingField, TooLarge for a file or a mapping that cannot be used; a
+        faulty row is in the plan.
         """
         if not isinstance(mapping, Mapping):
             mapping = load_mapping(mapping)
+        files = [*files]
         found = sources(files, mapping)
         people = People(self._ledger, self._records).find
-        plan = Planner(mapping, found, self.known_units(), people, dated).run()
+        plan = Planner(mapping, found, self.known_units(), people, dated, tab).run()
+        plan.locks = locks_in(files)
         undone = self._renew(plan)
         self._note_already(plan)
         if self._records is not None and opens_records(plan):

@@ -163,7 +163,8 @@ class Sheet(_Part):
     `person`: what tells persons apart in this system. `dated`: the date of these sheets where their
     title gives none. `key`: what tells rows apart for ever, or `keyed_by`: the columns whose values
     do; without either a row is known by what stands in it. `unique`: columns of which no two rows
-    share a value. `unused`: headings that are left out, and why.
+    share a value. `unused`: headings that are left out, and why. `example`: heading → text of the
+    row that shows how to fill the sheet in, which is left out.
     """
 
     name: Name
@@ -176,6 +177,7 @@ class Sheet(_Part):
     unique: list[Name] = []
     columns: dict[Name, Column]
     unused: dict[str, str] = {}
+    example: dict[str, str] = {}
     track: Tracking | None = None
     act: list[Act] = Field(min_length=1)
     otherwise: list[Otherwise] = []

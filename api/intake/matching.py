@@ -210,13 +210,16 @@ class People:
         return found.pop()
 
 
-def persons_listed(path: Path, matcher: Matcher) -> list[str]:
-    """The persons of a list: a workbook or CSV with one of the `HEADINGS` that tell persons apart.
+def persons_listed(
+    path: Path, matcher: Matcher, tab: str | None = None
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """The persons of a list: a workbook or CSV with one of the `HEADINGS` that tell persons apart;
+    and what of the file was not read, in Chinese and English. `tab`: the sheet to read.
 
     Raises BadInput naming the row, for whom nobody or several are found, and for one named twice.
     """
     wanted = {heading_of(h): key for key, names in HEADINGS.items() for h in names}
-    table = read(path, wanted, least=1)
+    table = read(path, wanted, tab, least=1)
     keys = [wanted.get(heading) for heading in table.headings]
     rows = [(row.number, _named(keys, row, table.epoch)) for row in table.rows]
     persons: dict[str, int] = {}
@@ -226,7 +229,7 @@ def persons_listed(path: Path, matcher: Matcher) -> list[str]:
             raise _at(number, fault.en, fault.zh)
         if (earlier := persons.setdefault(found.person, number)) != number:
             raise _at(number, f"the person of row {earlier}", f"与第 {earlier} 行为同一人")
-    return list(persons)
+    return list(persons), [*table.left_out()]
 
 
 def _named(keys: Sequence[str | None], row: Row, epoch: date) -> Named:

@@ -54,11 +54,13 @@ class Plan:
     `drafts` are in the order of entering. `rejected` and `warnings` hold faults, in order of file
     and row, what comes of the ledger after them; a rejected row may have several; `refused_rows`:
     whom such rows mean. `refused`: what the ledger refused when the plan was entered; `unentered`:
-    both. `lines`: how a roster compares with the ledger. `batch` is the same for the same files and
-    mapping. `whole`: nothing says that the sheets are parts of others.
+    both. `lines`: how a roster compares with the ledger. `left_out`: what of the files was not
+    read, in Chinese and English. `locks`: lock files passed over. `batch` is the same
+    for the same files and mapping. `whole`: nothing says that the sheets are parts of others.
     """
 
-    def __init__(self, mapping: Mapping, tables: Sequence[Table], paths: Sequence[Path]) -> None:
+    def __init__(self, mapping: Mapping, tables: Sequence[Table], paths: Sequence[Path],
+                 tab: str | None = None) -> None:  # fmt: skip
         self.mapping = mapping
         self.files = [table.file for table in tables]
         self.sheets = [table.sheet for table in tables]
@@ -76,8 +78,22 @@ class Plan:
         self.warnings = Told[Fault](self.shelf, "warnings")
         self.refused_rows = Told[Refused](self.shelf, "refused rows")
         self.lines = Told[Line](self.shelf, "lines")
+        self.locks: list[str] = []
+        self._left_out = [table.left_out for table in tables]
         said = "|".join([mapping.system, mapping.name, mapping.version, *sorted(self.digests)])
+        if tab is not None:  # one workbook may be imported sheet by sheet
+            said += f"|{tab}"
         self.batch = uuid5(NAMESPACE, said)
+
+    @property
+    def left_out(self) -> list[tuple[str, str]]:
+        said = [one for left_out in self._left_out for one in left_out()]
+        if self.locks:
+            names = "、".join(self.locks)
+            zh = f"略过锁定文件(有人正打开原文件,可能有未保存的改动):{names}"
+            en = f"lock files passed over (somebody has the file open, perhaps unsaved): {names}"
+            said.append((zh, en))
+        return said
 
     def edition(self, draft: Draft) -> str:
         """The version of the source's data that a draft is of."""

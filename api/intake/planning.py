@@ -27,15 +27,34 @@ _DATED = re.compile(
 )
 
 
+_LOCKS = ("~$", ".~")
+"""How the name begins of what an office program lays beside a file that it has open."""
+
+
+def locks_in(paths: Iterable[Path]) -> list[str]:
+    """The lock files in these folders: no workbooks, though they are named so."""
+    return sorted(f.name for p in paths if p.is_dir() for f in p.iterdir()
+                  if f.name.startswith(_LOCKS))  # fmt: skip
+
+
 def sources(paths: Iterable[Path], mapping: Mapping) -> list[tuple[Path, Sheet]]:
-    """The files with the mapping's sheet for each, in the mapping's order; folders are opened.
+    """The files with the mapping's sheet for each, in the mapping's order; folders are opened,
+    their lock files left out.
 
     Raises BadInput for a workbook or text that no sheet of the mapping is for, two files of one
-    name, and no file at all.
+    name, a lock file that is named, and no file at all.
     """
     found = []
     for path in paths:
+        if path.name.startswith(_LOCKS) and not path.is_dir():
+            raise BadInput(
+                f"{path.name} is no workbook: an office program lays it there while the file is "
+                f"open; name the file itself",
+                zh=f"{path.name} 不是工作簿,而是文件打开时的锁定文件;请指明原文件", field="file",
+            )  # fmt: skip
         for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            if file.name.startswith(_LOCKS):
+                continue
             sheet = mapping.sheet_of(file.name)
             if sheet is not None:
                 found.append((file, sheet))
@@ -59,18 +78,22 @@ def _one_at_a_time(event: str) -> bool:
 
 class Planner:
     """Reads files into a plan. `known_units`: folded name → unit id, as the ledger has them;
-    `people` finds the person whom a cell names.
+    `people` finds the person whom a cell names; `tab`: the sheet to read, whatever the mapping
+    says.
     """
 
     def __init__(self, mapping: Mapping, found: Sequence[tuple[Path, Sheet]],
                  known_units: dict[str, str], people: Callable[[Cell], str | None],
-                 dated: date | None) -> None:  # fmt: skip
+                 dated: date | None, tab: str | None = None) -> None:  # fmt: skip
         self._mapping = mapping
         self._sheets = [sheet for _, sheet in found]
-        self._tables = [read(path, sheet.headings, sheet.tab) for path, sheet in found]
+        self._tables = [
+            read(path, sheet.headings, tab or sheet.tab, example=sheet.example)
+            for path, sheet in found
+        ]
         self._units = UnitNames(mapping, known_units)
         self._people = people
-        self.plan = Plan(mapping, self._tables, [path for path, _ in found])
+        self.plan = Plan(mapping, self._tables, [path for path, _ in found], tab)
         self._since = Earliest(self.plan.shelf)
         self._spells = Spells(self.plan.shelf)
         self._lasting = [

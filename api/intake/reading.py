@@ -1,19 +1,19 @@
 """Workbooks and text files as rows under headings.
 
-Owns finding the heading row among titles, merged cells and footers. Invariant: every row below the
-headings is given with the number that the clerk's own program shows, its cells as they were.
+Owns finding the heading row among titles and merged cells. Invariant: every row of data is given
+with the number that the clerk's own program shows, its cells as they were.
 """
 
 import codecs
-import csv
 import gzip
 import hashlib
 import io
 import re
 import zipfile
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -28,13 +28,21 @@ from python_calamine import (
     load_workbook,
 )
 
+from api.intake.body import Body, Row, two_headings
+from api.intake.parts import Parts
+from api.intake.texts import rows_of
 from api.intake.values import EPOCH, EPOCH_1904, Cell, folded, heading_of
 from domain.refusals import BadInput, TooLarge
+
+__all__ = ["GIVEN_BACK", "MOST_BYTES", "REMARKS", "TEXTS", "WORKBOOKS", "Row", "Table", "read"]
 
 MOST_BYTES = 512 << 20
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".et", ".ods")
 TEXTS = (".csv", ".csv.gz")
-_TITLE_ROWS = 20
+_TITLE_ROWS = 60
+"""How far down the headings are looked for."""
+_NUMBERED = 20
+_NOTHING: Mapping[str, str] = {}
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _BEGINNINGS = (bytes.fromhex("0908100000060500"), bytes.fromhex("0908080000050500"))  # BIFF 8, 5
@@ -45,17 +53,6 @@ _STYLES = "xl/styles.xml"
 _ZEROS = re.compile(rb'formatCode="(&quot;[^"&]+&quot;)?(0{2,})"')
 _WIDEST = 16  # digits: no number has as many
 _FROM_1904 = re.compile(rb"\bdate1904=[\"'](1|true|on)[\"']")
-_FOOTERS = (
-    "合计", "总计", "小计", "共计", "填表人", "制表人", "审核人", "负责人", "填报", "注:", "说明:",
-    "示例",
-)  # fmt: skip
-
-
-class Row(NamedTuple):
-    """`number` counts from 1 as spreadsheets do; a text file's headings are row 1."""
-
-    number: int
-    cells: Sequence[Cell]
 
 
 GIVEN_BACK = ("原行号", "规则", "原因", "如何改正", "Reason", "How to mend")
@@ -66,7 +63,8 @@ REMARKS = frozenset(map(heading_of, GIVEN_BACK))
 class Table(NamedTuple):
     """`headings` by column (blank where there is none), `title` what stands above them; serial
     numbers of days count from `epoch`. `padded`: a number shorter than this may be shown with what
-    is not in its cell, as 1 is shown by the format 000000.
+    is not in its cell, as 1 is shown by the format 000000. `unread`: the other visible sheets with
+    anything in them. `passed`: the rows that are no data, complete when `rows` are read.
     """
 
     file: str
@@ -77,18 +75,41 @@ class Table(NamedTuple):
     rows: Iterator[Row]
     epoch: date = EPOCH
     padded: int = 0
+    unread: Sequence[str] = ()
+    passed: Sequence[int] = ()
 
     @property
     def given_back(self) -> bool:
         """Whether these are rejected rows, given back to be mended: no whole roster."""
-        return {*self.headings} >= REMARKS
+        return _are_given_back(self.headings)
+
+    def left_out(self) -> Iterator[tuple[str, str]]:
+        """What of the file was not read, in Chinese and English; after `rows` are read."""
+        if self.unread:
+            names = "、".join(self.unread)
+            yield f"{self.file}:未读取的工作表:{names}", f"{self.file}: sheets not read: {names}"
+        if count := len(self.passed):
+            numbers = "、".join(map(str, self.passed[:_NUMBERED]))
+            more = "…" if count > _NUMBERED else ""
+            zh = f"略过 {count} 行(重复的表头、示例、合计、签章):第 {numbers}{more} 行"
+            en = f"{count} rows passed over (repeated headings, example, sums, signatures)"
+            yield f"{self.file}:{zh}", f"{self.file}: {en}: {numbers}{more}"
 
 
-def read(path: Path, wanted: Collection[str], tab: str | None = None, *, least: int = 2) -> Table:
+def _are_given_back(headings: Collection[str]) -> bool:
+    return {*headings} >= REMARKS
+
+
+def read(
+    path: Path, wanted: Collection[str], tab: str | None = None, *, least: int = 2,
+    example: Mapping[str, str] = _NOTHING,
+) -> Table:  # fmt: skip
     """The table in this file whose headings are among `wanted`; its footer is left out.
 
-    `tab` names a sheet; without it the visible sheet with the most wanted headings is read.
-    `least`: how many of the wanted headings make a heading row.
+    `tab` names a sheet; without it the visible sheet with the most wanted headings is read, and
+    several that have as many are refused.
+    `least`: how many of the wanted headings make a heading row. `example`: heading → text of a row
+    that is passed over.
     Raises BadInput, TooLarge: unknown kind of file, protected, damaged, no heading row, no such
     sheet. Every refusal has `field` "file" and names the file.
     """
@@ -100,49 +121,122 @@ def read(path: Path, wanted: Collection[str], tab: str | None = None, *, least: 
     digest = hashlib.sha256(content).hexdigest()
     name = path.name.lower()
     if name.endswith(TEXTS):
-        sheets: Iterable[tuple[str, Iterator[Row]]] = [("", _text_rows(path, content))]
+        sheets: Iterable[_Sheet] = [_Sheet("", True, _text_rows(path, content))]
     elif name.endswith(WORKBOOKS):
         sheets = _sheets(path, content, tab)
     else:
         raise _refused(path, "not a workbook or a CSV file", "不是工作簿或 CSV 文件")
-    best = max((_Headed.find(sheet, rows, wanted) for sheet, rows in sheets), default=None,
-               key=lambda headed: headed.hits)  # fmt: skip
-    if best is None or best.hits < min(least, len(wanted)):
-        raise _refused(path, "no row holds the headings of the mapping", "找不到对应表所列的表头行")
+    least = min(least, len(wanted))
+    best, unread = _likeliest(path, sheets, wanted, least, example)
+    if best is None or best.hits < least:
+        raise _refused(
+            path, f"no row holds the headings of the mapping (rows 1 to {_TITLE_ROWS} were read)",
+            f"前 {_TITLE_ROWS} 行中找不到对应表所列的表头行",
+        )  # fmt: skip
     epoch = EPOCH_1904 if _counts_from_1904(content) else EPOCH
     padded = _padding(content)
-    return Table(path.name, digest, best.sheet, best.title, best.headings, best.rows, epoch, padded)
+    return Table(path.name, digest, best.sheet, best.title, best.headings, best.rows, epoch, padded,
+                 unread, best.passed)  # fmt: skip
+
+
+def _likeliest(
+    path: Path,
+    sheets: "Iterable[_Sheet]",
+    wanted: Collection[str],
+    least: int,
+    example: Mapping[str, str],
+) -> "tuple[_Headed | None, list[str]]":
+    """The sheet that is read, and the visible ones with anything in them that are not.
+
+    Raises BadInput where several are equally likely: which one is meant only the clerk can say.
+    """
+    best: _Headed | None = None
+    alike: list[str] = []
+    others: list[str] = []
+    for name, wished, rows in sheets:
+        if not wished:
+            if any(any(map(folded, row.cells)) for row in rows):
+                others.append(name)
+            continue
+        headed = _Headed.find(path.name, name, rows, wanted, least, example)
+        if headed.empty:
+            continue
+        others.append(name)
+        if best is not None and headed.hits == best.hits >= least and headed.has_rows:
+            if best.has_rows:
+                if not (_are_given_back(best.headings) and _are_given_back(headed.headings)):
+                    alike.append(name)  # of sheets of rejected rows and of remarks the first counts
+                continue
+            best = None
+        if best is None or headed.hits > best.hits:
+            best, alike = headed, [name]
+    if len(alike) > 1:
+        names = "、".join(alike)
+        raise _refused(
+            path, f"the headings are on several sheets ({names}); name one with --sheet",
+            f"多张工作表都有所需表头({names}),请以 --sheet 指明一张",
+        )  # fmt: skip
+    return best, [name for name in others if best is None or name != best.sheet]
+
+
+class _Sheet(NamedTuple):
+    """`wished`: it may be the one that is read."""
+
+    name: str
+    wished: bool
+    rows: Iterator[Row]
 
 
 class _Headed(NamedTuple):
-    """A sheet and its likeliest heading row."""
+    """A sheet and its likeliest heading row; `passed`: the rows below that are no data, as they are
+    met.
+    """
 
     hits: int
     sheet: str
     title: str
     headings: list[str]
     rows: Iterator[Row]
+    passed: list[int]
+    empty: bool
+    has_rows: bool
 
     @classmethod
-    def find(cls, sheet: str, rows: Iterator[Row], wanted: Collection[str]) -> "_Headed":
-        top: list[Row] = []
-        for row in rows:
-            top.append(row)
-            if len(top) == _TITLE_ROWS:
-                break
+    def find(
+        cls, file: str, sheet: str, rows: Iterator[Row], wanted: Collection[str], least: int,
+        example: Mapping[str, str],
+    ) -> "_Headed":  # fmt: skip
+        """Raises BadInput where an earlier row has headings too and rows of its own."""
+        where = f"{file} {sheet}".rstrip()
+        top = [*islice(rows, _TITLE_ROWS)]
         hits, at = 0, 0
         headings: list[str] = []
+        found: list[int] = []
         for index, row in enumerate(top):
             above = top[index - 1].cells if index else ()
             named = [_heading(cell, above, column, wanted) for column, cell in enumerate(row.cells)]
-            found = sum(heading in wanted for heading in named)
-            if found and found >= hits:  # of headings merged over two rows the lower row counts
-                hits, at, headings = found, index, named
+            found.append(sum(heading in wanted for heading in named))
+            lower = index == at + 1 and [*row.cells] != [*top[at].cells]
+            if found[-1] > hits or (hits and found[-1] == hits and lower):
+                hits, at, headings = found[-1], index, named  # of two rows of headings the lower
         if not hits:
-            return cls(0, sheet, "", [], iter(()))
+            empty = not any(any(map(folded, row.cells)) for row in chain(top, rows))
+            return cls(0, sheet, "", [], iter(()), [], empty, has_rows=False)
+        for index in range(at):
+            told = found[index] >= least and any(
+                not found[n] and len({*map(folded, top[n].cells)} - {""}) >= least
+                for n in range(index + 1, at)
+            )
+            if told:
+                raise two_headings(where, top[index].number, top[at].number)
         title = " ".join(dict.fromkeys(folded(c) for row in top[:at] for c in row.cells if c))
         headings = _told_apart(headings, top[at - 1].cells if at else (), wanted)
-        return cls(hits, sheet, title, headings, _body([*top[at + 1 :]], rows))
+        heads = [top[n] for n in (at - 1, at) if n == at or (n >= 0 and found[n])]
+        body = Body(where, heads, headings, wanted, example)
+        below = body.rows(chain(top[at + 1 :], rows))
+        first = [*islice(below, 1)]
+        return cls(hits, sheet, title, headings, chain(first, below), body.passed,
+                   empty=False, has_rows=bool(first))  # fmt: skip
 
 
 def _heading(cell: Cell, above: Sequence[Cell], column: int, wanted: Collection[str]) -> str:
@@ -169,14 +263,6 @@ def _told_apart(headings: list[str], above: Sequence[Cell], wanted: Collection[s
     ]
 
 
-def _body(first: Iterable[Row], rest: Iterator[Row]) -> Iterator[Row]:
-    """The rows of data: without blank ones, sums and signatures."""
-    for row in chain(first, rest):
-        text = next((text for cell in row.cells if (text := folded(cell))), "")
-        if text and not text.startswith(_FOOTERS):
-            yield row
-
-
 def _text_rows(path: Path, content: bytes) -> Iterator[Row]:
     if path.name.lower().endswith(".gz"):
         try:
@@ -193,11 +279,10 @@ def _text_rows(path: Path, content: bytes) -> Iterator[Row]:
             text = content.decode("gb18030")
         except UnicodeDecodeError as fault:
             raise _refused(path, "neither UTF-8 nor GB18030", "既非 UTF-8 也非 GB18030") from fault
-    rows = csv.reader(io.StringIO(text, newline=""))
-    return (Row(number, cells) for number, cells in enumerate(rows, 1))
+    return rows_of(text, partial(_refused, path))
 
 
-def _sheets(path: Path, content: bytes, tab: str | None) -> Iterator[tuple[str, Iterator[Row]]]:
+def _sheets(path: Path, content: bytes, tab: str | None) -> Iterator[_Sheet]:
     """One sheet after the other, so that only the likeliest stays in memory."""
     if _is_protected(content):
         raise _protected(path)
@@ -207,16 +292,13 @@ def _sheets(path: Path, content: bytes, tab: str | None) -> Iterator[tuple[str, 
         raise _protected(path) from fault
     except (CalamineError, OSError, ValueError) as fault:
         raise _refused(path, "the workbook cannot be read", "工作簿无法读取") from fault
-    names = [
-        sheet.name
-        for sheet in book.sheets_metadata
-        if sheet.typ == SheetTypeEnum.WorkSheet
-        and (sheet.name == tab if tab else sheet.visible == SheetVisibleEnum.Visible)
-    ]
-    if tab and not names:
+    tabs = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+    if tab and tab not in {sheet.name for sheet in tabs}:
         raise _refused(path, f"there is no sheet {tab}", f"没有工作表“{tab}”")
-    for name in names:
-        yield name, _sheet_rows(book, name)
+    parts = Parts(content)
+    for name, visible in ((one.name, one.visible == SheetVisibleEnum.Visible) for one in tabs):
+        if visible or name == tab:
+            yield _Sheet(name, tab in (None, name), _sheet_rows(book, parts, name))
 
 
 def _is_protected(content: bytes) -> bool:
@@ -269,12 +351,15 @@ def _padding(content: bytes) -> int:
     return max((_WIDEST if letters else len(zeros) for letters, zeros in formats), default=0)
 
 
-def _sheet_rows(book: CalamineWorkbook, name: str) -> Iterator[Row]:
+def _sheet_rows(book: CalamineWorkbook, parts: Parts, name: str) -> Iterator[Row]:
     sheet: CalamineSheet = book.get_sheet_by_name(name)
     cells = sheet.to_python(skip_empty_area=False)
-    for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
-        for row in cells[top : bottom + 1]:
-            row[left : right + 1] = [cells[top][left]] * len(row[left : right + 1])
+    for row, column, shown in parts.errors(name):
+        if row < len(cells) and column < len(cells[row]) and cells[row][column] == "":
+            cells[row][column] = shown
+    for (top, left), (bottom, right) in sheet.merged_cell_ranges or parts.merged(name):
+        for over in cells[top : bottom + 1]:
+            over[left : right + 1] = [cells[top][left]] * len(over[left : right + 1])
     cells.reverse()
     return (Row(number, cells.pop()) for number in range(1, len(cells) + 1))
 

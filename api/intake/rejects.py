@@ -51,8 +51,9 @@ def _rows(plan: Plan, path: Path, told: Told[Fault]) -> Iterator[list[Cell]]:
     said of it.
     """
     sheet = next(s for s in plan.mapping.sheet if s.matches(path.name))
-    table = read(path, sheet.headings, sheet.tab)
-    dated = plan.dates[plan.files.index(path.name)]
+    number = plan.files.index(path.name)
+    table = read(path, sheet.headings, plan.sheets[number] or None, example=sheet.example)
+    dated = plan.dates[number]
     if dated not in (None, sheet.dated or plan.mapping.dated):
         yield [f"{path.name} 退回的行(截至{dated})"]
     own = [n for n, heading in enumerate(table.headings) if heading not in REMARKS]

@@ -35,6 +35,7 @@ from api.intake.originals import Originals, Said
 from api.intake.reading import REMARKS, Row, Table
 from api.intake.values import (
     EPOCH,
+    ERRORS,
     OPEN_END,
     OPEN_ENDED,
     Cell,
@@ -259,7 +260,12 @@ class RowReader:
                 name,
                 at,
                 column,
-                read_as(column, mapping.words(column), units, people, table.epoch, table.padded),
+                partial(
+                    _unless_in_error,
+                    read_as(
+                        column, mapping.words(column), units, people, table.epoch, table.padded
+                    ),
+                ),
             )
             for name, column in sheet.columns.items()
             if (at := self._places.get(name)) is not None
@@ -288,7 +294,7 @@ class RowReader:
         """
         for name, at, column, reader in self._columns:
             cell = row.cells[at] if name in columns and at < len(row.cells) else None
-            if cell is None or not folded(cell):
+            if cell is None or cell in ERRORS or not folded(cell):
                 continue
             if column.kind in ("identifier", "id-number"):
                 number = identifier_of(cell)
@@ -434,6 +440,12 @@ def _day_reader(column: Column, epoch: date) -> Callable[[Cell], Day | None]:
         return OPEN_END if meant == OPEN else None
 
     return day
+
+
+def _unless_in_error(reader: Callable[[Cell], Any], cell: Cell) -> Any:
+    if cell in ERRORS:
+        raise UnreadableError("cell-in-error")
+    return reader(cell)
 
 
 def _day_before(cell: Cell, epoch: date) -> Day | None:

@@ -11,12 +11,12 @@ from hashlib import sha256
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from api.intake.checking import CONFLICTING, DUPLICATE, Fault, Reason
+from api.intake.body import Row, is_marked_example
+from api.intake.checking import CONFLICTING, DUPLICATE, MARKED_EXAMPLE, Fault, Reason
 from api.intake.mapping import Turn
 from api.intake.matching import Named
 from api.intake.originals import Said
 from api.intake.plan import Plan, Refused
-from api.intake.reading import Row
 from api.intake.rows import Draft, Makers, ReasonError, RowReader, Values, lone
 from api.intake.shelf import Earliest, Groups, Keys
 
@@ -59,6 +59,8 @@ class SheetPass:
         for row in rows:
             self._plan.rows[self._number] += 1
             values, faults = self._reader.read(row)
+            if is_marked_example(row.cells):
+                faults.append(self._reader.fault(row, None, MARKED_EXAMPLE))
             self._note_since(row, values)
             yield _Read(row, values, faults)
 

@@ -66,6 +66,7 @@ def mapping_of(cls: type[Event], attested_by: str | None = None) -> Mapping:
         keyed_by=[one.name for one in columns if not one.column.private],
         columns={one.name: one.column for one in columns},
         unused={LINE: "the sheet's own line number", NAME: "for the eye"}, act=[act],
+        example={heading.strip("*"): said for heading, said in _headed(columns) if said},
     )  # fmt: skip
     return Mapping(
         format=1, name=name, version=str(cls.schema_version), zh=cls.zh, en=cls.en,

@@ -38,6 +38,13 @@ _SCIENTIFIC = re.compile(r"\d+\.\d+E[+-]?\d+|\dE\+\d+")
 _TRAILING_ZEROS = re.compile(r"\.0+$")
 
 
+ERRORS = frozenset(
+    ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!",
+     "#FIELD!", "#GETTING_DATA", "Err:502", "Err:504", "Err:508", "Err:522")
+)  # fmt: skip
+"""What a cell shows whose formula fails."""
+
+
 class UnreadableError(ValueError):
     """A cell that is none of what its column holds; `rule` says how."""
 

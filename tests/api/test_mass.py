@@ -211,3 +211,20 @@ def test_somebody_refused_is_named_and_nobody_is_entered(desk: Desk) -> None:
     assert "其中不予登记 1 人" in said.out
     assert desk.run(*command, "--enter").code == 1
     assert desk.head() == head
+
+
+def test_a_list_on_several_sheets_is_read_by_name_and_its_headings_may_be_repeated(
+    desk: Desk,
+) -> None:
+    listed = desk.folder / "sheets.xlsx"
+    with xlsxwriter.Workbook(listed) as book:
+        book.add_worksheet("一组").write_column(0, 0, ["编号", "FP0", "FP1", "编号", "FP2"])
+        book.add_worksheet("二组").write_column(0, 0, ["编号", "FP3"])
+
+    refused = desk.run(*GRANT, "--to", str(listed))
+    assert (refused.code, "一组、二组" in refused.err) == (1, True)
+
+    checked = desk.run(*GRANT, "--to", str(listed), "--sheet", "一组")
+    assert "将登记 3 人" in checked.out
+    assert "未读取的工作表:二组" in checked.err
+    assert "略过 1 行" in checked.err

@@ -319,3 +319,67 @@ def test_a_mapping_says_whether_an_end_is_the_last_day_or_the_day_after(
     Importer(bureau.ledger).enter(Importer(bureau.ledger).plan([sheet], mapping))
 
     assert facts_of(bureau, "F1")[CONTRACT].until == until
+
+
+def test_a_workbook_is_imported_sheet_by_sheet(bureau, tmp_path):
+    rows = load_workbook(ROSTERS / "roster_city.xlsx").get_sheet_by_index(0).to_python()
+    at = next(n for n, row in enumerate(rows) if "姓名" in row)
+    path = tmp_path / "two.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        for name, row in (("一组", rows[at + 1]), ("二组", rows[at + 2])):
+            page = book.add_worksheet(name)
+            for number, cells in enumerate([*rows[: at + 1], row, ["示例", *row[1:]]]):
+                page.write_row(number, 0, [str(c) if isinstance(c, date) else c for c in cells])
+    importer = Importer(bureau.ledger)
+    with pytest.raises(BadInput, match="一组、二组"):
+        importer.plan([path], "roster-city", date(2021, 8, 1))
+
+    plans = [
+        importer.plan([path], "roster-city", date(2021, 8, 1), tab=t) for t in ("一组", "二组")
+    ]
+    reports = [importer.enter(plan) for plan in plans]
+
+    assert [report.events["PersonRegistered"] for report in reports] == [1, 1]
+    assert plans[0].batch != plans[1].batch
+    assert plans[1].left_out[0][0] == "two.xlsx:未读取的工作表:一组"
+    (rejected,) = write_rejected(plans[1], plans[1].rejected, tmp_path / "out")
+    given = load_workbook(rejected).get_sheet_by_index(0).to_python()
+    assert given[-1][1] == rows[at + 2][1]
+
+
+def test_a_row_with_a_cell_in_error_is_rejected_as_such_and_given_back_with_it(bureau, tmp_path):
+    rows = load_workbook(ROSTERS / "roster_city.xlsx").get_sheet_by_index(0).to_python()
+    at = next(n for n, row in enumerate(rows) if "姓名" in row)
+    grade, number = rows[at].index("现层级"), rows[at].index("辅警编号")
+    path = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        page = book.add_worksheet()
+        for n, cells in enumerate(rows[: at + 4]):
+            page.write_row(n, 0, [str(c) if isinstance(c, date) else c for c in cells])
+        page.write_formula(at + 1, grade, "=NA()", None, "#N/A")
+        for n in (2, 3):
+            page.write_formula(at + n, number, "=NA()", None, "#REF!")
+
+    plan = Importer(bureau.ledger).plan([path], "roster-city", date(2021, 8, 1))
+
+    assert [(f.row - at, f.heading, f.cell, f.reason.rule) for f in plan.rejected] == [
+        (2, "现层级", "#N/A", "cell-in-error"), (3, "辅警编号", "#REF!", "cell-in-error"),
+        (4, "辅警编号", "#REF!", "cell-in-error"),
+    ]  # fmt: skip
+    (rejected,) = write_rejected(plan, plan.rejected, tmp_path / "out")
+    given = load_workbook(rejected).get_sheet_by_index(0).to_python()
+    assert "#N/A" in given[-3]
+
+
+@pytest.mark.parametrize("lock", ["~$roster_city.xlsx", ".~lock.roster_city.xlsx#"])
+def test_the_lock_of_an_open_workbook_is_passed_over_with_a_word(bureau, tmp_path, lock):
+    (tmp_path / lock).write_bytes(b"somebody")
+    (tmp_path / "a.xlsx").write_bytes((ROSTERS / "roster_city.xlsx").read_bytes())
+    importer = Importer(bureau.ledger)
+
+    plan = importer.plan([tmp_path], "roster-city")
+
+    assert plan.files == ["a.xlsx"]
+    assert lock in plan.left_out[-1][0]
+    with pytest.raises(BadInput, match="name the file itself"):
+        importer.plan([tmp_path / lock], "roster-city")

@@ -175,6 +175,21 @@ def test_rows_that_differ_in_private_content_alone_contradict_each_other(bureau,
     assert [row for _, row, _ in plan.unchanged()] == [6]
 
 
+def test_only_the_example_as_it_was_is_passed_over(bureau, tmp_path):
+    staffed(bureau)
+    path = filled(
+        tmp_path, RewardGranted,
+        {"序号": "示例", "人员": "Fa", "生效日": "2023-05-01", "种类": "优秀辅警"},
+        {"人员": "Fb", "生效日": "2023-05-01", "种类": "优秀辅警"},
+    )  # fmt: skip
+
+    plan = planned(bureau, path, RewardGranted)
+
+    assert [(f.row, f.reason.rule) for f in plan.rejected] == [(4, "marked-example")]
+    assert [draft.row for draft in plan.drafts] == [5]
+    assert "第 3 行" in plan.left_out[-1][0]
+
+
 def test_what_names_an_entry_has_no_template(tmp_path):
     with pytest.raises(BadInput) as caught:
         write_template(FactAnnulled.__name__, tmp_path / "t.xlsx", [])
@@ -202,6 +217,7 @@ def test_a_clerk_asks_for_a_template_fills_it_in_and_imports_it(tmp_path):
             checked = run(folder, "import", str(path))
             assert (checked.code, bureau.ledger.log.head()) == (0, head)
             assert "账本中找不到此人" in checked.out
+            assert "略过 1 行" in checked.out
 
             entered = run(folder, "import", str(path), "--enter", "--document", "甬公奖〔2023〕2号")
 

@@ -1,0 +1,44 @@
+"""Text files with values parted by commas, as rows.
+
+Owns the telling of a quotation mark that was never closed. Invariant: a line of the file is part of
+one row, and a cell of several lines holds none that looks like a row; else the file is refused.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+
+from api.intake.body import Row
+from domain.refusals import BadInput
+
+_COMMA = ","
+
+
+def rows_of(text: str, refused: Callable[[str, str], BadInput]) -> Iterator[Row]:
+    """Raises what `refused` makes of a sentence, naming the line."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    number, line, width = 0, 1, 0
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as fault:
+            raise refused(
+                f"from line {line} on the quotation marks do not pair (a cell is not closed, "
+                "or is longer than 131,072 characters)",
+                f"自第 {line} 行起引号不成对(单元格未以引号结束,或超过 131072 个字符)",
+            ) from fault
+        if cells is None:
+            return
+        if reader.line_num > line and any(_holds_rows(cell, width) for cell in cells):
+            raise refused(
+                f"a cell that begins in line {line} holds whole rows: a quotation mark is not "
+                "closed",
+                f"第 {line} 行起的一个单元格包含整行内容:有引号未结束",
+            )
+        number, line, width = number + 1, reader.line_num + 1, max(width, len(cells))
+        yield Row(number, cells)
+
+
+def _holds_rows(cell: str, width: int) -> bool:
+    """Whether one of the further lines of a cell has as many values as a row."""
+    return width > 1 and any(line.count(_COMMA) >= width - 1 for line in cell.splitlines()[1:])
