@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 
 from api.columns import Label
 from api.intake.checking import Fault, Reason
+from api.intake.known import entered_otherwise
 from api.intake.matching import STANDINGS, UNMATCHED, Line, Matcher, Named, Standing
 from api.intake.plan import Plan
 from api.intake.rows import NAMESPACE, Draft, Made
@@ -108,6 +109,7 @@ class Comparison:
         openings = [_Opening.of(draft) for draft in drafts]
         matches = matcher.match([opening.named for opening in openings])
         held = self._held([match.person for match in matches if match.person], as_of)
+        told: dict[int, tuple[Draft, Where, str, str]] = {}
         for opening, match in zip(openings, matches, strict=True):
             draft = opening.draft
             where = (plan.files[draft.sheet], draft.row, match.person or "", opening.named.number)
@@ -118,8 +120,14 @@ class Comparison:
             else:
                 changed = self._known(opening, where, held[match.person], as_of)
                 if changed is not None:
-                    changed.renew(undone)
-                    plan.drafts.replace(changed)
+                    draft.renew(undone)
+                    told[draft.id] = (draft, where, *changed)
+        changes = [draft for draft, *_ in told.values()]
+        for draft, reason in entered_otherwise(self._ledger, plan, changes):
+            self._conflict(draft, told.pop(draft.id)[1], reason)
+        for draft, where, zh, en in told.values():
+            self._tell("changed", where, zh, en)
+            plan.drafts.replace(draft)
         return [(match.person, 1) for match in matches if match.person]
 
     def _held(self, people: Sequence[str], as_of: AsOf) -> dict[str, dict[str, Any]]:
@@ -144,8 +152,8 @@ class Comparison:
 
     def _known(
         self, opening: "_Opening", where: Where, held: dict[str, Any], as_of: AsOf
-    ) -> Draft | None:
-        """The draft of what changed, or None: nothing has, or nobody can say what."""
+    ) -> Label | None:
+        """What changed, which the draft stands for now; None: nothing, or nobody can say what."""
         plan, draft, person = self._plan, opening.draft, where[2]
         try:
             _check_same(opening, held)
@@ -163,14 +171,13 @@ class Comparison:
             return None
         zh = ";".join(f"{event.zh} {said.zh}" for event, said in events)
         en = "; ".join(f"{event.en} {said.en}" for event, said in events)
-        self._tell("changed", where, zh, en)
         scope = f"{plan.mapping.system}|{plan.edition(draft)}|{draft.key}"
         draft.made = tuple(
             Made(uuid5(NAMESPACE, f"{scope}|{type(event).__name__}"), event, as_of.effective,
                  None, None, None)
             for event, _ in events
         )  # fmt: skip
-        return draft
+        return Label(zh, en)
 
     def _changes(
         self, opening: "_Opening", person: str, held: dict[str, Any], as_of: AsOf

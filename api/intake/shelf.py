@@ -71,7 +71,7 @@ SELECT person, day, length, sheet, id, row, key, already,
     SELECT group_concat(row) FROM (SELECT row FROM same WHERE draft = drafts.id ORDER BY id))
 FROM drafts
 WHERE (person, day, length, sheet, id) > (?, ?, ?, ?, ?) AND agrees = 0
-    AND (? IS NULL OR sheet = ?) AND (? OR already = 0) AND (? OR claims)
+    AND (? IS NULL OR sheet = ?) AND (? OR already = 0) AND (? OR claims) AND (? OR already)
 ORDER BY person, day, length, sheet, id LIMIT ?
 """
 BY_ROW = """
@@ -79,7 +79,9 @@ SELECT sheet, drafts.id, row, key, already, body, NULL FROM drafts JOIN bodies U
 WHERE agrees = 0 AND already = 0 ORDER BY sheet, row, drafts.id
 """
 BY_KEY = "SELECT id, row, words FROM drafts WHERE sheet = ? AND key = ?"
-FIRST_IDS = "SELECT id, event_id FROM drafts WHERE id > ? AND agrees = 0 ORDER BY id LIMIT ?"
+FIRST_IDS = """
+SELECT id, event_id FROM drafts WHERE id > ? AND agrees = 0 AND already = 0 ORDER BY id LIMIT ?
+"""
 REPLACE_DRAFT = "UPDATE drafts SET event_id = ?, types = ? WHERE id = ?"
 PUT_BODY = "INSERT OR REPLACE INTO bodies (id, body) VALUES (?, ?)"
 FIRST_DAYS = """
@@ -254,14 +256,20 @@ class Drafts:
         return self.read()
 
     def read(
-        self, sheet: int | None = None, *, fresh: bool = False, claiming: bool = False
+        self,
+        sheet: int | None = None,
+        *,
+        fresh: bool = False,
+        claiming: bool = False,
+        known: bool = False,
     ) -> Iterator[Draft]:
-        """The drafts of one sheet or of all; `fresh`: without those that the ledger has;
-        `claiming`: those alone that give somebody what no two persons may hold alike.
+        """The drafts of one sheet or of all; `fresh`: without those that the ledger has; `known`:
+        those that it has; `claiming`: those alone that give somebody what no two persons may hold
+        alike.
         """
         last: tuple[Any, ...] = _BEFORE_ALL
         while True:
-            bound = (*last, sheet, sheet, not fresh, not claiming, _PAGE)
+            bound = (*last, sheet, sheet, not fresh, not claiming, not known, _PAGE)
             rows = self._database.execute(DRAFTS, bound).fetchall()
             for row in rows:
                 yield self._draft(*row[3:])
@@ -295,7 +303,7 @@ class Drafts:
         self._database.execute("UPDATE drafts SET agrees = 1 WHERE id = ?", (draft.id,))
 
     def first_ids(self, together: int) -> Iterator[dict[UUID, int]]:
-        """Every draft by the id of its first event, a part at a time."""
+        """The drafts that the ledger is not known to have, by the id of their first event."""
         last = 0
         while rows := self._database.execute(FIRST_IDS, (last, together)).fetchall():
             yield {UUID(bytes=event_id): id_ for id_, event_id in rows}
