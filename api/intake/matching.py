@@ -81,12 +81,12 @@ class Match(NamedTuple):
     fault: Reason | None = None
 
 
-Standing = Literal["new", "changed", "unchanged", "gone", "conflict"]
+Standing = Literal["new", "changed", "differs", "unchanged", "gone", "conflict"]
 STANDINGS: tuple[Standing, ...] = get_args(Standing)
 
 
 class Line(NamedTuple):
-    """One person on one of the five lists; `file` and `row` are empty for who is gone. What
+    """One person on one of the lists; `file` and `row` are empty for who is gone. What
     changed or stands against it is said of fields, with values where they are public.
     """
 

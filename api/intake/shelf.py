@@ -95,8 +95,8 @@ TYPES = """
 SELECT types FROM drafts WHERE agrees = 0 AND already = 0 ORDER BY person, day, length, sheet, id
 """
 TALLY = """
-SELECT sheet, sum(1 - agrees), sum(already AND NOT agrees),
-    sum(agrees + (SELECT count(*) FROM same WHERE draft = drafts.id))
+SELECT sheet, sum(agrees = 0), sum(already AND NOT agrees),
+    sum((agrees = 1) + (SELECT count(*) FROM same WHERE draft = drafts.id)), sum(agrees = 2)
 FROM drafts WHERE agrees OR already OR ? GROUP BY sheet
 """
 TELL = "INSERT INTO told (list, stage, by_file, by_row, file, row, body) VALUES (?,?,?,?,?,?,?)"
@@ -181,11 +181,14 @@ class Shelf:
 
 
 class Tally(NamedTuple):
-    """Rows by sheet: that are acts, of which the ledger has some, and that say what others say."""
+    """Rows by sheet: that are acts, of which the ledger has some, that say what others say, and
+    that say otherwise than the ledger and are no act.
+    """
 
     acts: Counter[int]
     known: Counter[int]
     same: Counter[int]
+    differing: Counter[int]
 
 
 class Known(NamedTuple):
@@ -298,9 +301,10 @@ class Drafts:
     def drop(self, drafts: Iterable[int]) -> None:
         self._database.executemany("DELETE FROM drafts WHERE id = ?", ((one,) for one in drafts))
 
-    def agree(self, draft: Draft) -> None:
-        """The ledger says what this draft says: it is no act."""
-        self._database.execute("UPDATE drafts SET agrees = 1 WHERE id = ?", (draft.id,))
+    def agree(self, draft: Draft, *, differs: bool = False) -> None:
+        """The ledger says what this draft says, or `differs` in what no act is made of."""
+        bound = (1 + differs, draft.id)
+        self._database.execute("UPDATE drafts SET agrees = ? WHERE id = ?", bound)
 
     def first_ids(self, together: int) -> Iterator[dict[UUID, int]]:
         """The drafts that the ledger is not known to have, by the id of their first event."""
@@ -332,7 +336,7 @@ class Drafts:
 
     def tally(self, *, entered: bool = False) -> Tally:
         """What became of the rows; `entered`: without the drafts that the ledger has not."""
-        tally = Tally(Counter(), Counter(), Counter())
+        tally = Tally(Counter(), Counter(), Counter(), Counter())
         for sheet, *numbers in self._database.execute(TALLY, (not entered,)):
             for counter, number in zip(tally, numbers, strict=True):
                 counter[sheet] += number
