@@ -89,6 +89,7 @@ def draw_files(files: Sequence["FileCount"], lang: str) -> RenderableType:
         Column(("登记", "acts"), right=True),
         Column(("其中已有", "known"), right=True),
         Column(("无变化", "unchanged"), right=True),
+        Column(("有差异", "differing"), right=True),
         Column(("退回", "rejected"), right=True),
     ]
     return table(("文件", "Files"), columns, files, lang)
@@ -108,7 +109,7 @@ def draw_events(title: tuple[str, str], events: Counter[str], lang: str) -> Rend
 
 
 def draw_lists(lines: "Told[Line]", most: int, lang: str) -> Iterator[RenderableType]:
-    """A roster against the ledger: five lists, each with its first lines."""
+    """A roster against the ledger: its lists, each with its first lines."""
     from api.intake import STANDINGS
 
     counts = Counter[str]()
@@ -122,6 +123,7 @@ def draw_lists(lines: "Told[Line]", most: int, lang: str) -> Iterator[Renderable
     words = {
         "new": ("新增", "New"),
         "changed": ("变更", "Changed"),
+        "differs": ("有差异(未登记)", "Differing (nothing is entered)"),
         "unchanged": ("无变化", "Unchanged"),
         "gone": ("不在花名册中(不登记)", "Gone from the roster (nothing is entered)"),
         "conflict": ("冲突(退回)", "In conflict (rejected)"),

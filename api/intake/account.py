@@ -44,7 +44,7 @@ _TITLE = ("导入报告", "Report of an import")
 _UNENTERED = ("导入核对单(未登记)", "Check of an import (nothing is entered)")
 _FILES: tuple[Words, ...] = (
     ("文件", "file"), ("工作表", "sheet"), ("行", "rows"), ("登记", "acts"), ("其中已有", "known"),
-    ("无变化", "unchanged"), ("退回", "rejected"), ("SHA-256", "SHA-256"),
+    ("无变化", "unchanged"), ("有差异", "differing"), ("退回", "rejected"), ("SHA-256", "SHA-256"),
 )  # fmt: skip
 _RULES: tuple[Words, ...] = (
     ("问题", "fault"), ("处理", "treated"), ("条数", "count"), ("如何改正", "how to mend"),

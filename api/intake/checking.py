@@ -222,6 +222,19 @@ def at_column(rule: str, column: str, heading: str) -> Reason:
                 "填写在用的编号、身份证号或人员标识",
                 "give a number, an ID number or an id that the ledger has",
             )  # fmt: skip
+        case _ if rule in _AMBIGUOUS:
+            zh, en, mend_zh, mend_en = _AMBIGUOUS[rule]
+            return Reason(rule, f"{heading}有歧义({zh})", f"{heading} is ambiguous: {en}",
+                          mend_zh, mend_en)  # fmt: skip
+    return _at_number(rule, heading) or Reason(
+        rule, f"{heading}不是存在的日期", f"{heading} is not a date that exists",
+        "改为存在的日期,如 2021-08-03", "write a date that exists, as 2021-08-03",
+    )  # fmt: skip
+
+
+def _at_number(rule: str, heading: str) -> Reason | None:
+    """What may be wrong with the number of a person or of a paper."""
+    match rule:
         case "id-checksum":
             return Reason(rule, "身份证号校验码不符", "the ID number fails its check character",
                           "对照身份证改正号码", "correct it from the ID card")  # fmt: skip
@@ -246,14 +259,7 @@ def at_column(rule: str, column: str, heading: str) -> Reason:
                 "what is not in the cell", "将该列设为文本格式,再照所见写全号码",
                 "make the column text, and write the number as it is shown",
             )  # fmt: skip
-        case _ if rule in _AMBIGUOUS:
-            zh, en, mend_zh, mend_en = _AMBIGUOUS[rule]
-            return Reason(rule, f"{heading}有歧义({zh})", f"{heading} is ambiguous: {en}",
-                          mend_zh, mend_en)  # fmt: skip
-    return Reason(
-        rule, f"{heading}不是存在的日期", f"{heading} is not a date that exists",
-        "改为存在的日期,如 2021-08-03", "write a date that exists, as 2021-08-03",
-    )  # fmt: skip
+    return None
 
 
 @cache

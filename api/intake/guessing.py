@@ -12,10 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from api.intake.kinds import UnitNames, read_as
 from api.intake.mapping import Act, Column, Sheet, Unit, load_mapping, names
 from api.intake.mapping import Mapping as FileMapping
 from api.intake.reading import Row, Table, read
-from api.intake.rows import UnitNames, read_as
 from api.intake.values import Cell, UnreadableError, folded, heading_of
 from domain.refusals import BadInput, MissingField
 

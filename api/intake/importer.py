@@ -25,6 +25,7 @@ from api.intake.batches import (
     undone_roots,
 )
 from api.intake.checking import KNOWN_PERSON, Fault, Reason, noted, refused
+from api.intake.known import note_known, reject_repeated
 from api.intake.mapping import Mapping, load_mapping
 from api.intake.matching import People
 from api.intake.monthly import UNTOLD, Comparison, Ways, opens_records
@@ -89,21 +90,17 @@ class Importer:
         people = People(self._ledger, self._records).find
         plan = Planner(mapping, found, self.known_units(), people, dated, tab).run()
         plan.locks = locks_in(files)
+        reject_repeated(plan)
         undone = self._renew(plan)
-        self._note_already(plan)
+        note_known(self._ledger, plan)
         if self._records is not None and opens_records(plan):
             Comparison(self._ledger, self._records, plan, ways).run(undone)
-            self._note_already(plan)
+            note_known(self._ledger, plan)
         if self._records is None or not opens_records(plan) or None in plan.dates:
             self._reject_known_persons(plan)  # of those compared, nobody is known by such a number
         if mapping.judged:
             self._reject_refused(plan, approved_by)
         return plan
-
-    def _note_already(self, plan: Plan) -> None:
-        for ids in plan.drafts.first_ids(_TOGETHER):
-            stored = self._ledger.log.by_event_id(list(ids))
-            plan.drafts.mark(ids[event_id] for event_id in stored)
 
     def _reject_refused(self, plan: Plan, approved_by: str | None) -> None:
         """A row that the ledger would refuse is rejected before anything is entered; of one that it

@@ -81,12 +81,12 @@ class Match(NamedTuple):
     fault: Reason | None = None
 
 
-Standing = Literal["new", "changed", "unchanged", "gone", "conflict"]
+Standing = Literal["new", "changed", "differs", "unchanged", "gone", "conflict"]
 STANDINGS: tuple[Standing, ...] = get_args(Standing)
 
 
 class Line(NamedTuple):
-    """One person on one of the five lists; `file` and `row` are empty for who is gone. What
+    """One person on one of the lists; `file` and `row` are empty for who is gone. What
     changed or stands against it is said of fields, with values where they are public.
     """
 
@@ -177,6 +177,38 @@ class Matcher:
             same = same - self._with_id_number(same)
         return Match(None, None, MAYBE_KNOWN if same else UNMATCHED)
 
+    def contradicting(self, rows: Sequence[Named], people: Sequence[str]) -> list[str | None]:
+        """Of each row the first field, if any, that is other than what the ledger has of the
+        person beside it.
+        """
+        subjects = [f"person:{person}" for person in people]
+        said: dict[str, dict[str, Any]] = {}
+        for fact in self._records.at([NAME, PERSON, ID_NUMBER], subjects, self._as_of):
+            said.setdefault(fact.subject.partition(":")[2], {}).update(fact.value or {})
+        owners = set(sealed_owners(list(said.values())))
+        self._ledger.hold(owners)
+        known = self._ledger.vault.reveal(said)
+        self._ledger.vault.forget(owners)
+        return [
+            self._contradicting(row, person, known.get(person, {}))
+            for row, person in zip(rows, people, strict=True)
+        ]
+
+    def _contradicting(self, row: Named, person: str, known: dict[str, Any]) -> str | None:
+        if row.number is not None and person not in self._by_number.find(row.number.upper()):
+            return "number"
+        name, born = known.get("name"), known.get("birth_date")
+        theirs = {
+            "id_number": known.get("id_number"),
+            "name": name_of(name) if isinstance(name, str) else None,
+            "born": date.fromisoformat(born) if isinstance(born, str) else None,
+        }
+        for field, value in theirs.items():
+            said = getattr(row, field)
+            if said is not None and value is not None and said != value:
+                return field
+        return None
+
     def _with_id_number(self, people: set[str]) -> set[str]:
         """Those with an ID number: somebody with another one is somebody else."""
         subjects = [f"person:{person}" for person in people]
@@ -216,19 +248,29 @@ def persons_listed(
     """The persons of a list: a workbook or CSV with one of the `HEADINGS` that tell persons apart;
     and what of the file was not read, in Chinese and English. `tab`: the sheet to read.
 
-    Raises BadInput naming the row, for whom nobody or several are found, and for one named twice.
+    Raises BadInput naming the row, for whom nobody or several are found, for one named twice, and
+    where an identifier is not that person's.
     """
     wanted = {heading_of(h): key for key, names in HEADINGS.items() for h in names}
     table = read(path, wanted, tab, least=1)
     keys = [wanted.get(heading) for heading in table.headings]
     rows = [(row.number, _named(keys, row, table.epoch)) for row in table.rows]
     persons: dict[str, int] = {}
-    for (number, _), found in zip(rows, matcher.match([n for _, n in rows]), strict=True):
+    matches = matcher.match([named for _, named in rows])
+    for (number, _), found in zip(rows, matches, strict=True):
         if found.fault is not None or found.person is None:
             fault = found.fault or UNMATCHED
             raise _at(number, fault.en, fault.zh)
         if (earlier := persons.setdefault(found.person, number)) != number:
             raise _at(number, f"the person of row {earlier}", f"与第 {earlier} 行为同一人")
+    against = matcher.contradicting([named for _, named in rows], list(persons))
+    for (number, _), field in zip(rows, against, strict=True):
+        if field is not None:
+            heading = table.headings[keys.index(field)]
+            raise _at(
+                number, f"{heading} contradicts the person that the row otherwise names",
+                f"“{heading}”与本行所指人员在账本中的记载不符",
+            )  # fmt: skip
     return list(persons), [*table.left_out()]
 
 

@@ -13,6 +13,8 @@ from uuid import UUID, uuid5
 
 from api.columns import Label
 from api.intake.checking import Fault, Reason
+from api.intake.differences import Difference, details, differences, entered, fault_of
+from api.intake.known import entered_otherwise
 from api.intake.matching import STANDINGS, UNMATCHED, Line, Matcher, Named, Standing
 from api.intake.plan import Plan
 from api.intake.rows import NAMESPACE, Draft, Made
@@ -21,9 +23,18 @@ from api.rendering import coded
 from domain.acts.contracts import CONTRACT
 from domain.acts.grades import GRADE, AuxiliaryDemoted, AuxiliaryPromoted, GradeRated
 from domain.acts.movement import AuxiliaryTransferred
-from domain.acts.openings import ContractOpened, RecordOpened
-from domain.acts.people import CATEGORY, ID_NUMBER, NAME, NUMBER, SERVICE, UNIT, PersonRegistered
-from domain.bitemporal import AsOf, last_day
+from domain.acts.openings import RecordOpened
+from domain.acts.people import (
+    CATEGORY,
+    ID_NUMBER,
+    NAME,
+    NUMBER,
+    PERSON,
+    SERVICE,
+    UNIT,
+    PersonRegistered,
+)
+from domain.bitemporal import OPEN, AsOf, Fact, last_day
 from domain.events import Event
 from domain.law import Rules
 from domain.ledger import Ledger
@@ -33,9 +44,12 @@ from projections.records import Records
 from projections.roster import tree
 
 TOGETHER = 1_000
-_HELD = (SERVICE, UNIT, GRADE, CATEGORY, NUMBER)
-_SEALED = (NAME, ID_NUMBER)
+_HELD = (UNIT, GRADE, CATEGORY, NUMBER)
+_DATED = (SERVICE, CONTRACT)
+_SEALED = (NAME, ID_NUMBER, PERSON)
 
+
+_LATER = "later"
 
 Where = tuple[str, int, str, str | None]
 """File, row, person, number."""
@@ -54,10 +68,20 @@ UNTOLD = Ways()
 class ConflictError(Exception):
     """A row that the ledger contradicts."""
 
-    def __init__(self, rule: str, zh: str, en: str) -> None:
-        mend_zh, mend_en = "核对后逐项登记或更正", "check it, and enter or correct it by itself"
+    def __init__(
+        self, rule: str, zh: str, en: str, mend_zh: str = "核对后逐项登记或更正",
+        mend_en: str = "check it, and enter or correct it by itself",
+    ) -> None:  # fmt: skip
         self.reason = Reason(rule, zh, en, mend_zh, mend_en)
+        self.fault: Fault | None = None
         super().__init__(rule)
+
+    @classmethod
+    def of(cls, reason: Reason, fault: Fault) -> "ConflictError":
+        """A contradiction at one cell."""
+        conflict = cls(*reason[:5])
+        conflict.fault = fault
+        return conflict
 
 
 def opens_records(plan: Plan) -> bool:
@@ -84,7 +108,8 @@ class Comparison:
             if day is None or not drafts.fresh(sheet):
                 continue
             as_of = AsOf(day, self._head)
-            matcher = Matcher(self._ledger, self._records, as_of)
+            latest = AsOf(max(day, self._ledger.today()), self._head)
+            matcher = Matcher(self._ledger, self._records, latest)
             self._names |= tree(self._records, as_of).names
             roster = _Roster(Keys(self._plan.shelf), set())
             rest = drafts.read(sheet)
@@ -108,6 +133,7 @@ class Comparison:
         openings = [_Opening.of(draft) for draft in drafts]
         matches = matcher.match([opening.named for opening in openings])
         held = self._held([match.person for match in matches if match.person], as_of)
+        told: dict[int, tuple[Draft, Where, str, str]] = {}
         for opening, match in zip(openings, matches, strict=True):
             draft = opening.draft
             where = (plan.files[draft.sheet], draft.row, match.person or "", opening.named.number)
@@ -118,8 +144,14 @@ class Comparison:
             else:
                 changed = self._known(opening, where, held[match.person], as_of)
                 if changed is not None:
-                    changed.renew(undone)
-                    plan.drafts.replace(changed)
+                    draft.renew(undone)
+                    told[draft.id] = (draft, where, *changed)
+        changes = [draft for draft, *_ in told.values()]
+        for draft, reason in entered_otherwise(self._ledger, plan, changes):
+            self._conflict(draft, told.pop(draft.id)[1], reason)
+        for draft, where, zh, en in told.values():
+            self._tell("changed", where, zh, en)
+            plan.drafts.replace(draft)
         return [(match.person, 1) for match in matches if match.person]
 
     def _held(self, people: Sequence[str], as_of: AsOf) -> dict[str, dict[str, Any]]:
@@ -132,45 +164,64 @@ class Comparison:
             for subject, value in self._records.values(facet, as_of, subjects).items():
                 if value is not None:
                     told[subject.partition(":")[2]][facet.name] = value
-        for fact in self._records.at([CONTRACT], subjects, as_of):
+        for fact in self._records.at(_DATED, subjects, as_of):
             if fact.value is not None:
-                ends = {**fact.value, "last_day": last_day(fact.until)}
-                found[fact.subject.partition(":")[2]][CONTRACT.name] = ends
+                days = {"last_day": last_day(fact.until), "hired_on": self._hired(fact)}
+                found[fact.subject.partition(":")[2]][fact.facet] = {**fact.value, **days}
+        everything = [*_HELD, *_DATED, *_SEALED]
+        for fact in self._records.over(everything, (as_of.effective, OPEN), self._head, subjects):
+            if fact.effective > as_of.effective:
+                found[fact.subject.partition(":")[2]][_LATER] = {"since": fact.effective}
         owners = set(sealed_owners(list(sealed.values())))
         self._ledger.hold(owners)
         opened = self._ledger.vault.reveal(dict(sealed))
         self._ledger.vault.forget(owners)
         return {person: found[person] | opened.get(person, {}) for person in people}
 
+    def _hired(self, fact: Fact) -> date | None:
+        """Since when somebody serves; None where an opening did not say it."""
+        if fact.facet != SERVICE.name or not fact.value.get("opened"):
+            return fact.effective
+        entry = next(self._ledger.entries(after=fact.entry - 1, until=fact.entry))
+        return fact.effective if entry.fields.get("hired_on") else None
+
     def _known(
         self, opening: "_Opening", where: Where, held: dict[str, Any], as_of: AsOf
-    ) -> Draft | None:
-        """The draft of what changed, or None: nothing has, or nobody can say what."""
+    ) -> Label | None:
+        """What changed, which the draft stands for now; None: nothing, or nobody can say what."""
         plan, draft, person = self._plan, opening.draft, where[2]
+        found = list(differences(opening.events, held))
         try:
-            _check_same(opening, held)
+            self._check_same(draft, found, held)
             events = list(self._changes(opening, person, held, as_of))
+            if (act := details(person, found)) is not None:
+                events.append((act, _together([d for d in found if entered(d)])))
+            _check_newest(held, anything=bool(events or found))
         except ConflictError as conflict:
-            self._conflict(draft, where, conflict.reason)
+            self._conflict(draft, where, conflict.reason, conflict.fault)
             return None
-        contract = opening.said(ContractOpened, "last_day")
-        now = held.get(CONTRACT.name, {}).get("last_day")
-        if contract is not None and contract != now:
-            plan.warnings.add(_fault(plan, draft, CONTRACT_DIFFERS), 2)
+        rest = [one for one in found if not entered(one)]
+        for one in rest:
+            plan.warnings.add(fault_of(plan, draft, one), 2)
         if not events:
-            self._tell("unchanged", where, "无变化", "unchanged")
-            plan.drafts.agree(draft)
+            if rest:
+                self._tell("differs", where, *_together(rest))
+            else:
+                self._tell("unchanged", where, "无变化", "unchanged")
+            plan.drafts.agree(draft, differs=bool(rest))
             return None
         zh = ";".join(f"{event.zh} {said.zh}" for event, said in events)
         en = "; ".join(f"{event.en} {said.en}" for event, said in events)
-        self._tell("changed", where, zh, en)
+        if rest:
+            zh += f";未登记:{_together(rest).zh}"
+            en += f"; not entered: {_together(rest).en}"
         scope = f"{plan.mapping.system}|{plan.edition(draft)}|{draft.key}"
         draft.made = tuple(
             Made(uuid5(NAMESPACE, f"{scope}|{type(event).__name__}"), event, as_of.effective,
                  None, None, None)
             for event, _ in events
         )  # fmt: skip
-        return draft
+        return Label(zh, en)
 
     def _changes(
         self, opening: "_Opening", person: str, held: dict[str, Any], as_of: AsOf
@@ -232,8 +283,33 @@ class Comparison:
         of: Callable[[date], Rules] = rules_of(self._records, self._law, person, as_of.recorded)
         return of(as_of.effective)
 
-    def _conflict(self, draft: Draft, where: Where, reason: Reason) -> None:
-        self._plan.rejected.add(_fault(self._plan, draft, reason), 1)
+    def _check_same(self, draft: Draft, found: Sequence[Difference], held: dict[str, Any]) -> None:
+        """Raises ConflictError where the row and the ledger cannot both be right."""
+        serves = held.get(SERVICE.name, {}).get("state") == "in"
+        against = [one for one in found if one.reason.rejects]
+        if not serves and any(one.compared.field == "id_number" for one in against):
+            raise ConflictError(
+                "number-of-another",
+                "此编号是账本中另一人的(已不在职,身份证号不同),编号不再给他人",
+                "the number is another person's (out of service, with another ID number), and no"
+                " number is given to a second person",
+                "换用未用过的编号", "give a number that nobody has had",
+            )  # fmt: skip
+        for one in against:
+            if serves or one.compared.field != "hired_on":
+                raise ConflictError.of(one.reason, fault_of(self._plan, draft, one))
+        if not serves:
+            _check_newest(held, anything=True)
+            raise ConflictError(
+                "not-in-service",
+                "账本中此人在该日不在职",
+                "the ledger has left this person out of service",
+            )
+
+    def _conflict(
+        self, draft: Draft, where: Where, reason: Reason, fault: Fault | None = None
+    ) -> None:
+        self._plan.rejected.add(fault or _fault(self._plan, draft, reason), 1)
         self._plan.drafts.drop([draft.id])
         self._tell("conflict", where, reason.zh, reason.en)
 
@@ -302,34 +378,23 @@ class _Roster(NamedTuple):
         self.units.update(event.unit for event in opened if event.unit)
 
 
-CONTRACT_DIFFERS = Reason(
-    "contract-differs", "合同期限与账本不同", "the contract ends on another day than in the ledger",
-    "续订、变更或者解除请另行登记", "enter the renewal, amendment or ending by itself",
-    rejects=False,
-)  # fmt: skip
-
-
-def _check_same(opening: _Opening, held: dict[str, Any]) -> None:
-    """Raises ConflictError where the row and the ledger cannot both be right."""
-    if held.get(SERVICE.name, {}).get("state") != "in":
+def _check_newest(held: dict[str, Any], *, anything: bool) -> None:
+    """Raises ConflictError where a sheet would change what later acts went on from."""
+    later = held.get(_LATER)
+    if later is not None and anything:
         raise ConflictError(
-            "not-in-service",
-            "账本中此人在该日不在职",
-            "the ledger has left this person out of service",
+            "older-than-entered",
+            f"此表早于账本中此人已有的登记({later['since']}),不作为变动登记",
+            f"the sheet is older than what is entered of this person ({later['since']}): nothing"
+            " of it is a change",
+            "以往的变动请逐项登记,或先撤销其后的批次",
+            "enter history act by act, or undo the later batch first",
         )
-    same = (
-        (PersonRegistered, "name", NAME.name, "姓名"),
-        (PersonRegistered, "id_number", ID_NUMBER.name, "身份证号"),
-        (RecordOpened, "number", NUMBER.name, "编号"),
-        (RecordOpened, "category", CATEGORY.name, "类别"),
-    )
-    for cls, field, facet, zh in same:
-        said, known = opening.said(cls, field), held.get(facet, {}).get(field)
-        if said is not None and known is not None and said != known:
-            name = field.replace("_", "-")
-            raise ConflictError(
-                f"{name}-differs", f"{zh}与账本不同", f"the {name} is another in the ledger"
-            )
+
+
+def _together(found: Sequence[Difference]) -> Label:
+    told = [one.told for one in found]
+    return Label("、".join(one.zh for one in told), ", ".join(one.en for one in told))
 
 
 def _fault(plan: Plan, draft: Draft, reason: Reason) -> Fault:

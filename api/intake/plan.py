@@ -25,10 +25,11 @@ OF_NO_ROW = -1
 
 
 class FileCount(NamedTuple):
-    """What became of a file's rows; the four kinds add up to `rows`.
+    """What became of a file's rows; the kinds add up to `rows`.
 
     `acts`: rows that are acts, `already`: those of them that the ledger has, `unchanged`: rows that
-    say what another row's act says, `rejected`: rows kept with their reason.
+    say what another row's act says, `differing`: that say otherwise than the ledger what no act is
+    made of, `rejected`: rows kept with their reason.
     """
 
     file: str
@@ -37,6 +38,7 @@ class FileCount(NamedTuple):
     acts: int
     already: int
     unchanged: int
+    differing: int
     rejected: int
 
 
@@ -124,6 +126,6 @@ def count_rows(plan: Plan, tally: Tally, rejected: Told[Fault]) -> list[FileCoun
     refused = rejected.rows()
     return [
         FileCount(file, plan.sheets[n], plan.rows[n], tally.acts[n], tally.known[n],
-                  tally.same[n], refused[file])
+                  tally.same[n], tally.differing[n], refused[file])
         for n, file in enumerate(plan.files)
     ]  # fmt: skip

@@ -11,10 +11,11 @@ from pathlib import Path
 from uuid import uuid5
 
 from api.intake.checking import OVERLAPPING, Fault
+from api.intake.kinds import UnitNames
 from api.intake.mapping import Mapping, Sheet
 from api.intake.plan import OF_NO_ROW, Plan
 from api.intake.reading import TEXTS, WORKBOOKS, Table, read
-from api.intake.rows import NAMESPACE, Draft, Made, Makers, RowReader, UnitNames, Values
+from api.intake.rows import NAMESPACE, Draft, Made, Makers, RowReader, Values
 from api.intake.sheetpass import SheetPass
 from api.intake.shelf import Earliest, Spells
 from api.intake.values import Cell, UnreadableError, day_of

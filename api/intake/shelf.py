@@ -71,7 +71,7 @@ SELECT person, day, length, sheet, id, row, key, already,
     SELECT group_concat(row) FROM (SELECT row FROM same WHERE draft = drafts.id ORDER BY id))
 FROM drafts
 WHERE (person, day, length, sheet, id) > (?, ?, ?, ?, ?) AND agrees = 0
-    AND (? IS NULL OR sheet = ?) AND (? OR already = 0) AND (? OR claims)
+    AND (? IS NULL OR sheet = ?) AND (? OR already = 0) AND (? OR claims) AND (? OR already)
 ORDER BY person, day, length, sheet, id LIMIT ?
 """
 BY_ROW = """
@@ -79,7 +79,9 @@ SELECT sheet, drafts.id, row, key, already, body, NULL FROM drafts JOIN bodies U
 WHERE agrees = 0 AND already = 0 ORDER BY sheet, row, drafts.id
 """
 BY_KEY = "SELECT id, row, words FROM drafts WHERE sheet = ? AND key = ?"
-FIRST_IDS = "SELECT id, event_id FROM drafts WHERE id > ? AND agrees = 0 ORDER BY id LIMIT ?"
+FIRST_IDS = """
+SELECT id, event_id FROM drafts WHERE id > ? AND agrees = 0 AND already = 0 ORDER BY id LIMIT ?
+"""
 REPLACE_DRAFT = "UPDATE drafts SET event_id = ?, types = ? WHERE id = ?"
 PUT_BODY = "INSERT OR REPLACE INTO bodies (id, body) VALUES (?, ?)"
 FIRST_DAYS = """
@@ -93,8 +95,8 @@ TYPES = """
 SELECT types FROM drafts WHERE agrees = 0 AND already = 0 ORDER BY person, day, length, sheet, id
 """
 TALLY = """
-SELECT sheet, sum(1 - agrees), sum(already AND NOT agrees),
-    sum(agrees + (SELECT count(*) FROM same WHERE draft = drafts.id))
+SELECT sheet, sum(agrees = 0), sum(already AND NOT agrees),
+    sum((agrees = 1) + (SELECT count(*) FROM same WHERE draft = drafts.id)), sum(agrees = 2)
 FROM drafts WHERE agrees OR already OR ? GROUP BY sheet
 """
 TELL = "INSERT INTO told (list, stage, by_file, by_row, file, row, body) VALUES (?,?,?,?,?,?,?)"
@@ -179,11 +181,14 @@ class Shelf:
 
 
 class Tally(NamedTuple):
-    """Rows by sheet: that are acts, of which the ledger has some, and that say what others say."""
+    """Rows by sheet: that are acts, of which the ledger has some, that say what others say, and
+    that say otherwise than the ledger and are no act.
+    """
 
     acts: Counter[int]
     known: Counter[int]
     same: Counter[int]
+    differing: Counter[int]
 
 
 class Known(NamedTuple):
@@ -254,14 +259,20 @@ class Drafts:
         return self.read()
 
     def read(
-        self, sheet: int | None = None, *, fresh: bool = False, claiming: bool = False
+        self,
+        sheet: int | None = None,
+        *,
+        fresh: bool = False,
+        claiming: bool = False,
+        known: bool = False,
     ) -> Iterator[Draft]:
-        """The drafts of one sheet or of all; `fresh`: without those that the ledger has;
-        `claiming`: those alone that give somebody what no two persons may hold alike.
+        """The drafts of one sheet or of all; `fresh`: without those that the ledger has; `known`:
+        those that it has; `claiming`: those alone that give somebody what no two persons may hold
+        alike.
         """
         last: tuple[Any, ...] = _BEFORE_ALL
         while True:
-            bound = (*last, sheet, sheet, not fresh, not claiming, _PAGE)
+            bound = (*last, sheet, sheet, not fresh, not claiming, not known, _PAGE)
             rows = self._database.execute(DRAFTS, bound).fetchall()
             for row in rows:
                 yield self._draft(*row[3:])
@@ -290,12 +301,13 @@ class Drafts:
     def drop(self, drafts: Iterable[int]) -> None:
         self._database.executemany("DELETE FROM drafts WHERE id = ?", ((one,) for one in drafts))
 
-    def agree(self, draft: Draft) -> None:
-        """The ledger says what this draft says: it is no act."""
-        self._database.execute("UPDATE drafts SET agrees = 1 WHERE id = ?", (draft.id,))
+    def agree(self, draft: Draft, *, differs: bool = False) -> None:
+        """The ledger says what this draft says, or `differs` in what no act is made of."""
+        bound = (1 + differs, draft.id)
+        self._database.execute("UPDATE drafts SET agrees = ? WHERE id = ?", bound)
 
     def first_ids(self, together: int) -> Iterator[dict[UUID, int]]:
-        """Every draft by the id of its first event, a part at a time."""
+        """The drafts that the ledger is not known to have, by the id of their first event."""
         last = 0
         while rows := self._database.execute(FIRST_IDS, (last, together)).fetchall():
             yield {UUID(bytes=event_id): id_ for id_, event_id in rows}
@@ -324,7 +336,7 @@ class Drafts:
 
     def tally(self, *, entered: bool = False) -> Tally:
         """What became of the rows; `entered`: without the drafts that the ledger has not."""
-        tally = Tally(Counter(), Counter(), Counter())
+        tally = Tally(Counter(), Counter(), Counter(), Counter())
         for sheet, *numbers in self._database.execute(TALLY, (not entered,)):
             for counter, number in zip(tally, numbers, strict=True):
                 counter[sheet] += number

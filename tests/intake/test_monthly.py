@@ -13,6 +13,7 @@ import pytest
 
 from api.intake import Importer, Ways, undo
 from api.settings import Bureau, Settings
+from domain.acts.exit import AuxiliaryResigned
 from domain.acts.grades import GRADE
 from domain.acts.packs import PackPublished
 from domain.acts.people import UNIT
@@ -164,6 +165,121 @@ def test_another_end_of_the_contract_is_pointed_out_and_not_entered(opened, tmp_
 
     assert [f.reason.rule for f in plan.warnings if f.row == 2][-1] == "contract-differs"
     assert acts(plan) == []
+
+
+ID_AT, HIRED_AT, FORM_AT = 4, 7, 10
+ID_3 = "320500199201010030"
+
+
+@pytest.mark.parametrize(
+    ("rule", "at", "text", "heading", "told"),
+    [
+        ("hire-date-differs", HIRED_AT, "2018-07-01", "入职时间", "2015-03-01"),
+        ("sex-differs", 2, "女", "性别", "男"),
+        ("birth-date-differs", 3, "1992-02-02", "出生年月日", None),
+        ("category-differs", 6, "文职", "人员类别", "勤务"),
+        ("name-differs", 0, "别名", "姓名", None),
+    ],
+)
+def test_who_somebody_is_and_since_when_he_serves_is_never_unchanged(
+    opened, tmp_path, rule, at, text, heading, told
+):
+    plan = planned(opened, tmp_path, changed("F3", (at, text)), changed("F4"))
+
+    (fault,) = plan.rejected
+    assert (fault.reason.rule, fault.heading, fault.cell) == (rule, heading, text)
+    assert fault.private == (told is None)
+    assert told is None or told in fault.reason.zh
+    assert "丙" not in fault.reason.zh
+    assert lists(plan) == {"conflict": ["F3"], "unchanged": ["F4"]}
+
+
+@pytest.mark.parametrize(
+    ("rule", "at", "text"),
+    [("form-differs", FORM_AT, "劳务派遣"), ("contract-differs", CONTRACT_AT, "2035-12-31")],
+)
+def test_what_no_act_is_made_of_is_listed_and_counted_by_itself(opened, tmp_path, rule, at, text):
+    plan = planned(opened, tmp_path, changed("F3", (at, text)), changed("F4"))
+
+    assert lists(plan) == {"differs": ["F3"], "unchanged": ["F4"]}
+    (fault,) = (f for f in plan.warnings if f.reason.rule == rule)
+    assert (fault.row, fault.cell) == (2, text)
+    (count,) = plan.counts()
+    assert (count.rows, count.acts, count.unchanged, count.differing, count.rejected) == (
+        2, 0, 1, 1, 0,
+    )  # fmt: skip
+    (count,) = Importer(opened.ledger, opened.records).enter(plan).files
+    assert (count.unchanged, count.differing) == (1, 1)
+
+
+def test_an_id_number_that_the_ledger_had_not_becomes_an_act(opened, tmp_path):
+    rows = [changed("F3", (ID_AT, ID_3), (FORM_AT, "劳务派遣")), changed("F4")]
+    plan = planned(opened, tmp_path, *rows)
+
+    assert acts(plan) == [("PersonDetailsChanged", SECOND)]
+    (line,) = (line for line in plan.lines if line.standing == "changed")
+    assert line.zh == "人员信息变更 身份证号;未登记:用工形式 直接聘用 → 劳务派遣"
+    Importer(opened.ledger, opened.records).enter(plan)
+    list(opened.runner.catch_up())
+    again = planned(opened, tmp_path, *rows)
+    assert lists(again) == {"differs": ["F3"], "unchanged": ["F4"]}
+
+
+def test_a_hire_date_that_the_opening_did_not_give_is_listed(bureau, tmp_path):
+    law(bureau)
+    importer = Importer(bureau.ledger, bureau.records)
+    without = changed("F3", (HIRED_AT, ""))
+    importer.enter(importer.plan([sheet(tmp_path, [without])], "roster-city", FIRST))
+    list(bureau.runner.catch_up())
+
+    plan = planned(bureau, tmp_path, changed("F3"))
+
+    assert lists(plan) == {"differs": ["F3"]}
+
+
+def test_an_older_roster_makes_no_act_of_whom_the_ledger_has_later(opened, tmp_path):
+    before = date(2023, 7, 1)
+    new = ["戊", "F5", *OLD["F4"][2:]]
+    plan = planned(opened, tmp_path, changed("F1"), changed("F3", (UNIT_AT, "指挥中心")), new,
+                   dated=before)  # fmt: skip
+
+    assert [f.reason.rule for f in plan.rejected] == ["older-than-entered"] * 2
+    assert str(FIRST) in next(iter(plan.rejected)).reason.zh
+    assert lists(plan)["conflict"] == ["F1", "F3"]
+    assert lists(plan)["new"] == ["F5"]
+    assert [name for name, _ in acts(plan)] == [
+        "PersonRegistered", "RecordOpened", "ContractOpened",
+    ]  # fmt: skip
+
+
+def test_a_roster_between_two_that_are_entered_agrees_or_is_in_conflict(opened, tmp_path):
+    importer = Importer(opened.ledger, opened.records)
+    rows = [changed("F3", (UNIT_AT, "指挥中心")), changed("F4")]
+    importer.enter(planned(opened, tmp_path, *rows, dated=date(2023, 10, 1)))
+    list(opened.runner.catch_up())
+
+    same = planned(opened, tmp_path, changed("F3"), changed("F4"))
+    other = planned(opened, tmp_path, changed("F3", (UNIT_AT, "特巡警大队")), changed("F4"))
+
+    assert lists(same) == {"unchanged": ["F3", "F4"]}
+    assert lists(other) == {"unchanged": ["F4"], "conflict": ["F3"]}
+
+
+def test_a_number_of_one_who_left_is_nobody_elses(opened, tmp_path):
+    whose = next(
+        e.fields["person"] for e in opened.ledger.entries(types=["RecordOpened"])
+        if e.fields["number"] == "F1"
+    )  # fmt: skip
+    left = Proposal(AuxiliaryResigned(person=whose, notice_on=date(2023, 7, 1)), date(2023, 8, 15))
+    opened.ledger.enter(Request([left], mood="attested", attested_by="原花名册"))
+    list(opened.runner.catch_up())
+    new = ["戊", "F1", "男", "1990-01-01", ID_OTHER, *OLD["F1"][5:]]
+
+    plan = planned(opened, tmp_path, new)
+    same = planned(opened, tmp_path, changed("F1"))
+
+    assert [f.reason.rule for f in plan.rejected] == ["number-of-another"]
+    assert [f.reason.rule for f in same.rejected] == ["not-in-service"]
 
 
 @pytest.mark.parametrize(
