@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from api.asking import asks
 from api.settings import Bureau
 from api.times import NOW, When, as_of
+from domain.events import CASE, cases_of
 from domain.ledger import Ledger
 from domain.record import FOLD
 
@@ -51,6 +52,21 @@ def in_bundle(
     of_entries = (entry for one in picked for entry in ledger.entries(after=one - 1, until=one))
     tags = (tag for entry in of_entries for tag in entry.tags)
     return {*persons, *(tag[7:] for tag in tags if tag.startswith("person:"))}
+
+
+def cases_in_bundle(
+    ledger: Ledger, recorded: int, persons: Sequence[str], picked: Sequence[int], *,
+    everything: bool,
+) -> set[str]:  # fmt: skip
+    """The cases of which such a bundle tells, as far as this ledger shows them."""
+    if everything:
+        named = ledger.log.tags_from(f"{CASE}:", recorded)
+        return set(cases_of(tag for tag in named if not ledger.hides([tag])))
+    forest = ledger.forest(recorded)
+    about = [f"person:{one}" for person in persons for one in forest.family(person)]
+    found = {case for entry in ledger.about(about, recorded) for case in cases_of(entry.tags)}
+    of_entries = (entry for one in picked for entry in ledger.entries(after=one - 1, until=one))
+    return found | {case for entry in of_entries for case in cases_of(entry.tags)}
 
 
 def _everybody(ledger: Ledger, recorded: int) -> set[str]:

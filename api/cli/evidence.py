@@ -104,7 +104,7 @@ def export(
     old_reads: OldReads = None,
 ) -> None:
     """导出证据包 / Write a bundle that can be checked without this software or a network."""
-    from api.copies import in_bundle
+    from api.copies import cases_in_bundle, in_bundle
     from api.exports import vocabulary
     from api.looked import evident
     from api.times import When, as_of
@@ -132,7 +132,8 @@ def export(
             entries = [*picked(ledger, wanted)]
             held = in_bundle(ledger, pair.recorded, case[0], entries, everything=everything)
             asked = bureau.asked(_question(*case, everything=everything))
-            asked.read(stated, held, wanted.disclose)
+            told = cases_in_bundle(ledger, pair.recorded, case[0], entries, everything=everything)
+            asked.read(stated, held, wanted.disclose, told)
             with patience(context):
                 count = run(bureau.ledger, bureau.records, bureau.sealer, wanted, output)
         except Unprovable as unprovable:
@@ -152,7 +153,7 @@ def proof(
     cases: Cases = False,
 ) -> None:
     """一条登记的证明,一个小文件 / Write one entry's proof as one small file (C2SP tlog-proof)."""
-    from api.copies import in_bundle
+    from api.copies import cases_in_bundle, in_bundle
     from api.times import NOW, as_of
     from domain.acts import load
     from replay.evidence import prove
@@ -167,7 +168,10 @@ def proof(
                 pair, stated = as_of(bureau, NOW)
                 held = in_bundle(bureau.ledger, pair.recorded, (), [position], everything=False)
                 asked = bureau.asked(_question((), [position], (), everything=False))
-                asked.read(stated, held, frozenset())
+                told = cases_in_bundle(
+                    bureau.ledger, pair.recorded, (), [position], everything=False
+                )
+                asked.read(stated, held, frozenset(), told)
     except Unprovable as unprovable:
         raise Failure(unprovable.zh, str(unprovable)) from unprovable
     output.write_text(text, "utf-8")

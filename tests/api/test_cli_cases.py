@@ -9,6 +9,8 @@ from shutil import rmtree
 import pytest
 
 from api.settings import Bureau, Settings
+from replay.check import check
+from replay.findings import Asked
 from tests.api.conftest import person
 from tests.api.desk import Said, act, run
 
@@ -67,3 +69,36 @@ def _registered(folder: Path) -> int:
     said = run(folder, "history", "p1", "--json")
     entries = json.loads(said.out)["data"]["entries"]
     return next(e["position"] for e in entries if e["type"] == "PersonRegistered")
+
+
+def test_what_tells_of_a_case_on_this_machine_is_read_for_it(folder: Path, tmp_path: Path) -> None:
+    def told(*arguments: object, events: object = None) -> Said:
+        stdin = json.dumps({"events": events}).encode()
+        said = run(folder, *map(str, arguments), stdin=stdin)
+        assert said.code == 0, said
+        return said
+
+    def read(name: str) -> list[str]:
+        """The questions that were asked about the person, for one who knows of no case."""
+        told("seal")
+        bundle = tmp_path / f"{name}.zip"
+        told("evidence", "export", "-o", bundle, "--person", "p2", "--reads")
+        return [row["question"] for row in check(bundle, Asked()).reads]
+
+    told("enter", "-", events=[
+        person("p2"),
+        act("InvestigationOpened", "2022-05-10", case="c2", person="p2", organ="督察大队"),
+    ])  # fmt: skip
+    told("pay", "p2")
+    told("seal")
+    assert read("before") == ["pay"]
+    entries = json.loads(told("history", "p2", "--json").out)["data"]["entries"]
+    last = max(entry["position"] for entry in entries)
+    told("evidence", "export", "-o", tmp_path / "c.zip", "--person", "p2", "--cases")
+    told("evidence", "export", "-o", tmp_path / "a.zip", "--all", "--cases")
+    told("evidence", "proof", last, "-o", tmp_path / "p.txt", "--cases")
+    assert read("sealed") == ["pay", "evidence"]  # the bundle made before, without the case
+    told("enter", "-", events=[act("CaseDisclosed", "2022-07-01", case="c2")])
+    assert read("closed") == [
+        "pay", "evidence", "history", "evidence", "evidence", "evidence", "evidence",
+    ]  # fmt: skip
