@@ -99,6 +99,7 @@ class Statements:
         self.position_at = f"SELECT {log}position_at(%b)"
         self._list_tags(log)
         self._read_raw(log)
+        self._guard(log)
         self._copy(log)
 
     def _list_tags(self, log: str) -> None:
@@ -110,7 +111,7 @@ class Statements:
         )
 
     def _read_raw(self, log: str) -> None:
-        """For sealing and verifying: rows as they lie, the tag index against them, the guards."""
+        """For sealing and verifying: rows as they lie, the tag index against them."""
         self.raw = (
             f"COPY (SELECT position, recorded_at, type, tags, data FROM {log}entries"
             f" WHERE position > %s AND position <= %s ORDER BY position)"
@@ -137,6 +138,9 @@ class Statements:
         self.ids_beyond = first.format(known, named)
         self.cut_index = f"SELECT {log}cut_index(%s, %s, %s)"
         self.cut_partition = f"SELECT {log}cut_partition(%s, %s)"
+
+    def _guard(self, log: str) -> None:
+        """For verifying: what guards the tables, what stands before them, how functions read."""
         here = f"(SELECT relnamespace FROM pg_class WHERE oid = '{log}entries'::regclass)"
         self.unprotected = (
             f"SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p')"
