@@ -134,6 +134,11 @@ KNOWN_PERSON = Reason(
     "the ledger has a person with this ID number already",
     "已建档人员的变动按事项逐项登记", "enter what has changed as acts on that record",
 )  # fmt: skip
+NAME_OF_ANOTHER = Reason(
+    "name-of-another", "姓名与所填人员在账本中的姓名不符",
+    "the name is not that of the person whom the row names",
+    "核对编号与姓名后改正其一", "correct the number or the name",
+)  # fmt: skip
 UNNAMED = Reason(
     "unnamed-column", "没有表头的列中有内容,未采用", "a column without a heading holds something",
     "补上表头并在对应表中注明", "give it a heading, and a place in the mapping", rejects=False,

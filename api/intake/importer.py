@@ -85,7 +85,7 @@ class Importer:
         if not isinstance(mapping, Mapping):
             mapping = load_mapping(mapping)
         found = sources(files, mapping)
-        people = People(self._ledger, self._records).find
+        people = People(self._ledger, self._records)
         plan = Planner(mapping, found, self.known_units(), people, dated).run()
         reject_repeated(plan)
         undone = self._renew(plan)
