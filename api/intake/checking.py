@@ -139,6 +139,11 @@ MARKED_EXAMPLE = Reason(
     "不是示例的,改填序号后重新导入;是示例的,删去该行",
     "if it is none, put its number there and import again; else delete it",
 )  # fmt: skip
+NAME_OF_ANOTHER = Reason(
+    "name-of-another", "姓名与所填人员在账本中的姓名不符",
+    "the name is not that of the person whom the row names",
+    "核对编号与姓名后改正其一", "correct the number or the name",
+)  # fmt: skip
 UNNAMED = Reason(
     "unnamed-column", "没有表头的列中有内容,未采用", "a column without a heading holds something",
     "补上表头并在对应表中注明", "give it a heading, and a place in the mapping", rejects=False,

@@ -87,7 +87,7 @@ class Importer:
             mapping = load_mapping(mapping)
         files = [*files]
         found = sources(files, mapping)
-        people = People(self._ledger, self._records).find
+        people = People(self._ledger, self._records)
         plan = Planner(mapping, found, self.known_units(), people, dated, tab).run()
         plan.locks = locks_in(files)
         reject_repeated(plan)

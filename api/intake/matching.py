@@ -241,6 +241,11 @@ class People:
             raise UnreadableError("unknown-person")
         return found.pop()
 
+    def named_otherwise(self, person: str, name: str) -> bool:
+        """Whether the ledger has another name of this person."""
+        told = [Named(name=name)]
+        return self._matcher is not None and self._matcher.contradicting(told, [person]) != [None]
+
 
 def persons_listed(
     path: Path, matcher: Matcher, tab: str | None = None

@@ -5,7 +5,7 @@ what is made of several rows rests on drafts alone, so that nothing is said of a
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from uuid import uuid5
@@ -15,10 +15,10 @@ from api.intake.kinds import UnitNames
 from api.intake.mapping import Mapping, Sheet
 from api.intake.plan import OF_NO_ROW, Plan
 from api.intake.reading import TEXTS, WORKBOOKS, Table, read
-from api.intake.rows import NAMESPACE, Draft, Made, Makers, RowReader, Values
+from api.intake.rows import NAMESPACE, Draft, Made, Makers, RowReader, Values, WhoIsMeant
 from api.intake.sheetpass import SheetPass
 from api.intake.shelf import Earliest, Spells
-from api.intake.values import Cell, UnreadableError, day_of
+from api.intake.values import UnreadableError, day_of
 from domain.acts.units import UnitEstablished
 from domain.events import REGISTRY
 from domain.refusals import BadInput, MissingField
@@ -84,7 +84,7 @@ class Planner:
     """
 
     def __init__(self, mapping: Mapping, found: Sequence[tuple[Path, Sheet]],
-                 known_units: dict[str, str], people: Callable[[Cell], str | None],
+                 known_units: dict[str, str], people: WhoIsMeant,
                  dated: date | None, tab: str | None = None) -> None:  # fmt: skip
         self._mapping = mapping
         self._sheets = [sheet for _, sheet in found]

@@ -4,12 +4,12 @@ Owns the reading of a row's columns and the making of its events. Invariant: an 
 only on the system, the row's key, the edition and the act's place in the mapping.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from functools import partial
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID, uuid5
 
 from pydantic import ValidationError
@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from api.intake.checking import (
     ENDS_FIRST,
     MONTH_ONLY,
+    NAME_OF_ANOTHER,
     NO_ACT,
     NO_DAY,
     SHORT_YEAR,
@@ -49,6 +50,17 @@ from domain.refusals import BadInput
 NAMESPACE = UUID("3c5e8f0a-6d0b-4f0e-9a53-7d1c2b9e4a61")
 
 Values = dict[str, Any]
+
+
+NAME_BESIDE = "name-beside"
+"""The column with the name of the row's person, for comparison alone."""
+
+
+class WhoIsMeant(Protocol):
+    """Finds the persons whom cells name."""
+
+    def find(self, cell: Cell) -> str | None: ...
+    def named_otherwise(self, person: str, name: str) -> bool: ...
 
 
 class Made(NamedTuple):
@@ -213,11 +225,12 @@ class RowReader:
     """Reads the rows of one table under its sheet's mapping; `people` finds who a cell means."""
 
     def __init__(self, mapping: Mapping, sheet: Sheet, table: Table, dated: date | None,
-                 units: UnitNames, people: Callable[[Cell], str | None]) -> None:  # fmt: skip
+                 units: UnitNames, people: WhoIsMeant) -> None:  # fmt: skip
         self.sheet = sheet
         self.table = table
         self._mapping = mapping
         self._dated = dated
+        self._people = people
         self._places = _places(sheet, table)
         self._columns = [
             (
@@ -227,7 +240,12 @@ class RowReader:
                 partial(
                     unless_in_error,
                     read_as(
-                        column, mapping.words(column), units, people, table.epoch, table.padded
+                        column,
+                        mapping.words(column),
+                        units,
+                        people.find,
+                        table.epoch,
+                        table.padded,
                     ),
                 ),
             )
@@ -297,6 +315,7 @@ class RowReader:
                 values[name] = None
         person = self._person.of(values)
         values["person"] = person and person_id(self._mapping, person)
+        faults += self._beside(row, values)
         values["row-key"] = self._row_key(row, values)
         return values, faults
 
@@ -305,6 +324,13 @@ class RowReader:
             at, value = self._places[name], values.get(name)
             if value is not None and not isinstance(row.cells[at], str) and len(value) < length:
                 yield name, SHORTER_NUMBER
+
+    def _beside(self, row: Row, values: Values) -> list[Fault]:
+        """Whether the name beside a person is that person's."""
+        name, person = values.get(NAME_BESIDE), values["person"]
+        if name and person and self._people.named_otherwise(person, name):
+            return [self.fault(row, NAME_BESIDE, NAME_OF_ANOTHER)]
+        return []
 
     def _column_fault(self, row: Row, name: str, column: Column, rule: str) -> Fault:
         return self.fault(row, name, at_column(rule, name, column.heading[0]))

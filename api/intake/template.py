@@ -14,6 +14,7 @@ from python_calamine import CalamineError, load_workbook
 from api.forms import NO, YES, FormField, event_named, fields_of
 from api.intake.mapping import Act, Column, Mapping, Sheet
 from api.intake.reading import WORKBOOKS
+from api.intake.rows import NAME_BESIDE
 from api.words import words_of_ladders, words_of_list
 from domain.acts.people import PersonRegistered
 from domain.acts.units import UnitEstablished
@@ -61,11 +62,16 @@ def mapping_of(cls: type[Event], attested_by: str | None = None) -> Mapping:
         (_column_name(f) for f in fields_of(cls) if f.kind in ("person", "unit") and not f.many),
         "effective",
     )
+    read = {one.name: one.column for one in columns}
+    unused = {LINE: "the sheet's own line number"}
+    if whose in read and read[whose].kind == "person":
+        read[NAME_BESIDE] = Column(heading=[NAME], kind="name", private=True)
+    else:
+        unused[NAME] = "nobody whose name the ledger has"
     sheet = Sheet(
         name=name, files=["*"], tab=cls.__name__, person=f"{{{whose}}}",
         keyed_by=[one.name for one in columns if not one.column.private],
-        columns={one.name: one.column for one in columns},
-        unused={LINE: "the sheet's own line number", NAME: "for the eye"}, act=[act],
+        columns=read, unused=unused, act=[act],
         example={heading.strip("*"): said for heading, said in _headed(columns) if said},
     )  # fmt: skip
     return Mapping(

@@ -230,3 +230,17 @@ def test_a_clerk_asks_for_a_template_fills_it_in_and_imports_it(tmp_path):
             assert "--mapping" in run(folder, "import", str(other)).err
     finally:
         rmtree(folder, ignore_errors=True)
+
+
+def test_the_name_beside_a_number_must_be_that_persons(bureau, tmp_path):
+    staffed(bureau)
+    row = {"人员": "Fa", "种类": "嘉奖", "生效日": "2023-05-01"}
+    headings = [f.zh for f in fields_of(RewardGranted) if f.required]
+    row = {k: v for k, v in row.items() if k in (*headings, "生效日")}
+    path = filled(tmp_path, RewardGranted, {**row, "姓名(供核对)": "王五"},
+                  {**row, "姓名(供核对)": "a", "生效日": "2023-05-02"})  # fmt: skip
+
+    plan = planned(bureau, path, RewardGranted)
+
+    (fault,) = [f for f in plan.rejected if f.reason.rule == "name-of-another"]
+    assert (fault.row, fault.heading, fault.private) == (4, "姓名(供核对)", True)
