@@ -17,7 +17,7 @@ from domain.events import FACETS, Entry, Event, FactAnnulled
 from domain.forest import Forest
 from domain.ledger import Ledger
 from domain.ledger.impact import LEAST_SEQ, found_of, premise_of
-from domain.ledger.reading import ever_joined, item_of
+from domain.ledger.reading import MERGING, ever_joined, item_of
 from domain.record import Finding, Strand
 from domain.refusals import Refusal
 from projections.journal import STANDS, chain_of, standings
@@ -137,7 +137,8 @@ class Undermining:
         read = {s for act in acts for s in premise_of(act) if s.subject not in whole}
         strands = {Strand(s.facet, alias) for s in read for alias in _ids(joined, s.subject)}
         if strands:
-            query = DCBQuery(items=[item_of(strand) for strand in sorted(strands, key=str)])
+            items = [MERGING, *(item_of(strand) for strand in sorted(strands, key=str))]
+            query = DCBQuery(items=items)
             log, after = self._ledger.log, acts[0].position
             for stored in log.entries(query, after=after, until=self._recorded):
                 yield Entry(*stored)
