@@ -292,12 +292,9 @@ def told_of_reads(room: Room, folder: Path) -> dict[str, list[tuple[Any, ...]]]:
     """
     desk = room.desk
     told: dict[str, list[tuple[Any, ...]]] = {}
-    for who, path in (
-        ("auditor", f"/v1/auxiliaries/{SUBJECT}/reads"),
-        ("subject", f"/v1/auxiliaries/{SUBJECT}/reads"),
-        ("self", "/v1/own/reads"),
-    ):
-        rows = room.get(who, path)["data"]["reads"]
+    of_him = f"/v1/auxiliaries/{SUBJECT}/reads"
+    for who in ("auditor", "subject", "self"):
+        rows = room.get(who, "/v1/own/reads" if who == "self" else of_him)["data"]["reads"]
         told[who] = [_row(row) for row in rows if row["actor"]["subject"] == "inspector"]
     desk.bureau.sealer.seal()
     desk.bureau.reads.sealer.seal()
@@ -317,22 +314,16 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 OPENING = [
-    "/v1/timeline?subject=case:c1",
-    "/v1/rectangles?subject=case:c1",
-    "/v1/beliefs?subject=case:c1&facet=case-disclosure",
-    "/v1/entries/{received}",
-    "/v1/auxiliaries/{person}",
-    "/v1/auxiliaries/{person}/history",
-    "/v1/auxiliaries/{person}/reads",
-    "/v1/timeline?subject=person:{person}",
+    "/v1/timeline?subject=case:c1", "/v1/rectangles?subject=case:c1",
+    "/v1/beliefs?subject=case:c1&facet=case-disclosure", "/v1/entries/{received}",
+    "/v1/auxiliaries/{person}", "/v1/auxiliaries/{person}/history",
+    "/v1/auxiliaries/{person}/reads", "/v1/timeline?subject=person:{person}",
     "/v1/beliefs?subject=person:{person}&facet=investigation",
     "/v1/explain?subject=person:{person}&facet=complaints",
-    "/v1/compare?person={person}&from_recorded={known}",
-    "/v1/journal?tag=case:c1",
-    "/v1/journal?after={known}",
-    "/v1/due",
+    "/v1/compare?person={person}&from_recorded={known}", "/v1/journal?tag=case:c1",
+    "/v1/journal?after={known}", "/v1/due",
     "/v1/cases",
-]
+]  # fmt: skip
 """What tells an inspector of a sealed case, though no case is stated."""
 
 
@@ -361,7 +352,6 @@ def test_what_tells_of_a_case_is_read_for_it_whether_one_is_stated_or_not(
     assert unstated.json()["code"] == "purpose-missing"
     told = told_of_reads(room, tmp_path)
     assert not {who: told[who][len(before[who]) :] for who in told if told[who] != before[who]}
-    assert told == before
     seen = room.get("inspector", f"/v1/auxiliaries/{SUBJECT}/reads")["data"]["reads"]
     assert sum(row["question"] == "timeline" for row in seen) >= 2
     # what tells of no case is told as ever
