@@ -19,7 +19,7 @@ from api.problems import NotJson
 from api.reader import case_of, from_header
 from api.settings import Bureau
 from domain.events import Code, Id
-from domain.refusals import BeyondHead, TooLarge
+from domain.refusals import BadInput, BeyondHead, TooLarge
 from projections import due as _due
 
 router = APIRouter(prefix="/v1")
@@ -50,7 +50,11 @@ def bureau_of(
     bureau: Bureau = request.app.state.bureau
     asking = request.state.asking
     reader = request.app.state.guard.reader(request, asking.actor, asking.used)
-    reader = reader._replace(purpose=from_header(purpose), case=case_of(case))
+    stated = case_of(case)
+    if stated is not None and asking.sight is not None and not asking.sight.cases:
+        raise BadInput("only who inquires into cases reads for one", field="case",
+                       zh="只有办案人员可为案件查阅")  # fmt: skip
+    reader = reader._replace(purpose=from_header(purpose), case=stated)
     only = None
     if asking.own is not None:
         reader = reader._replace(purpose=reader.purpose or OWN)
