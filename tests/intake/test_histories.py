@@ -90,7 +90,7 @@ def test_spells_that_overlap_are_entered_and_named_with_the_row_beneath(bureau, 
     assert [(f.row, f.other) for f in overlapping] == [(2, 3), (4, 3), (7, 6)]
     assert plan.rules == {"overlapping-spell": 3}
     report = importer.enter(plan)
-    assert report.files[0][2:] == (6, 6, 0, 0, 0)
+    assert report.files[0][2:] == (6, 6, 0, 0, 0, 0)
 
     (out,) = write_rejected(plan, report.rejected, tmp_path / "out")
     (name,) = load_workbook(out).sheet_names
@@ -119,7 +119,7 @@ def test_spells_that_cannot_be_are_kept_with_their_reason(history):
     assert rules(report) == {
         "ends-before-it-begins": 1, "blank-start": 1, "blank-unit": 1, "refused-already-recorded": 1,
     }  # fmt: skip
-    assert report.files[0][2:] == (5, 1, 0, 0, 4)
+    assert report.files[0][2:] == (5, 1, 0, 0, 0, 4)
 
 
 def test_only_a_change_of_rank_is_an_act(history):
@@ -132,7 +132,7 @@ def test_only_a_change_of_rank_is_an_act(history):
 
     assert [report.events[e] for e in
             ("GradeRated", "AuxiliaryPromoted", "AuxiliaryDemoted", "GradeConverted")] == [1] * 4  # fmt: skip
-    assert report.files[0][2:] == (5, 4, 0, 1, 0)
+    assert report.files[0][2:] == (5, 4, 0, 1, 0, 0)
     assert [on(record, GRADE, f"{year}-12-31") for year in (2001, 2003, 2004, 2006)] == [
         "not recorded", "POLICE OFFICER", "SERGEANT", "GENERAL COUNSEL",
     ]  # fmt: skip
@@ -168,7 +168,7 @@ def test_an_award_follows_its_status(history):
 
     assert (report.events["RewardGranted"], report.events["RewardRevoked"]) == (2, 1)
     assert rules(report) == {"not-conferred": 1, "not-yet-conferred": 1}
-    assert report.files[0][2:] == (5, 2, 0, 1, 2)
+    assert report.files[0][2:] == (5, 2, 0, 1, 0, 2)
     standing = record.every(REWARDS, "person:a", AsOf(date(2022, 1, 1), FOREVER - 1))
     assert [fact.value["incident"] for fact in standing] == ["A1"]
 
@@ -197,7 +197,7 @@ def test_rows_that_say_the_same_as_a_refused_act_are_rejected_with_it(history, b
 
     report, _ = history(salary=salaries((2002, "SERGEANT"), (2003, "SERGEANT")))
 
-    assert report.files[0][2:] == (2, 0, 0, 0, 2)
+    assert report.files[0][2:] == (2, 0, 0, 0, 0, 2)
     assert rules(report) == {"refused-not-in-service": 2, "refused-already-recorded": 1}
     assert report.events.total() == 0
 

@@ -21,8 +21,8 @@ def listed(bureau: Bureau, folder: Path, *rows: str) -> list[str]:
 def test_identifiers_that_agree_name_one_person(bureau: Bureau, tmp_path: Path) -> None:
     staffed(bureau)
 
-    assert listed(bureau, tmp_path, f"Fa,{ID_NUMBER},a", "Fb,,b") == ["a", "b"]
-    assert listed(bureau, tmp_path, f",{ID_NUMBER},") == ["a"]
+    assert listed(bureau, tmp_path, f"Fa,{ID_NUMBER},a", "Fb,,b") == (["a", "b"], [])
+    assert listed(bureau, tmp_path, f",{ID_NUMBER},") == (["a"], [])
 
 
 @pytest.mark.parametrize(

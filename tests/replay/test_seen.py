@@ -245,7 +245,7 @@ ALTERED = [
     (no_list, Kind.UNREADABLE, "the part log of reads cannot be read"),
     (withheld, Kind.SIGNATURE, "the manifest bears no valid signature"),
     (beyond, Kind.UNREADABLE, "the part log of reads cannot be read"),
-    (another_origin, Kind.SIGNATURE, "the head of the log of reads bears no valid signature"),
+    (another_origin, Kind.HEAD, "what is said to be the log of reads bears the ledger's name"),
     (said_to_be_complete, Kind.ENTRY, "row 1 of the log of reads is not what was sealed"),
     (without_the_reads, Kind.SIGNATURE, "the manifest bears no valid signature"),
 ]
