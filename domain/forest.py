@@ -50,3 +50,10 @@ class Forest:
         """Every id of this person, the kept one first."""
         kept = self.kept(person)
         return self._families.get(kept, (kept,))
+
+    def subjects(self, subject: str) -> list[str]:
+        """Every subject (`kind:id`) that is this one, the kept one first."""
+        kind, _, id_ = subject.partition(":")
+        if kind != "person" or not self:
+            return [subject]
+        return [f"person:{alias}" for alias in self.family(id_)]

@@ -129,7 +129,7 @@ def changes(log: EventLog, bookmark: int, entries: Sequence[Entry]) -> list[Fact
     reading.extend(
         Strand(strand.facet, subject)
         for strand in set(_touched(reading, entries, joined))
-        for subject in _family(strand.subject, joined)
+        for subject in joined.subjects(strand.subject)
     )
     return [fact for entry in entries for fact in reading.take(entry)]
 
@@ -143,14 +143,8 @@ def _touched(reading: Reading, entries: Sequence[Entry], joined: Forest) -> Iter
         yield from _of_root(root)
         if root.cls.merges:
             person, _ = merged_by(root.cls, root.fields)
-            for naming in reading.about(_family(f"person:{person}", joined)):
+            for naming in reading.about(joined.subjects(f"person:{person}")):
                 yield from _of_root(reading.root_of(naming))
-
-
-def _family(subject: str, joined: Forest) -> list[str]:
-    """Every subject that ever was one with this one."""
-    kind, _, id_ = subject.partition(":")
-    return [f"{kind}:{alias}" for alias in joined.family(id_)] if kind == "person" else [subject]
 
 
 def _of_root(entry: Entry) -> Iterator[Strand]:

@@ -135,7 +135,7 @@ class Undermining:
     def _beside(self, acts: Sequence[Entry], whole: set[str], joined: Forest) -> Iterator[Entry]:
         """The later entries that touch what the acts read of other subjects."""
         read = {s for act in acts for s in premise_of(act) if s.subject not in whole}
-        strands = {Strand(s.facet, alias) for s in read for alias in _ids(joined, s.subject)}
+        strands = {Strand(s.facet, alias) for s in read for alias in joined.subjects(s.subject)}
         if strands:
             items = [MERGING, *(item_of(strand) for strand in sorted(strands, key=str))]
             query = DCBQuery(items=items)
@@ -163,7 +163,7 @@ class _Asked:
         day, last = act.envelope["effective"], act.envelope["premise"]["to"]
         place = (day, act.seq, act.position)
         for strand in premise_of(act):
-            subject = _ids(self._joined, strand.subject)[0]
+            subject = self._joined.subjects(strand.subject)[0]
             for key in (f"{strand.facet}@{subject}", f"@{subject}"):
                 self._place[key] = max(place, self._place.get(key, place))
                 if last > day:
@@ -197,7 +197,7 @@ class _Asked:
         known.
         """
         for tag in tags:
-            kind, subject = tag.partition(":")[0], _ids(self._joined, tag)[0]
+            kind, subject = tag.partition(":")[0], self._joined.subjects(tag)[0]
             if cls is None or cls.merges:
                 yield f"@{subject}"
                 continue
@@ -211,14 +211,6 @@ def _since(entry: Entry) -> list[str]:
     """The days from which an entry's facts hold that have one of their own."""
     fields = [writes.since for writes in entry.cls.writes if writes.since]
     return [day for field in fields if (day := entry.fields.get(field))]
-
-
-def _ids(joined: Forest, subject: str) -> Sequence[str]:
-    """All that were ever one person with this subject."""
-    kind, _, id_ = subject.partition(":")
-    if kind != "person" or not joined:
-        return [subject]
-    return [f"person:{alias}" for alias in joined.family(id_)]
 
 
 def _request_of(ledger: Ledger, entry: Entry) -> Iterator[Entry]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import RenderableType
 
-from api.cli.frame import Failure, Json, Lang, clerk, console, opened, said
-from api.cli.out import Columns, Gb18030, Out, ToFile, ask_or_save
+from api.cli.frame import Failure, Lang, clerk, console, opened, said
+from api.cli.out import Asked, answered
 from api.rendering import Column, table
 
 if TYPE_CHECKING:
@@ -124,44 +124,6 @@ def revoke(context: typer.Context, key: KEY) -> None:
         _tell_entered(context, _enter(bureau, act))
 
 
-@access.command(name="list")
-def listed(
-    context: typer.Context,
-    *,
-    out: Out = None,
-    columns: Columns = None,
-    gb18030: Gb18030 = False,
-    json: Json = False,
-) -> None:
-    """现有权限和密钥 / The rights and keys in force."""
-    to_file = ToFile(out, columns, gb18030=gb18030)
-    ask_or_save(context, "rights", _standing, _draw, to_file, as_json=json)
-
-
-def _standing(bureau: "Bureau") -> dict[str, Any]:
-    from api.reader import Question
-    from api.shapes import opened as answer
-    from api.times import NOW, as_of
-    from domain.acts.rights import API_KEY, ROLE
-    from domain.bitemporal import last_day
-
-    pair, stated = as_of(bureau, NOW)
-    roles = [
-        {"position": f.root, **f.value, "last_day": last_day(f.until)}
-        for f in bureau.records.in_force(ROLE, pair)
-    ]
-    keys = [
-        {
-            "key": f.subject.removeprefix("key:"), "issuer": f.value["issuer"],
-            "subject": f.value["subject"], "last_day": last_day(f.until),
-        }
-        for f in bureau.records.everyone([API_KEY], pair)
-        if f.value
-    ]  # fmt: skip
-    data = {"roles": roles, "keys": keys}
-    return answer(bureau.asked(Question("rights")), stated, data)
-
-
 def _draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     who = [Column(("签发者", "issuer")), Column(("主体", "subject"))]
     until = Column(("最后一日", "last day"), folds=False)
@@ -180,6 +142,34 @@ def _draw(data: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
     yield table(("权限", "Rights"), columns, rows, lang)
     keys = [(k["key"], k["issuer"], k["subject"], k["last_day"]) for k in data["keys"]]
     yield table(("接口密钥", "API keys"), [Column(("密钥", "key")), *who, until], keys, lang)
+
+
+@access.command(name="list")
+@answered(_draw, "rights", timed=False)
+def listed(asked: Asked) -> Mapping[str, Any]:
+    """现有权限和密钥 / The rights and keys in force."""
+    from api.reader import Question
+    from api.shapes import opened as answer
+    from api.times import NOW, as_of
+    from domain.acts.rights import API_KEY, ROLE
+    from domain.bitemporal import last_day
+
+    bureau = asked.bureau
+    pair, stated = as_of(bureau, NOW)
+    roles = [
+        {"position": f.root, **f.value, "last_day": last_day(f.until)}
+        for f in bureau.records.in_force(ROLE, pair)
+    ]
+    keys = [
+        {
+            "key": f.subject.removeprefix("key:"), "issuer": f.value["issuer"],
+            "subject": f.value["subject"], "last_day": last_day(f.until),
+        }
+        for f in bureau.records.everyone([API_KEY], pair)
+        if f.value
+    ]  # fmt: skip
+    data = {"roles": roles, "keys": keys}
+    return answer(bureau.asked(Question("rights")), stated, data)
 
 
 def _act(type_: str, issuer: str, subject: str, fields: dict[str, Any]) -> "Event":

@@ -22,7 +22,6 @@ from api.cli.entering import APPROVED
 from api.cli.frame import (
     REFUSED,
     Failure,
-    Json,
     asking,
     bring_up,
     clerk,
@@ -41,7 +40,7 @@ from api.cli.importing_drawn import (
     draw_files,
     draw_lists,
 )
-from api.cli.out import Columns, Gb18030, Out, ToFile, ask_or_save
+from api.cli.out import Asked, answered
 
 if TYPE_CHECKING:
     from api.intake import Mapping as FileMapping
@@ -318,25 +317,15 @@ def template(
 
 
 @app.command("list")
-def list_(
-    context: typer.Context,
-    *,
-    out: Out = None,
-    columns: Columns = None,
-    gb18030: Gb18030 = False,
-    json: Json = False,
-) -> None:
+@answered(draw_batches, "batches", timed=False)
+def list_(asked: Asked) -> Mapping[str, Any]:
     """已导入的批次:文件、条数、是否已撤销 / The batches: files, counts, whether undone."""
-    to_file = ToFile(out, columns, gb18030=gb18030)
-    ask_or_save(context, "batches", _batches, draw_batches, to_file, as_json=json)
-
-
-def _batches(bureau: "Bureau") -> Mapping[str, Any]:
     from api.intake import all_batches
     from api.reader import Question
     from api.shapes import opened as answer
     from api.times import NOW, as_of
 
+    bureau = asked.bureau
     _, stated = as_of(bureau, NOW)
     batches = [dict(batch._asdict()) for batch in all_batches(bureau.ledger)]
     return answer(bureau.asked(Question("batches")), stated, {"batches": batches})

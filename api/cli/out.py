@@ -93,13 +93,18 @@ _JSON = _option("json", Json, False)
 
 
 def answered(
-    draw: Draw, report: str | None = None, *, private: bool = False, read_back: bool = False
+    draw: Draw,
+    report: str | None = None,
+    *,
+    timed: bool = True,
+    private: bool = False,
+    read_back: bool = False,
 ) -> Callable[[Question], Callable[..., None]]:
-    """Make a command of a question: it has the two times and `--json`, and where it is a `report`
-    the options of a file; with `private`, columns that are private; with `read_back`, the mapping
-    that imports the file again.
+    """Make a command of a question: it has the two times, unless it is not `timed`, and `--json`,
+    and where it is a `report` the options of a file; with `private`, columns that are private; with
+    `read_back`, the mapping that imports the file again.
     """
-    shared = [*_TIMES]
+    shared = [*_TIMES] if timed else []
     if report is not None:
         shared += [*_FILE, *([_PRIVATE] if private else []), *([_READ_BACK] if read_back else [])]
     shared.append(_JSON)
@@ -109,7 +114,7 @@ def answered(
             from api.answers import When
 
             options = {option.name: given.pop(option.name) for option in shared}
-            when = When(options.pop("effective"), options.pop("recorded"))
+            when = When(options.pop("effective", None), options.pop("recorded", None))
             as_json, private = options.pop("json"), options.get("private", False)
             filed = options.get("out") is not None
 

@@ -86,10 +86,7 @@ class Reading:
 
     def family(self, subject: str) -> list[str]:
         """Every subject that is this one, as far as merges were read."""
-        kind, _, id_ = subject.partition(":")
-        if kind != "person" or not self.record.forest:
-            return [subject]
-        return [f"person:{alias}" for alias in self.record.forest.family(id_)]
+        return self.record.forest.subjects(subject)
 
     def take(self, entry: Entry) -> list[Fact]:
         """Fold one entry and answer the versions it changed.
