@@ -4,8 +4,8 @@ Owns no table. Invariant: a person is on a unit's roster on a day exactly when t
 for home unit (or host unit) on that day names it.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from domain.acts.grades import GRADE
@@ -54,15 +54,20 @@ class Tree(NamedTuple):
 
     def below(self, unit: str) -> list[str]:
         """The unit and everything under it, in order of id."""
-        children: dict[str, list[str]] = {}
-        for child, parent in self.parents.items():
-            children.setdefault(parent, []).append(child)
-        found, waiting = [], [unit]
-        while waiting:
-            one = waiting.pop()
-            found.append(one)
-            waiting += children.get(one, [])
-        return sorted(found)
+        return sorted(below_in(self.parents, unit))
+
+
+def below_in(parents: Mapping[str, str | None], unit: str) -> set[str]:
+    """The unit and everything under it; of two that an attested act left above each other, both."""
+    children: defaultdict[str | None, list[str]] = defaultdict(list)
+    for child, parent in parents.items():
+        children[parent].append(child)
+    found, waiting = {unit}, [unit]
+    while waiting:
+        new = [child for child in children[waiting.pop()] if child not in found]
+        found.update(new)
+        waiting += new
+    return found
 
 
 def tree(records: Records, as_of: AsOf) -> Tree:

@@ -8,7 +8,7 @@ months in order of place, the last one answers: that is the resolution rule.
 """
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import groupby, pairwise
@@ -25,6 +25,7 @@ from projections.accountability import seats, vacant
 from projections.charges import View, using
 from projections.questions.at_hand import AtHand
 from projections.records import Records, Row
+from projections.roster import below_in
 
 Counts = dict[str | None, int]
 """A month's figures by key; the key None counts what is not recorded."""
@@ -214,20 +215,8 @@ def _within(records: Records, asked: Asked) -> list[set[str] | None] | None:
     found: list[set[str] | None] = []
     for i in range(len(days)):
         if i in cuts or not found:
-            below = _below(asked.unit, {unit: above[i] for unit, above in parents.items()})
+            below = below_in({unit: above[i] for unit, above in parents.items()}, asked.unit)
         found.append(below if recorded[i] else None)
-    return found
-
-
-def _below(unit: str, parents: dict[str, str | None]) -> set[str]:
-    children: defaultdict[str | None, list[str]] = defaultdict(list)
-    for child, parent in parents.items():
-        children[parent].append(child)
-    found, waiting = {unit}, [unit]
-    while waiting:
-        new = [child for child in children[waiting.pop()] if child not in found]
-        found.update(new)
-        waiting += new
     return found
 
 

@@ -18,6 +18,7 @@ from domain.bitemporal import AsOf
 from domain.events import FactAnnulled
 from domain.ledger import Request
 from domain.refusals import ImpactRefused, NotInService, Refusal, Superseded, UnknownFact
+from projections.roster import tree, units_below
 from tests.clerk import HIRED, Desk
 from tests.given import act
 
@@ -313,6 +314,22 @@ def test_a_table_that_stopped_within_a_request_goes_on_from_there(desk):
     assert desk.at(UNIT, "2021-05-31", "2021-06-01") == ["hq", "east"]
     assert desk.at(POST, "2021-05-31", "2021-06-01") == ["gate", "not recorded"]
     assert desk.at(UNIT, "2021-06-01", recorded=middle) == ["not recorded"]
+
+
+def test_units_that_an_attested_annulment_leaves_above_each_other_are_both_below_either(bureau):
+    ledger = bureau.ledger
+    ledger.enter(Request([act(UnitEstablished(unit=u, name="所"), "2019-01-01") for u in "xz"]))
+    ledger.enter(Request([act(UnitEstablished(unit="y", name="所", parent="x"), "2019-01-01")]))
+    away = Request([act(UnitMoved(unit="y", parent="z"), "2020-01-01")])
+    [moved] = ledger.enter(away).entries
+    ledger.enter(Request([act(UnitMoved(unit="x", parent="y"), "2021-01-01")]))
+    annulled = Request([act(FactAnnulled(), annuls=moved.event_id)], mood="attested")
+    assert [finding.rule for _, finding in ledger.enter(annulled).undermined] == ["record-forbids"]
+    list(bureau.runner.catch_up())
+    now = AsOf(date(2021, 1, 1), ledger.log.head())
+    stands = tree(bureau.records, now)
+    for unit in ("x", "y"):
+        assert stands.below(unit) == sorted(units_below(bureau.records, unit, now)) == ["x", "y"]
 
 
 # two clerks at once
