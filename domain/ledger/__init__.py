@@ -193,6 +193,8 @@ class Ledger:
             try:
                 decided = self._decider.decide(alone, reading, law, after)
             except Refusal as refusal:
+                if reading.spoiled:
+                    reading = reading.afresh(after)
                 refusal.index = index
                 yield refusal
                 continue

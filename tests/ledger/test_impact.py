@@ -415,6 +415,23 @@ def test_many_requests_undermine_as_they_do_one_by_one(ledger):
     assert [f.rule for _, f in answers[1].undermined] == ["promotion-no-sanction"]
 
 
+def test_each_of_many_looked_at_is_judged_without_those_refused_and_with_those_that_pass(ledger):
+    (one, entries), (other, _) = begin(ledger), begin(ledger)
+    promoted = AuxiliaryPromoted(person=one, grade="g3", kind="natural")
+    asked = {
+        act(promoted, PROMOTED, supersedes=entries["AuxiliaryPromoted"].event_id): None,
+        act(PostAssigned(person=one, post="duty-1"), "2021-01-01"): None,
+        sanctioned(one): "impact-refused",
+        sanctioned(other): "impact-refused",
+        resigned(one, "2020-12-01"): "impact-refused",
+        act(promoted, "2022-01-01"): "record-forbids",
+        sanctioned(one, "2022-01-01"): None,
+    }
+    answers = ledger.preview_each(Request(list(asked)))
+    refused = [a.code if isinstance(a, Refusal) else None for a in answers]
+    assert refused == list(asked.values())
+
+
 def refusals(ledger, first):
     """Of each entry that stands, how it would be refused now: judged from the log alone."""
     entries = list(ledger.entries(after=first - 1))
