@@ -30,6 +30,7 @@ from domain.ledger.log import EventLog
 from domain.ledger.reading import Reading, forest_at
 from domain.ledger.requests import Receipt, Refused, Request, event_id_of, key_of
 from domain.ledger.sealed import Owner
+from domain.ledger.splitting import BadPart
 from domain.ledger.vault import Vault
 from domain.record import Finding
 from domain.refusals import (
@@ -120,28 +121,45 @@ class Ledger:
             self.vault.hold(owners)
 
     def lift(self, person: str, codes: Sequence[str], ground: str, actor: Actor) -> list[str]:
-        """Lift a person's restrictions with two holders' codes; the classes that are open again.
+        """Lift what two holders' codes open of a person's restrictions; the classes that are open
+        again.
 
         The codes are tried first, then the lifting is entered, then the keys come back: where that
-        breaks off, it is done again. Raises BadPart, Refusal; UnknownSubject where nothing of the
-        person is restricted.
+        breaks off, it is done again. Raises BadPart where they open nothing, Refusal;
+        UnknownSubject where nothing of the person is restricted.
         """
         self.settle()
-        entered = list(self.entries([f"person:{person}"], [PrivateDataRestricted.__name__]))
-        ended = {entry.ended for entry in self.entries([f"person:{person}"])}
+        head = self.log.head()
+        family = self.forest(head).family(person)
+        about = list(self.about([f"person:{alias}" for alias in family], head))
+        entered = [entry for entry in about if entry.cls is PrivateDataRestricted]
+        ended = {entry.ended for entry in about}
         keys = {owner for entry in entered for owner in self._disposal.owners(entry)}
-        restricted = [o for o in sorted(keys) if self.vault.lift(o, codes, store=False)]
-        if not restricted:
-            raise UnknownSubject(f"nothing of {person} is restricted",
-                                 zh=f"{person} 没有受限制的信息", field="person")  # fmt: skip
+        lifted: list[Owner] = []
+        others: dict[Owner, BadPart] = {}
+        for owner in sorted(keys):
+            try:
+                if self.vault.lift(owner, codes, store=False):
+                    lifted.append(owner)
+            except BadPart as bad:
+                others[owner] = bad
+        if not lifted:
+            raise next(
+                iter(others.values()),
+                UnknownSubject(f"nothing of {person} is restricted",
+                               zh=f"{person} 没有受限制的信息", field="person"),
+            )  # fmt: skip
         event = PrivateDataRestrictionLifted(person=person, ground=ground)
-        open_ = [entry for entry in entered if entry.id not in ended]
-        if open_:
-            acts_ = [Proposal(event, self.today(), seq=1, ends=UUID(e.id)) for e in open_]
+        acts_ = [
+            Proposal(event, self.today(), seq=1, ends=UUID(entry.id))
+            for entry in entered
+            if entry.id not in ended and others.keys().isdisjoint(self._disposal.owners(entry))
+        ]
+        if acts_:
             self.enter(Request(acts_, actor=actor))
-        for owner in restricted:
+        for owner in lifted:
             self.vault.lift(owner, codes, store=True)
-        return [owner.cls for owner in restricted]
+        return sorted({owner.cls for owner in lifted})
 
     def _enter(self, request: Request) -> Receipt:
         if (receipt := self._replayed(request)) is not None:

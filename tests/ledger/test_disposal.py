@@ -19,7 +19,7 @@ from domain.acts.privacy import (
     PrivateDataRestrictionLifted,
 )
 from domain.acts.rewards import RewardGranted
-from domain.events import FactAnnulled
+from domain.events import Actor, FactAnnulled
 from domain.ledger import Request
 from domain.ledger.backup import refill
 from domain.ledger.escrow import new_holder
@@ -385,6 +385,35 @@ def test_one_holder_or_a_stranger_does_not(bureau, holders):
         with pytest.raises(BadPart):
             bureau.ledger.vault.lift(IDENTITY, codes, store=True)
     assert fields(bureau)["name"] == RESTRICTED
+
+
+def lifted(bureau, *codes, person="p1"):
+    return bureau.ledger.lift(person, codes, GROUND, Actor())
+
+
+def test_of_several_restrictions_the_one_whose_holders_give_their_codes_is_lifted(bureau, holders):
+    enter(bureau, restriction("h1", "h2"))
+    enter(bureau, restriction("h2", "h3", classes=["political"]))
+    head = bureau.ledger.log.head()
+    with pytest.raises(BadPart):
+        lifted(bureau, holders["h1"], holders["h3"])
+    assert bureau.ledger.log.head() == head
+    assert lifted(bureau, holders["h3"], holders["h2"]) == ["political"]
+    assert (fields(bureau)["name"], fields(bureau, 2)["deed"]) == (RESTRICTED, "救人")
+    enter(bureau, act(RewardGranted(person="p1", kind="嘉奖", deed="又救人"), DAY), mood="attested")
+    with pytest.raises(DataRestricted):
+        enter(bureau, act(PersonDetailsChanged(person="p1", name="褚飞"), DAY))
+    assert lifted(bureau, holders["h1"], holders["h2"]) == ["identity"]
+    assert fields(bureau)["name"] == "褚强飞"
+
+
+@pytest.mark.parametrize("person", ["p1", "p2"])
+def test_what_was_restricted_before_a_merge_is_lifted_under_either_id(bureau, holders, person):
+    enter(bureau, restriction("h1", "h2"))
+    enter(bureau, act(PersonRegistered(person="p2")), act(PersonsMerged(kept="p2", merged="p1")))
+    assert lifted(bureau, holders["h1"], holders["h2"], person=person) == ["identity"]
+    assert fields(bureau)["name"] == "褚强飞"
+    enter(bureau, act(PersonDetailsChanged(person="p2", name="褚飞"), DAY))
 
 
 def test_a_restriction_outlives_reopening_and_an_older_backup(bureau, settings, holders):
