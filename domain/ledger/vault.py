@@ -7,6 +7,7 @@ is sealed stands in `sealed.py`, what becomes of keys in `custody.py`.
 
 import hmac
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -87,6 +88,8 @@ class Vault:
         self._random = randomness
         self._keys: dict[Owner, bytes] = {}  # a cipher made ready takes forty times the memory
         self._destroyed: set[Owner] = set()
+        self._forgotten = 0
+        self._lock = threading.Lock()
         self.drafts = Drafts(self._pool, lambda: hmac.digest(self._request, b"drafts", "sha256"))
         try:
             with self._pool.connection() as connection:
@@ -122,21 +125,30 @@ class Vault:
         self._fetch(wanted)
 
     def _fetch(self, wanted: list[Owner]) -> set[Owner]:
-        """Take in the keys of these owners; answer those whose key is in escrow."""
-        with self._pool.connection() as connection:
-            rows = connection.execute(
-                FIND_KEYS, ([o.subject for o in wanted], [o.cls for o in wanted])
-            ).fetchall()
-        restricted = set()
-        for subject, cls, wrapped, state in rows:
-            owner = Owner(subject, cls)
-            if state == "active":
-                self._keys[owner] = self._wrapping.unwrap(wrapped, owner.name)
-            elif state == "destroyed":
-                self._destroyed.add(owner)
-            else:
-                restricted.add(owner)
-        return restricted
+        """Take in the keys of these owners; answer those whose key is in escrow.
+
+        They are read again where any was forgotten meanwhile: it may be one of these.
+        """
+        while True:
+            before = self._forgotten
+            with self._pool.connection() as connection:
+                rows = connection.execute(
+                    FIND_KEYS, ([o.subject for o in wanted], [o.cls for o in wanted])
+                ).fetchall()
+            states = [
+                (Owner(subject, cls), wrapped, state) for subject, cls, wrapped, state in rows
+            ]
+            active = {
+                owner: self._wrapping.unwrap(wrapped, owner.name)
+                for owner, wrapped, state in states
+                if state == "active"
+            }
+            with self._lock:
+                if before == self._forgotten:
+                    self._keys.update(active)
+                    break
+        self._destroyed.update(owner for owner, _, state in states if state == "destroyed")
+        return {owner for owner, _, state in states if state == "restricted"}
 
     def seal(self, subject: str, cls: str, field: str, plaintext: bytes) -> dict[str, str]:
         """A sealed field; `prepare` has made its owner's key. Raises Erased, Restricted."""
@@ -244,8 +256,10 @@ class Vault:
 
     def forget(self, owners: Iterable[Owner]) -> None:
         """Drop these keys from memory."""
-        for owner in owners:
-            self._keys.pop(owner, None)
+        with self._lock:
+            self._forgotten += 1
+            for owner in owners:
+                self._keys.pop(owner, None)
 
     def settled(self) -> tuple[int, str]:
         """Up to which entry (position, event id) its orders have been carried out here."""

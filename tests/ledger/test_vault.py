@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
 import psycopg
@@ -128,6 +129,22 @@ def test_a_destroyed_key_reads_as_erased_and_takes_no_other_with_it(vault, datab
     assert after.reveal({"name": forms[0], "sex": "1"}) == {"name": {"erased": True}, "sex": "1"}
     assert after.reveal([{"name": forms[1]}]) == [{"name": "Zhang San"}]
     after.close()
+
+
+def test_a_key_destroyed_while_it_is_fetched_is_not_kept(vault, database):
+    owners = [Owner(f"many{n:04}", "identity") for n in range(5_000)]
+    vault.prepare(owners)
+    gone = owners[-20:]
+    forms = {owner: sealed(vault, owner) for owner in gone}
+    for turn, owner in enumerate(gone):
+        after = Vault(database, KEK)
+        with ThreadPoolExecutor(1) as pool:
+            fetching = pool.submit(after.hold, owners)
+            time.sleep(0.005 * turn)
+            after.destroy([owner])
+            fetching.result()
+        assert after.reveal({"name": forms[owner]}) == {"name": {"erased": True}}
+        after.close()
 
 
 def test_whose_keys_a_value_needs_is_told_by_its_form(vault):
