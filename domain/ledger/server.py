@@ -81,6 +81,7 @@ class EmbeddedServer:
             _open_way(self._directory, self._user)
             _open_way(self._binaries, self._user)
         with self._gate():
+            self._make_sockets()
             if not self._answers():
                 self._make_cluster()
                 self._start()
@@ -148,6 +149,14 @@ class EmbeddedServer:
         name = hashlib.sha256(os.fsencode(self._directory)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"personnel-ledger-{name}"
 
+    def _make_sockets(self) -> None:
+        """Raises ServerFailed where the directory is another user's, who might answer there."""
+        sockets = self._sockets()
+        sockets.mkdir(exist_ok=True, mode=0o755)
+        users = {os.geteuid()} if self._user is None else {0, self._user.pw_uid}
+        if sockets != self._directory and sockets.stat().st_uid not in users:
+            raise ServerFailed(f"{sockets} is another user's: remove it, or choose a shorter path")
+
     def _answers(self) -> bool:
         try:
             psycopg.connect(self._address("postgres"), connect_timeout=5).close()
@@ -170,7 +179,6 @@ class EmbeddedServer:
 
     def _start(self) -> None:
         sockets = self._sockets()
-        sockets.mkdir(exist_ok=True, mode=0o755)
         # any local user may traverse to the data directory, so the socket itself is the fence
         private = {"unix_socket_permissions": "0700", "unix_socket_directories": str(sockets)}
         options = " ".join(

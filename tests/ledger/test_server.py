@@ -152,6 +152,17 @@ def test_a_long_path_does_not_matter(directory):
         assert ask(server.conninfo(), "SELECT 1") == 1
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a directory of another user's")
+def test_nobody_else_may_answer_for_the_server_of_a_long_path(directory):
+    server = EmbeddedServer(directory / ("x" * 100))
+    with server:
+        sockets = Path(psycopg.conninfo.conninfo_to_dict(server.conninfo())["host"])
+    os.chown(sockets, 12_345, 12_345)
+    with pytest.raises(ServerFailed, match="another user's"), server:
+        pass
+    sockets.rmdir()
+
+
 def test_a_server_that_cannot_start_says_why(directory):
     with pytest.raises(ServerFailed, match="shared_buffers"):
         EmbeddedServer(directory, settings={"shared_buffers": "nonsense"}).__enter__()
