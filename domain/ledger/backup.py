@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from domain.ledger.keyfile import keep_names
 from domain.ledger.vault import Vault
 from domain.ledger.vault_statements import Contents, put_back
 from domain.ledger.wrapping import VaultUnfit
@@ -46,6 +47,7 @@ def backup(vault: Vault, kek: bytes, path: Path, now: datetime) -> int:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
+        keep_names(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
     vault.note_backup(now)

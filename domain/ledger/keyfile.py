@@ -1,7 +1,7 @@
 """A key in a file of its own.
 
 Owns the making and reading of key files. Invariant: a file appears whole, readable by its owner
-only, and is never written over.
+only, and is never written over; once made it is there after any failure of power.
 """
 
 import os
@@ -38,3 +38,13 @@ def keep_key(path: Path, key: bytes) -> None:
         os.link(fresh, path)
     finally:
         fresh.unlink()
+    keep_names(path.parent)
+
+
+def keep_names(folder: Path) -> None:
+    """Have the folder itself on disk: a file whose name is lost is as good as never written."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from domain.acts.seals import SealKeyChanged
 from domain.events import Actor, Proposal
 from domain.ledger import Ledger
-from domain.ledger.keyfile import key_in
+from domain.ledger.keyfile import keep_names, key_in
 from domain.ledger.reads import ReadLog
 from domain.ledger.requests import Receipt, Request
 from domain.ledger.sealer import KeyNotInForce, Sealer
@@ -41,6 +41,7 @@ def change_key(ledger: Ledger, sealer: Sealer, reads: ReadLog, actor: Actor) -> 
     with suppress(FileExistsError):
         os.link(file, file.with_name(f"{file.name}.{old.key_id.hex()}"))
     file.with_name(file.name + _NEXT).replace(file)
+    keep_names(file.parent)
     sealer.catch_up()
     reads.sealer.catch_up()
     return receipt
