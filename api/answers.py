@@ -20,10 +20,10 @@ from api.shapes import people_in, plain
 from api.times import NOW, When, as_of, moment, months, period
 from domain.acts.people import ID_NUMBER
 from domain.bitemporal import AsOf
+from domain.case import Finding
 from domain.events import FACETS, REGISTRY
 from domain.law import Rules
 from domain.ledger.requests import Receipt
-from domain.record import Finding
 from domain.refusals import (
     BadInput,
     BeyondHead,

@@ -15,6 +15,7 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from domain.case import Finding
 from domain.events import (
     REGISTRY,
     Actor,
@@ -29,7 +30,6 @@ from domain.events import (
 )
 from domain.ledger import Ledger
 from domain.ledger.requests import Receipt, Request
-from domain.record import Finding
 from domain.refusals import (
     BadInput,
     BadJson,

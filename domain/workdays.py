@@ -151,8 +151,3 @@ def begun_months(start: date, until: date) -> int:
     """
     n = whole_months(start, until)
     return n if add_months(start, n) == until else n + 1
-
-
-def last_day(until: date) -> date:
-    """The last day of a half-open period, as forms and print show it (至 … 止)."""
-    return until - _DAY

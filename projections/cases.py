@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from domain.acts.complaints import COMPLAINTS, DISCLOSURE, HANDLING, INVESTIGATION, PARTY
 from domain.bitemporal import AsOf, Fact, on_record, resolve
+from domain.case import Case
 from domain.events import CASE, FACETS, REGISTRY, Entry, FactAnnulled, cases_of
 from domain.ledger import Hides, Ledger
 from domain.ledger.impact import opened, premise_of, proposal_of
 from domain.ledger.reading import Reading, having_read
-from domain.record import Case, Strand
+from domain.record import Strand
 from domain.refusals import Refusal
 from domain.workdays import SHANGHAI
 from projections.journal import STANDS, standings

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 
+from domain.case import Case, Finding
 from domain.chains import Chain
 from domain.events import Entry, FactAnnulled, Mood
 from domain.law import Law
@@ -18,7 +19,7 @@ from domain.ledger import Ledger
 from domain.ledger.impact import opened, premise_of, proposal_of
 from domain.ledger.reading import MERGING, Reading, having_read, item_of
 from domain.ledger.sealed import sealed_owners
-from domain.record import Case, Finding, Record, Strand
+from domain.record import Record, Strand
 from domain.refusals import Refusal
 from domain.workdays import SHANGHAI
 from projections.journal import STANDS, standings

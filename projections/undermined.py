@@ -13,12 +13,13 @@ from uuid import UUID
 
 from eventsourcing.dcb.api import DCBQuery
 
+from domain.case import Finding
 from domain.events import FACETS, Entry, Event, FactAnnulled
 from domain.forest import Forest
 from domain.ledger import Ledger
 from domain.ledger.impact import LEAST_SEQ, found_of, premise_of
 from domain.ledger.reading import MERGING, ever_joined, item_of
-from domain.record import Finding, Strand
+from domain.record import Strand
 from domain.refusals import Refusal
 from projections.journal import STANDS, chain_of, standings
 from projections.questions.law import Published

@@ -17,11 +17,11 @@ from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 
 from domain.acts.people import HOST, UNIT
 from domain.bitemporal import AsOf
+from domain.case import Finding
 from domain.events import REGISTRY, Entry, FactAnnulled
 from domain.law import Law, Pack
 from domain.ledger import Ledger
 from domain.ledger.deciding import LAW_TYPES
-from domain.record import Finding
 from domain.refusals import UnknownSubject
 from projections.findings import Again, decided_again
 from projections.questions.law import Published

@@ -11,8 +11,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from domain.bitemporal import AsOf
+from domain.case import Finding
 from domain.events import Entry, FactAnnulled
-from domain.record import Finding, Record
+from domain.record import Record
 from domain.refusals import UnknownSubject
 from projections import accountability
 from projections.charges import View, standing

@@ -141,7 +141,7 @@ FAULTS = [
           "(floor is not None and first <= floor)", "False"),
     Fault("what is asked of any day counts only by its days", "domain/ledger/impact.py",
           "if (facet.ever or entry.cls.merges) and change.root < chain.root:", "if False:", OF_IMPACT),
-    Fault("an act decided again answers for what was decided on it", "domain/record.py",
+    Fault("an act decided again answers for what was decided on it", "domain/case.py",
           "if not self._again:", "if True:", OF_IMPACT),
     Fault("units are not searched for acts entered ahead", "domain/ledger/impact.py",
           "    reading.extend({Strand(None, change.strand.subject) for change in changes})\n", "",

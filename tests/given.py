@@ -9,9 +9,10 @@ import pytest
 
 from domain import acts
 from domain.bitemporal import FOREVER, AsOf, Fact
+from domain.case import Case, Finding
 from domain.events import Entry, Event, Facet, Mood, Proposal, encode
 from domain.law import Law, load_calendars, load_packs
-from domain.record import Case, Finding, Record
+from domain.record import Record
 from domain.refusals import Refusal
 
 acts.load()

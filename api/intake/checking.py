@@ -18,7 +18,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from domain.record import Finding
+from domain.case import Finding
 from domain.refusals import Refusal
 from domain.workdays import add_months
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Annotated
 
 from domain.acts.rights import AccountId, require_account
+from domain.case import Case
 from domain.events import Code, Event, Facet, Id, Subject, Writes
-from domain.record import Case
 from domain.refusals import AlreadyRecorded, ApprovalNeeded, ImpossibleDate, MissingField
 
 APPROVAL = Facet("approval", of="request", zh="批准", en="approval", stays=True)

@@ -12,9 +12,9 @@ from domain.acts.openings import ContractOpened, RecordOpened
 from domain.acts.people import HOST, UNIT
 from domain.acts.units import UNIT_PLACE, rules
 from domain.bitemporal import OPEN
+from domain.case import Case
 from domain.chains import Content
 from domain.events import FACETS, Event, Proposal, fact_specs
-from domain.record import Case
 from domain.refusals import ClosedPeriod
 from domain.rules import closed_before, closed_period
 

@@ -14,8 +14,8 @@ from typing import Annotated, ClassVar, Literal
 from domain.acts.dues import Due
 from domain.acts.people import require_person
 from domain.bitemporal import Fact
+from domain.case import Case
 from domain.events import CaseId, Code, Event, Facet, PersonId, Private, Text, Writes
-from domain.record import Case
 from domain.refusals import AlreadyRecorded, BadInput, UnknownFact, UnknownSubject
 
 PARTY = Facet(

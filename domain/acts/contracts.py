@@ -27,9 +27,9 @@ from domain.acts.probation import PROBATION, last_probation_day, probation_of
 from domain.acts.recruitment import is_agency
 from domain.acts.units import require_unit, rules
 from domain.bitemporal import OPEN, Fact
+from domain.case import Case
 from domain.events import Code, Event, Facet, PersonId, UnitId, Writes
 from domain.law import Rules
-from domain.record import Case
 from domain.refusals import AlreadyRecorded, BadInput, ImpossibleDate, MissingField
 from domain.rules import ceiling, clock, closed_list, eligibility, exclusivity, floor
 from domain.workdays import begun_months, whole_months

@@ -9,9 +9,9 @@ from typing import Annotated
 
 from domain.acts import units
 from domain.acts.people import in_service, require_in_service, require_person, using_unit
+from domain.case import Case
 from domain.events import Code, Event, Facet, PersonId, Private, Text, Writes
 from domain.law import Member, Rules
-from domain.record import Case
 from domain.rules import Breach, Rule, ceiling, closed_list, steps_in_order
 from domain.workdays import add_months, begun_months
 

@@ -11,9 +11,9 @@ from typing import Annotated
 
 from domain.acts.people import SERVICE, require_in_service, rules_for
 from domain.acts.probation import in_probation
+from domain.case import Case
 from domain.events import Code, Event, PersonId, Private, Text, Writes
 from domain.law import Member, Rules
-from domain.record import Case
 from domain.rules import closed_list, floor
 
 

@@ -10,9 +10,9 @@ from typing import Literal, NamedTuple
 from domain.acts.discipline import sanctioned
 from domain.acts.people import EDUCATION, require_in_service, rules_for
 from domain.bitemporal import Fact
+from domain.case import Case
 from domain.events import Code, Event, Facet, Id, PersonId, Writes
 from domain.law import Grade, Ladder, Rules
-from domain.record import Case
 from domain.refusals import AlreadyRecorded, RecordForbids
 from domain.rules import Rule, ceiling, eligibility, floor
 from domain.workdays import whole_months

@@ -10,8 +10,8 @@ from datetime import date
 from domain.acts.officers import OFFICER
 from domain.acts.people import SERVICE, require_person
 from domain.bitemporal import FOREVER, OPEN, segments
+from domain.case import Case, Finding
 from domain.events import Event, Facet, PersonId, Writes
-from domain.record import Case, Finding
 from domain.refusals import AlreadyRecorded, BadInput
 
 SAME_AS = Facet("same-as", of="person", zh="归并到", en="same as", stays=True, ref="kept")

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from domain.case import Case
 from domain.events import Code, Event, Facet, Id, PersonId, Private, Subject, Text, Writes
-from domain.record import Case
 from domain.refusals import AlreadyRecorded, UnknownSubject
 
 IMPORT = Facet("import", of="import", zh="导入批次", en="import batch", stays=True, ever=True)

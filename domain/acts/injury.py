@@ -14,9 +14,9 @@ from domain.acts import units
 from domain.acts.dues import Due
 from domain.acts.people import require_in_service, require_person, using_unit
 from domain.bitemporal import Fact
+from domain.case import Case
 from domain.events import Code, Event, Facet, Id, PersonId, Private, Subject, Text, Writes
 from domain.law import Rules
-from domain.record import Case
 from domain.refusals import AlreadyRecorded, UnknownFact
 from domain.rules import clock, closed_list, steps_in_order
 

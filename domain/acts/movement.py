@@ -7,8 +7,8 @@ secondment runs the host is the using unit, and its end brings the home unit bac
 from domain.acts.people import HOST, UNIT, require_in_service
 from domain.acts.recruitment import check_form_in_law, require_using_unit
 from domain.acts.units import rules
+from domain.case import Case
 from domain.events import Code, Event, PersonId, UnitId, Writes
-from domain.record import Case
 from domain.refusals import AlreadyRecorded
 from domain.rules import eligibility
 

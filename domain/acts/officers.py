@@ -9,8 +9,8 @@ from typing import Literal
 from domain.acts.people import in_service, require_person
 from domain.acts.units import require_unit
 from domain.bitemporal import Fact
+from domain.case import Case
 from domain.events import Code, Event, Facet, PersonId, UnitId, Writes
-from domain.record import Case
 from domain.refusals import AlreadyRecorded, RecordForbids
 
 OFFICER = Facet("officer", of="person", zh="民警任职", en="officer's unit", stays=True, ref="unit")

@@ -24,8 +24,8 @@ from domain.acts.people import (
 from domain.acts.posts import POST
 from domain.acts.recruitment import Form, check_form, require_free, require_using_unit
 from domain.acts.units import require_unit
+from domain.case import Case
 from domain.events import Code, Event, Id, PersonId, UnitId, Writes
-from domain.record import Case
 from domain.refusals import AlreadyRecorded, ImpossibleDate
 
 

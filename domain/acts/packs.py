@@ -10,9 +10,9 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from domain.case import Case
 from domain.events import FACETS, Code, Event, Facet, Id, Subject, Text, Writes
 from domain.law import LawInvalid, Pack, kinds_by_id, parse_calendar
-from domain.record import Case
 from domain.refusals import BadInput
 
 PACK = Facet("pack", of="pack", zh="规则包", en="rule pack", stays=True)

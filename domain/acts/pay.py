@@ -13,9 +13,9 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field
 
 from domain.acts.people import require_in_service, require_person, rules_for
+from domain.case import Case
 from domain.events import Code, Event, Facet, PersonId, Writes
 from domain.law import Rules
-from domain.record import Case
 from domain.rules import Status, closed_list
 
 SPECIAL_PAY = Facet("special-pay", of="person", zh="特殊工资", en="special pay", many=True)

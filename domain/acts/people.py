@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 
 from domain.acts.units import rules
 from domain.bitemporal import Fact
+from domain.case import Case
 from domain.events import (
     Code,
     Event,
@@ -24,7 +25,6 @@ from domain.events import (
     Writes,
 )
 from domain.law import Rules
-from domain.record import Case
 from domain.refusals import AlreadyRecorded, MissingField, NotInService, Taken, UnknownSubject
 
 PERSON = Facet("person", of="person", zh="人员", en="person", stays=True, ever=True)

@@ -7,8 +7,8 @@ unit: a post is held where the auxiliary serves.
 from typing import Literal
 
 from domain.acts.people import require_in_service, require_person, rules_for
+from domain.case import Case
 from domain.events import Code, Event, Facet, PersonId, Writes
-from domain.record import Case
 from domain.refusals import AlreadyRecorded
 from domain.rules import closed_list
 

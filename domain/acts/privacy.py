@@ -11,8 +11,9 @@ from pydantic import Field
 
 from domain.acts.people import require_person
 from domain.bitemporal import FOREVER, Fact
+from domain.case import Case
 from domain.events import Code, Event, Facet, Id, PersonId, Subject, Writes
-from domain.record import Case, Record, Strand
+from domain.record import Record, Strand
 from domain.refusals import (
     AlreadyRecorded,
     BadInput,

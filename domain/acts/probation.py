@@ -10,8 +10,8 @@ from typing import ClassVar
 from domain.acts.dues import Due
 from domain.acts.people import SERVICE, require_in_service, rules_for
 from domain.bitemporal import Fact
+from domain.case import Case
 from domain.events import Event, Facet, PersonId, Writes
-from domain.record import Case
 from domain.refusals import AlreadyRecorded
 from domain.rules import clock, eligibility
 

@@ -22,9 +22,10 @@ from domain.acts.people import (
     require_person,
 )
 from domain.acts.units import UNIT_STATE, require_unit, rules
+from domain.case import Case, Unread
 from domain.events import Code, Event, Facet, Id, PersonId, Subject, UnitId, Writes
 from domain.law import Rules
-from domain.record import Case, Strand, Unread
+from domain.record import Strand
 from domain.refusals import AlreadyRecorded, BadInput, MissingField, UnknownSubject
 from domain.rules import clock, closed_list, eligibility
 

@@ -13,8 +13,8 @@ from domain.acts.officers import LEAVE, OFFICER, refuse_suspended, require_offic
 from domain.acts.people import require_in_service, require_person, rules_for, using_unit
 from domain.acts.units import HEAD, UNIT_PARENT, Seat, require_unit, seats_of
 from domain.bitemporal import Fact
+from domain.case import Case
 from domain.events import Code, Event, Facet, PersonId, UnitId, Writes
-from domain.record import Case
 from domain.refusals import AlreadyRecorded, BadInput, MissingField
 from domain.rules import eligibility
 

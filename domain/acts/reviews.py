@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from domain.acts.dues import Due
+from domain.case import Case
 from domain.events import Code, Event, Facet, Id, PersonId, Subject, Text, UnitId, Writes
-from domain.record import Case
 from domain.refusals import AlreadyRecorded, UnknownFact
 
 REVIEW = Facet("review", of="review", zh="复核", en="review", stays=True)

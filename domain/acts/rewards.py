@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.acts.people import require_person, rules_for
+from domain.case import Case
 from domain.events import Code, Event, Facet, PersonId, Private, Text, Writes
-from domain.record import Case
 from domain.rules import closed_list, exclusivity
 
 REWARDS = Facet("rewards", of="person", zh="奖励", en="reward", many=True, stays=True, ref="kind")

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from domain.acts.people import in_service, require_person
 from domain.acts.units import require_unit
+from domain.case import Case
 from domain.events import Code, Event, Facet, Id, PersonId, Subject, UnitId, Writes
-from domain.record import Case
 from domain.refusals import AlreadyRecorded, BadInput, MissingField
 
 ROLE = Facet("role", of="account", zh="账号角色", en="account's role", many=True, stays=True)

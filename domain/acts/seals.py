@@ -10,10 +10,10 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from domain.case import Case
 from domain.events import Code, Event, Facet, Id, Subject, Writes
 from domain.law import NATION, Rules
 from domain.notes import Head, Note, NoteInvalid, Verifier, key_text
-from domain.record import Case
 from domain.refusals import AlreadyRecorded, BadInput, HeldBack, ImpossibleDate
 from domain.rules import floor
 from domain.workdays import whole_months

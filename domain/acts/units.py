@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from domain.case import Case
 from domain.events import Code, Event, Facet, Text, UnitId, Writes
 from domain.law import LawInvalid, Rules, chain
-from domain.record import Case
 from domain.refusals import AlreadyRecorded, BadInput, RecordForbids, UnknownSubject
 
 UNIT_STATE = Facet("unit-state", of="unit", zh="单位状态", en="unit state", stays=True, ever=True)

@@ -16,6 +16,7 @@ from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain import acts
 from domain.acts.privacy import PrivateDataRestricted, PrivateDataRestrictionLifted
+from domain.case import Finding
 from domain.events import Actor, Entry, Proposal, cases_of
 from domain.forest import Forest
 from domain.law import Law, Pack, parse_calendar
@@ -32,7 +33,6 @@ from domain.ledger.requests import Receipt, Refused, Request, event_id_of, key_o
 from domain.ledger.sealed import Owner
 from domain.ledger.splitting import BadPart
 from domain.ledger.vault import Vault
-from domain.record import Finding
 from domain.refusals import (
     BadInput,
     BeyondHead,

@@ -18,6 +18,7 @@ from domain.acts import closed, privacy
 from domain.acts.approvals import ApprovalUsed
 from domain.acts.reviews import ReviewOpened
 from domain.bitemporal import OPEN
+from domain.case import Case, Finding
 from domain.chains import Chain, Content
 from domain.events import (
     Entry,
@@ -58,7 +59,7 @@ from domain.ledger.sealing import (
     unique_kinds,
 )
 from domain.ledger.vault import Erased, Restricted, Unreadable, Vault
-from domain.record import Case, Finding, Record, Strand
+from domain.record import Record, Strand
 from domain.refusals import BadInput, DataRestricted, Refusal, Superseded, WrongCorrection
 
 UNSTAMPED = datetime.fromtimestamp(0, UTC)

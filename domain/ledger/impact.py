@@ -20,6 +20,7 @@ from domain.acts.responsibility import ACTING_DEPUTY, ACTING_HEAD, DEPUTY, UNIT_
 from domain.acts.reviews import ReviewOpened
 from domain.acts.units import UNIT_PARENT, UNIT_PLACE
 from domain.bitemporal import FOREVER, OPEN, Fact, Place
+from domain.case import Case, Finding
 from domain.events import FACETS, Entry, Event, FactAnnulled, Proposal, fact_specs
 from domain.law import Law
 from domain.ledger.log import EventLog
@@ -27,7 +28,7 @@ from domain.ledger.reading import Reading, having_read
 from domain.ledger.requests import Request
 from domain.ledger.sealed import is_sealed
 from domain.ledger.vault import Unreadable, Vault
-from domain.record import Case, Finding, Record, Strand
+from domain.record import Record, Strand
 from domain.refusals import ImpactRefused, NotUndermined, Refusal
 from domain.workdays import SHANGHAI
 

@@ -12,11 +12,12 @@ from uuid import UUID
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 
 from domain.bitemporal import Fact
+from domain.case import Unread
 from domain.chains import corrections
 from domain.events import FACETS, MERGES, REGISTRY, Entry, FactAnnulled, merged_by
 from domain.forest import Forest
 from domain.ledger.log import EventLog
-from domain.record import Record, Strand, Unread, types_touching
+from domain.record import Record, Strand, types_touching
 from domain.refusals import UnknownFact
 
 MERGING = DCBQueryItem(tags=[MERGES])

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
+from domain.case import Finding
 from domain.events import Actor, Document, FactAnnulled, Mood, Proposal
-from domain.record import Finding
 from domain.refusals import BadInput, ImpossibleDate, Refusal
 
 KEY_NAMESPACE = UUID("5be7a8c2-8a61-4c4e-9d2e-0f3a7c1b7d11")

@@ -6,8 +6,8 @@ Owns no rule. Invariant: what was never recorded is no finding; every finding ha
 from collections.abc import Iterator
 from typing import NamedTuple, get_args
 
+from domain.case import Finding
 from domain.law import Rules
-from domain.record import Finding
 from domain.rules import Breach, eligibility
 from projections.accountability import Answer, Gap, Line
 from projections.charges import Capacity
@@ -44,6 +44,4 @@ def _empty(seat: Line | Gap, rules: Rules) -> Breach | None:
 
 def _found(seat: Line | Gap, breach: Breach | None) -> Iterator[Unfilled]:
     if breach is not None:
-        rule = breach.rule
-        said = (rule.id, rule.article, rule.strength, rule.status, breach.zh, breach.en, None)
-        yield Unfilled(seat.capacity, seat.unit, seat.seat, Finding(*said))
+        yield Unfilled(seat.capacity, seat.unit, seat.seat, Finding.of(breach))

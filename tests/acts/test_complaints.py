@@ -20,8 +20,8 @@ from domain.acts.complaints import (
 )
 from domain.acts.dues import declared
 from domain.acts.people import PersonRegistered
+from domain.case import Case
 from domain.events import CASE, REGISTRY, CaseId, Event, Facet, PersonId, Writes
-from domain.record import Case
 from domain.refusals import (
     AlreadyRecorded,
     BadInput,

@@ -18,8 +18,9 @@ from domain.acts.recruitment import (
     RecruitmentCompleted,
 )
 from domain.acts.units import UnitEstablished
+from domain.case import Case, Unread
 from domain.law import Law, Pack, load_calendars, load_packs
-from domain.record import Case, Strand, Unread
+from domain.record import Strand
 from domain.refusals import (
     AlreadyRecorded,
     BadInput,

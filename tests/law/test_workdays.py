@@ -5,13 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from domain.bitemporal import last_day
 from domain.law import LawInvalid, load_calendars, parse_calendar
 from domain.workdays import (
     CalendarYear,
     Workdays,
     add_months,
     begun_months,
-    last_day,
     whole_months,
 )
 

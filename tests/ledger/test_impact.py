@@ -30,13 +30,14 @@ from domain.acts.reviews import ReviewConcluded
 from domain.acts.rewards import RewardGranted
 from domain.acts.units import UnitDissolved, UnitEstablished
 from domain.bitemporal import OPEN
+from domain.case import Case
 from domain.events import FactAnnulled
 from domain.law import Pack
 from domain.ledger import Receipt, Refused, Request
 from domain.ledger.impact import CLIMBED, opened, premise_of, proposal_of
 from domain.ledger.log import ConditionFailed
 from domain.ledger.reading import ever_joined
-from domain.record import Case, Record, Strand
+from domain.record import Record, Strand
 from domain.refusals import (
     AlreadyRecorded,
     ImpactRefused,

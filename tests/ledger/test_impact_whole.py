@@ -17,13 +17,14 @@ from domain.acts.posts import PostAssigned, PostRelieved
 from domain.acts.recruitment import AuxiliaryHired
 from domain.acts.responsibility import UnitHeadAppointed, UnitHeadRelieved
 from domain.acts.units import UnitDissolved, UnitEstablished, UnitMoved
+from domain.case import Case
 from domain.events import REGISTRY, Entry, FactAnnulled
 from domain.law import Pack
 from domain.ledger import Request
 from domain.ledger.deciding import UNSTAMPED
 from domain.ledger.impact import CLIMBED, opened, premise_of, proposal_of
 from domain.ledger.reading import ever_joined
-from domain.record import Case, Record
+from domain.record import Record
 from domain.refusals import ImpactRefused, RecordForbids, Refusal
 from domain.workdays import SHANGHAI
 from tests.given import Everything, act

@@ -17,9 +17,10 @@ from api.publishing import publish_law
 from domain.acts.openings import RecordOpened
 from domain.bitemporal import OPEN, AsOf
 from domain.bitemporal import on_record as fold_on_record
+from domain.case import Finding
 from domain.events import FACETS, FactAnnulled, Proposal
 from domain.ledger import Request
-from domain.record import Finding, Record
+from domain.record import Record
 from domain.refusals import LawForbids, Refusal
 from tests.agreeing import answers_agree, findings_agree
 from tests.deeds import (
