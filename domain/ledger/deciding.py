@@ -23,7 +23,6 @@ from domain.chains import Chain, Content
 from domain.events import (
     Entry,
     Event,
-    Facet,
     Mood,
     Proposal,
     encode,
@@ -31,6 +30,7 @@ from domain.events import (
 )
 from domain.law import Law, Pack, parse_calendar
 from domain.ledger.backing import Age
+from domain.ledger.claiming import claims_of, unique_values
 from domain.ledger.impact import (
     Change,
     Impact,
@@ -56,20 +56,18 @@ from domain.ledger.sealing import (
     in_words,
     private_of,
     require_sealable,
-    unique_kinds,
 )
-from domain.ledger.vault import Erased, Restricted, Unreadable, Vault
+from domain.ledger.vault import Unreadable, Vault
 from domain.record import Record, Strand
-from domain.refusals import BadInput, DataRestricted, Refusal, Superseded, WrongCorrection
+from domain.refusals import BadInput, Refusal, Superseded, WrongCorrection
 
 UNSTAMPED = datetime.fromtimestamp(0, UTC)
 LAW_TYPES = ["CalendarPublished", "PackPublished"]
 
 
 class Decided(NamedTuple):
-    """A request that passed: the append, what was found without refusing, what changes, and
-    what becomes of earlier acts. `record` is what was read
-    up to `after`, with the request in it.
+    """A request that passed: the append, what was found without refusing, what changes, and what
+    becomes of earlier acts. `record` is what was read up to `after`, with the request in it.
     """
 
     append: Append
@@ -181,7 +179,9 @@ class Decider:
                 entries.append(entry)
                 decided.append(one)
                 changes += changes_of(index, entry, reading)
-                claims |= self._claims(one, reading.record)
+                claims |= claims_of(
+                    self._vault, one.event, reading.record, corrects=one.root is not None
+                )
                 law = _amended(law, entry)
             beyond = read_further(reading, changes)
             impacts = Judge(self._vault, law, reading, after, self._today()).impacts(changes)
@@ -217,9 +217,9 @@ class Decider:
     def _read_whole(self, one: "_DecidedAct", reading: Reading) -> None:
         """Read what must be known before the act is taken in: whom it changes, unique values."""
         reading.extend(Strand(None, subject) for subject in _whole(one.event))
-        for _, _, subject, facets in _unique_values(one):
-            for alias in reading.record.forest.family(subject):
-                strands = {Strand(f.name, f"{f.of}:{alias}") for f in facets}
+        for unique in unique_values(one.event, corrects=one.root is not None):
+            for alias in reading.record.forest.family(unique.subject):
+                strands = {Strand(f.name, f"{f.of}:{alias}") for f in unique.facets}
                 reading.extend(strands)
                 one.case.reads |= strands
 
@@ -341,41 +341,6 @@ class Decider:
             return entry.cls.model_validate(opened)
         return entry.cls.model_construct(**opened)
 
-    def _claims(self, one: "_DecidedAct", record: Record) -> dict[tuple[str, str], Claim]:
-        """What the subjects of this act hold of its unique values, now that it is in the record.
-
-        Each id of one person may hold a value of its own; one that several state, one id holds.
-        What is destroyed is held no more.
-        """
-        claims = {}
-        if isinstance(one.event, privacy.PrivateDataDestroyed):
-            for kind, cls in unique_kinds():
-                if cls in one.event.classes:
-                    for alias in record.forest.family(one.event.person):
-                        claims[kind, alias] = Claim(kind, alias, None)
-        for name, kind, subject, facets in _unique_values(one):
-            held: set[bytes | None] = set()
-            for alias in record.forest.family(subject):
-                blind = self._stated(name, kind, alias, facets, record)
-                claims[kind, alias] = Claim(kind, alias, None if blind in held else blind)
-                held.add(blind)
-        return claims
-
-    def _stated(
-        self, name: str, kind: str, person: str, facets: list[Facet], record: Record
-    ) -> bytes | None:
-        facts = [f for facet in facets for f in record.stated(facet, person)]
-        standing = [f for f in facts if f.value and name in f.value]
-        if not standing:
-            return None
-        try:
-            value = self._vault.open(name, max(standing, key=lambda fact: fact.place).value[name])
-        except Erased:
-            return None
-        except Restricted as restricted:
-            raise DataRestricted(field=name) from restricted
-        return self._vault.blind(kind, str(value))
-
     def request_hash(self, request: Request) -> bytes | None:
         """A keyed digest of everything the proposer said; None without an idempotency key."""
         if request.key is None:
@@ -443,16 +408,6 @@ class _DecidedAct(NamedTuple):
     root: str | None
     tags: list[str]
     event: Event
-
-
-def _unique_values(one: _DecidedAct) -> Iterator[tuple[str, str, str, list[Facet]]]:
-    """(field, kind, subject, facets that have it) of each value only one subject may hold."""
-    cls = type(one.event)
-    for name, mark in cls.private.items():
-        if mark.unique is None or (one.root is None and getattr(one.event, name) is None):
-            continue
-        subject = getattr(one.event, mark.of)
-        yield name, mark.unique, subject, [w.facet for w in cls.writes if name in w.value]
 
 
 def _settled(proposal: Proposal, case: Case) -> Proposal:

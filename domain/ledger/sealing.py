@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from domain.acts import privacy
-from domain.events import REGISTRY, Event
+from domain.events import Event
 from domain.ledger.reading import Reading
 from domain.ledger.sealed import Owner
 from domain.ledger.vault import Restricted, Unreadable
@@ -34,12 +34,6 @@ def require_sealable(event: Event, reading: Reading) -> set[Strand]:
         reads |= strands
         privacy.require_open(reading.record, owner.subject, owner.cls, name)
     return reads
-
-
-def unique_kinds() -> set[tuple[str, str]]:
-    """(kind, class) of the values that only one subject may hold."""
-    marks = (mark for cls in REGISTRY.values() for mark in cls.private.values())
-    return {(mark.unique, mark.cls) for mark in marks if mark.unique is not None}
 
 
 def as_refusal(unreadable: Unreadable, field: str | None = None) -> Refusal:
