@@ -7,7 +7,7 @@ this machine's user is the one account, and the server listens nowhere else.
 
 import hmac
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -16,8 +16,8 @@ from fastapi import Request
 from api import access
 from api.access import Account, Asked, Grant, Rows, Rule
 from api.certificates import HEADER, Certificates
+from api.covering import BELONGING, Reach
 from api.edge import Metrics
-from api.entries import LAST_DAY
 from api.problems import NotAllowed, NotIdentified, TooOften
 from api.reader import Question, Reader
 from api.settings import Bureau, Settings
@@ -25,23 +25,20 @@ from api.slowing import Slowing
 from api.times import NOW, When, as_of, last_told
 from api.tokens import AccessUnfit, Tokens
 from domain.acts.complaints import no_such_case
-from domain.acts.officers import OFFICER
-from domain.acts.people import HOST, SERVICE, UNIT
+from domain.acts.people import SERVICE
 from domain.acts.rights import API_KEY, ROLE
-from domain.acts.units import UNIT_PARENT
-from domain.bitemporal import AsOf, in_force
+from domain.bitemporal import OPEN, AsOf, in_force
 from domain.events import CASE, Actor, FactAnnulled, Proposal, cases_of
 from domain.ledger import Ledger
 from domain.ledger.requests import Request as Entering
 from domain.refusals import UnknownFact
 from projections import roster
-from projections.questions.retro import tree_days
 from projections.sight import Sight
 
 LOCAL = Actor(issuer="local", subject="api", role="clerk")
 SECONDS = 6.0
 """One failure of a key from a source is forgotten after this long, one of a source in a tenth."""
-_BELONGING = (UNIT, HOST, OFFICER)
+_PERIODS = ("period", "months")
 
 
 class Asking(NamedTuple):
@@ -77,6 +74,14 @@ def _named(names: Mapping[str, str], rows: Rows) -> list[str]:
         return [names.get("subject", "")]
     kinds = [kind for kind in ("person", "unit") if rows in (kind, "either")]
     return [f"{kind}:{names[kind]}" for kind in kinds if names.get(kind)]
+
+
+def _beyond(end: date) -> NotAllowed:
+    last = end - timedelta(days=1)
+    return NotAllowed(
+        f"the right reaches to {last}: ask about no day after it",
+        zh=f"权限只及于 {last} 以前(含当日),请勿问及此后的日期", field="last_day",
+    )  # fmt: skip
 
 
 def _by_key(request: Request) -> bool:
@@ -121,19 +126,21 @@ class Guard:
         if rule.action == "approve" and _by_key(request):
             raise NotAllowed  # whoever issues keys would agree in the name of others
         held = self._held(account.id)
-        grants = access.permitting(held, rule.action)
-        if rule.rows != "acts" and any(grant.unit is not None for grant in grants):
-            whole = [grant for grant in grants if grant.unit is None]
-            if rule.rows not in ("none", "own"):
-                names = {**request.query_params, **request.path_params}
-                subjects = _named(names, rule.rows)
-                grants = self._over_rows(grants, rule, names, subjects) if subjects else whole
+        grants, before = access.permitting(held, rule.action), None
+        limited = any(grant.unit is not None for grant in grants)
+        if limited and rule.rows not in ("acts", "none", "own"):
+            names = {**request.query_params, **request.path_params}
+            if subjects := _named(names, rule.rows):
+                grants, before = self._over_rows(grants, rule, names, subjects)
+            else:
+                grants = [grant for grant in grants if grant.unit is None]
         classes = access.classes_of(grants) if rule.rows != "acts" else frozenset[str]()
         if not grants or (rule.cls is not None and rule.cls not in classes):
             raise NotAllowed
         actor = access.actor_of(account, grants[0].role)
         own = grants[0].person if rule.rows == "own" else None
-        return Asking(actor, account, tuple(held), classes, self._sight(held), tuple(grants), own)
+        sight = self._sight(held)._replace(before=before)
+        return Asking(actor, account, tuple(held), classes, sight, tuple(grants), own)
 
     def _note_denied(self, request: Request, account: Account, route: str) -> None:
         """Who was refused which look; about whom, only where the ledger knows that person."""
@@ -249,28 +256,45 @@ class Guard:
 
     def _over_rows(
         self, grants: list[Grant], rule: Rule, names: Mapping[str, str], subjects: list[str]
-    ) -> list[Grant]:
-        """The rights that reach every subject on every day that the answer tells of, from its own
-        on, or from today where that is still to come: who leaves takes the record along.
+    ) -> tuple[list[Grant], date | None]:
+        """The rights that reach every subject on the answer's day, and the first day that none of
+        them reaches: of it and of later ones nothing is told. Who leaves takes the record along.
+
+        Raises NotAllowed where a later day is asked for.
         """
         when = NOW if rule.days == "now" else When(names.get("effective"), names.get("recorded"))
         pair, _ = as_of(self._bureau, when)
         asked = Asked(tuple(self._units_of(subject, pair) for subject in subjects))
         grants = self._covering(grants, asked, pair)
-        if rule.days == "day" or not grants:
-            return grants
-        today = self._bureau.ledger.today()
-        until = LAST_DAY
-        if rule.days in ("period", "months"):
-            until = last_told(names, pair.effective, monthly=rule.days == "months")
-        elif rule.rows == "either" and names.get("unit"):
-            until = max(today, pair.effective)  # who belongs there now, and has ever since
-        start = min(pair.effective, today)
-        if until <= start:
-            return grants
-        if rule.rows in ("unit", "either"):
+        if rule.days == "now" or not grants:
+            return grants, None
+        if rule.rows in ("unit", "either") and rule.days != "day":
             subjects = self._with_all_below(rule, names.get("unit"), pair) or subjects
-        return self._throughout(grants, subjects, (start, until), pair.recorded, rule)
+        start = min(pair.effective, self._bureau.ledger.today())
+        reach = Reach(self._bureau, subjects, pair.recorded)
+        ends = [reach.end(grant, start, anywhere=rule.days in _PERIODS) for grant in grants]
+        end = max(ends)
+        if end <= self._asked_for(rule, names, pair):
+            raise _beyond(end) if start < end else NotAllowed
+        if rule.days != "day":
+            grants = [grant for grant, its in zip(grants, ends, strict=True) if its == end]
+        if rule.days in _PERIODS:
+            last = last_told(names, pair.effective, monthly=rule.days == "months")
+            own = max(reach.end(grant, start) for grant in grants)
+            end = min(end, max(own, last + timedelta(days=1)))
+        return grants, None if end == OPEN else end
+
+    def _asked_for(self, rule: Rule, names: Mapping[str, str], pair: AsOf) -> date:
+        """The day that a right must reach: the last asked for, of months about one person the
+        first of the last, within which the answer then ends.
+        """
+        if rule.days in _PERIODS:
+            last = last_told(names, pair.effective, monthly=rule.days == "months")
+            within = (rule.rows, rule.days) == ("person", "months")
+            return max(pair.effective, last.replace(day=1)) if within else last
+        if rule.rows == "either" and names.get("unit"):
+            return max(pair.effective, self._bureau.ledger.today())
+        return pair.effective
 
     def _with_all_below(self, rule: Rule, unit: str | None, pair: AsOf) -> list[str]:
         """What an answer about a unit is about: those below it, and where it follows the persons
@@ -282,35 +306,6 @@ class Guard:
         lines = roster.roster(self._bureau.records, pair, unit) if rule.rows == "either" else []
         return [f"unit:{one}" for one in below] + [f"person:{line.person}" for line in lines]
 
-    def _throughout(
-        self, grants: list[Grant], subjects: list[str], days: tuple[date, date], recorded: int,
-        rule: Rule,
-    ) -> list[Grant]:  # fmt: skip
-        """The rights that reach all of these on each of the days, both included, as known at a
-        position. Before somebody first belonged anywhere nobody else is told of; of a period
-        neither where they belong nowhere, for then there is neither pay nor an answer.
-        """
-        records, forest = self._bureau.records, self._bureau.ledger.forest(recorded)
-        filed = [
-            f"person:{forest.kept(one[7:])}" if one.startswith("person:") else one
-            for one in subjects
-        ]
-        placed = [
-            f for f in records.strands([*_BELONGING, UNIT_PARENT], filed) if f.known(recorded)
-        ]
-        began: dict[str, date] = {}
-        for fact in placed:
-            began[fact.subject] = min(fact.effective, began.get(fact.subject, fact.effective))
-        turns = {days[0], *tree_days(records, recorded)}
-        turns |= {day for fact in placed for day in (fact.effective, fact.until)}
-        for day in sorted(day for day in turns if days[0] <= day <= days[1]):
-            at = AsOf(day, recorded)
-            there = [self._units_of(one, at) for one in filed if began.get(one, day) <= day]
-            if rule.days in ("period", "months"):
-                there = [units for units in there if units]
-            grants = self._covering(grants, Asked(tuple(there)), at) if there else grants
-        return grants
-
     def _units_of(self, subject: str, pair: AsOf) -> frozenset[str]:
         """The units that a unit or a person belongs to as of a pair: none for anything else."""
         kind, _, one = subject.partition(":")
@@ -319,7 +314,7 @@ class Guard:
         if kind != "person" or "\0" in one:
             return frozenset()
         kept = self._bureau.ledger.forest(pair.recorded).kept(one)
-        facts = self._bureau.records.at(_BELONGING, [f"person:{kept}"], pair)
+        facts = self._bureau.records.at(BELONGING, [f"person:{kept}"], pair)
         return frozenset(fact.value["unit"] for fact in facts if fact.value)
 
     def _covering(self, grants: list[Grant], asked: Asked, pair: AsOf) -> list[Grant]:
@@ -444,4 +439,4 @@ class Guard:
         return self._covering(grants, asked, pair)
 
     def _placed(self, subject: str) -> bool:
-        return bool(self._bureau.records.strands(list(_BELONGING), [subject]))
+        return bool(self._bureau.records.strands(BELONGING, [subject]))

@@ -89,12 +89,19 @@ class Ledger:
         self._disposal = Disposal(log, vault)
         self._law = _LawSoFar(log)
         self.hides: Hides = lambda _: False
+        self.before: date | None = None
 
-    def seen_without(self, hides: Hides) -> Self:
-        """The ledger for one from whom some entries are kept: to read, they are not there."""
+    def seen_without(self, hides: Hides, before: date | None = None) -> Self:
+        """The ledger for one from whom some entries are kept, and those that take effect on a day
+        from `before` on: to read, they are not there.
+        """
         seen = copy(self)
-        seen.hides = hides
+        seen.hides, seen.before = hides, before
         return seen
+
+    def tells(self, entry: Entry) -> bool:
+        """Whether an entry takes effect on a day of which whoever reads is told."""
+        return self.before is None or entry.effective < self.before
 
     def today(self) -> date:
         return self._clock().astimezone(SHANGHAI).date()
@@ -286,19 +293,29 @@ class Ledger:
         items = [DCBQueryItem(types=list(types), tags=list(tags))] if tags or types else []
         return islice(self.matching(items, after=after, until=until), limit)
 
-    def about(self, tags: Sequence[str], until: int) -> Iterator[Entry]:
+    def about(self, tags: Sequence[str], until: int, *, later: bool = False) -> Iterator[Entry]:
         """Entries up to a position that carry any of these tags, in order of position."""
         items = [DCBQueryItem(tags=[tag]) for tag in tags]
-        return self.matching(items, until=until) if items and until else iter(())
+        return self.matching(items, until=until, later=later) if items and until else iter(())
 
     def matching(
-        self, items: Sequence[DCBQueryItem], *, after: int = 0, until: int | None = None
+        self,
+        items: Sequence[DCBQueryItem],
+        *,
+        after: int = 0,
+        until: int | None = None,
+        later: bool = False,
     ) -> Iterator[Entry]:
-        """Entries that any of the items, or no item at all, asks for, in order of position."""
+        """Entries that any of the items, or no item at all, asks for, in order of position.
+
+        `later`: also those of days not told of, to know what became of the others.
+        """
         query = DCBQuery(items=list(items)) if items else None
         for stored in self.log.entries(query, after=after, until=until):
             if not self.hides(stored.tags):
-                yield Entry(*stored)
+                entry = Entry(*stored)
+                if later or self.tells(entry):
+                    yield entry
 
     def entry(self, event_id: UUID) -> Entry:
         """The entry with this event id. Raises UnknownFact."""
