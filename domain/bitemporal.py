@@ -154,9 +154,10 @@ def _uncapped(facts: Iterable[Fact], day: date) -> Iterator[Fact]:
 
 def _goes_on(version: Fact, following: Fact) -> bool:
     """Whether a version says what the one before it said."""
-    known = {"known_from": version.known_from, "known_to": following.known_to}
-    adjoins = version.known_to == following.known_from
-    return adjoins and version._replace(**known) == following._replace(**known)
+    known_from, known_to = version.known_from, following.known_to
+    return version.known_to == following.known_from and version._replace(
+        known_to=known_to
+    ) == following._replace(known_from=known_from)
 
 
 class Segment(NamedTuple):
