@@ -7,6 +7,7 @@ this machine's user is the one account, and the server listens nowhere else.
 
 import hmac
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date, timedelta
 from hashlib import sha256
 from typing import NamedTuple
@@ -54,6 +55,14 @@ class Asking(NamedTuple):
     sight: Sight | None
     used: tuple[Grant, ...] | None = None
     own: str | None = None
+
+
+class _Act(NamedTuple):
+    """What an act is: its type, what it is about, and its day."""
+
+    type: str
+    tags: list[str]
+    day: date
 
 
 _OWN = Asking(LOCAL, Account(LOCAL.issuer, LOCAL.subject), None, None, None)
@@ -349,15 +358,30 @@ class Guard:
             return request._replace(actor=access.actor_of(asking.account, role))
         raise refused
 
+    def told_before(self, asking: Asking, request: Entering) -> date | None:
+        """The first day of which whoever sends these acts, which `entering` has allowed, is told
+        nothing: that on which the right no longer reaches somebody whom one of them names.
+        """
+        mine = [g for g in asking.grants or () if g.role == request.actor.role]
+        recorded, ends = self._now().recorded, [OPEN]
+        for proposal in request.proposals if asking.grants is not None else ():
+            acts = self._acts(asking, proposal)
+            grants = self._entering(mine, acts)
+            for act in acts:
+                named = [s for s in act.tags if s.startswith("unit:") or self._placed(s)]
+                reach = Reach(self._bureau, named, recorded)
+                ends.append(max(reach.end(grant, act.day) for grant in grants))
+        return None if min(ends) == OPEN else min(ends)
+
     def _allow(self, asking: Asking, role: str, request: Entering) -> None:
         mine = [grant for grant in asking.grants or () if grant.role == role]
         for index, proposal in enumerate(request.proposals):
-            type_, tags = self._about(asking, proposal)
-            if type_ in access.CONSENTING:
+            acts = self._acts(asking, proposal)
+            if any(act.type in access.CONSENTING for act in acts):
                 raise NotAllowed(index=index)
-            action = access.action_of(type_)
-            grants = self._reaching(access.permitting(mine, action), proposal, tags)
-            if not grants or (action == "administer" and f"account:{asking.account.id}" in tags):
+            grants = self._entering(mine, acts)
+            own = any(f"account:{asking.account.id}" in act.tags for act in acts)
+            if not grants or own:
                 raise NotAllowed(index=index)
             if request.mood == "attested" and not any(grant.attest for grant in grants):
                 raise NotAllowed(index=index, field="mood")
@@ -396,7 +420,7 @@ class Guard:
         if account == asking.account.id or not held:
             raise NotAllowed(field="approved_by")
         for proposal in request.proposals:
-            if not self._reaching(held, proposal, self._about(asking, proposal)[1]):
+            if not self._reaching(held, self._acts(asking, proposal)):
                 raise NotAllowed(field="approved_by")
 
     def _seen(self, asking: Asking) -> Ledger:
@@ -409,20 +433,34 @@ class Guard:
         if asking.grants is None:
             return access.EVERY_CLASS
         held = access.permitting(asking.grants, "approve")
-        reaching = self._reaching(held, proposal, self._about(asking, proposal)[1])
+        reaching = self._reaching(held, self._acts(asking, proposal))
         return access.classes_of(reaching) if reaching else None
 
-    def _about(self, asking: Asking, proposal: Proposal) -> tuple[str, list[str]]:
-        """Type and tags of an act; an annulment has those of what it annuls."""
-        if isinstance(proposal.event, FactAnnulled) and proposal.annuls is not None:
-            try:
-                entry = self._seen(asking).entry(proposal.annuls)
-            except UnknownFact:
-                return "", []
-            return entry.type, entry.tags
-        return type(proposal.event).__name__, proposal.event.tags()
+    def _acts(self, asking: Asking, proposal: Proposal) -> list[_Act]:
+        """What an act is and what it corrects; an annulment is what it annuls."""
+        event, named = proposal.event, proposal.annuls or proposal.supersedes
+        acts = [_Act(type(event).__name__, event.tags(), proposal.effective)]
+        if isinstance(event, FactAnnulled):
+            acts = []
+        if named is not None:
+            with suppress(UnknownFact):  # an act of this request, or none at all
+                entry = self._seen(asking).entry(named)
+                acts.append(_Act(entry.type, entry.tags, entry.effective))
+        return acts or [_Act("", [], proposal.effective)]
 
-    def _reaching(self, grants: list[Grant], proposal: Proposal, tags: list[str]) -> list[Grant]:
+    def _entering(self, grants: list[Grant], acts: list[_Act]) -> list[Grant]:
+        """The rights to enter an act of each of these types that reach each."""
+        for act in acts:
+            grants = access.permitting(grants, access.action_of(act.type))
+        return self._reaching(grants, acts)
+
+    def _reaching(self, grants: list[Grant], acts: list[_Act]) -> list[Grant]:
+        """The rights that reach each of these acts."""
+        for act in acts:
+            grants = self._reaching_one(grants, act)
+        return grants
+
+    def _reaching_one(self, grants: list[Grant], act: _Act) -> list[Grant]:
         """The rights that reach every unit and person of an act, on its day, as known now.
 
         A person of whom no unit was ever recorded is anybody's; an act about neither a unit nor a
@@ -430,8 +468,8 @@ class Guard:
         """
         if all(grant.unit is None for grant in grants):
             return grants
-        pair = AsOf(proposal.effective, self._now().recorded)
-        about = [tag for tag in tags if not tag.startswith("number:")]
+        pair = AsOf(act.day, self._now().recorded)
+        about = [tag for tag in act.tags if not tag.startswith(("number:", "fact:"))]
         if not about or any(not tag.startswith(("unit:", "person:")) for tag in about):
             return [grant for grant in grants if grant.unit is None]
         subjects = [s for s in about if s.startswith("unit:") or self._placed(s)]

@@ -359,3 +359,67 @@ def test_two_rights_that_end_on_different_days_never_add_up(desk: Desk) -> None:
     facets = asked(desk, f"/v1/auxiliaries/{who}?{day}", "both")["data"]["facets"]
     [name] = [facet for facet in facets if facet["facet"] == "name"]
     assert name["facts"][0]["value"]["name"] == "己"
+
+
+def test_who_corrects_what_was_of_its_days_learns_of_a_later_act_only_that_it_stands_in_the_way(
+    desk: Desk,
+) -> None:
+    desk.grant("clerk-north", "clerk", unit="north", classes=["identity"])
+    who = "p-preview"
+    mine = in_service(desk, who, "north", date(2022, 3, 1))
+    entered(desk, transferred(who, "2023-01-01"))
+    later = entered(desk, act("PostAssigned", date(2023, 3, 3), person=who, post="traffic"))
+    ended = entered(
+        desk, act("RewardRevoked", date(2023, 4, 4), person=who, ends=ends_of(desk, mine["reward"])),
+    )  # fmt: skip
+    post = next(
+        entry.position for entry in desk.bureau.ledger.entries([f"person:{who}"], ["PostAssigned"])
+    )
+    acts = [
+        act("PostAssigned", date(2022, 6, 6), person=who, post="traffic"),
+        {"type": "FactAnnulled", "annuls": mine["reward"], "reason": "twice"},
+        {"type": "FactAnnulled", "annuls": post, "reason": "twice"},
+    ]
+    in_the_way = set()
+    for one in acts:
+        told = desk.ask("POST", "/v1/preview", "clerk-north", json={"events": [one]})
+        assert told.status_code == 200, told.text
+        assert told.json()["as_of"]["last_day"] == "2022-12-31"
+        impacts = told.json()["data"]["impacts"]
+        sent = desk.post("clerk-north", one)
+        assert sent.status_code == (409 if impacts else 201), sent.text
+        assert not [d for d in ("2023-03", "2023-04") if d in told.text or d in sent.text]
+        assert not impacts or sent.json()["impacts"] == impacts
+        assert all(impact.keys() <= {"position", "by"} for impact in impacts)
+        in_the_way |= {impact["position"] for impact in impacts}
+    assert in_the_way == {later, ended}
+
+
+def test_a_unit_corrects_and_annuls_what_was_of_its_days_and_nothing_of_later_ones(
+    desk: Desk,
+) -> None:
+    who = "p-corrected"
+    mine = in_service(desk, who, "north", date(2022, 3, 1))
+    entered(desk, transferred(who, "2023-01-01"))
+    theirs = entered(desk, act("RewardGranted", date(2023, 5, 5), person=who, kind="excellent"))
+    revoked = entered(
+        desk, act("RewardRevoked", date(2022, 10, 1), person=who, ends=ends_of(desk, mine["reward"])),
+    )  # fmt: skip
+
+    def sent(*acts: dict[str, Any]) -> list[int]:
+        return [desk.post("clerk-north", one).status_code for one in acts]
+
+    reward = {"type": "RewardGranted", "person": who, "kind": "excellent", "reason": "wrong"}
+    assert sent(
+        {**reward, "effective": "2022-05-05", "supersedes": theirs},
+        {**reward, "effective": "2023-02-02", "supersedes": mine["reward"]},
+        {"type": "FactAnnulled", "annuls": theirs, "reason": "wrong"},
+        {**reward, "effective": "2022-05-05", "supersedes": mine["sanction"]},
+    ) == [403, 403, 403, 409]
+    assert sent(
+        {"type": "FactAnnulled", "annuls": revoked, "reason": "wrong"},
+        {**reward, "effective": "2022-05-05", "supersedes": mine["reward"]},
+        {"type": "FactAnnulled", "annuls": mine["sanction"], "reason": "wrong"},
+    ) == [201, 201, 201]
+    undone = desk.bureau.ledger.log.head()
+    assert sent({"type": "FactAnnulled", "annuls": undone, "reason": "not wrong"}) == [201]
