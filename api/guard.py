@@ -56,6 +56,12 @@ class Asking(NamedTuple):
     used: tuple[Grant, ...] | None = None
     own: str | None = None
 
+    @property
+    def tags(self) -> set[str]:
+        """What an act about whoever asks names."""
+        own = self.sight.own if self.sight is not None else ()
+        return {f"account:{self.account.id}", *(f"person:{one}" for one in own)}
+
 
 class _Act(NamedTuple):
     """What an act is: its type, what it is about, and its day."""
@@ -91,6 +97,10 @@ def _beyond(end: date) -> NotAllowed:
         f"the right reaches to {last}: ask about no day after it",
         zh=f"权限只及于 {last} 以前(含当日),请勿问及此后的日期", field="last_day",
     )  # fmt: skip
+
+
+def _about(tags: set[str], acts: Iterable[_Act]) -> bool:
+    return any(not tags.isdisjoint(act.tags) for act in acts)
 
 
 def _by_key(request: Request) -> bool:
@@ -380,8 +390,8 @@ class Guard:
             if any(act.type in access.CONSENTING for act in acts):
                 raise NotAllowed(index=index)
             grants = self._entering(mine, acts)
-            own = any(f"account:{asking.account.id}" in act.tags for act in acts)
-            if not grants or own:
+            administered = [act for act in acts if access.action_of(act.type) == "administer"]
+            if not grants or _about(asking.tags, administered):
                 raise NotAllowed(index=index)
             if request.mood == "attested" and not any(grant.attest for grant in grants):
                 raise NotAllowed(index=index, field="mood")
@@ -391,7 +401,6 @@ class Guard:
         there; and nobody inquires into himself. Raises UnknownFact, UnknownSubject, NotAllowed.
         """
         ledger, seen = self._bureau.ledger, self._seen(asking)
-        own = {f"person:{one}" for one in (asking.sight.own if asking.sight else ())}
         for index, proposal in enumerate(request.proposals):
             tags = proposal.event.tags()
             for case in cases_of(tags):
@@ -399,7 +408,7 @@ class Guard:
                     refusal = no_such_case(case, proposal.effective)
                     refusal.index = index
                     raise refusal
-                if not own.isdisjoint(tags):
+                if not asking.tags.isdisjoint(tags):
                     raise NotAllowed(index=index)
             named = proposal.annuls or proposal.supersedes
             try:
@@ -415,12 +424,13 @@ class Guard:
             return
         account = access.account_named(request.approved_by).id
         held = access.permitting(self._held(account), "approve")
-        people = {grant.person for grant in asking.grants or () if grant.person}
-        held = [grant for grant in held if grant.person not in people]
+        held = [g for g in held if f"person:{g.person}" not in asking.tags]
+        approver = {f"person:{one}" for one in self._sight(held).own}
         if account == asking.account.id or not held:
             raise NotAllowed(field="approved_by")
         for proposal in request.proposals:
-            if not self._reaching(held, self._acts(asking, proposal)):
+            acts = self._acts(asking, proposal)
+            if not self._reaching(held, acts) or _about(approver, acts):
                 raise NotAllowed(field="approved_by")
 
     def _seen(self, asking: Asking) -> Ledger:
@@ -428,12 +438,12 @@ class Guard:
 
     def open_to(self, asking: Asking, proposal: Proposal) -> frozenset[str] | None:
         """The private fields that an approver may see in an act; None where none of their rights
-        to approve reaches it.
+        to approve reaches it, or it is about themselves.
         """
         if asking.grants is None:
             return access.EVERY_CLASS
-        held = access.permitting(asking.grants, "approve")
-        reaching = self._reaching(held, self._acts(asking, proposal))
+        held, acts = access.permitting(asking.grants, "approve"), self._acts(asking, proposal)
+        reaching = [] if _about(asking.tags, acts) else self._reaching(held, acts)
         return access.classes_of(reaching) if reaching else None
 
     def _acts(self, asking: Asking, proposal: Proposal) -> list[_Act]:
