@@ -1,8 +1,10 @@
 """Nobody acts for himself, over a socket: not as approver, not as administrator, under no id."""
 
+from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
-from domain.acts.rights import account_of
+from domain.acts.rights import ApiKeyIssued, account_of
 from tests.api.conftest import person
 from tests.api.identities import ISSUER
 from tests.api.test_access import HERE, Desk, desk, waiting
@@ -70,3 +72,21 @@ def test_an_administrator_gives_no_right_to_another_account_of_his_own(desk: Des
 
     assert granting("admin-1-other", person="p-admin-1") == 403
     assert granting("admin-1-clerk", person=HERE) == 201
+
+
+def test_no_right_is_given_by_a_key_whose_secret_its_issuer_knew(desk: Desk) -> None:
+    desk.grant("admin-2", "administrator")
+    today = desk.bureau.ledger.today()
+    key = ApiKeyIssued(
+        key="k-admin", account=account_of(ISSUER, "admin-2"), issuer=ISSUER, subject="admin-2",
+        hash=sha256(b"known").hexdigest(),
+    )  # fmt: skip
+    desk.enter(key, today, until=today + timedelta(days=9))
+    act = {
+        "type": "RoleGranted", "effective": f"{today}", "issuer": ISSUER, "role": "auditor",
+        "subject": "by-key", "account": account_of(ISSUER, "by-key"),
+    }  # fmt: skip
+    headers = {"Authorization": "ApiKey k-admin.known", "Idempotency-Key": "by-key"}
+    answer = desk.http.post("/v1/entries", json={"events": [act]}, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "not-allowed")
+    assert desk.post("admin-2", act).status_code == 201
