@@ -53,7 +53,8 @@ bureau.
 
 Days = Literal["day", "period", "months", "now", "all"]
 """Of which days an answer tells: of that of its pair; of that and those to the end of the period,
-or of the months, asked for; of all, as known now, whatever the request says; of all.
+or of the months, asked for; of those up to now, whatever the request says; of all. What an answer
+tells beside that, of all or of the ends of what holds, it tells of no day beyond the right.
 """
 
 
@@ -89,7 +90,7 @@ ROUTES: dict[str, Rule] = {
     "GET /v1/roster": Rule("read", "unit", days="day"),
     "GET /v1/headcounts": Rule("read", "unit", days="day"),
     "GET /v1/payroll": Rule("read", "unit", days="months"),
-    "GET /v1/accountability": Rule("read", "unit", days="day"),
+    "GET /v1/accountability": Rule("read", "unit"),
     "GET /v1/findings": Rule("read", "either"),
     "GET /v1/due": Rule("read"),
     "GET /v1/series": Rule("read"),

@@ -400,6 +400,7 @@ def pay(
     kept, ids = _known(bureau, person, pair)
     records, ledger = bureau.records, bureau.ledger
     start, end = months(first_month, last_month, pair.effective)
+    end = min(end, bureau.told_before)
     published, moved = Published(ledger, pair.recorded), _retro.tree_days(records, pair.recorded)
     facts = [f for facet in _pay.FACETS for f in records.versions(facet, f"person:{kept}")]
 

@@ -27,6 +27,7 @@ from api import (
     cases,
     feed,
     mass,
+    previews,
     problems,
     queries,
     queries_axes,
@@ -45,7 +46,7 @@ from domain.events import Id
 from domain.ledger.backing import Keeping
 from domain.ledger.requests import Receipt
 from domain.ledger.requests import Request as Entering
-from domain.refusals import Refusal
+from domain.refusals import ImpactRefused, Refusal
 from projections.runner import Lagging
 
 MOST_LAG = 100_000
@@ -226,8 +227,14 @@ def _of(
     def entered(**envelope: Any) -> Receipt:
         asking = request.state.asking
         proposed = made(bureau, body, actor=asking.actor, **envelope)
-        allowed = request.app.state.guard.entering(asking, proposed)
-        return approvals.enter(bureau, asking, allowed)
+        guard: Guard = request.app.state.guard
+        allowed = guard.entering(asking, proposed)
+        try:
+            return approvals.enter(bureau, asking, allowed)
+        except ImpactRefused as refused:
+            before = guard.told_before(asking, allowed)
+            refused.impacts = [previews.told(impact, before) for impact in refused.impacts]
+            raise
 
     return entered
 

@@ -52,6 +52,11 @@ _ANSWER = {
                 "recorded_at": {"type": ["string", "null"], "format": "date-time"},
                 "fold": {"type": "integer"},
                 "inside_batch": {"const": True},
+                "last_day": {
+                    "type": "string",
+                    "format": "date",
+                    "description": "the last day of which whoever asks is told, where there is one",
+                },
             },
         },
         "data": {"type": ["object", "array"]},

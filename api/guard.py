@@ -7,7 +7,8 @@ this machine's user is the one account, and the server listens nowhere else.
 
 import hmac
 from collections.abc import Iterable, Mapping
-from datetime import date
+from contextlib import suppress
+from datetime import date, timedelta
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -16,8 +17,8 @@ from fastapi import Request
 from api import access
 from api.access import Account, Asked, Grant, Rows, Rule
 from api.certificates import HEADER, Certificates
+from api.covering import BELONGING, Reach
 from api.edge import Metrics
-from api.entries import LAST_DAY
 from api.problems import NotAllowed, NotIdentified, TooOften
 from api.reader import Question, Reader
 from api.settings import Bureau, Settings
@@ -25,29 +26,26 @@ from api.slowing import Slowing
 from api.times import NOW, When, as_of, last_told
 from api.tokens import AccessUnfit, Tokens
 from domain.acts.complaints import no_such_case
-from domain.acts.officers import OFFICER
-from domain.acts.people import HOST, SERVICE, UNIT
+from domain.acts.people import SERVICE
 from domain.acts.rights import API_KEY, ROLE
-from domain.acts.units import UNIT_PARENT
-from domain.bitemporal import AsOf, in_force
+from domain.bitemporal import OPEN, AsOf, in_force
 from domain.events import CASE, Actor, FactAnnulled, Proposal, cases_of
 from domain.ledger import Ledger
 from domain.ledger.requests import Request as Entering
 from domain.refusals import UnknownFact
 from projections import roster
-from projections.questions.retro import tree_days
 from projections.sight import Sight
 
 LOCAL = Actor(issuer="local", subject="api", role="clerk")
 SECONDS = 6.0
 """One failure of a key from a source is forgotten after this long, one of a source in a tenth."""
-_BELONGING = (UNIT, HOST, OFFICER)
+_PERIODS = ("period", "months")
 
 
 class Asking(NamedTuple):
     """Who asks and what for. `grants` None: this machine's own user, who may everything. `sight`:
     which cases may be seen; None is all of them. `used`: the rights that reach these rows. `own`:
-    whose own record it is.
+    whose own record it is. `keyed`: by an API key, whose secret whoever issued it knew.
     """
 
     actor: Actor
@@ -57,6 +55,21 @@ class Asking(NamedTuple):
     sight: Sight | None
     used: tuple[Grant, ...] | None = None
     own: str | None = None
+    keyed: bool = False
+
+    @property
+    def tags(self) -> set[str]:
+        """What an act about whoever asks names."""
+        own = self.sight.own if self.sight is not None else ()
+        return {f"account:{self.account.id}", *(f"person:{one}" for one in own)}
+
+
+class _Act(NamedTuple):
+    """What an act is: its type, what it is about, and its day."""
+
+    type: str
+    tags: list[str]
+    day: date
 
 
 _OWN = Asking(LOCAL, Account(LOCAL.issuer, LOCAL.subject), None, None, None)
@@ -77,6 +90,18 @@ def _named(names: Mapping[str, str], rows: Rows) -> list[str]:
         return [names.get("subject", "")]
     kinds = [kind for kind in ("person", "unit") if rows in (kind, "either")]
     return [f"{kind}:{names[kind]}" for kind in kinds if names.get(kind)]
+
+
+def _beyond(end: date) -> NotAllowed:
+    last = end - timedelta(days=1)
+    return NotAllowed(
+        f"the right reaches to {last}: ask about no day after it",
+        zh=f"权限只及于 {last} 以前(含当日),请勿问及此后的日期", field="last_day",
+    )  # fmt: skip
+
+
+def _about(tags: set[str], acts: Iterable[_Act]) -> bool:
+    return any(not tags.isdisjoint(act.tags) for act in acts)
 
 
 def _by_key(request: Request) -> bool:
@@ -121,19 +146,22 @@ class Guard:
         if rule.action == "approve" and _by_key(request):
             raise NotAllowed  # whoever issues keys would agree in the name of others
         held = self._held(account.id)
-        grants = access.permitting(held, rule.action)
-        if rule.rows != "acts" and any(grant.unit is not None for grant in grants):
-            whole = [grant for grant in grants if grant.unit is None]
-            if rule.rows not in ("none", "own"):
-                names = {**request.query_params, **request.path_params}
-                subjects = _named(names, rule.rows)
-                grants = self._over_rows(grants, rule, names, subjects) if subjects else whole
+        grants, before = access.permitting(held, rule.action), None
+        limited = any(grant.unit is not None for grant in grants)
+        if limited and rule.rows not in ("acts", "none", "own"):
+            names = {**request.query_params, **request.path_params}
+            if subjects := _named(names, rule.rows):
+                grants, before = self._over_rows(grants, rule, names, subjects)
+            else:
+                grants = [grant for grant in grants if grant.unit is None]
         classes = access.classes_of(grants) if rule.rows != "acts" else frozenset[str]()
         if not grants or (rule.cls is not None and rule.cls not in classes):
             raise NotAllowed
         actor = access.actor_of(account, grants[0].role)
         own = grants[0].person if rule.rows == "own" else None
-        return Asking(actor, account, tuple(held), classes, self._sight(held), tuple(grants), own)
+        sight = self._sight(held)._replace(before=before)
+        used, keyed = tuple(grants), _by_key(request)
+        return Asking(actor, account, tuple(held), classes, sight, used, own, keyed)
 
     def _note_denied(self, request: Request, account: Account, route: str) -> None:
         """Who was refused which look; about whom, only where the ledger knows that person."""
@@ -249,28 +277,45 @@ class Guard:
 
     def _over_rows(
         self, grants: list[Grant], rule: Rule, names: Mapping[str, str], subjects: list[str]
-    ) -> list[Grant]:
-        """The rights that reach every subject on every day that the answer tells of, from its own
-        on, or from today where that is still to come: who leaves takes the record along.
+    ) -> tuple[list[Grant], date | None]:
+        """The rights that reach every subject on the answer's day, and the first day that none of
+        them reaches: of it and of later ones nothing is told. Who leaves takes the record along.
+
+        Raises NotAllowed where a later day is asked for.
         """
         when = NOW if rule.days == "now" else When(names.get("effective"), names.get("recorded"))
         pair, _ = as_of(self._bureau, when)
         asked = Asked(tuple(self._units_of(subject, pair) for subject in subjects))
         grants = self._covering(grants, asked, pair)
-        if rule.days == "day" or not grants:
-            return grants
-        today = self._bureau.ledger.today()
-        until = LAST_DAY
-        if rule.days in ("period", "months"):
-            until = last_told(names, pair.effective, monthly=rule.days == "months")
-        elif rule.rows == "either" and names.get("unit"):
-            until = max(today, pair.effective)  # who belongs there now, and has ever since
-        start = min(pair.effective, today)
-        if until <= start:
-            return grants
-        if rule.rows in ("unit", "either"):
+        if rule.days == "now" or not grants:
+            return grants, None
+        if rule.rows in ("unit", "either") and rule.days != "day":
             subjects = self._with_all_below(rule, names.get("unit"), pair) or subjects
-        return self._throughout(grants, subjects, (start, until), pair.recorded, rule)
+        start = min(pair.effective, self._bureau.ledger.today())
+        reach = Reach(self._bureau, subjects, pair.recorded)
+        ends = [reach.end(grant, start, anywhere=rule.days in _PERIODS) for grant in grants]
+        end = max(ends)
+        if end <= self._asked_for(rule, names, pair):
+            raise _beyond(end) if start < end else NotAllowed
+        if rule.days != "day":
+            grants = [grant for grant, its in zip(grants, ends, strict=True) if its == end]
+        if rule.days in _PERIODS:
+            last = last_told(names, pair.effective, monthly=rule.days == "months")
+            own = max(reach.end(grant, start) for grant in grants)
+            end = min(end, max(own, last + timedelta(days=1)))
+        return grants, None if end == OPEN else end
+
+    def _asked_for(self, rule: Rule, names: Mapping[str, str], pair: AsOf) -> date:
+        """The day that a right must reach: the last asked for, of months about one person the
+        first of the last, within which the answer then ends.
+        """
+        if rule.days in _PERIODS:
+            last = last_told(names, pair.effective, monthly=rule.days == "months")
+            within = (rule.rows, rule.days) == ("person", "months")
+            return max(pair.effective, last.replace(day=1)) if within else last
+        if rule.rows == "either" and names.get("unit"):
+            return max(pair.effective, self._bureau.ledger.today())
+        return pair.effective
 
     def _with_all_below(self, rule: Rule, unit: str | None, pair: AsOf) -> list[str]:
         """What an answer about a unit is about: those below it, and where it follows the persons
@@ -282,35 +327,6 @@ class Guard:
         lines = roster.roster(self._bureau.records, pair, unit) if rule.rows == "either" else []
         return [f"unit:{one}" for one in below] + [f"person:{line.person}" for line in lines]
 
-    def _throughout(
-        self, grants: list[Grant], subjects: list[str], days: tuple[date, date], recorded: int,
-        rule: Rule,
-    ) -> list[Grant]:  # fmt: skip
-        """The rights that reach all of these on each of the days, both included, as known at a
-        position. Before somebody first belonged anywhere nobody else is told of; of a period
-        neither where they belong nowhere, for then there is neither pay nor an answer.
-        """
-        records, forest = self._bureau.records, self._bureau.ledger.forest(recorded)
-        filed = [
-            f"person:{forest.kept(one[7:])}" if one.startswith("person:") else one
-            for one in subjects
-        ]
-        placed = [
-            f for f in records.strands([*_BELONGING, UNIT_PARENT], filed) if f.known(recorded)
-        ]
-        began: dict[str, date] = {}
-        for fact in placed:
-            began[fact.subject] = min(fact.effective, began.get(fact.subject, fact.effective))
-        turns = {days[0], *tree_days(records, recorded)}
-        turns |= {day for fact in placed for day in (fact.effective, fact.until)}
-        for day in sorted(day for day in turns if days[0] <= day <= days[1]):
-            at = AsOf(day, recorded)
-            there = [self._units_of(one, at) for one in filed if began.get(one, day) <= day]
-            if rule.days in ("period", "months"):
-                there = [units for units in there if units]
-            grants = self._covering(grants, Asked(tuple(there)), at) if there else grants
-        return grants
-
     def _units_of(self, subject: str, pair: AsOf) -> frozenset[str]:
         """The units that a unit or a person belongs to as of a pair: none for anything else."""
         kind, _, one = subject.partition(":")
@@ -319,7 +335,7 @@ class Guard:
         if kind != "person" or "\0" in one:
             return frozenset()
         kept = self._bureau.ledger.forest(pair.recorded).kept(one)
-        facts = self._bureau.records.at(_BELONGING, [f"person:{kept}"], pair)
+        facts = self._bureau.records.at(BELONGING, [f"person:{kept}"], pair)
         return frozenset(fact.value["unit"] for fact in facts if fact.value)
 
     def _covering(self, grants: list[Grant], asked: Asked, pair: AsOf) -> list[Grant]:
@@ -354,15 +370,30 @@ class Guard:
             return request._replace(actor=access.actor_of(asking.account, role))
         raise refused
 
+    def told_before(self, asking: Asking, request: Entering) -> date | None:
+        """The first day of which whoever sends these acts, which `entering` has allowed, is told
+        nothing: that on which the right no longer reaches somebody whom one of them names.
+        """
+        mine = [g for g in asking.grants or () if g.role == request.actor.role]
+        recorded, ends = self._now().recorded, [OPEN]
+        for proposal in request.proposals if asking.grants is not None else ():
+            acts = self._acts(asking, proposal)
+            grants = self._entering(mine, acts)
+            for act in acts:
+                named = [s for s in act.tags if s.startswith("unit:") or self._placed(s)]
+                reach = Reach(self._bureau, named, recorded)
+                ends.append(max(reach.end(grant, act.day) for grant in grants))
+        return None if min(ends) == OPEN else min(ends)
+
     def _allow(self, asking: Asking, role: str, request: Entering) -> None:
         mine = [grant for grant in asking.grants or () if grant.role == role]
         for index, proposal in enumerate(request.proposals):
-            type_, tags = self._about(asking, proposal)
-            if type_ in access.CONSENTING:
+            acts = self._acts(asking, proposal)
+            if any(act.type in access.CONSENTING for act in acts):
                 raise NotAllowed(index=index)
-            action = access.action_of(type_)
-            grants = self._reaching(access.permitting(mine, action), proposal, tags)
-            if not grants or (action == "administer" and f"account:{asking.account.id}" in tags):
+            grants = self._entering(mine, acts)
+            administered = [act for act in acts if access.action_of(act.type) == "administer"]
+            if not grants or (administered and asking.keyed) or _about(asking.tags, administered):
                 raise NotAllowed(index=index)
             if request.mood == "attested" and not any(grant.attest for grant in grants):
                 raise NotAllowed(index=index, field="mood")
@@ -372,7 +403,6 @@ class Guard:
         there; and nobody inquires into himself. Raises UnknownFact, UnknownSubject, NotAllowed.
         """
         ledger, seen = self._bureau.ledger, self._seen(asking)
-        own = {f"person:{one}" for one in (asking.sight.own if asking.sight else ())}
         for index, proposal in enumerate(request.proposals):
             tags = proposal.event.tags()
             for case in cases_of(tags):
@@ -380,7 +410,7 @@ class Guard:
                     refusal = no_such_case(case, proposal.effective)
                     refusal.index = index
                     raise refusal
-                if not own.isdisjoint(tags):
+                if not asking.tags.isdisjoint(tags):
                     raise NotAllowed(index=index)
             named = proposal.annuls or proposal.supersedes
             try:
@@ -396,12 +426,13 @@ class Guard:
             return
         account = access.account_named(request.approved_by).id
         held = access.permitting(self._held(account), "approve")
-        people = {grant.person for grant in asking.grants or () if grant.person}
-        held = [grant for grant in held if grant.person not in people]
+        held = [g for g in held if f"person:{g.person}" not in asking.tags]
+        approver = {f"person:{one}" for one in self._sight(held).own}
         if account == asking.account.id or not held:
             raise NotAllowed(field="approved_by")
         for proposal in request.proposals:
-            if not self._reaching(held, proposal, self._about(asking, proposal)[1]):
+            acts = self._acts(asking, proposal)
+            if not self._reaching(held, acts) or _about(approver, acts):
                 raise NotAllowed(field="approved_by")
 
     def _seen(self, asking: Asking) -> Ledger:
@@ -409,25 +440,39 @@ class Guard:
 
     def open_to(self, asking: Asking, proposal: Proposal) -> frozenset[str] | None:
         """The private fields that an approver may see in an act; None where none of their rights
-        to approve reaches it.
+        to approve reaches it, or it is about themselves.
         """
         if asking.grants is None:
             return access.EVERY_CLASS
-        held = access.permitting(asking.grants, "approve")
-        reaching = self._reaching(held, proposal, self._about(asking, proposal)[1])
+        held, acts = access.permitting(asking.grants, "approve"), self._acts(asking, proposal)
+        reaching = [] if _about(asking.tags, acts) else self._reaching(held, acts)
         return access.classes_of(reaching) if reaching else None
 
-    def _about(self, asking: Asking, proposal: Proposal) -> tuple[str, list[str]]:
-        """Type and tags of an act; an annulment has those of what it annuls."""
-        if isinstance(proposal.event, FactAnnulled) and proposal.annuls is not None:
-            try:
-                entry = self._seen(asking).entry(proposal.annuls)
-            except UnknownFact:
-                return "", []
-            return entry.type, entry.tags
-        return type(proposal.event).__name__, proposal.event.tags()
+    def _acts(self, asking: Asking, proposal: Proposal) -> list[_Act]:
+        """What an act is and what it corrects; an annulment is what it annuls."""
+        event, named = proposal.event, proposal.annuls or proposal.supersedes
+        acts = [_Act(type(event).__name__, event.tags(), proposal.effective)]
+        if isinstance(event, FactAnnulled):
+            acts = []
+        if named is not None:
+            with suppress(UnknownFact):  # an act of this request, or none at all
+                entry = self._seen(asking).entry(named)
+                acts.append(_Act(entry.type, entry.tags, entry.effective))
+        return acts or [_Act("", [], proposal.effective)]
 
-    def _reaching(self, grants: list[Grant], proposal: Proposal, tags: list[str]) -> list[Grant]:
+    def _entering(self, grants: list[Grant], acts: list[_Act]) -> list[Grant]:
+        """The rights to enter an act of each of these types that reach each."""
+        for act in acts:
+            grants = access.permitting(grants, access.action_of(act.type))
+        return self._reaching(grants, acts)
+
+    def _reaching(self, grants: list[Grant], acts: list[_Act]) -> list[Grant]:
+        """The rights that reach each of these acts."""
+        for act in acts:
+            grants = self._reaching_one(grants, act)
+        return grants
+
+    def _reaching_one(self, grants: list[Grant], act: _Act) -> list[Grant]:
         """The rights that reach every unit and person of an act, on its day, as known now.
 
         A person of whom no unit was ever recorded is anybody's; an act about neither a unit nor a
@@ -435,8 +480,8 @@ class Guard:
         """
         if all(grant.unit is None for grant in grants):
             return grants
-        pair = AsOf(proposal.effective, self._now().recorded)
-        about = [tag for tag in tags if not tag.startswith("number:")]
+        pair = AsOf(act.day, self._now().recorded)
+        about = [tag for tag in act.tags if not tag.startswith(("number:", "fact:"))]
         if not about or any(not tag.startswith(("unit:", "person:")) for tag in about):
             return [grant for grant in grants if grant.unit is None]
         subjects = [s for s in about if s.startswith("unit:") or self._placed(s)]
@@ -444,4 +489,4 @@ class Guard:
         return self._covering(grants, asked, pair)
 
     def _placed(self, subject: str) -> bool:
-        return bool(self._bureau.records.strands(list(_BELONGING), [subject]))
+        return bool(self._bureau.records.strands(BELONGING, [subject]))

@@ -13,7 +13,7 @@ from api.entries import finding_dict
 from api.settings import Bureau
 from api.shapes import opened, plain
 from api.times import NOW, as_of
-from domain.bitemporal import OPEN, differing, last_day
+from domain.bitemporal import differing, last_day
 from domain.events import FACETS, REGISTRY, cases_of
 from domain.ledger.deciding import Decided
 from domain.ledger.impact import Change, Impact, impact_dict, unacknowledged
@@ -36,29 +36,49 @@ def preview(bureau: Bureau, request: Request) -> Answer:
     themselves.
     """
     _, stated = as_of(bureau, NOW)
-    decided = bureau.ledger.preview(request)
-    found = decided.findings + decided.undermined
+    decided, before = bureau.ledger.preview(request), bureau.told_before
     left = unacknowledged(request, decided.impacts)
-    changes = [change for change in decided.changes if _may_be_told(decided, change)]
+    found = [*decided.findings]
+    if request.mood == "attested":
+        each = zip(left, decided.undermined, strict=True)
+        found += [one for impact, one in each if impact.entry.effective < before]
+    changes = [
+        change._replace(until=min(change.until, before))
+        for change in decided.changes
+        if change.first < before and _may_be_told(decided, change)
+    ]
     rows, left_out = _flips(bureau, decided, changes)
     data = {
         "types": decided.types,
         "findings": [{"index": n, **finding_dict(f)} for n, f in found],
         "accepted": request.mood == "attested" or not left,
-        "impacts": [impact_dict(impact) for impact in left],
-        "reconsidered": [_reconsidered(i) for i in decided.impacts if i.refusal is None],
+        "impacts": [told(impact_dict(impact), before) for impact in left],
+        "reconsidered": [
+            _reconsidered(impact)
+            for impact in decided.impacts
+            if impact.refusal is None and impact.entry.effective < before
+        ],
         "changes": [
             {
                 "by": by, "facet": strand.facet, "subject": strand.subject,
                 "first_day": first, "last_day": last_day(until),
             }
-            for by, strand, first, until in _otherwise(decided, changes)
+            for by, strand, first, until in _otherwise(decided, changes, before)
         ],
         "responsibility": plain(rows),
         "people_left_out": left_out,
     }  # fmt: skip
     cases = {case for entry in decided.append.entries for case in cases_of(entry.tags)}
     return opened(bureau, stated, data, cases)
+
+
+def told(impact: Answer, before: date | None) -> Answer:
+    """An entry that acts would undermine, as one is told of it who is told of no day from one on:
+    that it is there, for it stands in their way.
+    """
+    if before is None or impact["effective"] < before:
+        return impact
+    return {name: impact[name] for name in ("position", "act", "by") if name in impact}
 
 
 def _may_be_told(decided: Decided, change: Change) -> bool:
@@ -75,22 +95,25 @@ def _reconsidered(impact: Impact) -> Answer:
     }
 
 
-def _otherwise(decided: Decided, changes: list[Change]) -> Iterator[tuple[int, Strand, date, date]]:
-    """The act, the strand and the days on which it says something else by that act."""
+def _otherwise(
+    decided: Decided, changes: list[Change], end: date
+) -> Iterator[tuple[int, Strand, date, date]]:
+    """The act, the strand and the days before `end` on which it says something else by that act."""
     for by, strand in dict.fromkeys((change.by, change.strand) for change in changes):
         facet, before = FACETS[strand.facet or ""], decided.after + by
         facts = decided.record.versions(facet, strand.subject)
         for first, until in differing(facts, before, before + 1, many=facet.many):
-            yield by, strand, first, until
+            if first < end:
+                yield by, strand, first, min(until, end)
 
 
 def _flips(bureau: Bureau, decided: Decided, changes: list[Change]) -> tuple[list[Flip], int]:
-    """To the end of all days: what lapses on a changed day does not come back after it."""
+    """To the end of all days told of: what lapses on a changed day does not come back after it."""
     if not changes:
         return [], 0
     bureau.runner.reach(decided.after)
     tried = Tried(bureau.records, decided.record, frozenset(c.strand for c in changes))
-    period = (min(change.first for change in changes), OPEN)
+    period = (min(change.first for change in changes), bureau.told_before)
     people = people_of(bureau.records, tried.strands)
     known = (decided.after, decided.after + len(decided.ids))
     found = [

@@ -344,7 +344,10 @@ def entry(
 def preview(request: Request, bureau: TheBureau, body: TheBody) -> Response:
     """What entering these acts would find; nothing is stored 预览."""
     proposed = request_of(bureau.ledger, body)
-    allowed = request.app.state.guard.entering(request.state.asking, proposed)
+    guard, asking = request.app.state.guard, request.state.asking
+    allowed = guard.entering(asking, proposed)
+    if (before := guard.told_before(asking, allowed)) is not None:
+        bureau = bureau.seen_with(bureau.classes, asking.sight._replace(before=before))
     return answered(request, previews.preview(bureau, allowed))
 
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from copy import copy
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from getpass import getuser
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Self
 from psycopg_pool import ConnectionPool
 
 from api.reader import UNNAMED, PutAgain, Question, Reader
+from domain.bitemporal import OPEN
 from domain.events import Actor
 from domain.ledger import Ledger
 from domain.ledger.keyfile import KeyUnfit
@@ -219,7 +220,7 @@ class Bureau:
         only: frozenset[str] | None = None,
     ) -> Self:
         """The same bureau for one who may read these private fields, `only` of these persons, and
-        of cases what `sight` says: facts and entries of other cases are not there. None is
+        of cases and days what `sight` says: other facts and entries are not there. None is
         everything.
         """
         seen = copy(self)
@@ -227,8 +228,13 @@ class Bureau:
         if sight is not None:
             seen.sight = sight
             seen.records = self.records.seen_by(sight)
-            seen.ledger = self.ledger.seen_without(hiding(seen.records))
+            seen.ledger = self.ledger.seen_without(hiding(seen.records), sight.before)
         return seen
+
+    @property
+    def told_before(self) -> date:
+        """The first day of which its answers do not tell; OPEN where they tell of all."""
+        return OPEN if self.sight is None or self.sight.before is None else self.sight.before
 
     def read_by(self, reader: Reader) -> Self:
         """The same bureau for this reader."""

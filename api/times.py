@@ -12,7 +12,7 @@ from psycopg import DataError
 
 from api.entries import FIRST_DAY, LAST_DAY
 from api.settings import Bureau
-from domain.bitemporal import AsOf
+from domain.bitemporal import OPEN, AsOf, last_day
 from domain.ledger import Moment
 from domain.record import FOLD
 from domain.refusals import BadInput, ImpossibleDate, MissingField
@@ -48,6 +48,8 @@ def as_of(bureau: Bureau, when: When) -> tuple[AsOf, dict[str, Any]]:
         "recorded_at": point.recorded_at,
         "fold": FOLD,
     }
+    if bureau.told_before != OPEN:
+        stated["last_day"] = last_day(bureau.told_before)
     following = ledger.log.recorded_at(point.position + 1)
     if point.recorded_at is not None and following == point.recorded_at:
         stated["inside_batch"] = True

@@ -5,7 +5,7 @@ Invariant: of the facts of a single-valued facet that hold on a date as known at
 the one with the largest place (effective, seq, root position) answers, always.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -121,6 +121,43 @@ def capped(until: date, caps: Iterable[Cap]) -> tuple[date, int | None]:
 def last_day(until: date) -> date | None:
     """The last day of a half-open period (至 … 止), None where it is open."""
     return None if until == OPEN else until - timedelta(days=1)
+
+
+def told_before(facts: Iterable[Fact], day: date) -> list[Fact]:
+    """Versions of facts, in order of knowledge, for one who is told of no day from this one on:
+    what begins then is not there, and what an act of then ended has the end it was given itself.
+    """
+    found: list[Fact] = []
+    places: dict[tuple[str, str, str, int], int] = {}
+    for fact in _uncapped((fact for fact in facts if fact.effective < day), day):
+        key = fact.subject, fact.facet, fact.slot, fact.root
+        place = places.get(key)
+        if place is not None and _goes_on(found[place], fact):
+            found[place] = found[place]._replace(known_to=fact.known_to)
+        else:
+            places[key] = len(found)
+            found.append(fact)
+    return found
+
+
+def _uncapped(facts: Iterable[Fact], day: date) -> Iterator[Fact]:
+    given: dict[tuple[str, str, str, int, int], date] = {}
+    for fact in facts:
+        key = fact.subject, fact.facet, fact.slot, fact.root, fact.entry
+        if fact.ended_by is None:
+            given[key] = fact.until
+        if fact.ended_by is not None and fact.until >= day:
+            yield fact._replace(until=given.get(key, OPEN), ended_by=None)
+        else:
+            yield fact
+
+
+def _goes_on(version: Fact, following: Fact) -> bool:
+    """Whether a version says what the one before it said."""
+    known_from, known_to = version.known_from, following.known_to
+    return version.known_to == following.known_from and version._replace(
+        known_to=known_to
+    ) == following._replace(known_from=known_from)
 
 
 class Segment(NamedTuple):

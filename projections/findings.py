@@ -100,6 +100,7 @@ def _parts(
             for entry in about
             if next(tag for tag in entry.tags if tag in people) in mine
             and not ledger.hides(entry.tags)
+            and ledger.tells(entry)
         ]
         yield _Part(acts, whole, about, done / of_all)
     entries = ledger.about(others, recorded)
@@ -111,7 +112,8 @@ def _parts(
 
 def _that_stand(ledger: Ledger, acts: Sequence[Entry], recorded: int) -> list[Entry]:
     """Those that no later entry of their chains has replaced or annulled."""
-    chains = ledger.about([f"fact:{root}" for root in sorted({e.root for e in acts})], recorded)
+    roots = [f"fact:{root}" for root in sorted({entry.root for entry in acts})]
+    chains = ledger.about(roots, recorded, later=True)
     known = {entry.position: entry for entry in (*acts, *(e for e in chains if e.corrects))}
     became = standings(known[position] for position in sorted(known))
     return [entry for entry in acts if became[entry.position] == STANDS]

@@ -96,11 +96,13 @@ def bare(position: int) -> dict[str, Any]:
 
 
 def cited(ledger: Ledger, positions: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """Who entered what, when and why, by position: enough to name entries in another answer."""
+    """Who entered what, when and why, by position: enough to name entries in another answer. Of one
+    that is kept from whoever asks, that it is there.
+    """
     found = {}
     for position in sorted(set(positions)):
         entry = next(ledger.entries(after=position - 1, until=position), None)
-        one = bare(position) if entry is None else shown(entry)
+        one = {"position": position} if entry is None else shown(entry)
         found[position] = {name: one[name] for name in _CITED if name in one}
     return found
 
@@ -158,7 +160,8 @@ def standings(entries: Iterable[Entry]) -> dict[int, Standing]:
 
 def chain_of(ledger: Ledger, entry: Entry, until: int) -> list[Entry]:
     """Every entry of the chain that this one belongs to, up to a position, the root first."""
-    later = corrections(entry.root, ledger.entries([f"fact:{entry.root}"], until=until))
+    named = ledger.about([f"fact:{entry.root}"], until, later=True)
+    later = corrections(entry.root, named)
     if not entry.corrects:
         return [entry, *later]
     return [ledger.entry(UUID(entry.root)), *later]

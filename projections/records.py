@@ -17,7 +17,7 @@ from psycopg import Connection, sql
 from psycopg.rows import args_row
 from psycopg_pool import ConnectionPool
 
-from domain.bitemporal import FOREVER, AsOf, Fact
+from domain.bitemporal import FOREVER, AsOf, Fact, told_before
 from domain.events import Facet
 from projections import records_statements as stated
 from projections.sight import Sight, seen
@@ -50,6 +50,7 @@ class Records:
     def __init__(self, pool: ConnectionPool, name: str = LIVE, sight: Sight | None = None) -> None:
         self._pool = pool
         self.name = name
+        self.before = None if sight is None else sight.before
         self.identifiers: dict[str, sql.Composable] = {
             "table": sql.Identifier(name),
             "by_subject": sql.Identifier(f"{name}_by_subject"),
@@ -136,7 +137,8 @@ class Records:
     def _rows(self, statement: str, parameters: Any, facet: Facet | None = None) -> list[Fact]:
         with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=args_row(_fact), binary=True)
-            return cursor.execute(self._sql(statement, facet), parameters).fetchall()
+            found = cursor.execute(self._sql(statement, facet), parameters).fetchall()
+        return found if self.before is None else told_before(found, self.before)
 
     def of(self, subject: str) -> list[Fact]:
         """Every version of every fact of a subject (`kind:id`)."""

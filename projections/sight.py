@@ -1,6 +1,8 @@
-"""Owns whose eyes the records are seen with: what of the table is seen of sealed cases.
+"""Owns whose eyes the records are seen with: what of the table is seen of sealed cases, and of
+which days.
 
-Invariant: what a sight hides is in no answer, whatever is asked; facts of no case are always seen.
+Invariant: what a sight hides is in no answer, whatever is asked; facts of no case are always seen,
+up to the day on which a sight ends.
 """
 
 from datetime import date
@@ -25,12 +27,14 @@ SELECT v.* FROM {table} v WHERE v.facet <> ALL({sealed})
 
 class Sight(NamedTuple):
     """Which facts of cases are seen: those of cases disclosed by `today`, as known now; with
-    `cases` of all others too, but those about one of the persons `own`.
+    `cases` of all others too, but those about one of the persons `own`. Of days from `before` on
+    nothing is told.
     """
 
     today: date
     cases: bool = False
     own: frozenset[str] = frozenset()
+    before: date | None = None
 
 
 def seen(sight: Sight, table: sql.Composable) -> sql.Composed:

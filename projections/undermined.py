@@ -99,7 +99,7 @@ class Undermining:
     def _tells(self, one: Undermined) -> bool:
         """Whether both stand, and neither is kept from whoever asks."""
         return all(
-            not self._ledger.hides(entry.tags) and self._stands(entry)
+            not self._ledger.hides(entry.tags) and self._ledger.tells(entry) and self._stands(entry)
             for entry in (one.act, one.by)
         )
 

@@ -224,9 +224,10 @@ def _stated_in(
 
 
 def _sealed(log: EventLog, until: int, seen: dict[Owner, int]) -> Iterator[_Held]:
-    for entry in (Entry(*stored) for stored in log.entries(until=until)):
-        if b'"x":"' not in entry.data:
+    for stored in log.entries(until=until):
+        if b'"x":"' not in stored.data:
             continue
+        entry = Entry(*stored)
         for name, sealed in sealed_in(entry.envelope["fields"]):
             owner = Owner(sealed["o"], sealed["k"])
             if owner not in seen:

@@ -6,6 +6,7 @@ decided on the record as it stood just before it; nothing else writes.
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
@@ -26,6 +27,7 @@ from domain.ledger.bulk import AHEAD, Bulk, entered_under, first_answer
 from domain.ledger.bulk import receipt as make_receipt
 from domain.ledger.deciding import LAW_TYPES, Decided, Decider
 from domain.ledger.disposal import Disposal, orders
+from domain.ledger.holders import Holders
 from domain.ledger.impact import review_of
 from domain.ledger.log import EventLog
 from domain.ledger.reading import Reading, forest_at
@@ -90,12 +92,19 @@ class Ledger:
         self._disposal = Disposal(log, vault)
         self._law = _LawSoFar(log)
         self.hides: Hides = lambda _: False
+        self.before: date | None = None
 
-    def seen_without(self, hides: Hides) -> Self:
-        """The ledger for one from whom some entries are kept: to read, they are not there."""
+    def seen_without(self, hides: Hides, before: date | None = None) -> Self:
+        """The ledger for one from whom some entries are kept, and those that take effect on a day
+        from `before` on: to read, they are not there.
+        """
         seen = copy(self)
-        seen.hides = hides
+        seen.hides, seen.before = hides, before
         return seen
+
+    def tells(self, entry: Entry) -> bool:
+        """Whether an entry takes effect on a day of which whoever reads is told."""
+        return self.before is None or entry.effective < self.before
 
     def today(self) -> date:
         return self._clock().astimezone(SHANGHAI).date()
@@ -184,39 +193,37 @@ class Ledger:
         impacts, not refused. Raises Refusal.
         """
         decided = self._decide(request, refuses=False)
-        self._require_free(decided.append.claims)
+        with _in_words():
+            Holders(self.log, self.vault).take(decided.append.claims)
         return decided
-
-    def _require_free(self, claims: Sequence[_log.Claim]) -> None:
-        """Raises Taken as the append would, unless this request frees the value."""
-        changed = {(claim.kind, claim.subject) for claim in claims}
-        for kind, subject, blind in claims:
-            holder = self.log.claimed(kind, [blind]).get(blind) if blind else None
-            if holder not in (None, subject) and (kind, holder) not in changed:
-                raise _as_refusal(_log.ClaimTaken(kind, holder))
 
     def preview_each(self, request: Request) -> Iterator[list[Finding] | Refusal]:
         """Decide every act, those that pass taken in before the next; store nothing.
 
-        One answer an act, in their order: what the law found of it, or why it is refused.
+        One answer an act, in their order: what the law found of it, or why it is refused. One whose
+        value another holds is refused, and taken in still.
         """
         head, law = self.log.head(), self.law()
         reading, after = Reading(self.log, head), head
+        holders = Holders(self.log, self.vault)
         self._decider.prepare([request])
         for index, proposal in enumerate(request.proposals):
             if index % AHEAD == 0:
                 ahead = request.proposals[index : index + AHEAD]
                 reading.extend(s for p in ahead for s in self._decider.whole(p.event))
+                holders.foresee(ahead)
             alone = request._replace(proposals=[proposal], key=None)
             try:
                 decided = self._decider.decide(alone, reading, law, after)
+                after += 1
+                with _in_words():
+                    holders.take(decided.append.claims)
             except Refusal as refusal:
                 if reading.spoiled:
                     reading = reading.afresh(after)
                 refusal.index = index
                 yield refusal
                 continue
-            after += 1
             yield [finding for _, finding in decided.findings]
 
     def acknowledge(self, position: int, reason: str) -> Proposal:
@@ -306,19 +313,29 @@ class Ledger:
         items = [DCBQueryItem(types=list(types), tags=list(tags))] if tags or types else []
         return islice(self.matching(items, after=after, until=until), limit)
 
-    def about(self, tags: Sequence[str], until: int) -> Iterator[Entry]:
+    def about(self, tags: Sequence[str], until: int, *, later: bool = False) -> Iterator[Entry]:
         """Entries up to a position that carry any of these tags, in order of position."""
         items = [DCBQueryItem(tags=[tag]) for tag in tags]
-        return self.matching(items, until=until) if items and until else iter(())
+        return self.matching(items, until=until, later=later) if items and until else iter(())
 
     def matching(
-        self, items: Sequence[DCBQueryItem], *, after: int = 0, until: int | None = None
+        self,
+        items: Sequence[DCBQueryItem],
+        *,
+        after: int = 0,
+        until: int | None = None,
+        later: bool = False,
     ) -> Iterator[Entry]:
-        """Entries that any of the items, or no item at all, asks for, in order of position."""
+        """Entries that any of the items, or no item at all, asks for, in order of position.
+
+        `later`: also those of days not told of, to know what became of the others.
+        """
         query = DCBQuery(items=list(items)) if items else None
         for stored in self.log.entries(query, after=after, until=until):
             if not self.hides(stored.tags):
-                yield Entry(*stored)
+                entry = Entry(*stored)
+                if later or self.tells(entry):
+                    yield entry
 
     def entry(self, event_id: UUID) -> Entry:
         """The entry with this event id. Raises UnknownFact."""
@@ -416,6 +433,15 @@ def _parse_recorded(text: str) -> int | datetime | date | None:
     if instant.tzinfo is None:
         raise BadInput("an instant needs its offset", field="recorded", zh="时刻须带时区")
     return instant
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """What the log would refuse is a refusal."""
+    try:
+        yield
+    except _log.LogError as error:
+        raise _as_refusal(error) from error
 
 
 def _as_refusal(error: _log.LogError) -> Refusal:

@@ -222,10 +222,12 @@ def _is_text(text: str) -> bool:
 def _check_claims(claims: Sequence[Claim]) -> None:
     if not all(_is_text(c.kind) and _is_text(c.subject) for c in claims):
         raise Malformed("claims", "a kind and a subject are short texts")
-    subjects = {(c.kind, c.subject) for c in claims}
-    blinds = [(c.kind, c.blind) for c in claims if c.blind is not None]
-    if len(subjects) < len(claims) or len(set(blinds)) < len(blinds):
-        raise Malformed("claims", "a subject claims once, and a value is claimed once, per kind")
+    if len({(c.kind, c.subject) for c in claims}) < len(claims):
+        raise Malformed("claims", "a subject claims once per kind")
+    held: dict[tuple[str, bytes], str] = {}
+    for kind, subject, blind in claims:
+        if blind is not None and held.setdefault((kind, blind), subject) != subject:
+            raise ClaimTaken(kind, held[kind, blind])
 
 
 def segments(group: Sequence[Prepared]) -> list[int]:

@@ -6,12 +6,14 @@ answer as it is, and the named ones alone give it.
 """
 
 from collections.abc import Sequence
+from datetime import date
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from domain.acts.officers import OFFICER, SUSPENSION
 from domain.acts.people import HOST, UNIT
 from domain.acts.responsibility import SUPERVISOR
-from domain.bitemporal import AsOf, Fact
+from domain.bitemporal import AsOf, Fact, in_force, resolve, told_before
 from domain.events import Entry, Facet
 from domain.forest import Forest
 from domain.ledger import Ledger
@@ -42,13 +44,17 @@ class Answer(NamedTuple):
     lapsed: list[Lapse]
 
 
-def answer_of(record: Record, facet: Facet, subject: str, as_of: AsOf) -> Answer:
+def answer_of(
+    record: Record, facet: Facet, subject: str, as_of: AsOf, before: date | None = None
+) -> Answer:
     facts = record.versions(facet, subject)
+    if before is not None:
+        facts = told_before(sorted(facts, key=attrgetter("known_from")), before)
     if facet.many:
-        found: list[Fact | None] = [*record.every(facet, subject, as_of)]
+        found: list[Fact | None] = [*in_force(facts, as_of)]
     else:
         slots = sorted({fact.slot for fact in facts})
-        found = [record.at(facet, subject, as_of, slot) for slot in slots]
+        found = [resolve(facts, as_of, slot) for slot in slots]
     view = View(record.versions, as_of.recorded)
     lapsed = [
         Lapse(fact.slot, fact.root, end, premise(view, fact, end.cause))
@@ -58,7 +64,7 @@ def answer_of(record: Record, facet: Facet, subject: str, as_of: AsOf) -> Answer
 
 
 def rests_on(
-    entries: Sequence[Entry], facet: Facet, subject: str, as_of: AsOf
+    entries: Sequence[Entry], facet: Facet, subject: str, as_of: AsOf, before: date | None = None
 ) -> tuple[Answer, list[int]]:
     """The facts that answer, and the positions of the entries that the answer rests on.
 
@@ -66,11 +72,11 @@ def rests_on(
     every id, up to the position, and the merges, in order; the time taken grows with the square of
     their number.
     """
-    answer = answer_of(Record.fold(entries), facet, subject, as_of)
+    answer = answer_of(Record.fold(entries), facet, subject, as_of, before)
     named = [
         one.position
         for one in entries
-        if answer_of(Record.fold(e for e in entries if e is not one), facet, subject, as_of)
+        if answer_of(Record.fold(e for e in entries if e is not one), facet, subject, as_of, before)
         != answer
     ]
     return answer, named
@@ -97,7 +103,7 @@ def explain(ledger: Ledger, subject: str, facet: str, as_of: AsOf) -> dict[str, 
     kind, _, id_ = subject.partition(":")
     if kind == "person":
         subject = f"person:{ledger.forest(as_of.recorded).kept(id_)}"
-    if not any(ledger.about([subject, f"{kind}:{id_}"], as_of.recorded)):
+    if not any(ledger.about([subject, f"{kind}:{id_}"], as_of.recorded, later=True)):
         raise UnknownSubject(field="subject")
     # whom a split took away would answer too, but for the split
     ever = ever_joined(ledger.log, as_of.recorded)
@@ -106,7 +112,7 @@ def explain(ledger: Ledger, subject: str, facet: str, as_of: AsOf) -> dict[str, 
     answer = answer_of(Record.fold(entries), wanted, subject, as_of)
     if by := lapsing(wanted, subject, answer.facts):
         entries = _touching(ledger, [own, *by], ever, as_of.recorded)
-    answer, named = rests_on(entries, wanted, subject, as_of)
+    answer, named = rests_on(entries, wanted, subject, as_of, ledger.before)
     by_position = cited(ledger, named)
     return {
         "facet": wanted.name,
@@ -129,7 +135,7 @@ def _touching(
         kind, _, id_ = strand.subject.partition(":")
         ids = ever.family(id_) if kind == "person" else (id_,)
         items += [item_of(Strand(strand.facet, f"{kind}:{one}")) for one in ids]
-    return list(ledger.matching(items, until=recorded))
+    return list(ledger.matching(items, until=recorded, later=True))
 
 
 def _part(position: int, answer: Answer) -> str:

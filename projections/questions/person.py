@@ -144,7 +144,7 @@ def history(ledger: Ledger, tags: Sequence[str], as_of: AsOf) -> list[dict[str, 
 
     `future`: it takes effect after the day asked about. Raises UnknownSubject.
     """
-    entries = list(ledger.about(tags, as_of.recorded))
+    entries = list(ledger.about(tags, as_of.recorded, later=True))
     if not entries:
         raise UnknownSubject(field=tags[0].partition(":")[0])
     became = standings(entries)
@@ -156,6 +156,7 @@ def history(ledger: Ledger, tags: Sequence[str], as_of: AsOf) -> list[dict[str, 
             "future": _in_future(entry.effective, as_of),
         }
         for entry in entries
+        if ledger.tells(entry)
     ]
 
 

@@ -84,6 +84,25 @@ def test_what_the_law_refuses_is_told_with_its_article(office: Office) -> None:
     assert refused["article"]
 
 
+def test_an_id_number_that_somebody_has_is_refused_before_it_is_entered(
+    office: Office, three: list[str]
+) -> None:
+    number = {"id_number": "110105194912310089"}
+    office.entered(person("holder", **number))
+    changed = {"type": "PersonDetailsChanged", "effective": "2023-01-09"}
+    of_all = {"id_number": "110105194912310046"}
+
+    def codes(people: list[str], said: dict[str, str]) -> list[tuple[str, str]]:
+        told = asked(office, {"persons": people}, act=changed | said, **ATTESTING)
+        return [(one["person"], one["code"]) for one in told["refused"]]
+
+    assert codes(three, number) == [(one, "taken") for one in three]
+    assert codes(three, of_all) == [(one, "taken") for one in three[1:]]
+    for n, said in enumerate((number, of_all)):
+        answer = sent(office, f"numbered-{n}", {"persons": three}, act=changed | said)
+        assert (answer.status_code, answer.json()["code"]) == (409, "taken")
+
+
 def test_a_roster_is_moved_on_one_order_as_one_batch(office: Office, three: list[str]) -> None:
     station = three[0].rpartition("-")[0]
     told = asked(office, {"unit": station}, **ATTESTING)

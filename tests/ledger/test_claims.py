@@ -2,6 +2,7 @@
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import date
 
 import pytest
@@ -10,7 +11,7 @@ from domain.acts.people import PersonDetailsChanged, PersonRegistered, id_number
 from domain.events import FactAnnulled
 from domain.ledger import Request
 from domain.ledger.log import ConditionFailed
-from domain.refusals import Taken
+from domain.refusals import Refusal, Taken
 from tests.given import act
 
 DAY, LATER = date(2022, 3, 1), date(2022, 9, 1)
@@ -144,3 +145,41 @@ def test_two_persons_may_swap_their_counted_in_one_request(ledger):
     enter(ledger, *(act(numbered(*pair), DAY) for pair in zip(people, numbers, strict=True)))
     swapped = zip(people, reversed(numbers), strict=True)
     enter(ledger, *(act(renumbered(*pair), LATER) for pair in swapped))
+
+
+def answers(ledger, *proposals):
+    """Of each act whether it would be taken, previewed one after another: the code of a refusal."""
+    found = ledger.preview_each(Request(proposals))
+    return [one.code if isinstance(one, Refusal) else "" for one in found]
+
+
+@pytest.mark.parametrize("case", range(5))
+def test_acts_previewed_one_after_another_are_told_what_entering_them_so_would_say(ledger, case):
+    first, third = name(), name()
+    held, new = next(NUMBERS), next(NUMBERS)
+    enter(ledger, act(numbered(first, held)), act(PersonRegistered(person=third)))
+    acts, told = [
+        ([act(renumbered(third, held), LATER)], ["taken"]),
+        ([act(renumbered(third, new), LATER), act(renumbered(first, new), LATER)], ["", "taken"]),
+        ([act(renumbered(first, new), LATER), act(renumbered(third, held), LATER)], ["", ""]),
+        ([act(renumbered(third, held), LATER), act(renumbered(first, new), LATER)], ["taken", ""]),
+        ([act(renumbered(first, held), LATER), act(renumbered(third, new), DAY)], ["", ""]),
+    ][case]
+    head = ledger.log.head()
+
+    assert answers(ledger, *acts) == told
+    assert ledger.log.head() == head
+    for one, refused in zip(acts, told, strict=True):
+        with pytest.raises(Taken) if refused else nullcontext():
+            enter(ledger, one)
+
+
+def test_two_persons_of_one_request_never_hold_one_value(ledger):
+    number = next(NUMBERS)
+    acts = [act(numbered(name(), number)) for _ in range(2)]
+    head = ledger.log.head()
+    with pytest.raises(Taken):
+        enter(ledger, *acts)
+    with pytest.raises(Taken):
+        ledger.preview(Request(acts))
+    assert ledger.log.head() == head

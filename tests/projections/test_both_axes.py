@@ -22,7 +22,15 @@ from domain.acts.responsibility import (
 )
 from domain.acts.rewards import REWARDS
 from domain.acts.units import UnitEstablished
-from domain.bitemporal import AsOf, in_force, rectangles, resolve, stretches, versions
+from domain.bitemporal import (
+    AsOf,
+    in_force,
+    rectangles,
+    resolve,
+    stretches,
+    told_before,
+    versions,
+)
 from domain.events import FACETS, MERGES, FactAnnulled
 from domain.ledger import Request
 from domain.record import Record, types_touching
@@ -67,6 +75,27 @@ def test_what_is_believed_of_a_day_is_what_answers_at_each_position(histories):
                         fact = resolve(facts, pair, slot)
                         single = [] if fact is None else [fact]
                         assert one.facts == (in_force(facts, pair) if slot is None else single)
+
+
+def test_who_is_told_of_no_day_from_one_on_gets_the_same_answers_before_it(histories):
+    for history, _, record in histories:
+        for facts in strands(record).values():
+            of_then = sorted(facts, key=lambda fact: fact.known_from)
+            for before in history.days()[::5]:
+                told = told_before(of_then, before)
+                ended = [f for f in told if f.ended_by is not None and f.until >= before]
+                assert not [f for f in told if f.effective >= before] + ended
+                edges = [(f.root, f.known_from) for f in told]
+                assert len(edges) == len(set(edges))
+                for day in (day for day in history.days() if day < before):
+                    for position in range(history.first, record.head + 1, 7):
+                        pair = AsOf(day, position)
+                        assert [f.root for f in in_force(told, pair)] == [
+                            f.root for f in in_force(facts, pair)
+                        ]
+                        assert getattr(resolve(told, pair), "value", 0) == getattr(
+                            resolve(facts, pair), "value", 0
+                        )
 
 
 def test_a_day_and_a_position_lie_in_one_rectangle_and_it_is_the_one_that_answers(histories):
