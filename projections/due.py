@@ -163,7 +163,7 @@ class _Question:
                 for fact in self._records.strands([facet], wanted):
                     self._facts.setdefault((fact.facet, fact.subject), []).append(fact)
 
-    def read_places(self, acts: Iterable[_Act]) -> None:
+    def read_places(self, acts: Sequence[_Act]) -> None:
         """Where the persons of these acts stood, and under what law their units did."""
         placeless = [act for act in acts if act.fields.get("unit") is None]
         people = {f"person:{p}" for act in placeless for p in _people(act)}
