@@ -38,9 +38,12 @@ from projections.questions import person as _person
 from projections.records import Records
 from projections.sight import Sight
 from replay import (
+    answered,
+    cells,
     check,
     earlier,
     findings,
+    lines,
     offline,
     proofs,
     refold,
@@ -369,8 +372,8 @@ _HASHES = hashlib.algorithms_available
 def checker() -> bytes:
     """The checker as one file: each module stands where the first one imports it."""
     modules = (
-        check, earlier, findings, offline, proofs, refold, remarks, replayed, reports, seen, sheets,
-        tokens,
+        answered, cells, check, earlier, findings, lines, offline, proofs, refold, remarks,
+        replayed, reports, seen, sheets, tokens,
     )  # fmt: skip
     sources = {m.__name__: inspect.getsource(m) for m in modules}
     imports = re.compile(r"^from (replay\.\w+) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
