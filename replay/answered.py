@@ -262,8 +262,10 @@ class Answering:
         service = self._service(person, day)
         said: dict[str, Any] = {"person": person, "service": service, "outgoing": []}
         if service == "out":
-            return {**said, "unit": None, "lines": []}
-        unit = _unit_of(self._using(person, day))
+            return {**said, "placed": None, "unit": None, "lines": []}
+        placed = self._using(person, day)
+        said["placed"] = placed and (placed.facet, placed.entry)
+        unit = _unit_of(placed)
         if unit is None:
             lines = [_seat("head", None), _seat("deputy", None)]
         else:

@@ -170,7 +170,7 @@ class Basis:
     def _parts(self, id_: str, facets: Collection[str]) -> Iterator[tuple[str, str, "_Part"]]:
         standing = self.replays.every(self.recorded, {*facets, *BEARING})
         answering = Answering(standing)
-        for facet in facets:
+        for facet in sorted(facets):
             facts = standing.get((facet, id_), [])
             many = self._declared["facets"][facet]["many"]
             for slot in sorted({"" if many else fact.slot for fact in facts}):

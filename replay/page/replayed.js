@@ -55,6 +55,13 @@ function instant(said) {
   return at.getTime() * 1000 + Number(((form[3] || "") + "000000").slice(0, 6));
 }
 
+// A private value: disclosed, or not known here.
+class Secret {
+  constructor(known, value) {
+    Object.assign(this, { known, value });
+  }
+}
+
 // What was found wrong so far, what is to be said where nothing is, and what needs a fold.
 class Replays {
   constructor() {
@@ -83,15 +90,44 @@ class Replays {
   }
 
   record(person, effective, recorded) {
+    if (!this.tellsOf(person, recorded)) return null;
+    return this.folded(person, recorded).record(person, effective, this.opening());
+  }
+
+  // Whether this bundle holds what is about a person at a position; a finding where not.
+  tellsOf(person, recorded) {
     const scope = own(this.bundle.manifest, "person");
-    if (recorded > this.recorded || !(this.complete || scope.includes(person))) {
+    const good = recorded <= this.recorded && (this.complete || scope.includes(person));
+    if (!good) {
       this.find(
         KIND.UNPROVED, `本包不能重放人员 ${person} 于位置 ${recorded} 的档案`,
         `the record of ${person} at ${recorded} cannot be replayed from this bundle`,
       );
-      return null;
     }
-    return this.folded(person, recorded).record(person, effective, this.opening());
+    return good;
+  }
+
+  // What the types and facets declare.
+  codebook() {
+    return this.bundle.json("codebook.json");
+  }
+
+  // What a fact says, its private fields wrapped.
+  wrapped(value) {
+    return opened(value, this.wrapping());
+  }
+
+  wrapping() {
+    return (held) => new Secret(this.opened.has(held.c), this.opened.has(held.c) ? this.opened.get(held.c) : null);
+  }
+
+  // All that stands of these facets, by facet and subject; private fields sealed.
+  every(recorded, facets) {
+    const fold = new Refold(this.codebook());
+    for (const entry of this.until(recorded)) {
+      if (fold.bearsOn(entry.type, facets)) fold.apply(entry.position, entry.type, entry.data);
+    }
+    return fold.every(facets);
   }
 
   // Every id of a person, the kept one first.
@@ -134,7 +170,7 @@ class Replays {
     return good;
   }
 
-  // What answers for these facets of all persons, in order of id.
+  // What answers for these facets of all persons, in order of id; private fields wrapped.
   *everybody(effective, recorded, facets) {
     const codebook = this.bundle.json("codebook.json");
     const merges = new Refold(codebook);
@@ -162,7 +198,7 @@ class Replays {
       const entries = Array.from(together.get(person).values());
       entries.sort((one, other) => (one.position < other.position ? -1 : 1));
       entries.forEach((entry) => fold.apply(entry.position, entry.type, entry.data));
-      for (const [one, held] of fold.standing("person", facets, effective, this.opening())) {
+      for (const [one, held] of fold.standing("person", facets, effective, this.wrapping())) {
         if (one === person) yield [one, held];
       }
     }

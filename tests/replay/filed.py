@@ -43,7 +43,7 @@ def agrees(bundle, path, **asked):
 
 def wrong(bundle, path):
     findings = check(bundle, Asked(report=path)).findings
-    assert {f.kind for f in findings} == {Kind.REPORT}
+    assert {f.kind for f in findings} == {Kind.REPORT}, findings
     return [f.en.removeprefix("the report given: ") for f in findings]
 
 
