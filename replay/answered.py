@@ -115,6 +115,13 @@ class Answering:
         self._days = set()
         return self._over(id_, fact, day)
 
+    def lapsed(self, person: str, day: str) -> list[dict[str, Any]]:
+        """The pairing in force on a day by which nobody answers any more, since when and why."""
+        self._days = set()
+        fact = self._at(SUPERVISING, person, day)
+        over = self._over(person, fact, day) if fact is not None and fact.value else None
+        return [] if over is None else [{"facet": SUPERVISING, "slot": None, **over._asdict()}]
+
     # what stands
 
     def _facts(self, facet: str, id_: str) -> Sequence[Held]:

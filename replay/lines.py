@@ -163,7 +163,7 @@ class Basis:
             }  # fmt: skip
             if part.entry is not None:
                 made = self._entered(entries[part.entry])
-                line |= {n: made[n] for n in ("recorded_at", "event", "by", "reason")}
+                line |= {n: made[n] for n in ("recorded_at", "event", "by", "reason", "subjects")}
                 line["entry"] = part.entry
             yield line
 

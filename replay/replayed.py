@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from replay.answered import BEARING, Answering
 from replay.findings import Kind, Told
 from replay.offline import Bundle, Entry
 from replay.refold import FOLD, Held, Refold, differing, opened_in
@@ -16,7 +17,7 @@ from replay.refold import FOLD, Held, Refold, differing, opened_in
 MERGES = "merges:person"
 _ANSWER = {"as_of", "data"}
 STATED = {"effective", "recorded", "recorded_at", "fold", "inside_batch"}
-_LATER = {"ended", "reviews", "people"}
+_LATER = {"ended", "lapsed", "reviews", "people"}
 """What an answer of an earlier software need not hold."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -24,15 +25,22 @@ _Said = tuple[int, str, bytes]
 """Position, type and data of an entry."""
 
 
-def undeclared(told: Told, bundle: Bundle, declared: str) -> None:
-    """A finding where a bundle declares its types otherwise than the checker's maker did: a replay
-    reads by these, and they rest on the ledger's key alone.
+def undeclared(told: Told, bundle: Bundle, declared: str, worded: str) -> None:
+    """A finding where a bundle declares its types, or words its reports, otherwise than the
+    checker's maker did: a replay reads by these, and they rest on the ledger's key alone.
     """
     if declared and bundle.digest("codebook.json") != declared:
         told.find(
             Kind.UNPROVED, "包内事项声明(codebook.json)不是本核验程序的:重放所得取决于制作本包者",
             "the declarations in the bundle are not those of this checker: what a replay says "
             "rests on whoever made the bundle",
+        )  # fmt: skip
+    words = bundle.json("words.json") if "words.json" in bundle.names else {}
+    if worded and words and bundle.digest("words.json") != worded:
+        told.find(
+            Kind.UNPROVED, "包内报表用语(words.json)不是本核验程序的:代码称作什么取决于制作本包者",
+            "the words of reports in the bundle are not those of this checker: what a code is "
+            "called rests on whoever made the bundle",
         )  # fmt: skip
 
 
@@ -298,8 +306,12 @@ class Replays:
                 names[one] = said
                 unseen.append(f"people/{one}")
         beside["people"] = names
+        if self._complete:
+            answering = Answering(self.every(recorded, BEARING))
+            beside["lapsed"] = answering.lapsed(kept, effective)
         unseen += [name for name in beside if name not in data and name in _LATER]
-        unseen.append("lapsed")
+        if not self._complete:
+            unseen.append("lapsed")
         if beside["reviews"] is None:
             del beside["reviews"]
             unseen.append("reviews")

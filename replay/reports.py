@@ -180,7 +180,7 @@ class _Comparison:
                 for unlike in self._unlike(row, line)[0]:
                     self._differs(at, _keys_text(said), unlike)
             else:
-                self._extra(at, _keys_text(said), dict(zip(key, codes, strict=True)))
+                self._extra(at, _keys_text(said), row)
         for code, left in waiting.items():
             for line in left:
                 self._lacks(code, line)
@@ -219,10 +219,11 @@ class _Comparison:
         where = f"第 {at} 行({key})“{heading}”列:{zh}"
         self._wrong(where, f"row {at} ({key}), column “{heading}”: {en}")
 
-    def _extra(self, at: int, key: str, codes: Mapping[str, Any]) -> None:
+    def _extra(self, at: int, key: str, row: Sequence[Any]) -> None:
         """A row that the entries do not give, as far as they are here."""
-        position = str(codes.get("position"))
-        if position.isdecimal() and self._replays.withholds(int(position)):
+        cells = zip(self._there, row, strict=True)
+        position = next((str(c) for column, c in cells if column in ("position", "entry")), "")
+        if position.isascii() and position.isdecimal() and self._replays.withholds(int(position)):
             self._told.find(
                 Kind.UNPROVED, f"所给报表第 {at} 行的登记 {position} 属未公开案件,本包不能核对",
                 f"row {at} of the report given is of entry {position}, which this bundle withholds",

@@ -84,6 +84,14 @@ class Answering {
     return this.ending(id, fact, day);
   }
 
+  // The pairing in force on a day by which nobody answers any more, since when and why.
+  lapsed(person, day) {
+    this.days = new Set();
+    const fact = this.at(SUPERVISING, person, day);
+    const over = fact !== null && fact.value !== null ? this.ending(person, fact, day) : null;
+    return over === null ? [] : [Object.assign({ facet: SUPERVISING, slot: null }, over)];
+  }
+
   facts(facet, id) {
     const facts = this.strands.get(strand(facet, id)) || [];
     for (const fact of facts) {

@@ -185,7 +185,7 @@ class Basis {
       };
       if (part.entry !== null) {
         const made = this.entered(entries.get(part.entry));
-        Object.assign(line, picked(made, ["recorded_at", "event", "by", "reason"]), { entry: part.entry });
+        Object.assign(line, picked(made, ["recorded_at", "event", "by", "reason", "subjects"]), { entry: part.entry });
       }
       yield line;
     }

@@ -9,11 +9,12 @@ const KIND = {
   DISCLOSED: 21, REPORT: 22, FILE: 23, UNPROVED: 24, UNREADABLE: 25, STAMP: 26, DIGEST: 27,
 };
 const DECLARED = ""; // SHA-256 of the codebook that this page was made with
+const WORDED = ""; // of the words of reports, likewise
 const LATE_DAYS = 30;
 const DAY = 86400000000;
 const AHEAD = 28800000000;
 const STATED = ["effective", "recorded", "recorded_at", "fold", "inside_batch"];
-const LATER = ["ended", "reviews", "people"]; // what an answer of an earlier software need not hold
+const LATER = ["ended", "reviews", "people", "lapsed"]; // what an answer of an earlier software need not hold
 const OF_TYPES = {
   ReviewOpened: "review-opened", ReviewConcluded: "review-concluded", PrivateDataDestroyed: "erased",
 };
@@ -81,12 +82,21 @@ class Replays {
   }
 
   undeclared() {
-    if (!DECLARED || this.bundle.digest("codebook.json") === DECLARED) return;
-    this.find(
-      KIND.UNPROVED, "包内事项声明(codebook.json)不是本核验程序的:重放所得取决于制作本包者",
-      "the declarations in the bundle are not those of this checker: what a replay says rests " +
-        "on whoever made the bundle",
-    );
+    if (DECLARED && this.bundle.digest("codebook.json") !== DECLARED) {
+      this.find(
+        KIND.UNPROVED, "包内事项声明(codebook.json)不是本核验程序的:重放所得取决于制作本包者",
+        "the declarations in the bundle are not those of this checker: what a replay says rests " +
+          "on whoever made the bundle",
+      );
+    }
+    const words = this.bundle.names.includes("words.json") ? this.bundle.json("words.json") : {};
+    if (WORDED && Object.keys(words).length && this.bundle.digest("words.json") !== WORDED) {
+      this.find(
+        KIND.UNPROVED, "包内报表用语(words.json)不是本核验程序的:代码称作什么取决于制作本包者",
+        "the words of reports in the bundle are not those of this checker: what a code is called " +
+          "rests on whoever made the bundle",
+      );
+    }
   }
 
   record(person, effective, recorded) {
@@ -305,8 +315,11 @@ class Replays {
       }
     }
     beside.people = names;
-    unseen.push.apply(unseen, LATER.filter((name) => !has(data, name)));
-    unseen.push("lapsed");
+    if (this.complete) {
+      beside.lapsed = new Answering(this.every(recorded, BEARING)).lapsed(kept, effective);
+    }
+    unseen.push.apply(unseen, LATER.filter((name) => has(beside, name) && !has(data, name)));
+    if (!this.complete) unseen.push("lapsed");
     if (beside.reviews === null) {
       unseen.push("reviews");
       this.find(

@@ -160,7 +160,7 @@ class Comparison {
     for (const [at, row, said, codes] of rest) {
       const found = waiting.get(keysText(codes)) || [];
       if (!found.length) {
-        this.extra(at, keysText(said), given(Object.fromEntries(key.map((one, n) => [one, codes[n]])), "position"));
+        this.extra(at, keysText(said), row);
         continue;
       }
       const apart = found.map((line) => this.unlike(row, line)[0]);
@@ -209,8 +209,10 @@ class Comparison {
   }
 
   // A row that the entries do not give, as far as they are here.
-  extra(at, key, position) {
-    if (/^[0-9]+$/.test(String(position)) && this.told.bundle.withheld.has(Number(position))) {
+  extra(at, key, row) {
+    const column = this.there.findIndex((one) => one === "position" || one === "entry");
+    const position = column < 0 ? "" : String(row[column]);
+    if (/^[0-9]+$/.test(position) && this.told.bundle.withheld.has(Number(position))) {
       this.told.find(
         KIND.UNPROVED, `所给报表第 ${at} 行的登记 ${position} 属未公开案件,本包不能核对`,
         `row ${at} of the report given is of entry ${position}, which this bundle withholds`,

@@ -8,10 +8,15 @@ import orjson
 import pytest
 
 from api.shapes import plain
-from domain.acts.officers import OfficerAppointed
+from domain.acts.officers import OfficerAppointed, OfficerLeft, OfficerSuspended
 from domain.acts.people import PersonRegistered
 from domain.acts.recruitment import AuxiliaryHired
-from domain.acts.responsibility import DeputyHeadAppointed, DeputyPortfolioAssigned
+from domain.acts.responsibility import (
+    DeputyHeadAppointed,
+    DeputyPortfolioAssigned,
+    SupervisingOfficerAssigned,
+    UnitHeadAppointed,
+)
 from domain.acts.units import UnitEstablished
 from domain.ledger import Request
 from projections import accountability
@@ -64,8 +69,8 @@ def first(answer):
     return told(spelt(said))
 
 
-def uncovered(bureau, day):
-    """Somebody whom the deputy's portfolio passes over, and later covers no more."""
+def led(bureau, day):
+    """A deputy whose portfolio covers one no more and who is suspended; a head who leaves."""
     deputy = {"unit": "wide", "officer": "dep"}
     first = [
         act(UnitEstablished(unit="wide", name="所", kind="station"), day),
@@ -76,6 +81,12 @@ def uncovered(bureau, day):
         act(DeputyHeadAppointed(**deputy), day),
         act(DeputyPortfolioAssigned(**deputy, persons=["w0", "w1"]), day),
         act(DeputyPortfolioAssigned(**deputy, persons=["w1"]), day + timedelta(days=9)),
+        act(PersonRegistered(person="hd"), day),
+        act(OfficerAppointed(person="hd", unit="wide"), day),
+        act(UnitHeadAppointed(unit="wide", officer="hd"), day),
+        act(OfficerLeft(person="hd", kind="left"), day + timedelta(days=15)),
+        act(SupervisingOfficerAssigned(person="w0", officer="dep"), day),
+        act(OfficerSuspended(person="dep"), day + timedelta(days=20)),
     ]
     bureau.ledger.enter(Request(first, mood="attested"))
 
@@ -84,7 +95,7 @@ def uncovered(bureau, day):
 def lives(common_bureau):
     bureau = common_bureau
     histories = [WiderHistory(bureau.ledger).play(sample_steps(n, STEPS)) for n in SEEDS]
-    uncovered(bureau, histories[0].start)
+    led(bureau, histories[0].start)
     list(bureau.runner.catch_up())
     return bureau, histories
 
