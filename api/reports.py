@@ -107,8 +107,8 @@ def _entry_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
 
 def _searched(data: Row) -> Row:
     """What the entries of a journal were searched for; `until` is told where it is not all."""
-    given = ("types", "tags", "after", "late", "corrections")
-    return {name: data[name] or None for name in given if name != "late"} | {"late": data["late"]}
+    said = {name: data[name] for name in ("types", "tags", "after", "late")}
+    return {**said, "corrections": data["corrections"] or None}
 
 
 def _over_what(data: Row) -> Row:
@@ -389,7 +389,7 @@ REPORTS: dict[str, Report] = {
             Field("using_unit", ("用人单位", "using unit")), *_SEAT,
         ),
         _chain_unit_rows,
-        says("unit"),
+        lambda data: {"unit": data["unit"], "below": True},
     ),
     "chain-over": Report(
         ("期间谁负责", "Who answered over a period"), (*_DAYS, *_ANSWER, *_SEAT), _chain_over_rows,

@@ -267,8 +267,8 @@ class Basis:
 
 class Report(NamedTuple):
     """A report that can be compared. `keys`: the columns by which a row is found, or others for
-    them; `of`: what it must say it is of, `maybe`: what it can say besides; `alone`: the entries
-    about the person that it is of are enough for it.
+    them; `of`: what it must say it is of, `maybe`: what it can say besides (where there is no more,
+    some of that); `alone`: the entries about the person that it is of are enough for it.
     """
 
     lines: Callable[[Basis, AskedOf], Iterable[Line]]
@@ -278,7 +278,8 @@ class Report(NamedTuple):
     alone: bool = False
 
 
-_FILTERS = ("unit", "below", "grade", "post", "category")
+_UNIT = ("unit", "below")
+_FILTERS = (*_UNIT, "grade", "post", "category")
 _SEAT = (
     "capacity", "unit", "seat", "above", "status", "officer", "name", "acting", "state",
     "holds_since", "holds_to", "vacant_since", "cause", "entries",
@@ -287,7 +288,7 @@ _IN_SEAT = ("capacity", "unit", "seat")
 _PERIOD = ("first_day", "last_day")
 COMPARED: Mapping[str, Report] = {
     "roster": Report(Basis.roster, (("person",), ("number",)), (), _FILTERS),
-    "headcount": Report(Basis.headcount, (("key",),), ("by",), ("unit", "below")),
+    "headcount": Report(Basis.headcount, (("key",),), ("by",), _UNIT),
     "units": Report(Basis.units, (("unit",),)),
     "history": Report(Basis.history, (("position",), ("event_id",)), ("person",), alone=True),
     "journal": Report(
@@ -296,7 +297,7 @@ COMPARED: Mapping[str, Report] = {
     ),
     "timeline": Report(Basis.timeline, (("facet", "slot", "since"),), ("subject",), ("facet",)),
     "chain": Report(Basis.chain, (("known", *_IN_SEAT),), ("person", "then")),
-    "chain-unit": Report(Basis.chain_unit, (("person", *_IN_SEAT),), (), ("unit",)),
+    "chain-unit": Report(Basis.chain_unit, (("person", *_IN_SEAT),), (), _UNIT),
     "chain-over": Report(Basis.chain_over, (("start", *_IN_SEAT),), ("person", *_PERIOD)),
     "chain-officer": Report(
         Basis.chain_officer, (("person", "start", *_IN_SEAT),), ("officer", *_PERIOD)

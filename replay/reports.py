@@ -110,7 +110,10 @@ class _Comparison:
             self._agrees(effective, recorded)
 
     def _says_of_what(self) -> bool:
-        lacking = [name for name in self._report.of if name not in self._paper.asked]
+        asked, of, maybe = self._paper.asked, self._report.of, self._report.maybe
+        lacking = [name for name in of if name not in asked]
+        if maybe and not asked and not lacking:
+            lacking = [*maybe]
         if lacking:
             self._told.find(
                 Kind.UNPROVED, f"所给报表未写明范围({'、'.join(lacking)}),不能核对",

@@ -319,7 +319,7 @@ const COMPARED = {
   },
   timeline: { lines: "timeline", keys: [["facet", "slot", "since"]], of: ["subject"], maybe: ["facet"] },
   chain: { lines: "chain", keys: [["known"].concat(IN_SEAT)], of: ["person", "then"], maybe: [] },
-  "chain-unit": { lines: "chainUnit", keys: [["person"].concat(IN_SEAT)], of: [], maybe: ["unit"] },
+  "chain-unit": { lines: "chainUnit", keys: [["person"].concat(IN_SEAT)], of: [], maybe: ["unit", "below"] },
   "chain-over": {
     lines: "chainOver", keys: [["start"].concat(IN_SEAT)], of: ["person"].concat(PERIOD), maybe: [],
   },

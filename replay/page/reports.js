@@ -86,7 +86,9 @@ class Comparison {
   }
 
   saysOfWhat() {
-    const lacking = this.report.of.filter((name) => !has(this.paper.asked, name));
+    const { of, maybe } = this.report;
+    let lacking = of.filter((name) => !has(this.paper.asked, name));
+    if (!Object.keys(this.paper.asked).length && !lacking.length) lacking = maybe;
     if (lacking.length) {
       this.told.find(
         KIND.UNPROVED, `所给报表未写明范围(${lacking.join("、")}),不能核对`,
