@@ -128,9 +128,9 @@ def _of_sheet(rows: Rows, notes: Rows | None, odd: list[Odd]) -> Paper:
             scope = (found["asked"] or "").split()
             pairs = (pair.split("=", 1) for pair in scope if "=" in pair)
             asked = {name: _said(unquote(value)) for name, value in pairs}
-            if scope == [("全部", "all")[language]]:
-                asked = {"below": True}
-            elif any("=" not in one for one in scope):
+            if (every := ("全部", "all")[language]) in scope:
+                asked["below"] = True
+            if any("=" not in one for one in scope) and scope != [every]:
                 odd.append(("标题另有文字", "there are other words in its title"))
             while headings and not headings[-1]:
                 headings.pop()

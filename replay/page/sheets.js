@@ -85,7 +85,7 @@ function ofSheet(rows, notes, odd) {
       asked[name] = ["false", "true"].includes(value) ? value === "true" : decodeURIComponent(value);
     }
     const all = scope.length === 1 && scope[0] === ["全部", "all"][language];
-    if (all) asked.below = true;
+    if (scope.includes(["全部", "all"][language])) asked.below = true;
     if (!all && scope.some((one) => !one.includes("="))) {
       odd.push(["标题另有文字", "there are other words in its title"]);
     }

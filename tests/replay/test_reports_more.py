@@ -142,8 +142,8 @@ def test_everybody_s_answers_agree(told, bundle, tmp_path):
             _, *rows = map(json.loads, out.read_text("utf-8").splitlines())
             said |= {r.get(n) for r in rows for n in ("status", "state", "cause", "standing")}
     assert {"held", "acting", "vacant", "not-recorded", "lapsed", "ended", "superseded"} <= said
-    assert {"relieved", "not-covered", "officer-left-unit", "auxiliary-left-unit"} <= said
-    assert {"officer-suspended", "suspended", "on-leave", "annulled"} <= said
+    assert {"relieved", "term-ended", "auxiliary-left-unit"} <= said
+    assert {"suspended", "on-leave", "annulled"} <= said
 
 
 @KINDS
