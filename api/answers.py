@@ -8,7 +8,7 @@ asked about, and raises a typed Refusal or Lagging.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from api import cells
@@ -214,7 +214,11 @@ def journal(
         pair.recorded, max(after, first), types, tags, late, corrections, min(limit, MOST_ROWS)
     )
     entries, following = _journal.search(bureau.ledger, wanted)
-    data = {"entries": [_journal.shown(e) for e in entries], "next": following}
+    data = {
+        "types": types, "tags": tags, "after": wanted.after, "late": late,
+        "corrections": corrections, "entries": [_journal.shown(e) for e in entries],
+        "next": following,
+    }  # fmt: skip
     return _answer(bureau, stated, data)
 
 
@@ -375,9 +379,10 @@ def responsibilities(
     pair, stated = as_of(bureau, when)
     kept, ids = _known(bureau, officer, pair)
     start, end = period(first_day or pair.effective, last_day or first_day or pair.effective)
+    last = end - timedelta(days=1)
     found = _accountability.of_officer_over(bureau.records, kept, start, end, pair.recorded)
     ids["officer"] = ids.pop("person")
-    data = {**ids, "first_day": start, "answered": plain(found)}
+    data = {**ids, "first_day": start, "last_day": last, "answered": plain(found)}
     return with_people(bureau, stated, pair, data)
 
 

@@ -60,7 +60,7 @@ def timeline(bureau: Bureau, subject: str, when: When = NOW, facet: str | None =
     kind, _, id_ = about.partition(":")
     kept = f"person:{of_person(bureau, id_, pair)[0]}" if kind == "person" else about
     found = _timeline.timeline(bureau.records, bureau.ledger, kept, facet, pair)
-    return opened(bureau, stated, {**_named(bureau, about, pair), "facets": found})
+    return opened(bureau, stated, {**_named(bureau, about, pair), "facet": facet, "facets": found})
 
 
 @asks(one="subject")

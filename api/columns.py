@@ -44,13 +44,18 @@ class Label(NamedTuple):
 
 class Report(NamedTuple):
     """A question's answer as rows; `rows` takes the bureau and the answer as JSON has it. `asked`:
-    what the answer says it is of, which a file of it states.
+    what its data say that it is of, which a file of it states.
     """
 
     words: Words
     fields: tuple[Field, ...]
     rows: Callable[[Bureau, Answer], Iterable[Row]]
-    asked: tuple[str, ...] = ()
+    asked: Callable[[Row], Row] = lambda _: {}
+
+
+def says(*names: str) -> Callable[[Row], Row]:
+    """What data say of themselves under these names."""
+    return lambda data: {name: data[name] for name in names}
 
 
 def of_names(*names: str) -> tuple[Field, ...]:

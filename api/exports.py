@@ -1,8 +1,8 @@
 """Answers as files for other offices: .xlsx, .csv or .jsonl, in the bureau's own column order.
 
 Owns how a report is laid out and what a file states of itself. Invariant: every file says its two
-times, its position, the ledger's head and where the log of reads has it; a roster or a headcount
-says of what it is one; a private column is in it only where it was asked for.
+times, its position, the ledger's head and where the log of reads has it; one that can be compared
+with the entries says of what it is; a private column is in it only where it was asked for.
 
 The first line of a sheet and of a CSV file is a title that says them, the headings stand below it;
 a workbook has a sheet of notes besides. The first line of a .jsonl file is {"report", "as_of",
@@ -25,11 +25,11 @@ from api.columns import Answer, Coded, Field, Label, Row
 from api.rendering import coded, instant, pick, word
 from api.reports import REPORTS
 from api.settings import Bureau
-from api.words import CODES, VALUES, Words, codes_of_packs
+from api.words import CODES, NAMES, NO, NONE, VALUES, WITHHELD, YES, Words, codes_of_packs
 from api.workbook import Cell, Sheet, write, write_csv, write_lines
 from domain.ledger import Moment
 from domain.refusals import BadInput
-from replay.reports import COMPARED
+from replay.lines import COMPARED
 
 SUFFIXES = (".xlsx", ".csv", ".jsonl")
 BAD_COLUMNS = "columns"
@@ -95,8 +95,9 @@ def made(
         {name: row.get(name) for name in names} for row in REPORTS[report].rows(bureau, answer)
     ]
     head, data = bureau.ledger.moment().position, answer["data"]
-    asked = {name: data[name] for name in REPORTS[report].asked if data[name] is not None}
     more = data.get("next")
+    asked = {**REPORTS[report].asked(data), "until": more}
+    asked = {name: said for name, said in asked.items() if said is not None and said != []}
     return Made(report, fields, headings, rows, answer["as_of"], head, read, private, asked, more)
 
 
@@ -123,7 +124,7 @@ def save(
 
 def vocabulary() -> dict[str, Any]:
     """Under which words reports that can be compared go out: their own, their columns', those of
-    codes by the column, and of codes wherever they stand.
+    codes by the field, of codes wherever they stand, of fields, and of what is no code.
     """
     found = {
         name: {
@@ -132,12 +133,11 @@ def vocabulary() -> dict[str, Any]:
         }
         for name in sorted(COMPARED)
     }
-    columns = {field.name for name in COMPARED for field in REPORTS[name].fields}
     codes: dict[str, dict[str, Words]] = {"": dict(sorted(VALUES.items()))}
     for (field, code), words in sorted({**codes_of_packs(), **CODES}.items()):
-        if field in columns:
-            codes.setdefault(field, {})[code] = words
-    return {"reports": found, "codes": codes}
+        codes.setdefault(field, {})[code] = words
+    said = {"none": NONE, "yes": YES, "no": NO, "withheld": WITHHELD}
+    return {"reports": found, "codes": codes, "names": dict(sorted(NAMES.items())), "said": said}
 
 
 def title_of(report: Made, lang: str) -> str:
@@ -157,12 +157,17 @@ def title_of(report: Made, lang: str) -> str:
 
 def _scope(asked: Row) -> str:
     """What a report is of, as `name=value` pairs without a space; nothing where it is of all."""
-    said = {name: str(value).lower() if value is False else value for name, value in asked.items()}
     return " ".join(
-        f"{name}={_SPECIAL.sub(lambda found: quote(found[0]), value)}"
-        for name, value in said.items()
-        if value is not True
+        f"{name}={_SPECIAL.sub(lambda found: quote(found[0]), _scoped(value))}"
+        for name, value in asked.items()
+        if (name, value) != ("below", True)
     )
+
+
+def _scoped(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def watermark(rows: Iterable[int], moment: Moment, head: int, lang: str) -> Sheet:

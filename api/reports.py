@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
-from api.columns import Answer, Field, Report, Row, label, listed, of_names
+from api.columns import Answer, Field, Report, Row, label, listed, of_names, says
 from api.reports_axes import AXES
 from api.reports_records import RECORDS
 from api.settings import Bureau
@@ -103,6 +103,17 @@ def _entry_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
             "paper": paper.get("number") or paper.get("none_because"),
             "by": one["actor"]["subject"],
         }  # fmt: skip
+
+
+def _searched(data: Row) -> Row:
+    """What the entries of a journal were searched for; `until` is told where it is not all."""
+    said = {name: data[name] for name in ("types", "tags", "after", "late")}
+    return {**said, "corrections": data["corrections"] or None}
+
+
+def _over_what(data: Row) -> Row:
+    first, last = data["segments"][0]["start"], data["segments"][-1]["last_day"]
+    return {"person": data["person"], "first_day": first, "last_day": last}
 
 
 def _retro_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
@@ -260,7 +271,7 @@ REPORTS: dict[str, Report] = {
             Field("since", NAMES["unit_since"]),
         ),
         _roster_rows,
-        ("unit", "below", "grade", "post", "category"),
+        says("unit", "below", "grade", "post", "category"),
     ),
     "headcount": Report(
         ("在职人数", "Headcount"),
@@ -269,7 +280,7 @@ REPORTS: dict[str, Report] = {
             Field("name", ("名称", "name")), Field("count", ("人数", "count")),
         ),
         _headcount_rows,
-        ("by", "unit", "below"),
+        says("by", "unit", "below"),
     ),
     "due": Report(
         ("法定期限", "Promises with a term"),
@@ -316,12 +327,13 @@ REPORTS: dict[str, Report] = {
         ),
         _payroll_rows,
     ),
-    "journal": Report(("登记流水", "Journal"), _ENTRIES, _entry_rows),
+    "journal": Report(("登记流水", "Journal"), _ENTRIES, _entry_rows, _searched),
     "history": Report(
         ("人员履历", "History"),
         (*_ENTRIES, Field("standing", ("状态", "standing")),
          Field("standing_by", ("由登记", "by entry"))),
         _entry_rows,
+        says("person"),
     ),
     "retro": Report(
         ("追溯差额", "Retro"),
@@ -367,6 +379,7 @@ REPORTS: dict[str, Report] = {
         (Field("known", ("认定", "known")), Field("position", ("认知位置", "recorded position")),
          *_DAYS, *_ANSWER, *_SEAT),
         _chain_rows,
+        lambda data: {"person": data["person"], "then": data["then"]["recorded"]},
     ),
     "chain-unit": Report(
         ("某日全员由谁负责", "Who answered for everybody"),
@@ -376,9 +389,11 @@ REPORTS: dict[str, Report] = {
             Field("using_unit", ("用人单位", "using unit")), *_SEAT,
         ),
         _chain_unit_rows,
+        lambda data: {"unit": data["unit"], "below": True},
     ),
     "chain-over": Report(
-        ("期间谁负责", "Who answered over a period"), (*_DAYS, *_ANSWER, *_SEAT), _chain_over_rows
+        ("期间谁负责", "Who answered over a period"), (*_DAYS, *_ANSWER, *_SEAT), _chain_over_rows,
+        _over_what,
     ),
     "chain-officer": Report(
         ("民警为谁负责", "Whom an officer answered for"),
@@ -390,6 +405,7 @@ REPORTS: dict[str, Report] = {
             Field("entries", ("依据登记", "entries")),
         ),
         _officer_rows,
+        says("officer", "first_day", "last_day"),
     ),
     "series": Report(
         ("逐月统计", "Month by month"),

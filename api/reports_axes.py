@@ -7,7 +7,7 @@ Owns their columns and rows. Invariant: whatever an entry made names that entry.
 from collections.abc import Iterator
 from typing import Any
 
-from api.columns import Answer, Field, Report, Row, label, listed
+from api.columns import Answer, Field, Report, Row, label, listed, says
 from api.settings import Bureau
 from api.words import NAMES
 
@@ -117,6 +117,7 @@ AXES: dict[str, Report] = {
     "timeline": Report(
         ("时间线", "Timeline"), (*STRAND, Field("state", NAMES["state"]), *FACT, *_MADE_BY),
         _timeline_rows,
+        says("subject", "facet"),
     ),
     "beliefs": Report(
         ("对某日的说法", "What was said of a day"),

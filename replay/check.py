@@ -91,8 +91,8 @@ class _Check(Told):
         )
 
     def files(self) -> None:
-        """Every file is the one the manifest names, once; the codebook is this checker's."""
-        undeclared(self, self.bundle, self.asked.declared)
+        """Every file is the one the manifest names, once; codebook and words are this checker's."""
+        undeclared(self, self.bundle, self.asked.declared, self.asked.worded)
         named: dict[str, dict[str, str]] = self.bundle.manifest["files"]
         own = {"manifest.json", "manifest.note"}
         if len(set(self.bundle.names)) != len(self.bundle.names):

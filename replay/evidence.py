@@ -38,9 +38,12 @@ from projections.questions import person as _person
 from projections.records import Records
 from projections.sight import Sight
 from replay import (
+    answered,
+    cells,
     check,
     earlier,
     findings,
+    lines,
     offline,
     proofs,
     refold,
@@ -55,6 +58,7 @@ from replay import (
 from replay.looks import Looks, Packing, Unprovable
 
 PAGE = 1 << 16
+NO_WORDS: Mapping[str, Any] = {}
 README = """证据包
 
 内容是人事账本的登记原样(登记、封签、证明、档案),可在没有账本软件、数据库和网络的机器上核验。
@@ -217,8 +221,8 @@ class _Export:
     ) -> None:  # fmt: skip
         with ZipFile(path, "w") as bundle:
             self._add(bundle, "README.txt", [README.encode()])
-            self._add(bundle, "check.py", [checker()])
-            self._add(bundle, "check.html", [page()])
+            self._add(bundle, "check.py", [checker(self._wanted.words)])
+            self._add(bundle, "check.html", [page(self._wanted.words)])
             self._add(bundle, "head.note", [str(head).encode()])
             self._add(bundle, "key.txt", [f"{self._key}\n".encode()])
             proved: list[int] = []
@@ -366,11 +370,13 @@ class _Export:
 _HASHES = hashlib.algorithms_available
 
 
-def checker() -> bytes:
-    """The checker as one file: each module stands where the first one imports it."""
+def checker(words: Mapping[str, Any] = NO_WORDS) -> bytes:
+    """The checker as one file: each module stands where the first one imports it. `words`: those
+    under which reports go out.
+    """
     modules = (
-        check, earlier, findings, offline, proofs, refold, remarks, replayed, reports, seen, sheets,
-        tokens,
+        answered, cells, check, earlier, findings, lines, offline, proofs, refold, remarks,
+        replayed, reports, seen, sheets, tokens,
     )  # fmt: skip
     sources = {m.__name__: inspect.getsource(m) for m in modules}
     imports = re.compile(r"^from (replay\.\w+) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
@@ -385,10 +391,10 @@ def checker() -> bytes:
 
         return imports.sub(inlined, sources[name])
 
-    return _declaring(whole(check.__name__)).encode()
+    return _declaring(whole(check.__name__), words).encode()
 
 
-def page() -> bytes:
+def page(words: Mapping[str, Any] = NO_WORDS) -> bytes:
     """The checker for a browser as one file: its scripts put in their places."""
     folder = files("replay") / "page"
     place = re.compile(r'<script src="([a-z0-9.-]+)"></script>')
@@ -397,7 +403,7 @@ def page() -> bytes:
         return f"<script>\n{(folder / found[1]).read_text('utf-8')}</script>"
 
     made = place.sub(inlined, (folder / "check.html").read_text("utf-8"))
-    return _declaring(made).encode()
+    return _declaring(made, words).encode()
 
 
 def declared() -> str:
@@ -405,8 +411,14 @@ def declared() -> str:
     return hashlib.sha256(_json(codebook())).hexdigest()
 
 
-def _declaring(checker: str) -> str:
-    return checker.replace('DECLARED = ""', f'DECLARED = "{declared()}"', 1)
+def worded(words: Mapping[str, Any]) -> str:
+    """The digest of the words of reports; none where there are none."""
+    return hashlib.sha256(_json(words)).hexdigest() if words else ""
+
+
+def _declaring(checker: str, words: Mapping[str, Any]) -> str:
+    made = checker.replace('DECLARED = ""', f'DECLARED = "{declared()}"', 1)
+    return made.replace('WORDED = ""', f'WORDED = "{worded(words)}"', 1)
 
 
 def codebook() -> dict[str, Any]:

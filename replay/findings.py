@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 DECLARED = ""
 """SHA-256 of the codebook that this checker was made with; put in where it is made one file."""
+WORDED = ""
+"""Of the words of reports that it was made with, likewise."""
 
 
 class Kind(IntEnum):
@@ -44,7 +46,8 @@ class Asked(NamedTuple):
     certificates of a time-stamp authority, heads kept from an earlier visit (of either log),
     receipts, an answer or a file of a report to compare, with the layout it was written by; whom to
     replay, or everyone, as of when; by what the remarks are counted;
-    whose readers are wanted; `declared`: the digest of the codebook that the checker was made with.
+    whose readers are wanted; `declared`, `worded`: the digests of the codebook and of the words of
+    reports that the checker was made with.
     """
 
     key: str | None = None
@@ -61,6 +64,7 @@ class Asked(NamedTuple):
     by: str | None = None
     who_read: str | None = None
     declared: str = DECLARED
+    worded: str = WORDED
 
 
 class Verdict(NamedTuple):

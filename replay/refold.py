@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 FOLD = 2
 """The version of the fold that this one repeats."""
 OPEN = "9999-12-31"
+ANNULMENT = "FactAnnulled"
 
 Opening = Callable[[Mapping[str, str]], Any]
 """The value of a sealed field, or what stands in its place."""
@@ -121,7 +122,7 @@ class Refold:
             for name in sorted(n for n, f in self._facets.items() if f["of"] == "person")
         ]
         data = {"person": person, "facets": facets, "spells": _spells(held)}
-        opened: dict[str, Any] = _opened(data, opening)
+        opened: dict[str, Any] = opened_in(data, opening)
         return opened
 
     def ended(self, person: str, effective: str, opening: Opening) -> Any:
@@ -136,7 +137,7 @@ class Refold:
             for name, facts in sorted(past.items())
             if all(f.until <= effective for f in facts)
         }
-        return _opened([{"facet": name, **_told(fact)} for name, fact in last.items()], opening)
+        return opened_in([{"facet": name, **_told(fact)} for name, fact in last.items()], opening)
 
     def reviews(self, review: str, effective: str) -> list[dict[str, Any]]:
         """The reviews of one act that had begun by a day, and what came of each."""
@@ -165,11 +166,29 @@ class Refold:
             held = [f for chain in chains.values() for f in self._facts(chain, id_, kind)]
             answers = {n: _resolved([f for f in held if f.facet == n], effective) for n in facets}
             opened = {
-                name: fact._replace(value=_opened(fact.value, opening))
+                name: fact._replace(value=opened_in(fact.value, opening))
                 for name, fact in answers.items()
                 if fact is not None
             }
             yield id_, opened
+
+    def bears_on(self, type_: str, facets: Collection[str]) -> bool:
+        """Whether an entry of a type can change what stands of these facets."""
+        declared = self._types[type_]
+        writes = (writes["facet"] for writes in declared["writes"])
+        named = type_ == ANNULMENT or declared["leaves"] or declared["merges"]
+        return bool(named) or any(name in facets for name in (*writes, *declared["ends"]))
+
+    def every(self, facets: Collection[str]) -> dict[tuple[str, str], list[Held]]:
+        """All that stands of these facets, by facet and subject; private fields sealed."""
+        found: dict[tuple[str, str], list[Held]] = {}
+        for chain in self._chains.values():
+            for kind in {self._facets[name]["of"] for name in facets}:
+                for id_ in dict.fromkeys(self._filed_under(chain, kind, facets)):
+                    for fact in self._facts(chain, id_, kind):
+                        if fact.facet in facets:
+                            found.setdefault((fact.facet, id_), []).append(fact)
+        return found
 
     def _filed_under(self, chain: Chain, kind: str, facets: Collection[str]) -> Iterator[str]:
         """The subjects of a kind under whose ids a chain says something of these facets."""
@@ -321,12 +340,12 @@ def _spells(held: list[Held]) -> list[dict[str, Any]]:
     return spells
 
 
-def _opened(value: Any, opening: Opening) -> Any:
+def opened_in(value: Any, opening: Opening) -> Any:
     if isinstance(value, dict):
         if value.keys() == {"o", "k", "c", "x"}:
             return opening(value)
-        return {name: _opened(inner, opening) for name, inner in value.items()}
-    return [_opened(inner, opening) for inner in value] if isinstance(value, list) else value
+        return {name: opened_in(inner, opening) for name, inner in value.items()}
+    return [opened_in(inner, opening) for inner in value] if isinstance(value, list) else value
 
 
 def sealed_in(value: Any) -> Iterator[tuple[str, dict[str, str]]]:

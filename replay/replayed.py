@@ -7,16 +7,17 @@ Invariant: a report is right where the bundle's entries, folded anew, give every
 import json
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
+from replay.answered import BEARING, Answering
 from replay.findings import Kind, Told
 from replay.offline import Bundle, Entry
-from replay.refold import FOLD, Held, Refold, differing
+from replay.refold import FOLD, Held, Refold, differing, opened_in
 
 MERGES = "merges:person"
 _ANSWER = {"as_of", "data"}
 STATED = {"effective", "recorded", "recorded_at", "fold", "inside_batch"}
-_LATER = {"ended", "reviews", "people"}
+_LATER = {"ended", "lapsed", "reviews", "people"}
 """What an answer of an earlier software need not hold."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -24,9 +25,9 @@ _Said = tuple[int, str, bytes]
 """Position, type and data of an entry."""
 
 
-def undeclared(told: Told, bundle: Bundle, declared: str) -> None:
-    """A finding where a bundle declares its types otherwise than the checker's maker did: a replay
-    reads by these, and they rest on the ledger's key alone.
+def undeclared(told: Told, bundle: Bundle, declared: str, worded: str) -> None:
+    """A finding where a bundle declares its types, or words its reports, otherwise than the
+    checker's maker did: a replay reads by these, and they rest on the ledger's key alone.
     """
     if declared and bundle.digest("codebook.json") != declared:
         told.find(
@@ -34,6 +35,25 @@ def undeclared(told: Told, bundle: Bundle, declared: str) -> None:
             "the declarations in the bundle are not those of this checker: what a replay says "
             "rests on whoever made the bundle",
         )  # fmt: skip
+    words = bundle.json("words.json") if "words.json" in bundle.names else {}
+    if worded and words and bundle.digest("words.json") != worded:
+        told.find(
+            Kind.UNPROVED, "包内报表用语(words.json)不是本核验程序的:代码称作什么取决于制作本包者",
+            "the words of reports in the bundle are not those of this checker: what a code is "
+            "called rests on whoever made the bundle",
+        )  # fmt: skip
+
+
+def instant_of(microseconds: int) -> datetime:
+    """The time of an entry, counted from 1970."""
+    return _BEGINNING + timedelta(microseconds=microseconds)
+
+
+class Secret(NamedTuple):
+    """A private value: disclosed, or not `known` here."""
+
+    known: bool
+    value: Any = None
 
 
 class Replays:
@@ -53,21 +73,35 @@ class Replays:
         known = held["c"] in self._opened
         return self._opened[held["c"]] if known else {"withheld": held["c"]}
 
+    def opened(self, value: Any) -> Any:
+        """What a fact says, its private fields wrapped."""
+        return opened_in(value, self._secret)
+
+    def _secret(self, held: Mapping[str, str]) -> Secret:
+        known = held["c"] in self._opened
+        return Secret(known, self._opened[held["c"]] if known else None)
+
     def record(self, person: str, effective: str, recorded: int) -> Any:
         """The record of a person; None where this bundle cannot tell or nothing is known."""
+        if not self.tells_of(person, recorded):
+            return None
+        return self._folded(person, recorded).record(person, effective, self._opening)
+
+    def tells_of(self, person: str, recorded: int) -> bool:
+        """Whether this bundle holds what is about a person at a position; a finding where not."""
         scope = self._bundle.manifest["person"]
-        if recorded > self._recorded or not (self._complete or person in scope):
+        good = recorded <= self._recorded and (self._complete or person in scope)
+        if not good:
             self._told.find(
                 Kind.UNPROVED, f"本包不能重放人员 {person} 于位置 {recorded} 的档案",
                 f"the record of {person} at {recorded} cannot be replayed from this bundle",
             )  # fmt: skip
-            return None
-        return self._folded(person, recorded).record(person, effective, self._opening)
+        return good
 
     def _folded(self, person: str, recorded: int) -> Refold:
         """The entries about a person, under each id."""
         about = {MERGES, *(f"person:{one}" for one in self.family(person, recorded))}
-        fold = Refold(self._bundle.json("codebook.json"))
+        fold = Refold(self.codebook())
         for entry in self.until(recorded):
             if not about.isdisjoint(entry.tags):
                 fold.apply(entry.position, entry.type, entry.data)
@@ -75,7 +109,7 @@ class Replays:
 
     def family(self, person: str, recorded: int) -> list[str]:
         """Every id of a person, the kept one first."""
-        merges = Refold(self._bundle.json("codebook.json"))
+        merges = Refold(self.codebook())
         for entry in self.until(recorded):
             if MERGES in entry.tags:
                 merges.apply(entry.position, entry.type, entry.data)
@@ -92,9 +126,9 @@ class Replays:
     def everybody(
         self, effective: str, recorded: int, facets: Collection[str]
     ) -> Iterator[tuple[str, dict[str, Held]]]:
-        """What answers for these facets of all persons, in order of id."""
+        """What answers for these facets of all persons, in order of id; private fields wrapped."""
         for person, fold in self._folds(recorded):
-            for one, held in fold.standing("person", facets, effective, self._opening):
+            for one, held in fold.standing("person", facets, effective, self._secret):
                 if one == person:
                     yield one, held
 
@@ -102,11 +136,27 @@ class Replays:
         self, effective: str, recorded: int, facets: Collection[str]
     ) -> dict[str, dict[str, Held]]:
         """What answers for these facets of all units, by id."""
-        fold = Refold(self._bundle.json("codebook.json"))
+        fold = Refold(self.codebook())
         for entry in self.until(recorded):
             if any(tag.startswith("unit:") for tag in entry.tags):
                 fold.apply(entry.position, entry.type, entry.data)
         return dict(fold.standing("unit", facets, effective, self._opening))
+
+    def every(self, recorded: int, facets: Collection[str]) -> dict[tuple[str, str], list[Held]]:
+        """All that stands of these facets, by facet and subject; private fields sealed."""
+        fold = Refold(self.codebook())
+        for entry in self.until(recorded):
+            if fold.bears_on(entry.type, facets):
+                fold.apply(entry.position, entry.type, entry.data)
+        return fold.every(facets)
+
+    def codebook(self) -> Any:
+        """What the types and facets declare."""
+        return self._bundle.json("codebook.json")
+
+    def withholds(self, position: int) -> bool:
+        """Whether an entry is in the bundle by its hash alone."""
+        return position in self._bundle.withheld
 
     def using_units(self, asked: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """Where persons served on days: the host unit, else the home unit. Of persons whom this
@@ -141,11 +191,11 @@ class Replays:
     def recorded_at(self, position: int) -> datetime | None:
         """When an entry of the bundle was recorded."""
         at = self._times.get(position)
-        return None if at is None else _BEGINNING + timedelta(microseconds=at)
+        return None if at is None else instant_of(at)
 
     def _folds(self, recorded: int) -> Iterator[tuple[str, Refold]]:
         """Each person's own entries, folded; under the id that is kept, in order of id."""
-        codebook = self._bundle.json("codebook.json")
+        codebook = self.codebook()
         merges = Refold(codebook)
         of_all: dict[int, _Said] = {}
         own: dict[str, dict[int, _Said]] = {}
@@ -256,8 +306,12 @@ class Replays:
                 names[one] = said
                 unseen.append(f"people/{one}")
         beside["people"] = names
+        if self._complete:
+            answering = Answering(self.every(recorded, BEARING))
+            beside["lapsed"] = answering.lapsed(kept, effective)
         unseen += [name for name in beside if name not in data and name in _LATER]
-        unseen.append("lapsed")
+        if not self._complete:
+            unseen.append("lapsed")
         if beside["reviews"] is None:
             del beside["reviews"]
             unseen.append("reviews")
@@ -272,7 +326,7 @@ class Replays:
         """The reviews of acts about a person; None where there are some, and their conclusions may
         lie beyond this bundle.
         """
-        fold = Refold(self._bundle.json("codebook.json"))
+        fold = Refold(self.codebook())
         opened: dict[str, None] = {}
         for entry in self.until(recorded):
             if any(tag.startswith("review:") for tag in entry.tags):

@@ -1,102 +1,30 @@
-"""Rosters, headcounts and unit trees replayed from a bundle, and files of them held against that.
+"""Files of reports held against what the entries of a bundle give.
 
-Owns which reports can be compared and how a row differs; it travels inside the checker of an
-evidence bundle and needs Python alone. Invariant: a file agrees where it has the rows that the
-entries give, cell by cell, and no others, in whatever order; what was not compared is said.
+Owns how a row differs; it travels inside the checker and needs Python alone. Invariant: a file
+agrees where it has the rows that the entries give, cell by cell, and no others, in whatever order;
+what was not compared is said, and no private value is ever told.
 """
 
 import json
 import tomllib
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from replay.cells import Speech, fits, secrets, veiled
 from replay.findings import Kind, Told
-from replay.refold import FOLD, Held
+from replay.lines import AT_BUREAU, COMPARED, Basis, Both, Line, NoSuchUnit, Report
+from replay.refold import FOLD
 from replay.replayed import STATED, Replays
 from replay.sheets import Paper, paper_of
 
-ASKED = {"unit", "below", "grade", "post", "category", "by"}
 MOST_NAMED = 20
-_OF_PERSONS = {
-    "number": ("number", "number"), "name": ("name", "name"),
-    "id_number": ("id-number", "id_number"), "category": ("category", "category"),
-    "grade": ("grade", "grade"), "ladder": ("grade", "ladder"), "post": ("post", "post"),
-    "unit": ("unit", "unit"), "host": ("host", "unit"), "service": ("service", "state"),
-}  # fmt: skip
-_OF_UNITS = {
-    "name": ("unit-name", "name"), "state": ("unit-state", "state"),
-    "parent": ("unit-parent", "parent"),
-}  # fmt: skip
-"""Column → the facet and the field of its value that say it."""
-_PRIVATE = ("name", "id_number")
-_AT_BUREAU = timezone(timedelta(hours=8))
+_PRIVATE = {"name", "id_number", "auxiliary"}
+"""Columns of which nothing is told, whatever is in them."""
 
-Line = dict[str, Any]
-
-
-class NoSuchUnit(ValueError):
-    """A report is of a unit of which nothing is recorded on its day."""
-
-
-class _Made:
-    """What the entries give as of one pair."""
-
-    def __init__(self, replays: Replays, effective: str, recorded: int) -> None:
-        self._replays, self._effective, self._recorded = replays, effective, recorded
-        of_units = replays.units(effective, recorded, _facets(_OF_UNITS))
-        self._units = {
-            unit: {"unit": unit, **_values(held, _OF_UNITS)} for unit, held in of_units.items()
-        }
-
-    def roster(self, asked: Mapping[str, Any]) -> Iterator[Line]:
-        within = self._within(asked)
-        facets = _facets(_OF_PERSONS)
-        for person, held in self._replays.everybody(self._effective, self._recorded, facets):
-            line = {"person": person, **_values(held, _OF_PERSONS)}
-            if line.pop("service") != "in":
-                continue
-            line["hired_on"] = held["service"].effective
-            line["since"] = held["unit"].effective if line["unit"] else None
-            line["unit_name"] = self._units.get(line["unit"] or "", {}).get("name")
-            here = within is None or line["unit"] in within or line["host"] in within
-            if here and all(asked.get(n) in (None, line[n]) for n in ("grade", "post", "category")):
-                yield line
-
-    def headcount(self, asked: Mapping[str, Any]) -> Iterator[Line]:
-        by = asked["by"]
-        counts = Counter(line[by] for line in self.roster({**asked, "by": None}))
-        for key, count in counts.items():
-            name = self._units.get(key or "", {}).get("name") if by == "unit" else None
-            yield {"by": by, "key": key, "name": name, "count": count}
-
-    def units(self, _: Mapping[str, Any]) -> Iterator[Line]:
-        yield from (unit for unit in self._units.values() if unit["state"] is not None)
-
-    def _within(self, asked: Mapping[str, Any]) -> set[str] | None:
-        unit = asked.get("unit")
-        if unit is None:
-            return None
-        if self._units.get(unit, {}).get("state") is None:
-            raise NoSuchUnit(unit)
-        found, waiting = {unit}, [unit] if asked.get("below", True) else []
-        while waiting:
-            above = waiting.pop()
-            new = {u for u, said in self._units.items() if said["parent"] == above} - found
-            found |= new
-            waiting += new
-        return found
-
-
-COMPARED: Mapping[str, tuple[Callable[[_Made, Mapping[str, Any]], Iterable[Line]], Sequence[str]]]
-COMPARED = {
-    "roster": (_Made.roster, ("person", "number")),
-    "headcount": (_Made.headcount, ("key",)),
-    "units": (_Made.units, ("unit",)),
-}
-"""By its name: its rows, and the columns by one of which a row is found."""
+Unlike = tuple[str, str, Any, Any]
+"""Heading, column, what stands there, the value that the entries give."""
 
 
 def compare_file(
@@ -140,48 +68,69 @@ class _Comparison:
         self, told: Told, replays: Replays, vocabulary: Mapping[str, Any], name: str,
         paper: Paper, own: Mapping[str, str],
     ) -> None:  # fmt: skip
-        self._told, self._replays, self._paper, self._name = told, replays, paper, name
-        self._words = vocabulary["codes"]
+        self._told, self._replays, self._paper = told, replays, paper
+        self._report: Report = COMPARED[name]
         self._titles = vocabulary["reports"][name]["words"]
         language = paper.language
+        self._speech = None if language is None else Speech(vocabulary, language)
         heading = {
             column: column if language is None else own.get(column, words[language])
             for column, words in vocabulary["reports"][name]["columns"].items()
         }
         self._columns = {said: column for column, said in heading.items()}
+        self._there = [self._columns.get(heading) for heading in paper.headings]
+        self._shown: dict[str, dict[str, str]] = {}
         self._withheld = self._count = 0
 
     def make(self) -> None:
         stated = self._paper.as_of
         effective, recorded = stated["effective"], stated["recorded"]
-        if not self._replays.reaches(recorded) or not self._at(stated):
+        if not self._says_of_what() or not self._reaches(recorded) or not self._at(stated):
             return
         self._show(stated)
-        make, keys = COMPARED[self._name]
-        there = [self._columns.get(heading) for heading in self._paper.headings]
-        key = next((one for one in keys if one in there or not self._paper.rows), None)
+        there, keys = self._there, self._report.keys
+        fit = (one for one in keys if {*one} <= {*there} or not self._paper.rows)
+        key = next(fit, None)
         if key is None or len({*there} - {None}) < len([one for one in there if one]):
+            columns = [" ".join(one) for one in keys]
             self._told.find(
-                Kind.UNPROVED, f"报表没有可据以逐行核对的列({'、'.join(keys)})",
-                f"the report lacks a column by which its rows are found ({', '.join(keys)})",
+                Kind.UNPROVED, f"报表没有可据以逐行核对的列({'、'.join(columns)})",
+                f"the report lacks a column by which its rows are found ({', '.join(columns)})",
             )  # fmt: skip
             return
         try:
-            lines = [*make(_Made(self._replays, effective, recorded), self._paper.asked)]
+            basis = Basis(self._replays, effective, recorded)
+            lines = [*self._report.lines(basis, self._paper.asked)]
         except NoSuchUnit as none:
             self._wrong(f"所称单位 {none} 当日无登记", f"it is of a unit {none}, of which nothing "
                         "is recorded that day")  # fmt: skip
             return
-        self._rows(lines, key, there)
+        self._rows(lines, key)
         if self._count == 0:
-            self._agrees(effective, recorded, [h for h in self._paper.headings
-                                               if h not in self._columns])  # fmt: skip
+            self._agrees(effective, recorded)
+
+    def _says_of_what(self) -> bool:
+        asked, of, maybe = self._paper.asked, self._report.of, self._report.maybe
+        lacking = [name for name in of if name not in asked]
+        if maybe and not asked and not lacking:
+            lacking = [*maybe]
+        if lacking:
+            self._told.find(
+                Kind.UNPROVED, f"所给报表未写明范围({'、'.join(lacking)}),不能核对",
+                f"the report given does not say of what it is ({', '.join(lacking)})",
+            )  # fmt: skip
+        return not lacking
+
+    def _reaches(self, recorded: int) -> bool:
+        if self._report.alone:
+            return self._replays.tells_of(self._paper.asked["person"], recorded)
+        return self._replays.reaches(recorded)
 
     def _show(self, stated: Mapping[str, Any]) -> None:
         """What the file shows beside its rows, or says of itself that no report says."""
         for zh, en in self._paper.odd:
             self._wrong(zh, en)
-        asked = sorted(self._paper.asked.keys() - ASKED)
+        asked = sorted(self._paper.asked.keys() - {*self._report.of, *self._report.maybe})
         for name in (*asked, *sorted(stated.keys() - STATED)):
             self._wrong(f"不应有“{name}”", f"no report says “{name}” of itself")
 
@@ -199,7 +148,7 @@ class _Comparison:
         if self._paper.language is None:
             right = datetime.fromisoformat(stated["recorded_at"]) == lies
         else:
-            right = stated["recorded_at"] == f"{lies.astimezone(_AT_BUREAU):%Y-%m-%d %H:%M:%S}"
+            right = stated["recorded_at"] == f"{lies.astimezone(AT_BUREAU):%Y-%m-%d %H:%M:%S}"
         if not right:
             self._wrong(
                 f"第 {stated['recorded']} 条登记并非登记于所称的 {stated['recorded_at']}",
@@ -207,63 +156,97 @@ class _Comparison:
             )
         return right
 
-    def _rows(self, lines: Sequence[Line], key: str, there: Sequence[str | None]) -> None:
-        cells = {one: self._cells(one, lines) for one in there if one is not None}
-        waiting: dict[str, list[int]] = {}
-        for n, line in enumerate(lines):
-            waiting.setdefault(_key_text(line[key]), []).append(n)
-        texts = {text: code for code, text in self._shown(key, lines).items()}
+    def _rows(self, lines: Sequence[Line], key: Sequence[str]) -> None:
+        """Each row beside the line that it is, else beside the one of its key most like it."""
+        if self._speech is not None:
+            wanted = dict.fromkeys([*key, *(one for one in self._there if one is not None)])
+            self._shown = {one: self._speech.cells(one, lines) for one in wanted}
+        texts = {one: {t: code for code, t in self._shown.get(one, {}).items()} for one in key}
+        waiting: dict[str, list[Line]] = {}
+        for line in lines:
+            waiting.setdefault(_keys_text([line.get(one) for one in key]), []).append(line)
+        rest = []
         for at, row in self._paper.rows:
-            said = row[there.index(key)]
-            code = said if self._paper.language is None else texts.get(said, said)
-            found = waiting.get(_key_text(code or None), [])
-            if not found:
-                self._wrong(
-                    f"第 {at} 行({_key_text(said)})按登记不应在表中",
-                    f"its row {at} ({_key_text(said)}) is not in what the entries give",
-                )
-                continue
-            line = lines[found.pop(0)]
-            for heading, column, cell in zip(self._paper.headings, there, row, strict=True):
-                if column is not None:
-                    self._cell(at, said, heading, column, cell, line[column], cells[column])
+            said = [row[self._there.index(one)] for one in key]
+            codes = [texts[one].get(s, s) if s else None for one, s in zip(key, said, strict=True)]
+            found = waiting.get(_keys_text(codes), [])
+            same = next((line for line in found if not self._unlike(row, line)[0]), None)
+            if same is None:
+                rest.append((at, row, said, codes))
+            else:
+                found.remove(same)
+                self._withheld += self._unlike(row, same)[1]
+        for at, row, said, codes in rest:
+            if found := waiting.get(_keys_text(codes), []):
+                line = min(found, key=lambda one: len(self._unlike(row, one)[0]))
+                found.remove(line)
+                for unlike in self._unlike(row, line)[0]:
+                    self._differs(at, _keys_text(said), unlike)
+            else:
+                self._extra(at, _keys_text(said), row)
         for code, left in waiting.items():
-            for _ in left:
-                self._wrong(f"缺 {code} 一行", f"it lacks the row of {code}")
+            for line in left:
+                self._lacks(code, line)
 
-    def _cell(
-        self, at: int, key: Any, heading: str, column: str, said: Any, value: Any,
-        cells: Mapping[str, str],
-    ) -> None:  # fmt: skip
-        if isinstance(value, dict):
-            self._withheld += 1
+    def _unlike(self, row: Sequence[Any], line: Line) -> tuple[list[Unlike], int]:
+        """The cells of a row that do not say what a line gives; how many cannot be told."""
+        found, hidden = [], 0
+        for heading, column, said in zip(self._paper.headings, self._there, row, strict=True):
+            if column is None:
+                continue
+            value = line.get(column)
+            withheld = [one for one in secrets(value) if not one.known]
+            if self._speech is None:
+                withheld = []
+                same = fits(said, value, withheld)
+            else:
+                same = bool(withheld) or said in self._speech.texts(value, self._shown[column])
+                if same and secrets(value) and said in self._speech.texts(veiled(value), {}):
+                    withheld = secrets(value)
+            hidden += bool(withheld)
+            if not same:
+                found.append((heading, column, said, value))
+        return found, hidden
+
+    def _differs(self, at: int, key: str, unlike: Unlike) -> None:
+        heading, column, said, value = unlike
+        zh, en = "与登记不符", "it is not what the entries give"
+        if not (column in _PRIVATE or secrets(value) or (column == "value" and value is None)):
+            stated, right = _text_of(said), (value, value)
+            if isinstance(value, Both):
+                right = value.zh, value.en
+            elif self._speech is not None:
+                right = (next(iter(self._speech.texts(value, self._shown[column]))),) * 2
+            zh = f"表中为“{stated}”,按登记为“{_text_of(right[0])}”"
+            en = f"it says “{stated}”, the entries give “{_text_of(right[1])}”"
+        where = f"第 {at} 行({key})“{heading}”列:{zh}"
+        self._wrong(where, f"row {at} ({key}), column “{heading}”: {en}")
+
+    def _extra(self, at: int, key: str, row: Sequence[Any]) -> None:
+        """A row that the entries do not give, as far as they are here."""
+        cells = zip(self._there, row, strict=True)
+        position = next((str(c) for column, c in cells if column in ("position", "entry")), "")
+        if position.isascii() and position.isdecimal() and self._replays.withholds(int(position)):
+            self._told.find(
+                Kind.UNPROVED, f"所给报表第 {at} 行的登记 {position} 属未公开案件,本包不能核对",
+                f"row {at} of the report given is of entry {position}, which this bundle withholds",
+            )  # fmt: skip
             return
-        if self._paper.language is None:
-            same, given = type(said) is type(value) and said == value, value
-        else:
-            given = "" if value is None else cells.get(value, str(value))
-            same = said in (given, str(value)) if value is not None else said == ""
-        if same:
+        self._wrong(
+            f"第 {at} 行({key})按登记不应在表中",
+            f"its row {at} ({key}) is not in what the entries give",
+        )
+
+    def _lacks(self, key: str, line: Line) -> None:
+        """A line that is in no row; one of a case may have been kept from whoever took it out."""
+        if any(tag.startswith("case:") for tag in (line.get("subjects") or "").split()):
+            self._told.find(
+                Kind.UNPROVED, f"所给报表缺案件登记 {key} 一行;取表者可否见之,本包不能证明",
+                f"the report given lacks the row of {key}, an entry of a case: whether whoever "
+                "took it out could see that, this bundle cannot prove",
+            )  # fmt: skip
             return
-        stated, right = _text_of(said), _text_of(given)
-        zh = f"表中为“{stated}”,按登记为“{right}”"
-        en = f"it says “{stated}”, the entries give “{right}”"
-        if column in _PRIVATE:
-            zh, en = "与登记不符", "it is not what the entries give"
-        where = f"第 {at} 行({_key_text(key)})“{heading}”列:{zh}"
-        self._wrong(where, f"row {at} ({_key_text(key)}), column “{heading}”: {en}")
-
-    def _cells(self, column: str, lines: Iterable[Line]) -> dict[str, str]:
-        return self._shown(column, lines) if self._paper.language is not None else {}
-
-    def _shown(self, column: str, lines: Iterable[Line]) -> dict[str, str]:
-        """Code → what stands for it in a sheet; a word that two codes share stands for neither."""
-        language = self._paper.language or 0
-        codes = {line[column] for line in lines if isinstance(line[column], str)}
-        of = {**self._words.get("", {}), **self._words.get(column, {})}
-        said = {code: of[code][language] if code in of else code for code in codes}
-        times = Counter(said.values())
-        return {code: word if times[word] == 1 else code for code, word in said.items()}
+        self._wrong(f"缺 {key} 一行", f"it lacks the row of {key}")
 
     def _wrong(self, zh: str, en: str) -> None:
         self._count += 1
@@ -276,9 +259,10 @@ class _Comparison:
                 f"the report given: there are more differences; the first {MOST_NAMED} are named",
             )  # fmt: skip
 
-    def _agrees(self, effective: str, recorded: int, unknown: Sequence[str]) -> None:
+    def _agrees(self, effective: str, recorded: int) -> None:
         zh, en = self._titles
         rows, withheld = len(self._paper.rows), self._withheld
+        unknown = [h for h in self._paper.headings if h not in self._columns]
         zh = f"所给报表“{zh}”({rows} 行,生效 {effective},位置 {recorded})与登记重放所得一致"
         en = f"the report given, “{en}” ({rows} rows, effective {effective}, position {recorded}),"
         en += " is what the entries give"
@@ -293,22 +277,13 @@ class _Comparison:
         self._told.say(zh, en)
 
 
-def _key_text(key: Any) -> str:
-    return "—" if key == "" else _text_of(key)
+def _keys_text(keys: Sequence[Any]) -> str:
+    return " ".join("—" if key == "" else _text_of(key) for key in keys)
 
 
 def _text_of(value: Any) -> str:
     if value is None:
         return "—"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _facets(columns: Mapping[str, tuple[str, str]]) -> set[str]:
-    return {facet for facet, _ in columns.values()}
-
-
-def _values(held: Mapping[str, Held], columns: Mapping[str, tuple[str, str]]) -> Line:
-    return {
-        column: (held[facet].value or {}).get(field) if facet in held else None
-        for column, (facet, field) in columns.items()
-    }
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

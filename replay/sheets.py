@@ -43,11 +43,10 @@ _NOTES = {
     "recorded": ("认知位置", "recorded position"), "at": ("该位置登记时间", "recorded at"),
     "head": ("导出时账本末位", "head when exported"),
     "read": ("查阅日志位置", "position in the log of reads"), "asked": ("范围", "scope"),
-    "rows": ("行数", "rows"),
+    "rows": ("行数", "rows"), "until": ("未完,续自登记", "not all: goes on after entry"),
 }  # fmt: skip
 """What the notes of a workbook say once more, by the name it has in the title."""
-_NOTED = (("折叠版本", "fold"), ("含保密列", "private columns"), ("空白单元格", "a blank cell"),
-          ("未完,续自登记", "not all: goes on after entry"))  # fmt: skip
+_NOTED = (("折叠版本", "fold"), ("含保密列", "private columns"), ("空白单元格", "a blank cell"))
 _OVER = {"drawing", "legacyDrawing", "picture", "mergeCells", "conditionalFormatting", "oleObjects",
          "controls"}  # fmt: skip
 _PLAIN = {"0", "1", "2", "3", "4", "49"}
@@ -108,6 +107,10 @@ def _of_lines(lines: list[str]) -> Paper:
     of = [(n, [*row.values()]) for n, row in rows]
     odd = [(f"首行另有“{n}”", f"its first line has “{n}” too") for n in sorted({*said} - _OF_LINES)]
     odd += _small(said["head"], said["as_of"]["recorded"])
+    if said.get("next") != said["asked"].get("until"):
+        odd.append(
+            ("首行的“next”与其范围不符", "its first line says “next” otherwise than its scope")
+        )
     return Paper(said["report"], None, said["as_of"], said["asked"], names, of, said["read"], odd)
 
 
@@ -125,7 +128,9 @@ def _of_sheet(rows: Rows, notes: Rows | None, odd: list[Odd]) -> Paper:
             scope = (found["asked"] or "").split()
             pairs = (pair.split("=", 1) for pair in scope if "=" in pair)
             asked = {name: _said(unquote(value)) for name, value in pairs}
-            if any("=" not in one for one in scope) and scope != [("全部", "all")[language]]:
+            if (every := ("全部", "all")[language]) in scope:
+                asked["below"] = True
+            if any("=" not in one for one in scope) and scope != [every]:
                 odd.append(("标题另有文字", "there are other words in its title"))
             while headings and not headings[-1]:
                 headings.pop()
@@ -136,7 +141,8 @@ def _of_sheet(rows: Rows, notes: Rows | None, odd: list[Odd]) -> Paper:
             filled = [(n, row) for n, row in held if any(row)]
             odd += _small(int(found["head"]), int(found["recorded"]))
             if notes is not None:
-                odd += _noted(notes, {**found.groupdict(), "rows": str(len(filled))}, language)
+                told = {**found.groupdict(), "rows": str(len(filled)), "until": asked.get("until")}
+                odd += _noted(notes, told, language)
             at = {"recorded_at": found["at"]}
             return Paper(
                 found["report"], language, stated | at, asked, headings, filled,
@@ -154,7 +160,7 @@ def _beyond(rows: Rows, width: int, blank: Collection[int]) -> Iterator[Odd]:
                 yield f"单元格 {where} 不在任何列名之下", f"its cell {where} is under no heading"
 
 
-def _noted(notes: Rows, title: Mapping[str, str | None], language: int) -> Iterator[Odd]:
+def _noted(notes: Rows, title: Mapping[str, Any], language: int) -> Iterator[Odd]:
     """What the notes say otherwise than the title and the table, or beside them."""
     said = {words[language]: title[name] for name, words in _NOTES.items()}
     free = {words[language] for words in _NOTED}
@@ -165,7 +171,7 @@ def _noted(notes: Rows, title: Mapping[str, str | None], language: int) -> Itera
 
 
 def _said(value: str) -> str | bool:
-    return False if value == "false" else value
+    return {"false": False, "true": True}.get(value, value)
 
 
 def _of_workbook(path: Path) -> Paper:

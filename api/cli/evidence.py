@@ -237,8 +237,9 @@ def check(
     listing: Listing = False,
 ) -> None:
     """核验证据包或单条证明,不需账本与网络 / Check a bundle or proof; the code is what is wrong."""
+    from api.exports import vocabulary
     from replay.check import check as run
-    from replay.evidence import declared
+    from replay.evidence import declared, worded
     from replay.findings import Asked
     from replay.remarks import BY
 
@@ -246,7 +247,7 @@ def check(
         raise typer.BadParameter(f"--by {by}: {', '.join(BY)}")
     asked = Asked(
         key, witness_key or (), stamps, kept or (), receipt or (), report, columns,
-        replay, everyone, effective, recorded, by, who_read, declared(),
+        replay, everyone, effective, recorded, by, who_read, declared(), worded(vocabulary()),
     )  # fmt: skip
     verdict = run(bundle, asked)
     if verdict.replayed is not None:

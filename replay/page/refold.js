@@ -5,6 +5,7 @@
 
 const FOLD = 2;
 const OPEN = "9999-12-31";
+const ANNULMENT = "FactAnnulled";
 const NOTHING = {};
 
 function isObject(value) {
@@ -165,6 +166,32 @@ class Refold {
       }
       return [id, answers];
     });
+  }
+
+  // Whether an entry of a type can change what stands of these facets.
+  bearsOn(type, facets) {
+    const declared = own(this.types, type);
+    const [writes, ends, leaves, merges] = ["writes", "ends", "leaves", "merges"].map((each) => own(declared, each));
+    if (type === ANNULMENT || leaves || (merges && merges.length)) return true;
+    return writes.map((one) => own(one, "facet")).concat(ends).some((name) => facets.includes(name));
+  }
+
+  // All that stands of these facets, by facet and subject; private fields sealed.
+  every(facets) {
+    const [found, kinds] = [new Map(), new Set(facets.map((name) => own(own(this.facets, name), "of")))];
+    for (const chain of this.chains.values()) {
+      for (const kind of kinds) {
+        for (const id of new Set(this.filedUnder(chain, kind, facets))) {
+          for (const fact of this.facts(chain, id, kind)) {
+            if (!facets.includes(fact.facet)) continue;
+            const key = strand(fact.facet, id);
+            if (!found.has(key)) found.set(key, []);
+            found.get(key).push(fact);
+          }
+        }
+      }
+    }
+    return found;
   }
 
   filedUnder(chain, kind, facets) {

@@ -9,11 +9,12 @@ const KIND = {
   DISCLOSED: 21, REPORT: 22, FILE: 23, UNPROVED: 24, UNREADABLE: 25, STAMP: 26, DIGEST: 27,
 };
 const DECLARED = ""; // SHA-256 of the codebook that this page was made with
+const WORDED = ""; // of the words of reports, likewise
 const LATE_DAYS = 30;
 const DAY = 86400000000;
 const AHEAD = 28800000000;
 const STATED = ["effective", "recorded", "recorded_at", "fold", "inside_batch"];
-const LATER = ["ended", "reviews", "people"]; // what an answer of an earlier software need not hold
+const LATER = ["ended", "reviews", "people", "lapsed"]; // what an answer of an earlier software need not hold
 const OF_TYPES = {
   ReviewOpened: "review-opened", ReviewConcluded: "review-concluded", PrivateDataDestroyed: "erased",
 };
@@ -55,6 +56,13 @@ function instant(said) {
   return at.getTime() * 1000 + Number(((form[3] || "") + "000000").slice(0, 6));
 }
 
+// A private value: disclosed, or not known here.
+class Secret {
+  constructor(known, value) {
+    Object.assign(this, { known, value });
+  }
+}
+
 // What was found wrong so far, what is to be said where nothing is, and what needs a fold.
 class Replays {
   constructor() {
@@ -74,24 +82,62 @@ class Replays {
   }
 
   undeclared() {
-    if (!DECLARED || this.bundle.digest("codebook.json") === DECLARED) return;
-    this.find(
-      KIND.UNPROVED, "包内事项声明(codebook.json)不是本核验程序的:重放所得取决于制作本包者",
-      "the declarations in the bundle are not those of this checker: what a replay says rests " +
-        "on whoever made the bundle",
-    );
+    if (DECLARED && this.bundle.digest("codebook.json") !== DECLARED) {
+      this.find(
+        KIND.UNPROVED, "包内事项声明(codebook.json)不是本核验程序的:重放所得取决于制作本包者",
+        "the declarations in the bundle are not those of this checker: what a replay says rests " +
+          "on whoever made the bundle",
+      );
+    }
+    const words = this.bundle.names.includes("words.json") ? this.bundle.json("words.json") : {};
+    if (WORDED && Object.keys(words).length && this.bundle.digest("words.json") !== WORDED) {
+      this.find(
+        KIND.UNPROVED, "包内报表用语(words.json)不是本核验程序的:代码称作什么取决于制作本包者",
+        "the words of reports in the bundle are not those of this checker: what a code is called " +
+          "rests on whoever made the bundle",
+      );
+    }
   }
 
   record(person, effective, recorded) {
+    if (!this.tellsOf(person, recorded)) return null;
+    return this.folded(person, recorded).record(person, effective, this.opening());
+  }
+
+  // Whether this bundle holds what is about a person at a position; a finding where not.
+  tellsOf(person, recorded) {
     const scope = own(this.bundle.manifest, "person");
-    if (recorded > this.recorded || !(this.complete || scope.includes(person))) {
+    const good = recorded <= this.recorded && (this.complete || scope.includes(person));
+    if (!good) {
       this.find(
         KIND.UNPROVED, `本包不能重放人员 ${person} 于位置 ${recorded} 的档案`,
         `the record of ${person} at ${recorded} cannot be replayed from this bundle`,
       );
-      return null;
     }
-    return this.folded(person, recorded).record(person, effective, this.opening());
+    return good;
+  }
+
+  // What the types and facets declare.
+  codebook() {
+    return this.bundle.json("codebook.json");
+  }
+
+  // What a fact says, its private fields wrapped.
+  wrapped(value) {
+    return opened(value, this.wrapping());
+  }
+
+  wrapping() {
+    return (held) => new Secret(this.opened.has(held.c), this.opened.has(held.c) ? this.opened.get(held.c) : null);
+  }
+
+  // All that stands of these facets, by facet and subject; private fields sealed.
+  every(recorded, facets) {
+    const fold = new Refold(this.codebook());
+    for (const entry of this.until(recorded)) {
+      if (fold.bearsOn(entry.type, facets)) fold.apply(entry.position, entry.type, entry.data);
+    }
+    return fold.every(facets);
   }
 
   // Every id of a person, the kept one first.
@@ -134,7 +180,7 @@ class Replays {
     return good;
   }
 
-  // What answers for these facets of all persons, in order of id.
+  // What answers for these facets of all persons, in order of id; private fields wrapped.
   *everybody(effective, recorded, facets) {
     const codebook = this.bundle.json("codebook.json");
     const merges = new Refold(codebook);
@@ -162,7 +208,7 @@ class Replays {
       const entries = Array.from(together.get(person).values());
       entries.sort((one, other) => (one.position < other.position ? -1 : 1));
       entries.forEach((entry) => fold.apply(entry.position, entry.type, entry.data));
-      for (const [one, held] of fold.standing("person", facets, effective, this.opening())) {
+      for (const [one, held] of fold.standing("person", facets, effective, this.wrapping())) {
         if (one === person) yield [one, held];
       }
     }
@@ -269,8 +315,11 @@ class Replays {
       }
     }
     beside.people = names;
-    unseen.push.apply(unseen, LATER.filter((name) => !has(data, name)));
-    unseen.push("lapsed");
+    if (this.complete) {
+      beside.lapsed = new Answering(this.every(recorded, BEARING)).lapsed(kept, effective);
+    }
+    unseen.push.apply(unseen, LATER.filter((name) => has(beside, name) && !has(data, name)));
+    if (!this.complete) unseen.push("lapsed");
     if (beside.reviews === null) {
       unseen.push("reviews");
       this.find(

@@ -1,98 +1,10 @@
-// Files of rosters, headcounts and units held against the entries: what replay/reports.py does.
+// Files of reports held against what the entries give: what replay/reports.py does.
 //
 // Invariant: as there, in the same words.
 "use strict";
 
-const ASKED = ["unit", "below", "grade", "post", "category", "by"];
 const MOST_NAMED = 20;
-const OF_PERSONS = {
-  number: ["number", "number"], name: ["name", "name"], id_number: ["id-number", "id_number"],
-  category: ["category", "category"], grade: ["grade", "grade"], ladder: ["grade", "ladder"],
-  post: ["post", "post"], unit: ["unit", "unit"], host: ["host", "unit"], service: ["service", "state"],
-};
-const OF_UNITS = {
-  name: ["unit-name", "name"], state: ["unit-state", "state"], parent: ["unit-parent", "parent"],
-};
-const PRIVATE = ["name", "id_number"];
-const COMPARED = {
-  roster: [rosterLines, ["person", "number"]],
-  headcount: [headcountLines, ["key"]],
-  units: [unitLines, ["unit"]],
-};
-
-class NoSuchUnit extends Error {}
-
-function facetsOf(columns) {
-  return Array.from(new Set(Object.keys(columns).map((name) => columns[name][0])));
-}
-
-function valuesOf(held, columns) {
-  const line = {};
-  for (const name of Object.keys(columns)) {
-    const [facet, field] = columns[name];
-    const value = has(held, facet) ? held[facet].value : null;
-    line[name] = value === null ? null : given(value, field);
-  }
-  return line;
-}
-
-// What the entries give as of one pair: the units, and whoever asks for the rest.
-function reportBasis(told, effective, recorded) {
-  const units = new Map();
-  for (const [unit, held] of told.units(effective, recorded, facetsOf(OF_UNITS))) {
-    units.set(unit, Object.assign({ unit }, valuesOf(held, OF_UNITS)));
-  }
-  return { told, effective, recorded, units };
-}
-
-function unitName(basis, unit) {
-  return basis.units.has(unit || "") ? basis.units.get(unit).name : null;
-}
-
-function rosterLines(basis, asked) {
-  const [within, lines_] = [unitsWithin(basis, asked), []];
-  const facets = facetsOf(OF_PERSONS);
-  for (const [person, held] of basis.told.everybody(basis.effective, basis.recorded, facets)) {
-    const line = Object.assign({ person }, valuesOf(held, OF_PERSONS));
-    if (line.service !== "in") continue;
-    line.hired_on = held.service.effective;
-    line.since = line.unit ? held.unit.effective : null;
-    line.unit_name = unitName(basis, line.unit);
-    const here = within === null || within.has(line.unit) || within.has(line.host);
-    const met = (name) => given(asked, name) === null || asked[name] === line[name];
-    if (here && ["grade", "post", "category"].every(met)) lines_.push(line);
-  }
-  return lines_;
-}
-
-function headcountLines(basis, asked) {
-  const [by, counts] = [own(asked, "by"), new Map()];
-  for (const line of rosterLines(basis, asked)) counts.set(line[by], (counts.get(line[by]) || 0) + 1);
-  return Array.from(counts, ([key, count]) => (
-    { by, key, name: by === "unit" ? unitName(basis, key) : null, count }
-  ));
-}
-
-function unitLines(basis) {
-  return Array.from(basis.units.values()).filter((unit) => unit.state !== null);
-}
-
-function unitsWithin(basis, asked) {
-  const unit = given(asked, "unit");
-  if (unit === null) return null;
-  if (!basis.units.has(unit) || basis.units.get(unit).state === null) throw new NoSuchUnit(unit);
-  const [found, waiting] = [new Set([unit]), given(asked, "below") === false ? [] : [unit]];
-  while (waiting.length) {
-    const above = waiting.pop();
-    for (const [below, said] of basis.units) {
-      if (said.parent === above && !found.has(below)) {
-        found.add(below);
-        waiting.push(below);
-      }
-    }
-  }
-  return found;
-}
+const PRIVATE = ["name", "id_number", "auxiliary"];
 
 async function compareFile(told, vocabulary, raw) {
   let paper;
@@ -128,35 +40,38 @@ async function compareFile(told, vocabulary, raw) {
 
 class Comparison {
   constructor(told, vocabulary, name, paper) {
-    Object.assign(this, { told, paper, name, words: own(vocabulary, "codes"), withheld: 0, count: 0 });
+    Object.assign(this, { told, paper, report: COMPARED[name], withheld: 0, count: 0 });
     const report = own(vocabulary.reports, name);
     this.titles = own(report, "words");
+    this.speech = paper.language === null ? null : new Speech(vocabulary, paper.language);
     this.columns = new Map();
     for (const column of Object.keys(own(report, "columns"))) {
       const said = paper.language === null ? column : report.columns[column][paper.language];
       this.columns.set(said, column);
     }
+    this.there = paper.headings.map((one) => (this.columns.has(one) ? this.columns.get(one) : null));
+    this.shown = new Map();
   }
 
   make() {
-    const { stated, headings } = this.paper;
+    const [{ stated, asked }, there, { keys }] = [this.paper, this.there, this.report];
     const [effective, recorded] = [own(stated, "effective"), own(stated, "recorded")];
-    if (!this.told.reaches(recorded) || !this.at(stated)) return;
+    if (!this.saysOfWhat() || !this.reaches(recorded) || !this.at(stated)) return;
     this.show(stated);
-    const [make, keys] = COMPARED[this.name];
-    const there = headings.map((one) => (this.columns.has(one) ? this.columns.get(one) : null));
     const known = there.filter((one) => one !== null);
-    const key = keys.find((one) => there.includes(one) || !this.paper.rows.length);
+    const key = keys.find((one) => one.every((each) => there.includes(each)) || !this.paper.rows.length);
     if (key === undefined || new Set(known).size < known.length) {
+      const columns = keys.map((one) => one.join(" "));
       this.told.find(
-        KIND.UNPROVED, `报表没有可据以逐行核对的列(${keys.join("、")})`,
-        `the report lacks a column by which its rows are found (${keys.join(", ")})`,
+        KIND.UNPROVED, `报表没有可据以逐行核对的列(${columns.join("、")})`,
+        `the report lacks a column by which its rows are found (${columns.join(", ")})`,
       );
       return;
     }
     let made_;
     try {
-      made_ = make(reportBasis(this.told, effective, recorded), this.paper.asked);
+      const basis = new Basis(this.told, effective, recorded);
+      made_ = Array.from(basis[this.report.lines](asked));
     } catch (none) {
       if (!(none instanceof NoSuchUnit)) throw none;
       const unit = none.message;
@@ -166,17 +81,34 @@ class Comparison {
       );
       return;
     }
-    this.rows(made_, key, there);
-    if (this.count === 0) {
-      this.agrees(effective, recorded, headings.filter((one) => !this.columns.has(one)));
+    this.rows(made_, key);
+    if (this.count === 0) this.agrees(effective, recorded);
+  }
+
+  saysOfWhat() {
+    const { of, maybe } = this.report;
+    let lacking = of.filter((name) => !has(this.paper.asked, name));
+    if (!Object.keys(this.paper.asked).length && !lacking.length) lacking = maybe;
+    if (lacking.length) {
+      this.told.find(
+        KIND.UNPROVED, `所给报表未写明范围(${lacking.join("、")}),不能核对`,
+        `the report given does not say of what it is (${lacking.join(", ")})`,
+      );
     }
+    return !lacking.length;
+  }
+
+  reaches(recorded) {
+    if (this.report.alone) return this.told.tellsOf(own(this.paper.asked, "person"), recorded);
+    return this.told.reaches(recorded);
   }
 
   // What the file shows beside its rows, or says of itself that no report says.
   show(stated) {
     for (const [zh, en] of this.paper.odd) this.wrong(zh, en);
     const others = (held, known) => Object.keys(held).filter((name) => !known.includes(name)).sort(byPoint);
-    for (const name of others(this.paper.asked, ASKED).concat(others(stated, STATED))) {
+    const { of, maybe } = this.report;
+    for (const name of others(this.paper.asked, of.concat(maybe)).concat(others(stated, STATED))) {
       this.wrong(`不应有“${name}”`, `no report says “${name}” of itself`);
     }
   }
@@ -203,75 +135,109 @@ class Comparison {
     return right;
   }
 
-  rows(made_, key, there) {
-    const plain = this.paper.language === null;
-    const cells = new Map();
-    for (const one of there) {
-      if (one !== null) cells.set(one, plain ? new Map() : this.shown(one, made_));
-    }
-    const waiting = new Map();
+  // Each row beside the line that it is, else beside the one of its key most like it.
+  rows(made_, key) {
+    const wanted = key.concat(this.there.filter((one) => one !== null));
+    if (this.speech) for (const one of wanted) this.shown.set(one, this.speech.cells(one, made_));
+    const codes_ = new Map(key.map((one) => (
+      [one, new Map(Array.from(this.shown.get(one) || [], ([code, said]) => [said, code]))]
+    )));
+    const [waiting, rest] = [new Map(), []];
     for (const line of made_) {
-      const code = keyText(line[key]);
+      const code = keysText(key.map((one) => given(line, one)));
       if (!waiting.has(code)) waiting.set(code, []);
       waiting.get(code).push(line);
     }
-    const codes = new Map(Array.from(this.shown(key, made_), ([code, said]) => [said, code]));
     for (const [at, row] of this.paper.rows) {
-      const said = row[there.indexOf(key)];
-      const code = !plain && codes.has(said) ? codes.get(said) : said;
-      const found = waiting.get(keyText(code || null)) || [];
+      const said = key.map((one) => row[this.there.indexOf(one)]);
+      const codes = said.map((one, n) => {
+        const known = codes_.get(key[n]);
+        return one ? (known.has(one) ? known.get(one) : one) : null;
+      });
+      const found = waiting.get(keysText(codes)) || [];
+      const same_ = found.findIndex((line) => !this.unlike(row, line)[0].length);
+      if (same_ < 0) rest.push([at, row, said, codes]);
+      else this.withheld += this.unlike(row, found.splice(same_, 1)[0])[1];
+    }
+    for (const [at, row, said, codes] of rest) {
+      const found = waiting.get(keysText(codes)) || [];
       if (!found.length) {
-        this.wrong(
-          `第 ${at} 行(${keyText(said)})按登记不应在表中`,
-          `its row ${at} (${keyText(said)}) is not in what the entries give`,
-        );
+        this.extra(at, keysText(said), row);
         continue;
       }
-      const line = found.shift();
-      this.paper.headings.forEach((heading, n) => {
-        const column = there[n];
-        if (column === null) return;
-        this.cell(at, said, heading, column, row[n], given(line, column), cells.get(column));
-      });
+      const apart = found.map((line) => this.unlike(row, line)[0]);
+      const least = Math.min.apply(null, apart.map((one) => one.length));
+      const best = apart.findIndex((one) => one.length === least);
+      found.splice(best, 1);
+      for (const one of apart[best]) this.differs(at, keysText(said), one);
     }
-    for (const [code, left] of waiting) {
-      left.forEach(() => this.wrong(`缺 ${code} 一行`, `it lacks the row of ${code}`));
-    }
+    for (const [code, left] of waiting) left.forEach((line) => this.lacks(code, line));
   }
 
-  cell(at, key, heading, column, said, value, cells) {
-    if (isObject(value)) {
-      this.withheld += 1;
+  // The cells of a row that do not say what a line gives; how many cannot be told.
+  unlike(row, line) {
+    const found = [];
+    let hidden_ = 0;
+    this.paper.headings.forEach((heading, n) => {
+      const [column, said] = [this.there[n], row[n]];
+      if (column === null) return;
+      const value = given(line, column);
+      let [withheld, same_] = [secrets(value).filter((one) => !one.known), false];
+      if (this.speech === null) {
+        withheld = [];
+        same_ = fits(said, value, withheld);
+      } else {
+        same_ = withheld.length > 0 || this.speech.texts(value, this.shown.get(column)).includes(said);
+        if (same_ && secrets(value).length && this.speech.texts(veiled(value), new Map()).includes(said)) {
+          withheld = secrets(value);
+        }
+      }
+      if (withheld.length) hidden_ += 1;
+      if (!same_) found.push([heading, column, said, value]);
+    });
+    return [found, hidden_];
+  }
+
+  differs(at, key, [heading, column, said, value]) {
+    let [zh, en] = ["与登记不符", "it is not what the entries give"];
+    if (!PRIVATE.includes(column) && !secrets(value).length && !(column === "value" && value === null)) {
+      let right = [value, value];
+      if (value instanceof Both) right = value.words;
+      else if (this.speech) right = Array(2).fill(this.speech.texts(value, this.shown.get(column))[0]);
+      zh = `表中为“${textOf(said)}”,按登记为“${textOf(right[0])}”`;
+      en = `it says “${textOf(said)}”, the entries give “${textOf(right[1])}”`;
+    }
+    this.wrong(`第 ${at} 行(${key})“${heading}”列:${zh}`, `row ${at} (${key}), column “${heading}”: ${en}`);
+  }
+
+  // A row that the entries do not give, as far as they are here.
+  extra(at, key, row) {
+    const column = this.there.findIndex((one) => one === "position" || one === "entry");
+    const position = column < 0 ? "" : String(row[column]);
+    if (/^[0-9]+$/.test(position) && this.told.bundle.withheld.has(Number(position))) {
+      this.told.find(
+        KIND.UNPROVED, `所给报表第 ${at} 行的登记 ${position} 属未公开案件,本包不能核对`,
+        `row ${at} of the report given is of entry ${position}, which this bundle withholds`,
+      );
       return;
     }
-    let [same_, right] = [said === value, value];
-    if (this.paper.language !== null) {
-      right = value === null ? "" : cells.has(value) ? cells.get(value) : String(value);
-      same_ = value === null ? said === "" : said === right || said === String(value);
-    }
-    if (same_) return;
-    let zh = `表中为“${textOf(said)}”,按登记为“${textOf(right)}”`;
-    let en = `it says “${textOf(said)}”, the entries give “${textOf(right)}”`;
-    if (PRIVATE.includes(column)) [zh, en] = ["与登记不符", "it is not what the entries give"];
     this.wrong(
-      `第 ${at} 行(${keyText(key)})“${heading}”列:${zh}`,
-      `row ${at} (${keyText(key)}), column “${heading}”: ${en}`,
+      `第 ${at} 行(${key})按登记不应在表中`,
+      `its row ${at} (${key}) is not in what the entries give`,
     );
   }
 
-  // Code → what stands for it in a sheet; a word that two codes share stands for neither.
-  shown(column, made_) {
-    const language = this.paper.language || 0;
-    const of = Object.assign({}, given(this.words, ""), given(this.words, column));
-    const [said, times] = [new Map(), new Map()];
-    for (const line of made_) {
-      const code = given(line, column);
-      if (typeof code !== "string" || said.has(code)) continue;
-      const word = has(of, code) ? of[code][language] : code;
-      said.set(code, word);
-      times.set(word, (times.get(word) || 0) + 1);
+  // A line that is in no row; one of a case may have been kept from whoever took it out.
+  lacks(key, line) {
+    if (several(given(line, "subjects")).some((tag) => tag.startsWith("case:"))) {
+      this.told.find(
+        KIND.UNPROVED, `所给报表缺案件登记 ${key} 一行;取表者可否见之,本包不能证明`,
+        `the report given lacks the row of ${key}, an entry of a case: whether whoever took it ` +
+          "out could see that, this bundle cannot prove",
+      );
+      return;
     }
-    return new Map(Array.from(said, ([code, word]) => [code, times.get(word) === 1 ? word : code]));
+    this.wrong(`缺 ${key} 一行`, `it lacks the row of ${key}`);
   }
 
   wrong(zh, en) {
@@ -286,8 +252,9 @@ class Comparison {
     }
   }
 
-  agrees(effective, recorded, unknown) {
+  agrees(effective, recorded) {
     const rows = this.paper.rows.length;
+    const unknown = this.paper.headings.filter((one) => !this.columns.has(one));
     let zh = `所给报表“${this.titles[0]}”(${rows} 行,生效 ${effective},位置 ${recorded})与登记重放所得一致`;
     let en = `the report given, “${this.titles[1]}” (${rows} rows, effective ${effective}, ` +
       `position ${recorded}), is what the entries give`;
@@ -305,8 +272,8 @@ class Comparison {
   }
 }
 
-function keyText(key) {
-  return key === "" ? "—" : textOf(key);
+function keysText(keys) {
+  return keys.map((key) => (key === "" ? "—" : textOf(key))).join(" ");
 }
 
 function textOf(value) {

@@ -15,11 +15,10 @@ const NOTES = {
   recorded: ["认知位置", "recorded position"], at: ["该位置登记时间", "recorded at"],
   head: ["导出时账本末位", "head when exported"],
   read: ["查阅日志位置", "position in the log of reads"], asked: ["范围", "scope"],
-  rows: ["行数", "rows"],
+  rows: ["行数", "rows"], until: ["未完,续自登记", "not all: goes on after entry"],
 };
 const NOTED = [
   ["折叠版本", "fold"], ["含保密列", "private columns"], ["空白单元格", "a blank cell"],
-  ["未完,续自登记", "not all: goes on after entry"],
 ];
 const OVER = [
   "drawing", "legacyDrawing", "picture", "mergeCells", "conditionalFormatting", "oleObjects", "controls",
@@ -57,6 +56,9 @@ function ofLines(written) {
   const others = Object.keys(said).filter((name) => !OF_LINES.includes(name)).sort(byPoint);
   const odd = others.map((name) => [`首行另有“${name}”`, `its first line has “${name}” too`])
     .concat(small(own(said, "head"), own(own(said, "as_of"), "recorded")));
+  if (given(said, "next") !== given(own(said, "asked"), "until")) {
+    odd.push(["首行的“next”与其范围不符", "its first line says “next” otherwise than its scope"]);
+  }
   return {
     read: own(said, "read"), odd, report: own(said, "report"), language: null, stated: own(said, "as_of"),
     asked: own(said, "asked"), headings,
@@ -80,9 +82,10 @@ function ofSheet(rows, notes, odd) {
     const [asked, scope] = [{}, (said.asked || "").split(/\s+/).filter((one) => one)];
     for (const pair of scope.filter((one) => one.includes("="))) {
       const [name, value] = partition(pair, "=");
-      asked[name] = value === "false" ? false : decodeURIComponent(value);
+      asked[name] = ["false", "true"].includes(value) ? value === "true" : decodeURIComponent(value);
     }
     const all = scope.length === 1 && scope[0] === ["全部", "all"][language];
+    if (scope.includes(["全部", "all"][language])) asked.below = true;
     if (!all && scope.some((one) => !one.includes("="))) {
       odd.push(["标题另有文字", "there are other words in its title"]);
     }
@@ -94,6 +97,7 @@ function ofSheet(rows, notes, odd) {
     const filled = wide.filter(([, row]) => row.some((c) => c));
     odd.push.apply(odd, small(integer(said.head), integer(said.recorded)));
     said.rows = String(filled.length);
+    said.until = given(asked, "until");
     if (notes !== null) odd.push.apply(odd, noted(notes, said, language));
     return {
       report: said.report, language, asked, headings, rows: filled, read: integer(said.read), odd,

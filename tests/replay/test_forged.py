@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from api import answers
 from api.cli.main import app
+from api.exports import vocabulary
 from domain.acts.movement import AuxiliaryTransferred
 from domain.acts.people import PersonDetailsChanged
 from domain.acts.reviews import ReviewConcluded
@@ -23,7 +24,7 @@ from domain.ledger import Request
 from domain.notes import Note, public, signer
 from domain.refusals import UnknownSubject
 from replay.check import _Check, check
-from replay.evidence import Wanted, checker, export
+from replay.evidence import Wanted, checker, export, page, worded
 from replay.findings import Asked, Kind
 from replay.replayed import Replays
 from tests.given import act
@@ -165,6 +166,10 @@ def altered_ended(answer):
     answer["data"]["ended"] = [{"facet": "post"}]
 
 
+def altered_lapse(answer):
+    answer["data"]["lapsed"] = [{"facet": "supervising-officer"}]
+
+
 def invented_review(answer):
     answer["data"]["reviews"] = [{"review": "x", "state": "open"}]
 
@@ -176,7 +181,7 @@ def renamed(answer):
 ANSWERS = [
     (extra_key, "/commended"), (extra_stated, "/as_of/until"), (extra_beside, "/certified"),
     (altered_name, "/people/a/name"), (altered_ended, "/ended"), (invented_review, "/reviews"),
-    (renamed, "/same_as"),
+    (altered_lapse, "/lapsed"), (renamed, "/same_as"),
 ]  # fmt: skip
 
 
@@ -194,10 +199,13 @@ def twice(answer):
     return raw.replace(b'"spells":', b'"spells":[],"spells":', 1)
 
 
-def test_nothing_is_added_to_an_answer(answered):
+def test_nothing_is_added_to_an_answer(evident, answered, tmp_path):
     bundle, answer, path = answered
     path.write_bytes(orjson.dumps(answer))
     [said] = [en for en in said_in(bundle, path) if en.startswith("the report given")]
+    assert said.endswith("is what the entries give")
+    case = exported(evident, tmp_path / "case.zip")
+    [said] = [en for en in said_in(case, path) if en.startswith("the report given")]
     assert said.endswith("; not compared: lapsed")
     for alter, place in ANSWERS:
         altered = orjson.loads(orjson.dumps(answer))
@@ -346,3 +354,40 @@ def test_nor_to_the_installed_checker(evident, redeclared, tmp_path):
 @needs_chromium
 def test_nor_to_the_page(redeclared, browser, opened):
     assert alike(browser, opened, redeclared) == int(Kind.UNPROVED)
+
+
+@pytest.fixture
+def reworded(evident, tmp_path):
+    """A bundle of whoever has the key, by which one grade is called as another."""
+    held = files(exported(evident, tmp_path / "b.zip", complete=True, words=vocabulary()))
+    words = json.loads(held["words.json"])
+    grades = words["codes"]["grade"]
+    low, high, *_ = sorted(grades)
+    grades[low] = grades[high]
+    held["words.json"] = orjson.dumps(words)
+    resigned(evident, held)
+    return packed(tmp_path / "c.zip", held)
+
+
+def test_nor_what_its_codes_are_called(evident, reworded, tmp_path):
+    (tmp_path / "check.py").write_bytes(checker(vocabulary()))
+    true = exported(evident, tmp_path / "t.zip", complete=True, words=vocabulary())
+    assert files(true)["check.py"] == checker(vocabulary())
+    wordless = exported(evident, tmp_path / "w.zip", complete=True)
+    for path, code in ((true, 0), (wordless, 0), (reworded, int(Kind.UNPROVED))):
+        ran = subprocess.run(
+            [sys.executable, "-I", "check.py", path],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ran.returncode == code, ran.stderr
+        assert CliRunner().invoke(app, ["evidence", "check", str(path)]).exit_code == code
+    assert "the words of reports in the bundle are not those of this checker" in ran.stderr
+
+
+@needs_chromium
+def test_nor_to_the_page_what_they_are_called(evident, reworded, browser, tmp_path):
+    (opened := tmp_path / "check.html").write_bytes(page(vocabulary()))
+    true = exported(evident, tmp_path / "t.zip", complete=True, words=vocabulary())
+    asked = {"worded": worded(vocabulary())}
+    assert alike(browser, opened, true, **asked) == 0
+    assert alike(browser, opened, reworded, **asked) == int(Kind.UNPROVED)

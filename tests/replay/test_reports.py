@@ -1,34 +1,27 @@
 """A file of a report is held against the entries of a bundle: what agrees, and what does not."""
 
-import csv
-import json
 import re
 import subprocess
 import sys
 import zipfile
 from datetime import date
 
-import orjson
 import pytest
 
 from api import answers, exports
-from api.exports import vocabulary
 from api.intake import Importer
 from domain.acts.movement import SecondmentStarted
 from domain.acts.units import UnitEstablished
-from domain.bitemporal import AsOf
 from replay.check import check
-from replay.evidence import Wanted, checker, export
+from replay.evidence import checker
 from replay.findings import Asked, Kind
 from tests.given import act
 from tests.histories import History, sample_steps
 from tests.intake.paths import ROSTERS
 from tests.replay.bundles import enter, kinds
+from tests.replay.filed import DAY, UNPACKS, agrees, altered, exported, filed, wrong
 from tests.replay.test_page import alike, needs_chromium
 
-DAY = date(2021, 8, 1)
-UNPACKS = 80
-"""The first Chromium that unpacks workbooks."""
 KINDS = pytest.mark.parametrize("suffix", exports.SUFFIXES)
 
 
@@ -58,53 +51,14 @@ def bundle(bureau, tmp_path_factory):
     return exported(bureau, tmp_path_factory.mktemp("bundle") / "b.zip")
 
 
-def exported(bureau, path, **wanted):
-    pair = AsOf(DAY, bureau.ledger.log.head())
-    wanted = {"disclose": frozenset({"identity"}), "words": vocabulary()} | wanted
-    export(bureau.ledger, bureau.records, bureau.sealer, Wanted(pair, **wanted), path)
-    return path
-
-
 def saved(bureau, out, *args, question=answers.roster, lang="zh", layout=None, private=False,
           **asked):  # fmt: skip
     name = {"headcounts": "headcount"}.get(question.__name__, question.__name__)
     if question is answers.roster:
         asked["id_numbers"] = private
     when = asked.pop("when", answers.When(DAY))
-    answer = orjson.loads(answers.to_bytes(question(bureau, when, *args, **asked)))
-    made = exports.made(
-        bureau, name, answer, read=1, lang=lang, layout=layout, private=private
-    )  # fmt: skip
-    exports.save(made, out, lang=lang)
-    return out
-
-
-def agrees(bundle, path, **asked):
-    verdict = check(bundle, Asked(report=path, **asked))
-    assert verdict.findings == []
-    [said] = [en for _, en in verdict.said if en.startswith("the report given")]
-    return said
-
-
-def wrong(bundle, path):
-    findings = check(bundle, Asked(report=path)).findings
-    assert {f.kind for f in findings} == {Kind.REPORT}
-    return [f.en.removeprefix("the report given: ") for f in findings]
-
-
-def altered(path, change):
-    """The rows of a CSV file or the lines of a .jsonl one, changed."""
-    if path.suffix == ".csv":
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file))
-        change(rows)
-        with path.open("w", encoding="utf-8-sig", newline="") as file:
-            csv.writer(file).writerows(rows)
-    else:
-        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-        change(rows)
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    return path
+    answer = question(bureau, when, *args, **asked)
+    return filed(bureau, out, name, answer, lang, layout, private)
 
 
 @KINDS

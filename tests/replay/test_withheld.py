@@ -7,13 +7,17 @@ from hashlib import sha256
 import orjson
 import pytest
 
+from api import answers, answers_axes
+from api.exports import vocabulary
 from domain.acts.complaints import CaseDisclosed, InvestigationOpened
 from domain.acts.people import PersonRegistered
 from domain.acts.recruitment import AuxiliaryHired
 from domain.acts.rewards import RewardGranted
 from domain.acts.units import UnitEstablished
+from projections.sight import Sight
 from replay.check import Kind
 from tests.given import act
+from tests.replay.filed import agrees, filed
 from tests.replay.test_evidence import (
     enter,
     entries,
@@ -124,3 +128,43 @@ def test_the_page_says_the_same_of_what_is_withheld(bureau, tmp_path, browser, o
         other = packed(tmp_path / f"{position}.zip", altered)
         alike(browser, opened, other, key=key_of(bureau))
         assert wrong in kinds(other, key=key_of(bureau))
+
+
+def of_a_case(bureau):
+    """Reports of a case, as they are told to everybody and to inspectors: report, both answers."""
+    enter(bureau, act(InvestigationOpened(case="of-the-gifts", person="a", grounds="收受"), DAY))
+    settled(bureau)
+    plain = bureau.seen_with(None, Sight(bureau.ledger.today()))
+    for report, ask in (
+        ("history", lambda seen: answers.history(seen, "a")),
+        ("journal", answers.journal),
+        ("timeline", lambda seen: answers_axes.timeline(seen, "a")),
+    ):
+        yield report, ask(plain), ask(bureau)
+
+
+def test_a_file_of_a_sealed_case_is_compared_as_far_as_it_is_shown(bureau, tmp_path):
+    reports = [*of_a_case(bureau)]
+    out, words = tmp_path / "a.jsonl", vocabulary()
+    shut = exported(bureau, tmp_path / "shut.zip", complete=True, words=words)
+    whole = exported(bureau, tmp_path / "whole.zip", complete=True, words=words, cases=True)
+    for report, told, seen in reports:
+        filed(bureau, out, report, told)
+        agrees(shut, out)
+        assert kinds(whole, report=out) == [Kind.UNPROVED]
+        filed(bureau, out, report, seen)
+        assert kinds(shut, report=out) == [Kind.UNPROVED]
+        agrees(whole, out)
+
+
+@needs_chromium
+def test_the_page_compares_it_as_far(bureau, tmp_path, browser, opened):
+    reports = [*of_a_case(bureau)]
+    out, words = tmp_path / "a.jsonl", vocabulary()
+    shut = exported(bureau, tmp_path / "shut.zip", complete=True, words=words)
+    whole = exported(bureau, tmp_path / "whole.zip", complete=True, words=words, cases=True)
+    for report, told, seen in reports:
+        filed(bureau, out, report, told)
+        assert alike(browser, opened, whole, report=out) == int(Kind.UNPROVED)
+        filed(bureau, out, report, seen)
+        assert alike(browser, opened, shut, report=out) == int(Kind.UNPROVED)
