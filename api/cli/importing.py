@@ -38,6 +38,7 @@ from api.cli.importing_drawn import (
     draw_events,
     draw_faults,
     draw_files,
+    draw_given,
     draw_lists,
 )
 from api.cli.out import Asked, answered
@@ -161,6 +162,7 @@ def import_(
         else:
             title = ("将登记(未登记)", "Would be entered (nothing is)")
             parts = [draw_files(plan.counts(), lang), draw_events(title, plan.events, lang)]
+        parts += draw_given(plan.given, lang, entered=enter)
         more = draw_faults(plan, faults, rows, lang, written=rejected is not None)
         for part in (*parts, *draw_lists(plan.lines, rows, lang), *more):
             page.print(part)
