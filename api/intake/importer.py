@@ -29,7 +29,7 @@ from api.intake.known import note_known, reject_repeated
 from api.intake.mapping import Mapping, load_mapping
 from api.intake.matching import People
 from api.intake.monthly import UNTOLD, Comparison, Ways, opens_records
-from api.intake.numbering import Numbers
+from api.intake.numbering import NUMBER_GONE, Numbers
 from api.intake.originals import row_id, row_read
 from api.intake.plan import OF_NO_ROW, FileCount, Plan, count_rows
 from api.intake.planning import Planner, locks_in, sources
@@ -260,7 +260,8 @@ class _Tally:
             if answer.refusal.category == "unavailable":
                 raise answer.refusal
             if not _stands(draft, answer):
-                for fault in _faults(self._plan, draft, refused(answer.refusal)):
+                reason = self._reason(draft, answer.refusal)
+                for fault in _faults(self._plan, draft, reason):
                     self._plan.refused.add(fault)
                 return
         elif answer.replayed:
@@ -270,6 +271,11 @@ class _Tally:
             self.events.update(e.type for e in answer.entries if e.type not in OWN)
         self.rows.acts[draft.sheet] += 1
         self.rows.same[draft.sheet] += len(draft.same)
+
+
+    def _reason(self, draft: Draft, refusal: Refusal) -> Reason:
+        numbered = draft.sheet != OF_NO_ROW and self._plan.files[draft.sheet] in self._plan.given
+        return NUMBER_GONE if numbered and refusal.field == "number" else refused(refusal)
 
 
 def _request(

@@ -38,6 +38,13 @@ ALIKE = Reason(
 )  # fmt: skip
 
 
+NUMBER_GONE = Reason(
+    "number-given-meanwhile", "编号刚被另一导入占用,本行未登记",
+    "another import gave this number to somebody meanwhile; the row is not entered",
+    "再次导入此表,将改给下一个编号", "import the sheet again: the next number is given",
+)  # fmt: skip
+
+
 class Meant(NamedTuple):
     """The person of a row and what number the ledger has of them, or why nobody is taken."""
 
