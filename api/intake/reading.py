@@ -29,14 +29,14 @@ from python_calamine import (
 )
 
 from api.intake.body import Body, Row, two_headings
-from api.intake.parts import Parts
+from api.intake.extent import Reach
+from api.intake.parts import MOST_BYTES, Parts
 from api.intake.texts import rows_of
 from api.intake.values import EPOCH, EPOCH_1904, Cell, folded, heading_of
 from domain.refusals import BadInput, TooLarge
 
 __all__ = ["GIVEN_BACK", "MOST_BYTES", "REMARKS", "TEXTS", "WORKBOOKS", "Row", "Table", "read"]
 
-MOST_BYTES = 512 << 20
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".et", ".ods")
 TEXTS = (".csv", ".csv.gz")
 _TITLE_ROWS = 60
@@ -271,7 +271,7 @@ def _text_rows(path: Path, content: bytes) -> Iterator[Row]:
         except (OSError, EOFError, zlib.error) as fault:
             raise _refused(path, "the compressed file is damaged", "压缩文件已损坏") from fault
         if len(content) > MOST_BYTES:
-            raise TooLarge(f"{path.name} unpacks to more than {MOST_BYTES >> 20} MiB", field="file")
+            raise _unpacks_to_too_much(path)
     try:
         text = content.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError:
@@ -284,8 +284,15 @@ def _text_rows(path: Path, content: bytes) -> Iterator[Row]:
 
 def _sheets(path: Path, content: bytes, tab: str | None) -> Iterator[_Sheet]:
     """One sheet after the other, so that only the likeliest stays in memory."""
+    parts = Parts(content)
+    if parts.swollen() is not None:
+        raise _unpacks_to_too_much(path)
     if _is_protected(content):
         raise _protected(path)
+    for one in parts.reaches():
+        if one is None:
+            raise _refused(path, "the workbook cannot be read", "工作簿无法读取")
+        _check_reach(path, one)
     try:
         book = load_workbook(io.BytesIO(content))
     except PasswordError as fault:
@@ -295,10 +302,9 @@ def _sheets(path: Path, content: bytes, tab: str | None) -> Iterator[_Sheet]:
     tabs = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
     if tab and tab not in {sheet.name for sheet in tabs}:
         raise _refused(path, f"there is no sheet {tab}", f"没有工作表“{tab}”")
-    parts = Parts(content)
     for name, visible in ((one.name, one.visible == SheetVisibleEnum.Visible) for one in tabs):
         if visible or name == tab:
-            yield _Sheet(name, tab in (None, name), _sheet_rows(book, parts, name))
+            yield _Sheet(name, tab in (None, name), _sheet_rows(path, book, parts, name))
 
 
 def _is_protected(content: bytes) -> bool:
@@ -351,10 +357,24 @@ def _padding(content: bytes) -> int:
     return max((_WIDEST if letters else len(zeros) for letters, zeros in formats), default=0)
 
 
-def _sheet_rows(book: CalamineWorkbook, parts: Parts, name: str) -> Iterator[Row]:
+def _check_reach(path: Path, reach: Reach) -> None:
+    """Raises BadInput for a cell so far out that all between could not be held."""
+    if reach.too_far:
+        raise _refused(
+            path,
+            f"sheet {reach.sheet} has something in {reach.cells}, far from the table; clear it"
+            f" (up to there are {reach.rows:,} rows by {reach.columns:,} columns)",
+            f"工作表“{reach.sheet}”的单元格 {reach.cells} 中有内容,远在表格之外"
+            f"(到此共 {reach.rows:,} 行 {reach.columns:,} 列),请清除后再导入",
+        )
+
+
+def _sheet_rows(path: Path, book: CalamineWorkbook, parts: Parts, name: str) -> Iterator[Row]:
+    reach, errors = parts.look(name)
+    _check_reach(path, reach._replace(sheet=name))
     sheet: CalamineSheet = book.get_sheet_by_name(name)
     cells = sheet.to_python(skip_empty_area=False)
-    for row, column, shown in parts.errors(name):
+    for row, column, shown in errors:
         if row < len(cells) and column < len(cells[row]) and cells[row][column] == "":
             cells[row][column] = shown
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or parts.merged(name):
@@ -362,6 +382,12 @@ def _sheet_rows(book: CalamineWorkbook, parts: Parts, name: str) -> Iterator[Row
             over[left : right + 1] = [cells[top][left]] * len(over[left : right + 1])
     cells.reverse()
     return (Row(number, cells.pop()) for number in range(1, len(cells) + 1))
+
+
+def _unpacks_to_too_much(path: Path) -> TooLarge:
+    most = MOST_BYTES >> 20
+    return TooLarge(f"{path.name} unpacks to more than {most} MiB", field="file",
+                    zh=f"{path.name}:解压后超过 {most} MiB")  # fmt: skip
 
 
 def _protected(path: Path) -> BadInput:
