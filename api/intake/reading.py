@@ -12,6 +12,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from itertools import chain, islice
@@ -38,10 +39,13 @@ from domain.refusals import BadInput, TooLarge
 __all__ = ["GIVEN_BACK", "MOST_BYTES", "REMARKS", "TEXTS", "WORKBOOKS", "Row", "Table", "read"]
 
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".et", ".ods")
-TEXTS = (".csv", ".csv.gz")
+TEXTS = (".csv", ".csv.gz", ".tsv")
+"""What is looked for in a folder; a text (.txt) is read where it is named itself."""
+_TXT = ".txt"
 _TITLE_ROWS = 60
 """How far down the headings are looked for."""
 _NUMBERED = 20
+_NUL, _NUL_CHARACTER, _LOOKED_AT = b"\0", "\0", 4_096
 _NOTHING: Mapping[str, str] = {}
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -87,7 +91,8 @@ class Table(NamedTuple):
         """What of the file was not read, in Chinese and English; after `rows` are read."""
         if self.unread:
             names = "、".join(self.unread)
-            yield f"{self.file}:未读取的工作表:{names}", f"{self.file}: sheets not read: {names}"
+            zh = f"{self.file}:未读取的工作表:{names}(要读其中一张,加 --sheet 名称)"
+            yield zh, f"{self.file}: sheets not read: {names} (to read one: --sheet NAME)"
         if count := len(self.passed):
             numbers = "、".join(map(str, self.passed[:_NUMBERED]))
             more = "…" if count > _NUMBERED else ""
@@ -120,12 +125,12 @@ def read(
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     name = path.name.lower()
-    if name.endswith(TEXTS):
+    if name.endswith((*TEXTS, _TXT)):
         sheets: Iterable[_Sheet] = [_Sheet("", True, _text_rows(path, content))]
     elif name.endswith(WORKBOOKS):
         sheets = _sheets(path, content, tab)
     else:
-        raise _refused(path, "not a workbook or a CSV file", "不是工作簿或 CSV 文件")
+        raise _refused(path, "not a workbook or a CSV file", "不是工作簿或 CSV、文本文件")
     least = min(least, len(wanted))
     best, unread = _likeliest(path, sheets, wanted, least, example)
     if best is None or best.hits < least:
@@ -272,14 +277,23 @@ def _text_rows(path: Path, content: bytes) -> Iterator[Row]:
             raise _refused(path, "the compressed file is damaged", "压缩文件已损坏") from fault
         if len(content) > MOST_BYTES:
             raise _unpacks_to_too_much(path)
-    try:
-        text = content.removeprefix(codecs.BOM_UTF8).decode()
-    except UnicodeDecodeError:
-        try:
-            text = content.decode("gb18030")
-        except UnicodeDecodeError as fault:
-            raise _refused(path, "neither UTF-8 nor GB18030", "既非 UTF-8 也非 GB18030") from fault
-    return rows_of(text, partial(_refused, path))
+    return rows_of(_decoded(path, content), partial(_refused, path))
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    """Text in UTF-8, UTF-16 where it says so by its first two bytes, or GB18030. Raises BadInput."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ["utf-16"]
+    else:
+        encodings = ["utf-8-sig"] if _NUL in content[:_LOOKED_AT] else ["utf-8-sig", "gb18030"]
+    for encoding in encodings:
+        with suppress(UnicodeDecodeError):
+            if _NUL_CHARACTER not in (text := content.decode(encoding))[:_LOOKED_AT]:
+                return text
+    raise _refused(
+        path, "neither UTF-8, nor GB18030, nor UTF-16 with its mark; save it as UTF-8 or as .xlsx",
+        "编码既非 UTF-8、GB18030,也非带标记的 UTF-16,请另存为 UTF-8 文本或 .xlsx",
+    )  # fmt: skip
 
 
 def _sheets(path: Path, content: bytes, tab: str | None) -> Iterator[_Sheet]:
