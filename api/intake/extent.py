@@ -117,7 +117,6 @@ def in_ods(content: bytes) -> Iterator[Reach]:
             column += _repeated(attributes)
             if b"value-type=" in attributes:
                 last = column
-    return reach
 
 
 def _named(attributes: bytes) -> str:

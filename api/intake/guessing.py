@@ -331,9 +331,7 @@ def _proposal(
                     [*table.left_out()])  # fmt: skip
 
 
-def _numbering(
-    sheet: Sheet, columns: Collection[str], lacking: list[str]
-) -> Numbering | None:
+def _numbering(sheet: Sheet, columns: Collection[str], lacking: list[str]) -> Numbering | None:
     """How to number the persons of a file that tells them apart by ID number, or name and birth
     date alone; a number is lacking then no more.
     """

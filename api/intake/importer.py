@@ -77,8 +77,8 @@ class Importer:
     ) -> Plan:  # fmt: skip
         """What the files (or folders of files) would enter. Nothing is entered.
 
-        A sheet without numbers needs `records`. With them, a roster's persons whom the ledger has are compared with it; `ways` are the
-        kinds of change that a roster does not tell.
+        A sheet without numbers needs `records`. With them, a roster's persons whom the ledger has
+        are compared with it; `ways` are the kinds of change that a roster does not tell.
 
         `dated` is the date of the sheets where no title gives it; `tab`: the sheet to read.
         Raises BadInput, MissingField, TooLarge for a file or a mapping that cannot be used; a
@@ -271,7 +271,6 @@ class _Tally:
             self.events.update(e.type for e in answer.entries if e.type not in OWN)
         self.rows.acts[draft.sheet] += 1
         self.rows.same[draft.sheet] += len(draft.same)
-
 
     def _reason(self, draft: Draft, refusal: Refusal) -> Reason:
         numbered = draft.sheet != OF_NO_ROW and self._plan.files[draft.sheet] in self._plan.given

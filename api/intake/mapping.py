@@ -6,8 +6,8 @@ key is refused, and so is a heading that is neither mapped nor set aside with a 
 
 In a mapping `"{column}"` stands for a value as it is and `"cpd-{column}"` for a text made with it;
 other text stands for itself. Besides the sheet's columns there are `{person}` (the id of the row's
-person), `{sheet-date}`, `{row-key}`, with numbering `{number}` and, in an opening, `{earliest}` (the
-first day of which the files know the person).
+person), `{sheet-date}`, `{row-key}`, with numbering `{number}` and, in an opening, `{earliest}`
+(the first day of which the files know the person).
 """
 
 import re
@@ -285,8 +285,8 @@ class Sheet(_Part):
         if private & {*self.keyed_by, *places_in(self._told_by)}:
             raise ValueError(
                 f"sheet {self.name}: a private column is no key, for keys are public; add a column "
-                "of the bureau's own numbers to the file, one a person, the same in every month, or "
-                "have numbers given: [sheet.numbering] in place of key and person "
+                "of the bureau's own numbers to the file, one a person, the same in every month, "
+                "or have numbers given: [sheet.numbering] in place of key and person "
                 "(姓名、身份证号等保密栏目不能作 key 或 person,因其以明文留存:"
                 "请在表中增加一列本局编号,每人一号、各月不变,并以该列为 key 和 person;"
                 "尚未编号的,以 [sheet.numbering] 代替 key 和 person,由账本编号)"

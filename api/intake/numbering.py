@@ -34,7 +34,8 @@ NOBODY = Reason(
 ALIKE = Reason(
     "alike-in-file", "另一行同名同出生日期,其一没有身份证号,无从区分",
     "another row has this name and birth date, and one of the two has no ID number",
-    "两行都填写身份证号;确为同一人的,删去一行", "give both ID numbers; if they are one, delete a row",
+    "两行都填写身份证号;确为同一人的,删去一行",
+    "give both ID numbers; if they are one, delete a row",
 )  # fmt: skip
 
 
@@ -74,9 +75,7 @@ class Numbers:
         day = day or self._ledger.today()
         latest = max(day, self._ledger.today())
         if latest not in self._matchers:
-            self._matchers[latest] = Matcher(
-                self._ledger, self._records, AsOf(latest, self._head)
-            )
+            self._matchers[latest] = Matcher(self._ledger, self._records, AsOf(latest, self._head))
         matches = self._matchers[latest].match([named or Named() for _, named in rows])
         subjects = [f"person:{match.person}" for match in matches if match.person]
         held = self._records.values(NUMBER, AsOf(day, self._head), subjects) if subjects else {}

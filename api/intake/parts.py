@@ -27,6 +27,12 @@ _SPANNED = re.compile(rb"table:number-(?:rows|columns)-spanned=[\"'](?:[2-9]|\d\
 _OF_TABLE = re.compile(
     rb"<(/?)table:(table|table-row|table-cell|covered-table-cell)(?=[\s/>])([^>]*)>"
 )
+_CODE = re.compile(rb'formatCode="([^"]*)"')
+_STYLE = re.compile(rb"<number:number-style[\s>].*?</number:number-style>", re.DOTALL)
+_DIGITS = re.compile(rb"number:min-integer-digits=[\"'](\d{1,2})[\"']")
+_PLACES = re.compile(rb"number:decimal-places=[\"'][1-9]")
+_ZEROS = re.compile(r'("[^"]+")?(0{2,})')
+_WIDEST = 16  # digits: no number has as many
 _MOST_REPEATED = 1 << 20
 MOST_BYTES = 512 << 20
 _DENSEST, _AT_ONCE, _LOCAL_NAMES = 1_032, 1 << 20, 26  # deflate packs no denser
@@ -41,6 +47,7 @@ Range = tuple[tuple[int, int], tuple[int, int]]
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _BEGINNING = bytes.fromhex("0908100000060500")  # BIFF 8
 _BOF, _EOF, _SHEET_AT, _FORMULA, _BOOL_OR_ERROR = 0x0809, 0x000A, 0x0085, 0x0006, 0x0205
+_FORMAT, _OF_FORMAT = 0x041E, 5
 _CODES = {0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?",
           0x24: "#NUM!", 0x2A: "#N/A"}  # fmt: skip
 
@@ -114,6 +121,20 @@ class Parts:
             )
         }
         return posixpath.join("/xl", paths.get(ids.get(sheet)) or "none").removeprefix("/")
+
+    def padding(self) -> int:
+        """The widest number format of zeros; one with letters before it is wider than all. Which
+        cells have it the reader of the cells does not tell.
+        """
+        if self._content.startswith(_OLE):
+            formats = [*_formats_of_older(self._content)]
+        elif styles := self._read("xl/styles.xml"):
+            formats = [unescape(code.decode("utf-8", "replace")) for code in _CODE.findall(styles)]
+        else:
+            styles = self._read("styles.xml") + self._read("content.xml")
+            formats = [_as_code(style) for style in _STYLE.findall(styles)]
+        found = filter(None, map(_ZEROS.fullmatch, formats))
+        return max((_WIDEST if one[1] else len(one[2]) for one in found), default=0)
 
     def merged(self, sheet: str) -> Iterator[Range]:
         """The merged cells of a sheet of an .ods."""
@@ -191,6 +212,21 @@ def _errors_of_older(content: bytes, sheet: str) -> Iterator[Shown]:
         if code in _CODES:
             row, column = (int.from_bytes(said[n : n + 2], "little") for n in (0, 2))
             yield row, column, _CODES[code]
+
+
+def _formats_of_older(content: bytes) -> Iterator[str]:
+    """The number formats of an .xls or .et: [MS-XLS] 2.4.126, 2.5.294."""
+    start = content.find(_BEGINNING)
+    for kind, said in _records(content, start) if start >= 0 else ():
+        if kind == _FORMAT and len(said) > _OF_FORMAT:
+            yield said[_OF_FORMAT:].decode("utf-16-le" if said[4] & 1 else "latin-1", "replace")
+
+
+def _as_code(style: bytes) -> str:
+    """A number style of an .ods as the code that an .xlsx has for it, as far as zeros go."""
+    digits = _DIGITS.search(style)
+    zeros = "0" * int(digits[1]) if digits and not _PLACES.search(style) else ""
+    return f'"x"{zeros}' if b"<number:text>" in style else zeros
 
 
 def _records(content: bytes, at: int) -> Iterator[tuple[int, bytes]]:

@@ -64,9 +64,10 @@ class Plan:
     `drafts` are in the order of entering. `rejected` and `warnings` hold faults, in order of file
     and row, what comes of the ledger after them; a rejected row may have several; `refused_rows`:
     whom such rows mean. `refused`: what the ledger refused when the plan was entered; `unentered`:
-    both. `given`: numbers that are to be given, by file. `lines`: how a roster compares with the ledger. `left_out`: what of the files was not
-    read, in Chinese and English. `locks`: lock files passed over. `batch` is the same
-    for the same files and mapping. `whole`: nothing says that the sheets are parts of others.
+    both. `given`: numbers that are to be given, by file. `lines`: how a roster compares with the
+    ledger. `left_out`: what of the files was not read, in Chinese and English. `locks`: lock files
+    passed over. `batch` is the same for the same files and mapping. `whole`: nothing says that the
+    sheets are parts of others.
     """
 
     def __init__(self, mapping: Mapping, tables: Sequence[Table], paths: Sequence[Path],

@@ -53,9 +53,6 @@ _BEGINNINGS = (bytes.fromhex("0908100000060500"), bytes.fromhex("090808000005050
 _FILEPASS, _DATEMODE = bytes.fromhex("2f00"), bytes.fromhex("2200")
 _FIRST_RECORDS = 60
 _MANIFEST, _WORKBOOK = "META-INF/manifest.xml", "xl/workbook.xml"
-_STYLES = "xl/styles.xml"
-_ZEROS = re.compile(rb'formatCode="(&quot;[^"&]+&quot;)?(0{2,})"')
-_WIDEST = 16  # digits: no number has as many
 _FROM_1904 = re.compile(rb"\bdate1904=[\"'](1|true|on)[\"']")
 
 
@@ -139,7 +136,7 @@ def read(
             f"前 {_TITLE_ROWS} 行中找不到对应表所列的表头行",
         )  # fmt: skip
     epoch = EPOCH_1904 if _counts_from_1904(content) else EPOCH
-    padded = _padding(content)
+    padded = Parts(content).padding()
     return Table(path.name, digest, best.sheet, best.title, best.headings, best.rows, epoch, padded,
                  unread, best.passed)  # fmt: skip
 
@@ -281,7 +278,7 @@ def _text_rows(path: Path, content: bytes) -> Iterator[Row]:
 
 
 def _decoded(path: Path, content: bytes) -> str:
-    """Text in UTF-8, UTF-16 where it says so by its first two bytes, or GB18030. Raises BadInput."""
+    """Text in UTF-8, GB18030, or UTF-16 where its first two bytes say so. Raises BadInput."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encodings = ["utf-16"]
     else:
@@ -357,18 +354,6 @@ def _counts_from_1904(content: bytes) -> bool:
             return _FROM_1904.search(parts.read(_WORKBOOK)) is not None
     except (zipfile.BadZipFile, KeyError, OSError, EOFError, zlib.error):
         return False
-
-
-def _padding(content: bytes) -> int:
-    """The widest number format of zeros in an .xlsx; one with letters before it is wider than all.
-    Which cells have it the reader of the cells does not tell.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as parts:
-            formats = _ZEROS.findall(parts.read(_STYLES))
-    except (zipfile.BadZipFile, KeyError, OSError, EOFError, zlib.error):
-        return 0
-    return max((_WIDEST if letters else len(zeros) for letters, zeros in formats), default=0)
 
 
 def _check_reach(path: Path, reach: Reach) -> None:

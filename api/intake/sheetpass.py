@@ -141,11 +141,7 @@ class SheetPass:
         """
         rows = deque(self._table.rows)
         alike = Keys(self._plan.shelf)
-        alike.add(
-            (told, row.number)
-            for row in rows
-            for told in self._alone(row)
-        )
+        alike.add((told, row.number) for row in rows for told in self._alone(row))
         suspects = alike.repeated()
         faulty = self._repeated(
             _Read(row, *self._reader.read(row)) for row in rows if row.number in suspects

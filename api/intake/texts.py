@@ -32,9 +32,7 @@ def rows_of(text: str, refused: Callable[[str, str], BadInput]) -> Iterator[Row]
             ) from fault
         if cells is None:
             return
-        if reader.line_num > line and any(
-            _holds_rows(cell, width, parted_by) for cell in cells
-        ):
+        if reader.line_num > line and any(_holds_rows(cell, width, parted_by) for cell in cells):
             raise refused(
                 f"a cell that begins in line {line} holds whole rows: a quotation mark is not "
                 "closed",

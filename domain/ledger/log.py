@@ -155,9 +155,7 @@ class EventLog(DCBRecorder):
             return next(self._send_chunk([prepared], None))
         return self._groups.enter(prepared)
 
-    def load(
-        self, appends: Iterable[Append], *, after: int | None = None
-    ) -> Iterator[Appended]:
+    def load(self, appends: Iterable[Append], *, after: int | None = None) -> Iterator[Appended]:
         """Append many requests in order, several to a transaction; yields each one's answer.
 
         `after`: each was decided on those before it and on nothing else beyond this position; it is
