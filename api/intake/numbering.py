@@ -131,7 +131,7 @@ class Numbers:
                 self._given.add([(person, number)])
                 file = plan.files[draft.sheet]
                 before = plan.given.get(file, Given(0, number, number))
-                plan.given[file] = Given(before.count + 1, before.first, number)
+                plan.given[file] = Given(before.many + 1, before.first, number)
             plan.drafts.replace(_numbered(draft, number))
 
     def _free(self, numbering: Numbering, plan: Plan) -> Iterator[str]:

@@ -53,7 +53,7 @@ class Refused(NamedTuple):
 class Given(NamedTuple):
     """How many numbers the persons of a file are to be given, the first and the last of them."""
 
-    count: int
+    many: int
     first: str
     last: str
 
