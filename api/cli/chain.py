@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.frame import Effective, Json, Lang, UnitArg, asking, console, progress, said, tell
+from api.cli.importing import SHEET
 from api.cli.out import (
     Asked,
     Columns,
@@ -64,6 +65,7 @@ def chain(
         Path | None,
         typer.Option("--list", help="工作簿:人员或编号、日期 / a workbook"),
     ] = None,
+    sheet: SHEET = None,
     out: Out = None,
     columns: Columns = None,
     private: PrivateToo = False,
@@ -83,7 +85,7 @@ def chain(
         if any(to_file[1:]) or (out and out.suffix != ".xlsx"):
             raise typer.BadParameter("--list 的答案只写成 .xlsx / answers to a list are an .xlsx")
         out = out or listed.with_name(f"{listed.stem}-chain.xlsx")
-        answer_list(context, listed, out, then, now)
+        answer_list(context, listed, out, then, now, sheet)
         return
     when = answers.When(day or effective, now)
 
@@ -124,8 +126,9 @@ _DATE = ("日期", "事发日期", "发生日", "date")
 
 
 def answer_list(
-    context: typer.Context, listed: Path, out: Path, then: str | None, now: str | None
-) -> None:
+    context: typer.Context, listed: Path, out: Path, then: str | None, now: str | None,
+    sheet: str | None,
+) -> None:  # fmt: skip
     """Answer each row of a workbook and write the answers beside the questions.
 
     A row that cannot be answered says why; the others are answered. Raises BadInput where the
@@ -136,7 +139,7 @@ def answer_list(
     from api.workbook import Sheet, write
     from domain.refusals import MissingField
 
-    asked = read(listed, {*_PERSON, *_NUMBER, *_DATE})
+    asked = read(listed, {*_PERSON, *_NUMBER, *_DATE}, sheet)
     at = {
         kind: next((n for n, h in enumerate(asked.headings) if h in headings), None)
         for kind, headings in (("person", _PERSON), ("number", _NUMBER), ("date", _DATE))
@@ -147,6 +150,8 @@ def answer_list(
             zh="工作簿须有“人员”或“编号”列和“日期”列",
         )  # fmt: skip
     questions = [_question(row.cells, at) for row in asked.rows]
+    for zh, en in asked.left_out():
+        tell(context, zh, en)
     lang = "zh" if said(context, "zh", "en") == "zh" else "en"
     looks: list[int] = []
     with asking(context) as bureau:

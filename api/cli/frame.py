@@ -28,6 +28,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from api.cli.usage import UsageError, misused, wants_help
 from domain.refusals import ImpactRefused, Refusal
 
 if TYPE_CHECKING:
@@ -37,9 +38,10 @@ if TYPE_CHECKING:
 
 WIDEST = 100
 LONG_SECONDS = 0.6
-REFUSED, RED, FAULT = 1, 3, 70
-"""Exit codes: refused or impossible; a verification that is not green; a fault of the program.
-Bad use of a command is 2."""
+REFUSED, MISUSED, RED, FAULT = 1, 2, 3, 70
+"""Exit codes: refused or impossible; bad use of a command; a verification that is not green; a
+fault of the program.
+"""
 
 
 class Lang(StrEnum):
@@ -386,17 +388,19 @@ def undermined(impact: Mapping[str, Any]) -> Iterator[str]:
 
 
 def run(app: Callable[[], Any]) -> None:
-    """Run the command line and leave with its exit code; nothing escapes as a traceback."""
+    """Run the command line, which answers its exit code if it has one, and leave with that; nothing
+    escapes as a traceback.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a GBK terminal lacks some signs
     try:
-        app()
+        code = app()
     except Exception as fault:  # noqa: BLE001 - the last stop: what it is decides what is said
         lines, code = _last_words(fault)
         for line in lines:
             console(error=True).print(line, markup=False, soft_wrap=True)
-        sys.exit(code)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _last_words(fault: Exception) -> tuple[list[str], int]:
@@ -407,6 +411,10 @@ def _last_words(fault: Exception) -> tuple[list[str], int]:
         return list(refused(fault)), REFUSED
     if isinstance(fault, Failure):
         return [f"✗ {fault.zh}", f"  {fault.en}"], REFUSED
+    if isinstance(fault, UsageError):
+        return [fault.format_message()] if wants_help(fault) else misused(fault), MISUSED
+    if isinstance(fault, typer.Abort):
+        return ["✗ 已中止", "  aborted"], REFUSED
     trace = fault.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

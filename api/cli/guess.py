@@ -108,6 +108,17 @@ def _unread(guess: "Guess", lang: str) -> str:
 
 def _warnings(proposal: "Proposal") -> Iterator[tuple[str, str]]:
     """What the clerk has to look at before the mapping is used."""
+    yield from proposal.left_out
+    if (numbering := proposal.numbering) is not None:
+        first = numbering.number(1)
+        zh = f"表中没有编号:将由账本依行次编号,自账本中最大的号起,如 {first}(prefix、width 见对应表"
+        zh += " [sheet.numbering]);以后各月凭身份证号(没有的凭姓名和出生日期)认人。"
+        zh += "某列其实是编号的,请以 --set 列名=number 指明"
+        en = "The file has no numbers: they will be given by its rows, on from the highest in the"
+        en += f" ledger, as {first} (prefix, width: [sheet.numbering] of the mapping). Later sheets"
+        en += " find persons by ID number, or name and birth date."
+        en += " If a column is the number: --set HEADING=number"
+        yield zh, en
     if proposal.lacking:
         listed = " ".join(proposal.lacking)
         yield f"缺少必需的列:{listed}", f"columns that must not be missing: {listed}"

@@ -38,6 +38,7 @@ from api.cli.importing_drawn import (
     draw_events,
     draw_faults,
     draw_files,
+    draw_given,
     draw_lists,
 )
 from api.cli.out import Asked, answered
@@ -157,10 +158,9 @@ def import_(
                 report = importer.enter(plan, lambda n, _: done(n), clerk(), approved_by, paper)
             faults = report.rejected
             bring_up(context, bureau)
-            parts = _entered(context, report)
+            parts = _entered(context, plan, report)
         else:
-            title = ("将登记(未登记)", "Would be entered (nothing is)")
-            parts = [draw_files(plan.counts(), lang), draw_events(title, plan.events, lang)]
+            parts = _checked(plan, lang)
         more = draw_faults(plan, faults, rows, lang, written=rejected is not None)
         for part in (*parts, *draw_lists(plan.lines, rows, lang), *more):
             page.print(part)
@@ -258,7 +258,13 @@ def _write_planned(context: typer.Context, plan: "Plan", out: Path | None) -> No
     tell(context, f"将登记的事项:{out}", f"What would be entered: {out}")
 
 
-def _entered(context: typer.Context, report: "Report") -> list[RenderableType]:
+def _checked(plan: "Plan", lang: str) -> list[RenderableType]:
+    title = ("将登记(未登记)", "Would be entered (nothing is)")
+    drawn = [draw_files(plan.counts(), lang), draw_events(title, plan.events, lang)]
+    return [*drawn, *draw_given(plan.given, lang, entered=False)]
+
+
+def _entered(context: typer.Context, plan: "Plan", report: "Report") -> list[RenderableType]:
     lang = frame(context).lang
     zh = f"位置 {report.position};用时 {report.seconds:.1f} 秒"
     en = f"position {report.position}; {report.seconds:.1f} s"
@@ -270,6 +276,7 @@ def _entered(context: typer.Context, report: "Report") -> list[RenderableType]:
         draw_files(report.files, lang),
         draw_events(("已登记", "Entered"), report.events, lang),
         Text(said(context, zh, en)),
+        *draw_given(plan.given, lang, entered=True),
     ]
 
 

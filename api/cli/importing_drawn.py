@@ -17,7 +17,7 @@ from api.cli.frame import Lang
 from api.rendering import Column, coded, instant, pick, table
 
 if TYPE_CHECKING:
-    from api.intake import Dependent, Fault, FileCount, Line, Plan, Reason, Told
+    from api.intake import Dependent, Fault, FileCount, Given, Line, Plan, Reason, Told
 
 
 def draw_batches(answer: Mapping[str, Any], lang: Lang) -> Iterator[RenderableType]:
@@ -106,6 +106,16 @@ def draw_events(title: tuple[str, str], events: Counter[str], lang: str) -> Rend
     total = events.total()
     title = (f"{title[0]} {total:,} 条", f"{title[1]}: {total:,}")
     return table(title, columns, rows, lang)
+
+
+def draw_given(
+    given: Mapping[str, "Given"], lang: str, *, entered: bool
+) -> Iterator[RenderableType]:
+    """The numbers that persons are given, by file."""
+    zh, en = ("编号", "Numbers given") if entered else ("将编号(未编)", "Numbers to be given")
+    for file, (count, first, last) in given.items():
+        words = (f"{zh} {count:,} 个:{first} 至 {last}", f"{en}: {count:,}, {first} to {last}")
+        yield Text(f"{file}:" + pick(words, lang))
 
 
 def draw_lists(lines: "Told[Line]", most: int, lang: str) -> Iterator[RenderableType]:

@@ -157,7 +157,7 @@ app.add_typer(archive.app, name="archive", rich_help_panel="账本 / The ledger"
 
 def main() -> None:
     """The console script."""
-    run(lambda: app(prog_name="personnel-ledger"))
+    run(lambda: app(prog_name="personnel-ledger", standalone_mode=False))
 
 
 if __name__ == "__main__":

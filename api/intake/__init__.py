@@ -10,7 +10,7 @@ from api.intake.importer import Importer, Progress, Report
 from api.intake.mapping import Mapping, load_mapping, names, parse_mapping
 from api.intake.matching import STANDINGS, Line
 from api.intake.monthly import Ways
-from api.intake.plan import FileCount, Plan
+from api.intake.plan import FileCount, Given, Plan
 from api.intake.readback import reading_back
 from api.intake.rejects import write_rejected
 from api.intake.shelf import Told
@@ -23,6 +23,7 @@ __all__ = [
     "Dependent",
     "Fault",
     "FileCount",
+    "Given",
     "Guess",
     "Importer",
     "Line",

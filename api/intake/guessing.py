@@ -5,7 +5,7 @@ is in the proposal with a confidence and why, and nothing is entered by it.
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import islice
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from api.intake.kinds import UnitNames, read_as
-from api.intake.mapping import Act, Column, Sheet, Unit, load_mapping, names
+from api.intake.mapping import Act, Column, Numbering, Sheet, Unit, load_mapping, names
 from api.intake.mapping import Mapping as FileMapping
 from api.intake.reading import Row, Table, read
 from api.intake.values import Cell, UnreadableError, folded, heading_of
@@ -27,6 +27,7 @@ as good.
 """
 _ENOUGH = 0.8  # of the cells are to be read so, where only they speak for a column
 _TELLING = ("id-number",)  # kinds that a cell shows by itself
+_NUMBER, _NUMBER_OF = "number", ("RecordOpened", "{number}")
 _SET_ASIDE = "not recognised; say what it is, or why it is left out"
 
 
@@ -47,7 +48,8 @@ class Guess(NamedTuple):
 
 class Proposal(NamedTuple):
     """`like`: the mapping and sheet it is made after; `lacking`: columns that must not be missing;
-    `fixed`: what that mapping writes for every row, whatever the file says.
+    `fixed`: what that mapping writes for every row, whatever the file says; `left_out`: what of the
+    file was not read, in Chinese and English.
     """
 
     mapping: FileMapping
@@ -55,6 +57,12 @@ class Proposal(NamedTuple):
     guesses: list[Guess]
     lacking: list[str]
     fixed: list[str]
+    left_out: list[tuple[str, str]]
+
+    @property
+    def numbering(self) -> Numbering | None:
+        """How persons are to be numbered, where the file has no numbers."""
+        return self.mapping.sheet[0].numbering
 
     @property
     def confidence(self) -> float:
@@ -294,18 +302,21 @@ def _proposal(
             columns[column] = said.model_copy(update={"heading": [table.headings[at]]})
     lacking = [c for c, column in best.sheet.columns.items()
                if column.blank == "reject" and c not in columns]  # fmt: skip
+    numbering = _numbering(best.sheet, columns, lacking)
     columns |= {c: best.sheet.columns[c] for c in lacking}
     places = {table.headings[at]: at for at in best.found}
     unused = {
         heading: best.sheet.unused.get(heading, _SET_ASIDE)
         for heading in dict.fromkeys(table.headings) if heading and heading not in places
     }  # fmt: skip
-    acts = [act for one in best.sheet.act if (act := _act(one, columns, best.sheet)) is not None]
+    given = columns.keys() | ({_NUMBER} if numbering else set())
+    acts = [act for one in best.sheet.act if (act := _act(one, given, best.sheet)) is not None]
     sheet = best.sheet.model_copy(
         update={
             "files": ["*"], "dated": None, "columns": columns, "unused": unused, "act": acts,
             "unique": [c for c in best.sheet.unique if c in columns],
             "otherwise": [o for o in best.sheet.otherwise if o.when.keys() <= columns.keys()],
+            **({"numbering": numbering, "person": None, "key": None} if numbering else {}),
         }
     )  # fmt: skip
     mapping = _made_after(best.mapping, sheet, units, name, division)
@@ -316,10 +327,24 @@ def _proposal(
     ]  # fmt: skip
     fixed = sorted({f"{act.event}.{field} = {text}" for act in acts
                     for field, text in act.fields.items() if "{" not in text})  # fmt: skip
-    return Proposal(mapping, f"{best.mapping.name}/{best.sheet.name}", guesses, lacking, fixed)
+    return Proposal(mapping, f"{best.mapping.name}/{best.sheet.name}", guesses, lacking, fixed,
+                    [*table.left_out()])  # fmt: skip
 
 
-def _act(act: Act, columns: Mapping[str, Column], sheet: Sheet) -> Act | None:
+def _numbering(sheet: Sheet, columns: Collection[str], lacking: list[str]) -> Numbering | None:
+    """How to number the persons of a file that tells them apart by ID number, or name and birth
+    date alone; a number is lacking then no more.
+    """
+    told = "id-number" in columns or {"name", "birth-date"} <= {*columns}
+    if _NUMBER not in lacking or sheet.key != sheet.person or not told or _NUMBER_OF not in [
+        (act.event, act.fields.get(_NUMBER)) for act in sheet.act
+    ]:  # fmt: skip
+        return None
+    lacking.remove(_NUMBER)
+    return Numbering(prefix="FJ")
+
+
+def _act(act: Act, columns: Collection[str], sheet: Sheet) -> Act | None:
     """The act without what the file does not give; None where nothing can be made of it."""
     absent = {c for c in sheet.columns if c not in columns}
 

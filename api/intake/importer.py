@@ -29,6 +29,7 @@ from api.intake.known import note_known, reject_repeated
 from api.intake.mapping import Mapping, load_mapping
 from api.intake.matching import People
 from api.intake.monthly import UNTOLD, Comparison, Ways, opens_records
+from api.intake.numbering import NUMBER_GONE, Numbers
 from api.intake.originals import row_id, row_read
 from api.intake.plan import OF_NO_ROW, FileCount, Plan, count_rows
 from api.intake.planning import Planner, locks_in, sources
@@ -76,8 +77,8 @@ class Importer:
     ) -> Plan:  # fmt: skip
         """What the files (or folders of files) would enter. Nothing is entered.
 
-        With `records`, a roster's persons whom the ledger has are compared with it; `ways` are the
-        kinds of change that a roster does not tell.
+        A sheet without numbers needs `records`. With them, a roster's persons whom the ledger has
+        are compared with it; `ways` are the kinds of change that a roster does not tell.
 
         `dated` is the date of the sheets where no title gives it; `tab`: the sheet to read.
         Raises BadInput, MissingField, TooLarge for a file or a mapping that cannot be used; a
@@ -88,11 +89,14 @@ class Importer:
         files = [*files]
         found = sources(files, mapping)
         people = People(self._ledger, self._records)
-        plan = Planner(mapping, found, self.known_units(), people, dated, tab).run()
+        numbers = self._numbers(mapping)
+        plan = Planner(mapping, found, self.known_units(), people, dated, tab, numbers).run()
         plan.locks = locks_in(files)
         reject_repeated(plan)
         undone = self._renew(plan)
         note_known(self._ledger, plan)
+        if numbers is not None:
+            numbers.give(plan)
         if self._records is not None and opens_records(plan):
             Comparison(self._ledger, self._records, plan, ways).run(undone)
             note_known(self._ledger, plan)
@@ -101,6 +105,13 @@ class Importer:
         if mapping.judged:
             self._reject_refused(plan, approved_by)
         return plan
+
+    def _numbers(self, mapping: Mapping) -> Numbers | None:
+        if not any(sheet.numbering for sheet in mapping.sheet):
+            return None
+        if self._records is None:
+            raise ValueError("numbers are given by what the records say")
+        return Numbers(self._ledger, self._records, mapping.system)
 
     def _reject_refused(self, plan: Plan, approved_by: str | None) -> None:
         """A row that the ledger would refuse is rejected before anything is entered; of one that it
@@ -249,7 +260,8 @@ class _Tally:
             if answer.refusal.category == "unavailable":
                 raise answer.refusal
             if not _stands(draft, answer):
-                for fault in _faults(self._plan, draft, refused(answer.refusal)):
+                reason = self._reason(draft, answer.refusal)
+                for fault in _faults(self._plan, draft, reason):
                     self._plan.refused.add(fault)
                 return
         elif answer.replayed:
@@ -259,6 +271,10 @@ class _Tally:
             self.events.update(e.type for e in answer.entries if e.type not in OWN)
         self.rows.acts[draft.sheet] += 1
         self.rows.same[draft.sheet] += len(draft.same)
+
+    def _reason(self, draft: Draft, refusal: Refusal) -> Reason:
+        numbered = draft.sheet != OF_NO_ROW and self._plan.files[draft.sheet] in self._plan.given
+        return NUMBER_GONE if numbered and refusal.field == "number" else refused(refusal)
 
 
 def _request(

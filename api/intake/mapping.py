@@ -6,8 +6,8 @@ key is refused, and so is a heading that is neither mapped nor set aside with a 
 
 In a mapping `"{column}"` stands for a value as it is and `"cpd-{column}"` for a text made with it;
 other text stands for itself. Besides the sheet's columns there are `{person}` (the id of the row's
-person), `{sheet-date}`, `{row-key}` and, in an opening, `{earliest}` (the first day of which the
-files know the person).
+person), `{sheet-date}`, `{row-key}`, with numbering `{number}` and, in an opening, `{earliest}`
+(the first day of which the files know the person).
 """
 
 import re
@@ -33,6 +33,8 @@ load()
 _PLACE = re.compile(r"\{([a-z][a-z0-9-]*)\}")
 _PRIVATE_KINDS = ("id-number", "name")
 _BUILT_IN = {"person", "sheet-date", "row-key"}
+_NUMBER, _ID_NUMBER, _NAMED = "number", "id-number", ("name", "birth-date")
+_OPENING = "RecordOpened"
 
 DAYS, ENDS = ("date", "last-day", "day-after"), ("last-day", "day-after")
 """Kinds of columns that hold days; those of them that hold the end of something."""
@@ -157,20 +159,41 @@ class Otherwise(_Part):
     when: dict[str, list[str]] = {}
 
 
+class Numbering(_Part):
+    """The numbers that are given where a sheet has none: `prefix`, then a count of `width` digits
+    that runs on from the highest in the ledger. They are `{number}`, for a record that is opened.
+    """
+
+    prefix: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,30}$")
+    width: int = Field(default=5, ge=3, le=12)
+
+    def number(self, count: int) -> str:
+        return f"{self.prefix}{count:0{self.width}}"
+
+    def count(self, number: str) -> int | None:
+        """The count in a number that could be one of these."""
+        head, digits = number[: len(self.prefix)], number[len(self.prefix) :]
+        alike = head.upper() == self.prefix.upper() and len(digits) == self.width
+        return int(digits) if alike and digits.isascii() and digits.isdecimal() else None
+
+
 class Sheet(_Part):
     """One kind of sheet, known by its file's name.
 
-    `person`: what tells persons apart in this system. `dated`: the date of these sheets where their
-    title gives none. `key`: what tells rows apart for ever, or `keyed_by`: the columns whose values
-    do; without either a row is known by what stands in it. `unique`: columns of which no two rows
-    share a value. `unused`: headings that are left out, and why. `example`: heading → text of the
-    row that shows how to fill the sheet in, which is left out.
+    `person`: what tells persons apart in this system. `numbering`: nothing of the sheet's does but
+    ID number, name and birth date; its persons are found by these, and numbered. `dated`: the date
+    of these sheets where their title gives none. `key`: what tells rows apart for ever, or
+    `keyed_by`: the columns whose values do; without either a row is known by what stands in it, and
+    with `numbering` by its person. `unique`: columns of which no two rows share a value. `unused`:
+    headings that are left out, and why. `example`: heading → text of the row that shows how to fill
+    the sheet in, which is left out.
     """
 
     name: Name
     files: Texts
     tab: str | None = None
-    person: str
+    person: str | None = None
+    numbering: Numbering | None = None
     dated: date | None = None
     key: str | None = None
     keyed_by: list[Name] = []
@@ -191,16 +214,22 @@ class Sheet(_Part):
                 named.setdefault(heading_of(heading), []).append(name)
         return named
 
+    @cached_property
+    def apart(self) -> list[str]:
+        """The columns of which no two rows share a value."""
+        told = [_ID_NUMBER] if self.numbering and _ID_NUMBER in self.columns else []
+        return [*dict.fromkeys([*self.unique, *told])]
+
     def matches(self, file: str) -> bool:
         return any(fnmatch(file.lower(), pattern.lower()) for pattern in self.files)
 
     @model_validator(mode="after")
     def _named_columns_exist(self) -> Self:
-        known = self.columns.keys() | _BUILT_IN
+        known = self.columns.keys() | _BUILT_IN | ({_NUMBER} if self.numbering else set())
         used = {p for act in self.act for p in act.places()} | set(self.unique)
         used |= set(self.keyed_by)
         used |= {c for other in self.otherwise for c in other.when}
-        used |= set(places_in(self.person + (self.key or "")))
+        used |= set(places_in(self._told_by))
         if self.track is not None:
             used |= {self.track.column, self.track.period}
         if unknown := sorted(used - known):
@@ -210,6 +239,29 @@ class Sheet(_Part):
             raise ValueError(f"sheet {self.name} has no act labelled {', '.join(lost)}")
         if any(act.turn for act in self.act) != (self.track is not None):
             raise ValueError(f"sheet {self.name}: turns and tracking go together")
+        return self
+
+    @property
+    def _told_by(self) -> str:
+        return (self.person or "") + (self.key or "")
+
+    @model_validator(mode="after")
+    def _persons_are_told_apart(self) -> Self:
+        """By what the sheet says, or by numbers that go into the records which it opens."""
+        if self.numbering is None:
+            if self.person is None:
+                raise ValueError(f"sheet {self.name} says by what persons are told apart: person")
+            return self
+        if self._told_by or self.keyed_by or self.track or _NUMBER in self.columns:
+            raise ValueError(f"sheet {self.name}: with numbering there is no person, key, keyed_by,"
+                             " track and no column number")  # fmt: skip
+        if _ID_NUMBER not in self.columns and not self.columns.keys() >= {*_NAMED}:
+            raise ValueError(f"sheet {self.name}: numbering needs a column {_ID_NUMBER}, or "
+                             f"{' and '.join(_NAMED)}")  # fmt: skip
+        into = [(act.event, act.fields.get(_NUMBER)) for act in self.act if _NUMBER in act.places()]
+        if into != [(_OPENING, f"{{{_NUMBER}}}")]:
+            raise ValueError(f"sheet {self.name}: with numbering {{number}} is the number of one "
+                             f"{_OPENING}, and nothing else")  # fmt: skip
         return self
 
     @model_validator(mode="after")
@@ -227,15 +279,17 @@ class Sheet(_Part):
             name for name, column in self.columns.items()
             if column.private or column.kind in _PRIVATE_KINDS or "identity" in sealed[name]
         }  # fmt: skip
-        if own and self.key is None and not self.keyed_by:
+        if own and self.numbering is None and self.key is None and not self.keyed_by:
             raise ValueError(f"sheet {self.name} has private columns and needs a key of others")
         private = own | {name for name in self.columns if sealed[name]}
-        if private & {*self.keyed_by, *places_in(self.person + (self.key or ""))}:
+        if private & {*self.keyed_by, *places_in(self._told_by)}:
             raise ValueError(
                 f"sheet {self.name}: a private column is no key, for keys are public; add a column "
-                "of the bureau's own numbers to the file, one a person, the same in every month "
+                "of the bureau's own numbers to the file, one a person, the same in every month, "
+                "or have numbers given: [sheet.numbering] in place of key and person "
                 "(姓名、身份证号等保密栏目不能作 key 或 person,因其以明文留存:"
-                "请在表中增加一列本局编号,每人一号、各月不变,并以该列为 key 和 person)"
+                "请在表中增加一列本局编号,每人一号、各月不变,并以该列为 key 和 person;"
+                "尚未编号的,以 [sheet.numbering] 代替 key 和 person,由账本编号)"
             )
         for name in own:
             self.columns[name] = self.columns[name].model_copy(update={"private": True})

@@ -130,7 +130,7 @@ class Comparison:
     ) -> list[tuple[str, int]]:
         """Whom the rows are; their openings become what has changed."""
         plan = self._plan
-        openings = [_Opening.of(draft) for draft in drafts]
+        openings = [_Opening.of(draft, found=self._found_already(draft)) for draft in drafts]
         matches = matcher.match([opening.named for opening in openings])
         held = self._held([match.person for match in matches if match.person], as_of)
         told: dict[int, tuple[Draft, Where, str, str]] = {}
@@ -153,6 +153,11 @@ class Comparison:
             self._tell("changed", where, zh, en)
             plan.drafts.replace(draft)
         return [(match.person, 1) for match in matches if match.person]
+
+    def _found_already(self, draft: Draft) -> bool:
+        """Whether the persons of a draft's sheet were found when it was read."""
+        sheet = self._plan.mapping.sheet_of(self._plan.paths[draft.sheet].name)
+        return sheet is not None and sheet.numbering is not None
 
     def _held(self, people: Sequence[str], as_of: AsOf) -> dict[str, dict[str, Any]]:
         """What the ledger says of each person, by facet, private values open."""
@@ -353,10 +358,12 @@ class _Opening(NamedTuple):
     named: Named
 
     @classmethod
-    def of(cls, draft: Draft) -> "_Opening":
+    def of(cls, draft: Draft, *, found: bool = False) -> "_Opening":
+        """`found`: the person is the one meant, where the ledger has them."""
         events = {type(made.event): made.event for made in reversed(draft.made)}
         person, opened = events.get(PersonRegistered), events.get(RecordOpened)
         named = Named(
+            person=getattr(opened, "person", None) if found else None,
             number=getattr(opened, "number", None), id_number=getattr(person, "id_number", None),
             name=getattr(person, "name", None), born=getattr(person, "birth_date", None),
         )  # fmt: skip

@@ -50,15 +50,24 @@ class Refused(NamedTuple):
     named: Named
 
 
+class Given(NamedTuple):
+    """How many numbers the persons of a file are to be given, the first and the last of them."""
+
+    many: int
+    first: str
+    last: str
+
+
 class Plan:
     """What the files would enter under a mapping.
 
     `drafts` are in the order of entering. `rejected` and `warnings` hold faults, in order of file
     and row, what comes of the ledger after them; a rejected row may have several; `refused_rows`:
     whom such rows mean. `refused`: what the ledger refused when the plan was entered; `unentered`:
-    both. `lines`: how a roster compares with the ledger. `left_out`: what of the files was not
-    read, in Chinese and English. `locks`: lock files passed over. `batch` is the same
-    for the same files and mapping. `whole`: nothing says that the sheets are parts of others.
+    both. `given`: numbers that are to be given, by file. `lines`: how a roster compares with the
+    ledger. `left_out`: what of the files was not read, in Chinese and English. `locks`: lock files
+    passed over. `batch` is the same for the same files and mapping. `whole`: nothing says that the
+    sheets are parts of others.
     """
 
     def __init__(self, mapping: Mapping, tables: Sequence[Table], paths: Sequence[Path],
@@ -80,6 +89,7 @@ class Plan:
         self.warnings = Told[Fault](self.shelf, "warnings")
         self.refused_rows = Told[Refused](self.shelf, "refused rows")
         self.lines = Told[Line](self.shelf, "lines")
+        self.given: dict[str, Given] = {}
         self.locks: list[str] = []
         self._left_out = [table.left_out for table in tables]
         said = "|".join([mapping.system, mapping.name, mapping.version, *sorted(self.digests)])

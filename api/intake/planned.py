@@ -4,7 +4,7 @@ Owns the list. Invariant: it has every act that the ledger would gain, row by ro
 no private value.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +23,7 @@ _HEADINGS: tuple[Words, ...] = (
     ("生效日", "effective"), ("末日", "last day"), ("内容", "what it says"),
 )  # fmt: skip
 _PRIVATE = ("(保密)", " (private)")
+_NUMBER, _GIVEN = "number", ("(将编)", " (to be given)")
 
 
 def write_planned(plan: Plan, out: Path, lang: str) -> None:
@@ -42,22 +43,27 @@ def _rows(plan: Plan, lang: str) -> Iterator[list[Cell]]:
     for draft in plan.drafts.by_row():
         alone = draft.sheet == OF_NO_ROW
         where: list[Cell] = ["", ""] if alone else [plan.files[draft.sheet], draft.row]
+        sheet = None if alone else plan.mapping.sheet_of(plan.files[draft.sheet])
+        given = {_NUMBER} if sheet is not None and sheet.numbering is not None else set()
         for made in draft.made:
             event, until = made.event, made.until
             last = (until - timedelta(days=1)).isoformat() if until else ""
             yield [
                 *where, pick((event.zh, event.en), lang), getattr(event, "person", None) or "",
-                made.effective.isoformat(), last, _said(event, lang),
+                made.effective.isoformat(), last, _said(event, lang, given),
             ]  # fmt: skip
 
 
-def _said(event: Event, lang: str) -> str:
-    """Its public fields with their values, its private ones by name alone."""
+def _said(event: Event, lang: str, given: Collection[str]) -> str:
+    """Its public fields with their values, its private ones by name alone; `given`: fields whose
+    values no file says.
+    """
     fields = event.model_dump(mode="json", exclude_none=True)
     return "; ".join(
         named_among(name, fields, lang) + pick(_PRIVATE, lang)
         if name in event.private
         else f"{named_among(name, fields, lang)} {content({name: value}, lang)}"
+        + (pick(_GIVEN, lang) if name in given else "")
         for name, value in fields.items()
         if name != "person"
     )

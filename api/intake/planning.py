@@ -13,6 +13,7 @@ from uuid import uuid5
 from api.intake.checking import OVERLAPPING, Fault
 from api.intake.kinds import UnitNames
 from api.intake.mapping import Mapping, Sheet
+from api.intake.numbering import Numbers
 from api.intake.plan import OF_NO_ROW, Plan
 from api.intake.reading import TEXTS, WORKBOOKS, Table, read
 from api.intake.rows import NAMESPACE, Draft, Made, Makers, RowReader, Values, WhoIsMeant
@@ -79,14 +80,16 @@ def _one_at_a_time(event: str) -> bool:
 
 class Planner:
     """Reads files into a plan. `known_units`: folded name → unit id, as the ledger has them;
-    `people` finds the person whom a cell names; `tab`: the sheet to read, whatever the mapping
-    says.
+    `people` finds the person whom a cell names, `numbers` those of sheets without numbers; `tab`:
+    the sheet to read, whatever the mapping says.
     """
 
     def __init__(self, mapping: Mapping, found: Sequence[tuple[Path, Sheet]],
                  known_units: dict[str, str], people: WhoIsMeant,
-                 dated: date | None, tab: str | None = None) -> None:  # fmt: skip
+                 dated: date | None, tab: str | None = None,
+                 numbers: Numbers | None = None) -> None:  # fmt: skip
         self._mapping = mapping
+        self._numbers = numbers
         self._sheets = [sheet for _, sheet in found]
         self._tables = [
             read(path, sheet.headings, tab or sheet.tab, example=sheet.example)
@@ -129,7 +132,7 @@ class Planner:
     def run(self) -> Plan:
         for number in range(len(self._sheets)):
             reader, makers = self._reader(number), self._makers(number)
-            SheetPass(self.plan, reader, makers, self._add, self._since).run()
+            SheetPass(self.plan, reader, makers, self._add, self._since, self._numbers).run()
         self._open_records()
         self._warn_of_overlaps()
         for draft in self._unit_drafts():

@@ -12,6 +12,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from itertools import chain, islice
@@ -29,19 +30,22 @@ from python_calamine import (
 )
 
 from api.intake.body import Body, Row, two_headings
-from api.intake.parts import Parts
+from api.intake.extent import Reach
+from api.intake.parts import MOST_BYTES, Parts
 from api.intake.texts import rows_of
 from api.intake.values import EPOCH, EPOCH_1904, Cell, folded, heading_of
 from domain.refusals import BadInput, TooLarge
 
 __all__ = ["GIVEN_BACK", "MOST_BYTES", "REMARKS", "TEXTS", "WORKBOOKS", "Row", "Table", "read"]
 
-MOST_BYTES = 512 << 20
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".et", ".ods")
-TEXTS = (".csv", ".csv.gz")
+TEXTS = (".csv", ".csv.gz", ".tsv")
+"""What is looked for in a folder; a text (.txt) is read where it is named itself."""
+_TXT = ".txt"
 _TITLE_ROWS = 60
 """How far down the headings are looked for."""
 _NUMBERED = 20
+_NUL, _NUL_CHARACTER, _LOOKED_AT = b"\0", "\0", 4_096
 _NOTHING: Mapping[str, str] = {}
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -49,9 +53,6 @@ _BEGINNINGS = (bytes.fromhex("0908100000060500"), bytes.fromhex("090808000005050
 _FILEPASS, _DATEMODE = bytes.fromhex("2f00"), bytes.fromhex("2200")
 _FIRST_RECORDS = 60
 _MANIFEST, _WORKBOOK = "META-INF/manifest.xml", "xl/workbook.xml"
-_STYLES = "xl/styles.xml"
-_ZEROS = re.compile(rb'formatCode="(&quot;[^"&]+&quot;)?(0{2,})"')
-_WIDEST = 16  # digits: no number has as many
 _FROM_1904 = re.compile(rb"\bdate1904=[\"'](1|true|on)[\"']")
 
 
@@ -87,7 +88,8 @@ class Table(NamedTuple):
         """What of the file was not read, in Chinese and English; after `rows` are read."""
         if self.unread:
             names = "、".join(self.unread)
-            yield f"{self.file}:未读取的工作表:{names}", f"{self.file}: sheets not read: {names}"
+            zh = f"{self.file}:未读取的工作表:{names}(要读其中一张,加 --sheet 名称)"
+            yield zh, f"{self.file}: sheets not read: {names} (to read one: --sheet NAME)"
         if count := len(self.passed):
             numbers = "、".join(map(str, self.passed[:_NUMBERED]))
             more = "…" if count > _NUMBERED else ""
@@ -120,12 +122,12 @@ def read(
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     name = path.name.lower()
-    if name.endswith(TEXTS):
+    if name.endswith((*TEXTS, _TXT)):
         sheets: Iterable[_Sheet] = [_Sheet("", True, _text_rows(path, content))]
     elif name.endswith(WORKBOOKS):
         sheets = _sheets(path, content, tab)
     else:
-        raise _refused(path, "not a workbook or a CSV file", "不是工作簿或 CSV 文件")
+        raise _refused(path, "not a workbook or a CSV file", "不是工作簿或 CSV、文本文件")
     least = min(least, len(wanted))
     best, unread = _likeliest(path, sheets, wanted, least, example)
     if best is None or best.hits < least:
@@ -134,7 +136,7 @@ def read(
             f"前 {_TITLE_ROWS} 行中找不到对应表所列的表头行",
         )  # fmt: skip
     epoch = EPOCH_1904 if _counts_from_1904(content) else EPOCH
-    padded = _padding(content)
+    padded = Parts(content).padding()
     return Table(path.name, digest, best.sheet, best.title, best.headings, best.rows, epoch, padded,
                  unread, best.passed)  # fmt: skip
 
@@ -271,21 +273,37 @@ def _text_rows(path: Path, content: bytes) -> Iterator[Row]:
         except (OSError, EOFError, zlib.error) as fault:
             raise _refused(path, "the compressed file is damaged", "压缩文件已损坏") from fault
         if len(content) > MOST_BYTES:
-            raise TooLarge(f"{path.name} unpacks to more than {MOST_BYTES >> 20} MiB", field="file")
-    try:
-        text = content.removeprefix(codecs.BOM_UTF8).decode()
-    except UnicodeDecodeError:
-        try:
-            text = content.decode("gb18030")
-        except UnicodeDecodeError as fault:
-            raise _refused(path, "neither UTF-8 nor GB18030", "既非 UTF-8 也非 GB18030") from fault
-    return rows_of(text, partial(_refused, path))
+            raise _unpacks_to_too_much(path)
+    return rows_of(_decoded(path, content), partial(_refused, path))
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    """Text in UTF-8, GB18030, or UTF-16 where its first two bytes say so. Raises BadInput."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ["utf-16"]
+    else:
+        encodings = ["utf-8-sig"] if _NUL in content[:_LOOKED_AT] else ["utf-8-sig", "gb18030"]
+    for encoding in encodings:
+        with suppress(UnicodeDecodeError):
+            if _NUL_CHARACTER not in (text := content.decode(encoding))[:_LOOKED_AT]:
+                return text
+    raise _refused(
+        path, "neither UTF-8, nor GB18030, nor UTF-16 with its mark; save it as UTF-8 or as .xlsx",
+        "编码既非 UTF-8、GB18030,也非带标记的 UTF-16,请另存为 UTF-8 文本或 .xlsx",
+    )  # fmt: skip
 
 
 def _sheets(path: Path, content: bytes, tab: str | None) -> Iterator[_Sheet]:
     """One sheet after the other, so that only the likeliest stays in memory."""
+    parts = Parts(content)
+    if parts.swollen() is not None:
+        raise _unpacks_to_too_much(path)
     if _is_protected(content):
         raise _protected(path)
+    for one in parts.reaches():
+        if one is None:
+            raise _refused(path, "the workbook cannot be read", "工作簿无法读取")
+        _check_reach(path, one)
     try:
         book = load_workbook(io.BytesIO(content))
     except PasswordError as fault:
@@ -295,10 +313,9 @@ def _sheets(path: Path, content: bytes, tab: str | None) -> Iterator[_Sheet]:
     tabs = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
     if tab and tab not in {sheet.name for sheet in tabs}:
         raise _refused(path, f"there is no sheet {tab}", f"没有工作表“{tab}”")
-    parts = Parts(content)
     for name, visible in ((one.name, one.visible == SheetVisibleEnum.Visible) for one in tabs):
         if visible or name == tab:
-            yield _Sheet(name, tab in (None, name), _sheet_rows(book, parts, name))
+            yield _Sheet(name, tab in (None, name), _sheet_rows(path, book, parts, name))
 
 
 def _is_protected(content: bytes) -> bool:
@@ -339,22 +356,24 @@ def _counts_from_1904(content: bytes) -> bool:
         return False
 
 
-def _padding(content: bytes) -> int:
-    """The widest number format of zeros in an .xlsx; one with letters before it is wider than all.
-    Which cells have it the reader of the cells does not tell.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as parts:
-            formats = _ZEROS.findall(parts.read(_STYLES))
-    except (zipfile.BadZipFile, KeyError, OSError, EOFError, zlib.error):
-        return 0
-    return max((_WIDEST if letters else len(zeros) for letters, zeros in formats), default=0)
+def _check_reach(path: Path, reach: Reach) -> None:
+    """Raises BadInput for a cell so far out that all between could not be held."""
+    if reach.too_far:
+        raise _refused(
+            path,
+            f"sheet {reach.sheet} has something in {reach.cells}, far from the table; clear it"
+            f" (up to there are {reach.rows:,} rows by {reach.columns:,} columns)",
+            f"工作表“{reach.sheet}”的单元格 {reach.cells} 中有内容,远在表格之外"
+            f"(到此共 {reach.rows:,} 行 {reach.columns:,} 列),请清除后再导入",
+        )
 
 
-def _sheet_rows(book: CalamineWorkbook, parts: Parts, name: str) -> Iterator[Row]:
+def _sheet_rows(path: Path, book: CalamineWorkbook, parts: Parts, name: str) -> Iterator[Row]:
+    reach, errors = parts.look(name)
+    _check_reach(path, reach._replace(sheet=name))
     sheet: CalamineSheet = book.get_sheet_by_name(name)
     cells = sheet.to_python(skip_empty_area=False)
-    for row, column, shown in parts.errors(name):
+    for row, column, shown in errors:
         if row < len(cells) and column < len(cells[row]) and cells[row][column] == "":
             cells[row][column] = shown
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or parts.merged(name):
@@ -362,6 +381,12 @@ def _sheet_rows(book: CalamineWorkbook, parts: Parts, name: str) -> Iterator[Row
             over[left : right + 1] = [cells[top][left]] * len(over[left : right + 1])
     cells.reverse()
     return (Row(number, cells.pop()) for number in range(1, len(cells) + 1))
+
+
+def _unpacks_to_too_much(path: Path) -> TooLarge:
+    most = MOST_BYTES >> 20
+    return TooLarge(f"{path.name} unpacks to more than {most} MiB", field="file",
+                    zh=f"{path.name}:解压后超过 {most} MiB")  # fmt: skip
 
 
 def _protected(path: Path) -> BadInput:

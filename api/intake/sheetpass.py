@@ -8,17 +8,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from hashlib import sha256
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 from api.intake.body import Row, is_marked_example
 from api.intake.checking import CONFLICTING, DUPLICATE, MARKED_EXAMPLE, Fault, Reason
 from api.intake.mapping import Turn
 from api.intake.matching import Named
+from api.intake.numbering import Numbers
 from api.intake.originals import Said
 from api.intake.plan import Plan, Refused
 from api.intake.rows import Draft, Makers, ReasonError, RowReader, Values, lone
 from api.intake.shelf import Earliest, Groups, Keys
+
+_TOGETHER = 1_000
 
 Add = Callable[[Draft, str | None, str | None], int]
 """Takes a draft, its person and all that its row says into the plan; its number there."""
@@ -31,10 +34,12 @@ class _Read(NamedTuple):
 
 
 class SheetPass:
-    """The pass over the table of one reader; `since` takes the days that an opening may name."""
+    """The pass over the table of one reader; `since` takes the days that an opening may name;
+    `numbers` knows the persons of a sheet without numbers.
+    """
 
     def __init__(self, plan: Plan, reader: RowReader, makers: Makers, add: Add,
-                 since: Earliest) -> None:  # fmt: skip
+                 since: Earliest, numbers: Numbers | None) -> None:  # fmt: skip
         self._plan = plan
         self._number = len(plan.originals)
         self._reader = reader
@@ -43,12 +48,16 @@ class SheetPass:
         self._makers = makers
         self._add = add
         self._since = since
+        self._numbers = numbers
         self._noted = [column for column, name in plan.mapping.since.items()
                        if name == self._sheet.name]  # fmt: skip
         plan.originals.append(reader.originals)
 
     def run(self) -> None:
-        rows = self._rows(self._without_duplicates() if self._sheet.unique else self._table.rows)
+        alone = self._sheet.apart or self._sheet.numbering
+        rows = self._rows(self._without_duplicates() if alone else self._table.rows)
+        if self._numbers is not None and self._sheet.numbering is not None:
+            rows = self._known(rows, self._numbers)
         if self._sheet.track is not None:
             self._track(rows)
         else:
@@ -63,6 +72,20 @@ class SheetPass:
                 faults.append(self._reader.fault(row, None, MARKED_EXAMPLE))
             self._note_since(row, values)
             yield _Read(row, values, faults)
+
+    def _known(self, rows: Iterator[_Read], numbers: Numbers) -> Iterator[_Read]:
+        """The rows of a sheet without numbers, each with its person."""
+        while part := list(islice(rows, _TOGETHER)):
+            named = [
+                (one.row.number, None if any(lone(one.faults)) else _named(one.values))
+                for one in part
+            ]
+            found = numbers.meant(self._table, part[0].values["sheet-date"], named)
+            for one, meant in zip(part, found, strict=True):
+                self._reader.meant(one.values, meant.person, meant.number)
+                if meant.fault is not None:
+                    one.faults.append(self._reader.fault(one.row, None, meant.fault))
+            yield from part
 
     def _note_since(self, row: Row, values: Values) -> None:
         for column in self._noted:
@@ -91,7 +114,8 @@ class SheetPass:
             self._refuse(one)
             return None
         key = one.values["row-key"]
-        words = _words(one) if self._sheet.keyed_by else None
+        told = self._sheet.keyed_by or self._sheet.numbering
+        words = _words(one) if told else None
         if (same := self._plan.drafts.by_key(self._number, key)) is not None:
             if words != same.words:
                 self._reject(one, CONFLICTING, other=same.row)
@@ -117,11 +141,7 @@ class SheetPass:
         """
         rows = deque(self._table.rows)
         alike = Keys(self._plan.shelf)
-        alike.add(
-            (told, row.number)
-            for row in rows
-            for told in self._reader.alone(row, self._sheet.unique)
-        )
+        alike.add((told, row.number) for row in rows for told in self._alone(row))
         suspects = alike.repeated()
         faulty = self._repeated(
             _Read(row, *self._reader.read(row)) for row in rows if row.number in suspects
@@ -133,9 +153,14 @@ class SheetPass:
                 one = _Read(row, *self._reader.read(row))
                 self._plan.rows[self._number] += 1
                 self._refuse(one)
-                self._reject(one, reason, self._sheet.unique[0], other)
+                self._reject(one, reason, next(iter(self._sheet.apart), None), other)
             else:
                 yield row
+
+    def _alone(self, row: Row) -> Iterator[tuple[str, Any]]:
+        yield from self._reader.alone(row, self._sheet.apart)
+        if self._sheet.numbering is not None and (named := self._reader.named(row)) is not None:
+            yield "", named
 
     def _repeated(self, rows: Iterable[_Read]) -> dict[int, tuple[Reason, int]]:
         """Why a row is rejected for the sake of another one, by number."""
@@ -143,10 +168,7 @@ class SheetPass:
         faulty: dict[int, tuple[Reason, int]] = {}
         for one in rows:
             number, words = one.row.number, _words(one)
-            for column in self._sheet.unique:
-                value = one.values.get(column)
-                if value is None:
-                    continue
+            for column, value in self._apart(one):
                 earlier, said = first.setdefault((column, value), (number, words))
                 if earlier == number or number in faulty:
                     continue
@@ -156,6 +178,17 @@ class SheetPass:
                     faulty[number] = (CONFLICTING, earlier)
                     faulty.setdefault(earlier, (CONFLICTING, number))
         return faulty
+
+    def _apart(self, one: _Read) -> Iterator[tuple[str, Any]]:
+        """What no other row may share; without number and ID number, name and birth date."""
+        yield from (
+            (column, value)
+            for column in self._sheet.apart
+            if (value := one.values.get(column)) is not None
+        )
+        named = _named(one.values)
+        if self._sheet.numbering is not None and named.id_number is None and named.born:
+            yield "", (named.name, named.born)
 
     def _track(self, rows: Iterable[_Read]) -> None:
         """Of a column that is given again and again, only the changes are acts."""

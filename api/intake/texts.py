@@ -1,4 +1,4 @@
-"""Text files with values parted by commas, as rows.
+"""Text files with values parted by commas or tabs, as rows.
 
 Owns the telling of a quotation mark that was never closed. Invariant: a line of the file is part of
 one row, and a cell of several lines holds none that looks like a row; else the file is refused.
@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator
 from api.intake.body import Row
 from domain.refusals import BadInput
 
-_COMMA = ","
+_COMMA, _TAB = ",", "\t"
+_LOOKED_AT, _TOP = 100_000, 60
+"""How many characters and lines tell by what values are parted."""
 
 
 def rows_of(text: str, refused: Callable[[str, str], BadInput]) -> Iterator[Row]:
     """Raises what `refused` makes of a sentence, naming the line."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    parted_by = _separator(text)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=parted_by)
     number, line, width = 0, 1, 0
     while True:
         try:
@@ -29,7 +32,7 @@ def rows_of(text: str, refused: Callable[[str, str], BadInput]) -> Iterator[Row]
             ) from fault
         if cells is None:
             return
-        if reader.line_num > line and any(_holds_rows(cell, width) for cell in cells):
+        if reader.line_num > line and any(_holds_rows(cell, width, parted_by) for cell in cells):
             raise refused(
                 f"a cell that begins in line {line} holds whole rows: a quotation mark is not "
                 "closed",
@@ -39,6 +42,15 @@ def rows_of(text: str, refused: Callable[[str, str], BadInput]) -> Iterator[Row]
         yield Row(number, cells)
 
 
-def _holds_rows(cell: str, width: int) -> bool:
+def _separator(text: str) -> str:
+    """A tab, where a line at the top has more of them than any has commas: in headings stands
+    neither.
+    """
+    top = text[:_LOOKED_AT].splitlines()[:_TOP]
+    most = {one: max((line.count(one) for line in top), default=0) for one in (_COMMA, _TAB)}
+    return _TAB if most[_TAB] > most[_COMMA] else _COMMA
+
+
+def _holds_rows(cell: str, width: int, parted_by: str) -> bool:
     """Whether one of the further lines of a cell has as many values as a row."""
-    return width > 1 and any(line.count(_COMMA) >= width - 1 for line in cell.splitlines()[1:])
+    return width > 1 and any(line.count(parted_by) >= width - 1 for line in cell.splitlines()[1:])

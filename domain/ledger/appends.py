@@ -158,6 +158,7 @@ class Conditions(NamedTuple):
 
 
 UNCONDITIONAL = Conditions([], [])
+_ANYTHING = Conditions([("", None)], [])
 
 
 class Prepared(NamedTuple):
@@ -252,6 +253,21 @@ def segments(group: Sequence[Prepared]) -> list[int]:
                     written.add((tag, None))
     ends.append(len(group))
     return ends
+
+
+def in_turn(group: Sequence[Prepared], after: int) -> tuple[list[Prepared], list[int]]:
+    """A group of which each was decided on those before it, and on nothing else beyond a position;
+    with its segments. What is known already may be what another writer entered: so the condition is
+    on every one.
+    """
+    ends, start = segments([p._replace(conditions=UNCONDITIONAL) for p in group]), 0
+    found: list[Prepared] = []
+    for end in ends:
+        part = group[start:end]
+        found += [p._replace(conditions=_ANYTHING, after=after) for p in part]
+        after += sum(len(p.append.entries) for p in part)
+        start = end
+    return found, ends
 
 
 def _may_match(conditions: Conditions, written: set[object]) -> bool:
@@ -352,8 +368,12 @@ def stored(group: Sequence[Prepared], first: int, recorded_at: datetime) -> list
     return answers
 
 
-def parameters(group: Sequence[Prepared], *, halt: bool) -> list[Any]:
-    """The arguments of the log's append function for a group, in its order."""
+def parameters(
+    group: Sequence[Prepared], *, halt: bool, ends: Sequence[int] | None = None
+) -> list[Any]:
+    """The arguments of the log's append function for a group, in its order; `ends`: its segments,
+    where they are known.
+    """
     entries = [(n, e) for n, p in enumerate(group, 1) for e in p.append.entries]
     probes = [(n, *probe) for n, p in enumerate(group, 1) for probe in p.conditions.probes]
     meets = [(n, *meet) for n, p in enumerate(group, 1) for meet in p.conditions.meets]
@@ -361,7 +381,7 @@ def parameters(group: Sequence[Prepared], *, halt: bool) -> list[Any]:
     keyed = any(p.append.key is not None for p in group)
     identified = any(e.event_id is not None for _, e in entries)
     return [
-        _integers(segments(group)),
+        _integers(segments(group) if ends is None else ends),
         _integers(len(p.append.entries) for p in group),
         _integers(len(p.conditions.probes) for p in group),
         _integers(len(p.conditions.meets) for p in group),

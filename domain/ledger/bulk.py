@@ -14,8 +14,6 @@ from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
-from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery
-
 from domain.law import Law
 from domain.ledger.deciding import LAW_TYPES, Decided, Decider
 from domain.ledger.disposal import TYPES as ORDERS
@@ -113,11 +111,8 @@ class Bulk:
         if not (yield from self._land()):
             return
         appends = [d.append for d in decided if isinstance(d, Decided)]
-        if appends:
-            nothing_since = DCBAppendCondition(DCBQuery(), after=reading.head)
-            appends[0] = appends[0]._replace(condition=nothing_since)
         stored: list[Appended] = []
-        sent = sender.submit(self._send, appends, stored)
+        sent = sender.submit(self._send, appends, reading.head, stored)
         requests = [self._queue.popleft() for _ in decided]
         self._flight = _Flight(requests, decided, stored, sent)
         reading.head = after
@@ -125,8 +120,8 @@ class Bulk:
             yield from self._land()
             self._reading = None
 
-    def _send(self, appends: Sequence[Append], stored: list[Appended]) -> None:
-        for appended in self._log.load(appends):
+    def _send(self, appends: Sequence[Append], after: int, stored: list[Appended]) -> None:
+        for appended in self._log.load(appends, after=after):
             stored.append(appended)  # noqa: PERF402 - what came before a refusal counts
 
     def _decide(

@@ -42,6 +42,7 @@ from domain.ledger.appends import (
     Prepared,
     TooLarge,
     answer,
+    in_turn,
     parameters,
     stored,
     straight,
@@ -151,12 +152,14 @@ class EventLog(DCBRecorder):
         """
         prepared = Prepared.of(append)
         if len(append.entries) > GROUPED_ENTRIES:
-            return next(self._send_chunk([prepared]))
+            return next(self._send_chunk([prepared], None))
         return self._groups.enter(prepared)
 
-    def load(self, appends: Iterable[Append]) -> Iterator[Appended]:
+    def load(self, appends: Iterable[Append], *, after: int | None = None) -> Iterator[Appended]:
         """Append many requests in order, several to a transaction; yields each one's answer.
 
+        `after`: each was decided on those before it and on nothing else beyond this position; it is
+        stored only so. Else each has its own condition.
         The first refusal is raised when its turn comes, and nothing after it is stored. A load
         that died is resumed by loading the same appends again, where they carry event ids or keys.
         """
@@ -167,21 +170,27 @@ class EventLog(DCBRecorder):
             entries += len(append.entries)
             size += prepared.size
             if chunk and (entries > MOST_ENTRIES or size > CHUNK_BYTES):
-                yield from self._send_chunk(chunk)
+                after = yield from self._send_chunk(chunk, after)
                 chunk, entries, size = [], len(append.entries), prepared.size
             chunk.append(prepared)
         if chunk:
-            yield from self._send_chunk(chunk)
+            yield from self._send_chunk(chunk, after)
 
-    def _send_chunk(self, chunk: Sequence[Prepared]) -> Iterator[Appended]:
-        for outcome in self._send(chunk, halt=True):
+    def _send_chunk(
+        self, chunk: Sequence[Prepared], after: int | None
+    ) -> Generator[Appended, None, int | None]:
+        """Answers the position that the next chunk is to stand behind."""
+        for outcome in self._send(chunk, halt=True, after=after):
             if isinstance(outcome, LogError):
                 raise outcome
             yield outcome
+        return None if after is None else after + sum(len(p.append.entries) for p in chunk)
 
-    def _send(self, group: Sequence[Prepared], *, halt: bool = False) -> list[Appended | LogError]:
+    def _send(
+        self, group: Sequence[Prepared], *, halt: bool = False, after: int | None = None
+    ) -> list[Appended | LogError]:
         with self._pool.connection() as connection:
-            return self._execute(connection, group, halt=halt)
+            return self._execute(connection, group, halt=halt, after=after)
 
     def _send_group(self, group: Sequence[Prepared]) -> Sequence[Appended | Exception]:
         """Send a group on the writing connection, which only the leading thread uses."""
@@ -219,12 +228,18 @@ class EventLog(DCBRecorder):
         return writer
 
     def _execute(
-        self, connection: psycopg.Connection[Any], group: Sequence[Prepared], *, halt: bool = False
+        self,
+        connection: psycopg.Connection[Any],
+        group: Sequence[Prepared],
+        *,
+        halt: bool = False,
+        after: int | None = None,
     ) -> list[Appended | LogError]:
+        group, ends = (group, None) if after is None else in_turn(group, after)
         try:
             outcomes = self._execute_straight(connection, group)
             if outcomes is None:
-                values = parameters(group, halt=halt)
+                values = parameters(group, halt=halt, ends=ends)
                 rows = connection.execute(self._sql.append, values, prepare=True, binary=True)
                 outcomes = [answer(row) for row in rows]
         except psycopg.errors.LockNotAvailable as error:

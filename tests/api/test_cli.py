@@ -209,12 +209,16 @@ def test_a_list_of_persons_and_dates_is_answered_row_by_row(desk: Desk, tmp_path
         sheet = book.add_worksheet()
         for n, row in enumerate(rows):
             sheet.write_row(n, 0, row)
+        book.add_worksheet("底稿").write(0, 0, "编号")
 
     said = desk.run("chain", "--list", str(asked), "--out", str(out))
     answered = load_workbook(str(out)).get_sheet_by_index(0).to_python()
 
     assert said.code == 0, said
     assert "已答 1 项,不能回答 2 项" in said.out
+    assert "asked.xlsx:未读取的工作表:底稿(要读其中一张,加 --sheet 名称)" in said.err
+    other = desk.run("chain", "--list", str(asked), "--out", str(out), "--sheet", "底稿")
+    assert (other.code, "找不到对应表所列的表头行" in other.err) == (1, True)
     assert answered[1][3].startswith("空缺,自 2023-05-01")
     assert answered[1][5] == "赵警官(O3) 自 2022-01-04"
     assert answered[2][-1] == "日期不存在或超出范围"

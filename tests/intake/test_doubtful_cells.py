@@ -1,5 +1,6 @@
 """What a cell may or may not mean, where a roster has it: refused with its reason, or read."""
 
+import zipfile
 from datetime import date
 from pathlib import Path
 
@@ -8,8 +9,11 @@ import xlsxwriter
 
 import api.intake
 from api.intake import Importer
+from api.intake.reading import read
 from domain.acts.openings import ContractOpened, RecordOpened
 from domain.acts.people import PersonRegistered
+from tests.intake.paths import ROSTERS
+from tests.intake.test_reading import open_document
 
 COUNTY = Path(api.intake.__file__).parent / "mappings" / "roster-county.toml"
 HEADINGS = [
@@ -191,3 +195,30 @@ def test_a_number_that_a_format_shows_otherwise_is_refused(bureau, tmp_path, sho
 
     assert rejected(plan) == [(line, "工号", "zeros-lost") for line in faulty]
     assert plan.events["RecordOpened"] == 4 - len(faulty)
+
+
+OF_AN_OPEN_DOCUMENT = (
+    '<number:number-style xmlns:number="urn:oasis:names:tc:opendocument:xmlns:datastyle:1.0">{}'
+    '<number:number number:decimal-places="0" number:min-integer-digits="{}"/></number:number-style>'
+)
+
+
+@pytest.mark.parametrize(
+    ("letters", "digits", "width"),
+    [("", 6, 6), ("", 1, 0), ("<number:text>FJ</number:text>", 4, 16)],
+)
+def test_formats_of_zeros_are_seen_in_an_open_document(tmp_path, letters, digits, width):
+    path = open_document(tmp_path / "a.ods", [["姓名", "工号"], ["甲", "1"]])
+    with zipfile.ZipFile(path, "a") as parts:
+        parts.writestr("styles.xml", OF_AN_OPEN_DOCUMENT.format(letters, digits))
+
+    assert read(path, ["姓名", "工号"]).padded == width
+
+
+def test_formats_of_zeros_are_seen_in_an_older_workbook(tmp_path):
+    content = (ROSTERS / "roster_county.xls").read_bytes()
+    for shown, width in (("0000000", 7), ('"FJ"000', 16), ("General", 0)):
+        path = tmp_path / "a.xls"
+        path.write_bytes(content.replace(b"\x07\x00\x00General", b"\x07\x00\x00" + shown.encode()))
+
+        assert read(path, ["姓名", "工号", "用人单位"]).padded == width

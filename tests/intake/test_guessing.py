@@ -4,6 +4,7 @@ import csv
 from datetime import date
 
 import pytest
+import xlsxwriter
 
 from api import answers
 from api.intake import Importer, load_mapping, parse_mapping, propose, to_toml
@@ -205,6 +206,20 @@ def test_units_that_the_ledger_has_are_not_proposed_again(tmp_path):
     ]
 
 
+def test_sheets_that_were_not_looked_at_are_told_with_how_to_choose_them(tmp_path):
+    path = tmp_path / "two.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        for name, rows in (("在职", OWN), ("离职", [["名字"], ["丙某"]])):
+            page = book.add_worksheet(name)
+            for number, row in enumerate(rows):
+                page.write_row(number, 0, row)
+
+    assert proposed(path).left_out == [
+        ("two.xlsx:未读取的工作表:离职(要读其中一张,加 --sheet 名称)",
+         "two.xlsx: sheets not read: 离职 (to read one: --sheet NAME)"),
+    ]  # fmt: skip
+
+
 def test_the_clerk_has_the_last_word(tmp_path):
     proposal = proposed(sheet(tmp_path), decided={"爱好": "grade", "警号": "", "序号": "number"})
 
@@ -218,7 +233,7 @@ def test_the_clerk_has_the_last_word(tmp_path):
 
 
 def test_a_column_without_which_nothing_can_be_entered_is_said_to_be_lacking(tmp_path):
-    rows = [[*row[:1], *row[2:]] for row in OWN]
+    rows = [[cell for n, cell in enumerate(row) if n not in (1, 3)] for row in OWN]
     proposal = proposed(sheet(tmp_path, rows))
     assert proposal.lacking == ["number"]
     assert proposal.confidence == 0

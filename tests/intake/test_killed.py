@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ __all__ = ["slice_of_chicago"]  # a fixture
 
 ROWS = 2_500
 OPENING = '{ person = "{person}", unit = "u", number = "{number}", hired_on = "{hire-date}" }'
+KEYS = 'person = "{number}"\nkey = "{number}"\nunique = ["number", "id-number"]'
 MAPPING = """
 format = 1
 name = "own"
@@ -40,9 +42,7 @@ division = "none"
 [[sheet]]
 name = "roster"
 files = ["*.csv"]
-person = "{number}"
-key = "{number}"
-unique = ["number", "id-number"]
+{KEYS}
 
 [sheet.columns]
 number = { heading = "辅警编号", kind = "identifier", blank = "reject" }
@@ -51,13 +51,17 @@ id-number = { heading = "身份证号码", kind = "id-number", private = true }
 hire-date = { heading = "入职时间", kind = "date" }
 
 [sheet.unused]
-"""
+""".replace("{KEYS}", KEYS)
 
 
-@pytest.fixture
-def roster_of_thousands(tmp_path):
-    """A roster in several appends, and its mapping."""
-    wanted = ["辅警编号", "姓名", "身份证号码", "入职时间"]
+@pytest.fixture(params=["numbered", "to be numbered"])
+def roster_of_thousands(tmp_path, request):
+    """A roster in several appends, and its mapping: with a column of numbers, and without."""
+    written, wanted = MAPPING, ["辅警编号", "姓名", "身份证号码", "入职时间"]
+    if request.param == "to be numbered":
+        written = written.replace(KEYS, 'numbering = { prefix = "N" }')
+        written = re.sub("number = .*reject.*\n", "", written)
+        wanted.remove("辅警编号")
     unused = "".join(f'"{h}" = "not asked"\n' for h in (*roster.HEADINGS, *roster.MORE)
                      if h not in wanted)  # fmt: skip
     acts = "".join(
@@ -68,7 +72,7 @@ def roster_of_thousands(tmp_path):
         )
     )  # fmt: skip
     mapping = tmp_path / "own.toml"
-    mapping.write_text(f"{MAPPING}{unused}{acts}", "utf-8")
+    mapping.write_text(f"{written}{unused}{acts}", "utf-8")
     sheet = tmp_path / "roster.csv"
     with sheet.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([[*roster.HEADINGS, *roster.MORE], *roster.rows(ROWS)])

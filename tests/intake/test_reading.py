@@ -74,13 +74,28 @@ def test_text_files_of_both_encodings_are_read(tmp_path, encoding, packed):
     assert rows_of(path) == (WANTED, [(2, ["𠮷甲", "F1", "一所"])])
 
 
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.tsv"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-16", "utf-16-be", "utf-8", "gb18030"], ids=["le", "be", "utf-8", "gb18030"]
+)
+def test_text_parted_by_tabs_is_read_as_a_spreadsheet_saves_it(tmp_path, name, encoding):
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    lines = ["某局名册,截至2021年8月1日", "姓名\t工号\t单位", '甲\tF1\t"一,所"', '"乙\n丙"\tF2\t']
+    path = tmp_path / name
+    path.write_bytes((mark + "\r\n".join(lines)).encode(encoding))
+
+    assert rows_of(path) == (WANTED, [(3, ["甲", "F1", "一,所"]), (4, ["乙\n丙", "F2", ""])])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("a.docx", b"x", "not a workbook"),
         ("a.xlsx", b"PK damaged", "cannot be read"),
         ("a.xls", b"", "cannot be read"),
-        ("a.csv", b"\xff\xff\xff", "neither UTF-8 nor GB18030"),
+        ("a.csv", b"\xff\xff\xff", "neither UTF-8, nor GB18030"),
+        ("a.txt", "姓名,工号,单位\n甲,F1,一所".encode("utf-16-le"), "nor UTF-16 with its mark"),
+        ("a.txt", "姓名\t工号".encode("utf-16") + b"x", "nor UTF-16 with its mark"),
         ("a.csv.gz", gzip.compress(b"x", mtime=0)[:-4], "damaged"),
         ("a.csv", "甲,乙\n1,2\n".encode(), "no row holds the headings"),
     ],
@@ -315,7 +330,7 @@ def test_sheets_that_are_not_read_and_rows_passed_over_are_told(tmp_path):
 
     assert [row.number for row in table.rows] == [2]
     assert [zh for zh, _ in table.left_out()] == [
-        "a.xlsx:未读取的工作表:封面、底表",
+        "a.xlsx:未读取的工作表:封面、底表(要读其中一张,加 --sheet 名称)",
         "a.xlsx:略过 2 行(重复的表头、示例、合计、签章):第 3、4 行",
     ]
 

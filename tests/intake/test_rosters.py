@@ -341,7 +341,7 @@ def test_a_workbook_is_imported_sheet_by_sheet(bureau, tmp_path):
 
     assert [report.events["PersonRegistered"] for report in reports] == [1, 1]
     assert plans[0].batch != plans[1].batch
-    assert plans[1].left_out[0][0] == "two.xlsx:未读取的工作表:一组"
+    assert plans[1].left_out[0][0] == ("two.xlsx:未读取的工作表:一组(要读其中一张,加 --sheet 名称)")
     (rejected,) = write_rejected(plans[1], plans[1].rejected, tmp_path / "out")
     given = load_workbook(rejected).get_sheet_by_index(0).to_python()
     assert given[-1][1] == rows[at + 2][1]

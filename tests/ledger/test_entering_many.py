@@ -246,6 +246,26 @@ def test_requests_overtaken_by_another_writer_are_entered_once_and_rightly(burea
         assert entry.envelope["premise"]["at"] == entry.position - 1
 
 
+def test_a_writer_who_enters_the_first_of_them_too_does_not_let_the_others_pass(bureau, meddling):
+    cls, happening = meddling
+    ledger = bureau.ledger
+    ledger.enter(registered("p0", "p1"))
+    ledger.enter(Request([act(UnitEstablished(unit="u1", name="所"), "2020-01-01")]))
+    first = rewarded("p0", event_id=UUID(int=1))
+    hired = Request([act(AuxiliaryHired(person="p1", unit="u1", category="field"), DAY)])
+    happening.append(lambda: [ledger.enter(one) for one in (first, hired)])
+
+    answers = list(
+        ledger.enter_many([first, Request([act(cls(person="p0", word="a"), DAY)]), hired])
+    )
+
+    assert [a.refusal.code if isinstance(a, Refused) else a.replayed for a in answers] == [
+        True, False, "already-recorded",
+    ]  # fmt: skip
+    for entry in ledger.entries(after=3):
+        assert entry.envelope["premise"]["at"] == entry.position - 1
+
+
 def test_a_writer_who_never_stops_does_not_stop_the_load(bureau, meddling):
     cls, happening = meddling
     ledger = bureau.ledger
