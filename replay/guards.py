@@ -53,6 +53,13 @@ def faults(connection: Connection[Any], prefix: str) -> Iterator[tuple[str, str]
             f"表 {name} 上有账本结构以外的触发器、规则、行级策略或视图",
             f"a trigger, rule, row policy or view that the schema does not make is on {name}",
         )
+    for (name,) in connection.execute(log.unkeyed).fetchall():
+        yield f"表 {name} 的主键已被移除", f"the primary key of the table {name} is gone"
+    for (name,) in connection.execute(log.shadowing).fetchall():
+        yield (
+            f"{name} 与账本或数据库自带的同名,可使他人读到另一内容",
+            f"{name} bears a name of the log or of PostgreSQL: others may be shown it instead",
+        )
     yield from _functions(connection.execute(log.functions).fetchall(), prefix)
 
 

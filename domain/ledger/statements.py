@@ -170,6 +170,29 @@ class Statements:
             f" FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang"
             f" WHERE p.pronamespace = {here} AND starts_with(p.proname, '{log}') ORDER BY 2"
         )
+        self.unkeyed = (
+            f"SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p')"
+            f" AND c.relnamespace = {here} AND c.relname ~ '^{log}(entries(_[0-9]+)?|tags|event_ids"
+            f"|requests|claims|seal_(tiles|heads|cosignatures|stamps))$' AND NOT EXISTS (SELECT"
+            f" FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid)"
+            f" ORDER BY 1"
+        )
+        # a name is looked up where a role's settings say, and of functions the best match counts
+        own = f"SELECT %s FROM %s WHERE %s = {here} AND starts_with(%s, '{log}')"
+        made = (
+            "o.oid >= 16384"
+            " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = o.oid AND d.deptype = 'e')"
+        )
+        self.shadowing = (
+            f"SELECT o.oid::regclass::text FROM pg_class o"
+            f" WHERE o.relkind IN ('r', 'p', 'v', 'm', 'f') AND o.relnamespace <> {here}"
+            f" AND o.relname IN ({own % ('relname', 'pg_class', 'relnamespace', 'relname')})"
+            f" UNION SELECT o.oid::regprocedure::text FROM pg_proc o WHERE {made} AND o.proname IN"
+            f" (SELECT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace)"
+            f" UNION SELECT o.oid::regprocedure::text FROM pg_proc o WHERE o.pronamespace <> {here}"
+            f" AND o.proname IN ({own % ('proname', 'pg_proc', 'pronamespace', 'proname')})"
+            f" UNION SELECT o.oid::regoperator::text FROM pg_operator o WHERE {made} ORDER BY 1"
+        )
         self.detached = (
             f"SELECT c.relname FROM pg_class c WHERE c.relkind = 'r' AND NOT c.relispartition"
             f" AND c.relnamespace = {here}"

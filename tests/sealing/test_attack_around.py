@@ -116,6 +116,49 @@ def test_function_of_the_log_of_reads_replaced(attacked):
     assert "reads_ordered_cut" in finding.en
 
 
+FORGED = (
+    "INSERT INTO ledger_entries SELECT position, recorded_at, type, tags,"
+    " replace(convert_from(data, 'UTF8'), 'merit', 'worst')::bytea"
+    " FROM ledger_entries WHERE position = 7"
+)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_second_row_at_a_position(attacked, first):
+    """Beside the row that was sealed, which is left as it is, and whichever of them is read first."""
+    run(attacked.database, "ALTER TABLE ledger_entries DROP CONSTRAINT ledger_entries_pkey", FORGED)
+    if first:
+        again = "UPDATE ledger_entries SET type = type WHERE position = 7 AND data LIKE '%merit%'"
+        tamper(attacked.database, again)
+    assert [e.position for e in attacked.bureau.ledger.log.entries()].count(7) == 2
+    seen = found(attacked)
+    assert named(seen[Kind.ENTRY], 7, "not what was sealed")
+    assert named(seen[Kind.GUARD], "ledger_entries", "primary key")
+
+
+def test_primary_key_taken_off(attacked):
+    run(attacked.database, "ALTER TABLE ledger_seal_heads DROP CONSTRAINT ledger_seal_heads_pkey"
+                           " CASCADE")  # fmt: skip
+    assert named(found(attacked)[Kind.GUARD], "ledger_seal_heads", "primary key")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE VIEW other.ledger_entries AS SELECT * FROM public.ledger_entries WHERE position <> 7",
+        "CREATE TABLE other.ledger_tags (LIKE public.ledger_tags)",
+        "CREATE FUNCTION other.ledger_probe(int) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE FUNCTION other.array_to_string(text[], text) RETURNS text LANGUAGE sql AS 'SELECT $2'",
+        "CREATE FUNCTION public.unnest(text[]) RETURNS SETOF text LANGUAGE sql AS 'SELECT $1[1]'",
+        "CREATE OPERATOR other.= (FUNCTION = texteq, LEFTARG = text, RIGHTARG = text)",
+    ],
+)
+def test_same_name_elsewhere_that_a_role_could_be_shown(attacked, statement):
+    """`ALTER ROLE … SET search_path` shows it to the application, and the rows to who verifies."""
+    run(attacked.database, "CREATE SCHEMA other", statement)
+    assert "bears a name" in found(attacked)[Kind.GUARD].en
+
+
 # the keyed lookup, and the keys
 
 
