@@ -127,16 +127,14 @@ class Vault:
             rows = connection.execute(
                 FIND_KEYS, ([o.subject for o in wanted], [o.cls for o in wanted])
             ).fetchall()
-        restricted = set()
+        destroyed = {Owner(s, c) for s, c, _, state in rows if state == "destroyed"}
+        restricted = {Owner(s, c) for s, c, _, state in rows if state == "restricted"}
+        self._destroyed |= destroyed
         for subject, cls, wrapped, state in rows:
-            owner = Owner(subject, cls)
-            if state == "active":
+            owner = Owner(subject, cls)  # one that was brought back behind the log opens nothing
+            if state == "active" and owner not in destroyed | restricted:
                 self._keys[owner] = self._wrapping.unwrap(wrapped, owner.name)
-            elif state == "destroyed":
-                self._destroyed.add(owner)
-            else:
-                restricted.add(owner)
-        return restricted
+        return restricted - destroyed
 
     def seal(self, subject: str, cls: str, field: str, plaintext: bytes) -> dict[str, str]:
         """A sealed field; `prepare` has made its owner's key. Raises Erased, Restricted."""

@@ -207,13 +207,23 @@ def test_id_number_that_no_longer_stands_needs_no_row(attacked):
     assert found(attacked) == {}
 
 
+def wrapped(bureau, who):
+    kept = "SELECT subject, class, wrapped FROM data_keys WHERE subject = %s"
+    with psycopg.connect(bureau.settings.vault) as connection:
+        [row] = connection.execute(kept, [who]).fetchall()
+    return row
+
+
+def put_back(bureau, row, *statements):
+    run(bureau.settings.vault, *statements)
+    with psycopg.connect(bureau.settings.vault) as connection:
+        connection.execute("INSERT INTO data_keys VALUES (%s, %s, %s)", row)
+
+
 def lost(bureau, *statements):
     """What these take from the vault is put back afterwards: the vault is not the test's own."""
-    conninfo = bureau.settings.vault
-    kept = "SELECT subject, class, wrapped FROM data_keys WHERE subject = 'key1'"
-    with psycopg.connect(conninfo) as connection:
-        [row] = connection.execute(kept).fetchall()
-    run(conninfo, *statements)
+    row = wrapped(bureau, "key1")
+    run(bureau.settings.vault, *statements)
     return row
 
 
@@ -232,10 +242,55 @@ def test_key_deleted_without_an_entry(attacked, forged, said):
         seen = found(attacked)[Kind.KEY]
         assert named(seen, entered.position, "key1 (identity)", said)
     finally:
-        if forged:
-            run(bureau.settings.vault, f"DELETE FROM {forged} WHERE subject = 'key1'")
-        with psycopg.connect(bureau.settings.vault) as connection:
-            connection.execute("INSERT INTO data_keys VALUES (%s, %s, %s)", row)
+        put_back(bureau, row, *([f"DELETE FROM {forged} WHERE subject = 'key1'"] if forged else []))
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_key_brought_back_after_its_destruction(attacked, marked):
+    """From a dump of the vault that should have been destroyed, behind the log's back."""
+    bureau, who = attacked.bureau, f"back{marked:d}"
+    enter(bureau, PersonRegistered(person=who, name="归", id_number=OTHER))
+    row = wrapped(bureau, who)
+    [order] = enter(
+        bureau,
+        PrivateDataDestroyed(person=who, classes=["identity"], ground="art47", approval="1"),
+    )
+    bureau.sealer.catch_up()
+    assert found(attacked) == {}
+    put_back(
+        bureau, row, *([] if marked else [f"DELETE FROM destroyed_keys WHERE subject = '{who}'"])
+    )
+    try:
+        seen = found(attacked)[Kind.KEY]
+        assert named(seen, order.position - 1, f"{who} (identity)", f"entry {order.position}")
+        with Bureau(bureau.settings) as again:
+            [name] = again.ledger.entries([f"person:{who}"], ["PersonRegistered"])
+            told = again.ledger.vault.reveal({"name": name.fields["name"]})
+        assert (told == {"name": {"erased": True}}) is marked
+    finally:
+        run(bureau.settings.vault, f"DELETE FROM data_keys WHERE subject = '{who}'")
+
+
+def test_key_brought_back_out_of_escrow_by_nobody(attacked):
+    bureau = attacked.bureau
+    enter(bureau, PersonRegistered(person="escrowed", name="人", id_number=OTHER))
+    for holder in ("h1", "h2"):
+        enter(bureau, EscrowHolderNamed(holder=holder, public_key=new_holder().public_key))
+    row = wrapped(bureau, "escrowed")
+    [order] = enter(
+        bureau,
+        PrivateDataRestricted(
+            person="escrowed", classes=["identity"], ground="art47", holders=["h1", "h2"]
+        ),
+    )
+    bureau.sealer.catch_up()
+    assert found(attacked) == {}
+    put_back(bureau, row, "DELETE FROM escrowed_keys WHERE subject = 'escrowed'")
+    try:
+        seen = found(attacked)[Kind.KEY]
+        assert named(seen, LAST + 1, "escrowed (identity)", f"escrow by entry {order.position}")
+    finally:
+        run(bureau.settings.vault, "DELETE FROM data_keys WHERE subject = 'escrowed'")
 
 
 def test_keys_that_an_entry_orders_destroyed_or_restricted(attacked):
