@@ -16,7 +16,8 @@ from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain import acts
 from domain.acts.privacy import PrivateDataRestricted, PrivateDataRestrictionLifted
-from domain.events import Actor, Entry, Proposal, cases_of
+from domain.bitemporal import Fact
+from domain.events import Actor, Entry, Facet, Proposal, cases_of
 from domain.forest import Forest
 from domain.law import Law, Pack, parse_calendar
 from domain.ledger import log as _log
@@ -27,11 +28,11 @@ from domain.ledger.deciding import LAW_TYPES, Decided, Decider
 from domain.ledger.disposal import Disposal, orders
 from domain.ledger.impact import review_of
 from domain.ledger.log import EventLog
-from domain.ledger.reading import Reading, forest_at
+from domain.ledger.reading import Reading, forest_at, item_of
 from domain.ledger.requests import Receipt, Refused, Request, event_id_of, key_of
 from domain.ledger.sealed import Owner
 from domain.ledger.vault import Vault
-from domain.record import Finding
+from domain.record import Finding, Record, Strand
 from domain.refusals import (
     BadInput,
     BeyondHead,
@@ -310,6 +311,16 @@ class Ledger:
     def forest(self, position: int) -> Forest:
         """Which ids were one person's, as known at a position."""
         return forest_at(self.log, position)
+
+    def folded(self, facet: Facet, subject: str, position: int) -> list[Fact]:
+        """Every version of a strand that no merge moves, from the entries themselves: what is kept
+        of them beside the log, others may have written.
+        """
+        if not position:
+            return []
+        items = [item_of(Strand(facet.name, subject))]
+        stored = self.log.entries(DCBQuery(items=items), until=position)
+        return Record.fold(Entry(*one) for one in stored).versions(facet, subject)
 
     def moment(self, recorded: str | int | datetime | date | None = None) -> Moment:
         """The position that a point of the recorded axis stands for.

@@ -174,6 +174,7 @@ def test_a_key_does_not_approve_whatever_its_account_may(desk: Desk) -> None:
         hash=sha256(b"secret").hexdigest(),
     )  # fmt: skip
     desk.enter(key, until=today + timedelta(days=30))
+    desk.grant("boss", "system")
     for scheme in ("ApiKey", "apikey"):
         headers = {"Authorization": f"{scheme} k-boss.secret", "Idempotency-Key": "by-key"}
         assert desk.http.get("/v1/roster", headers=headers).status_code == 200
