@@ -403,12 +403,25 @@ class Guard:
         held = [grant for grant in held if grant.person not in people]
         if account == asking.account.id or not held:
             raise NotAllowed(field="approved_by")
+        sight = self._sight(self._held(account))
         for proposal in request.proposals:
-            if not self._reaching(held, proposal, self._about(asking, proposal)[1]):
+            tags = self._about(asking, proposal)[1]
+            if not self._reaching(held, proposal, tags) or not self._inquires(sight, tags):
                 raise NotAllowed(field="approved_by")
 
     def _seen(self, asking: Asking) -> Ledger:
         return self._bureau.seen_with(asking.classes, asking.sight).ledger
+
+    def _inquires(self, sight: Sight | None, tags: list[str]) -> bool:
+        """Whether an act with these tags is of no case, or of one that is shown with this sight."""
+        cases = cases_of(tags)
+        if sight is None or not cases:
+            return True
+        if not {f"person:{one}" for one in sight.own}.isdisjoint(tags):
+            return False
+        ledger = self._bureau.seen_with(None, sight).ledger
+        begun = any(any(self._bureau.ledger.entries([f"{CASE}:{case}"])) for case in cases)
+        return not ledger.hides(tags) if begun else sight.cases
 
     def open_to(self, asking: Asking, proposal: Proposal) -> frozenset[str] | None:
         """The private fields that an approver may see in an act; None where none of their rights
@@ -416,9 +429,11 @@ class Guard:
         """
         if asking.grants is None:
             return access.EVERY_CLASS
-        held = access.permitting(asking.grants, "approve")
-        reaching = self._reaching(held, proposal, self._about(asking, proposal)[1])
-        return access.classes_of(reaching) if reaching else None
+        held, tags = access.permitting(asking.grants, "approve"), self._about(asking, proposal)[1]
+        reaching = self._reaching(held, proposal, tags)
+        return (
+            access.classes_of(reaching) if reaching and self._inquires(asking.sight, tags) else None
+        )
 
     def _about(self, asking: Asking, proposal: Proposal) -> tuple[str, list[str]]:
         """Type and tags of an act; an annulment has those of what it annuls."""
