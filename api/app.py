@@ -5,6 +5,7 @@ the server listens on this machine only, because whoever reaches it may read and
 """
 
 import ipaddress
+import logging
 import re
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -292,6 +293,7 @@ def serve(bureau: Bureau, host: str = "127.0.0.1", port: int = 8000) -> None:
     if not bureau.settings.guarded:
         require_loopback(host)
     structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),  # a command warns only
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
