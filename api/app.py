@@ -298,7 +298,7 @@ def serve(bureau: Bureau, host: str = "127.0.0.1", port: int = 8000) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(ensure_ascii=False),
-        ]
+        ],
     )
     uvicorn.run(create_app(bureau), host=host, port=port, **QUIET)
 

@@ -58,7 +58,7 @@ def preview(bureau: Bureau, request: Request) -> Answer:
         "people_left_out": left_out,
     }  # fmt: skip
     cases = {case for entry in decided.append.entries for case in cases_of(entry.tags)}
-    return opened(bureau, stated, data, cases)
+    return opened(bureau, stated, data, cases, proposed=True)
 
 
 def _may_be_told(decided: Decided, change: Change) -> bool:

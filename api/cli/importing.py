@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from api.intake import Mapping as FileMapping
     from api.intake import Plan, Report
     from api.intake.account import Account
-    from api.settings import Bureau
     from domain.events import Document
 
 FILES = Annotated[list[Path], typer.Argument(metavar="FILE…", help="文件或目录 / files or folders")]
@@ -97,9 +96,6 @@ class FilesFirst(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-COMPARED = "导入核对 / compared with a sheet"
-"""What private fields are read for by an import, where nothing else is stated."""
-
 app = typer.Typer(
     cls=FilesFirst, no_args_is_help=True,
     help="导入花名册和历史数据,列出和撤销批次 / Import workbooks; list and undo batches.",
@@ -136,6 +132,7 @@ def import_(
     """导入花名册和历史数据,先核对后登记 / Import workbooks; checks first, enters on demand."""
     from api.intake import Importer, Ways
     from api.intake.account import Account
+    from api.shapes import compared
 
     _require(files)
     lang, page = frame(context).lang, console()
@@ -147,7 +144,8 @@ def import_(
         with progress(context, "读取、核对", "Reading and checking", None):
             day, ways = dated.date() if dated else None, Ways(promoted_by, demoted_by)
             plan = importer.plan(files, known, day, ways, approved_by, sheet)
-        _put_on_record(bureau, {line.person for line in plan.lines if line.person})
+        met = {line.person for line in plan.lines if line.person} | plan.met
+        compared(bureau, "import", met)
         faults, report = plan.rejected, None
         _write_planned(context, plan, planned)
         if enter:
@@ -211,18 +209,6 @@ def _tell_what_next(context: typer.Context, plan: "Plan", *, named: bool) -> Non
     if not named and _changes(plan):
         tell(context, "有变更而未指明文件:据文件办理的,请加 --document 文号。",
              "There are changes and no paper: add --document where one orders them.")  # fmt: skip
-
-
-def _put_on_record(bureau: "Bureau", persons: set[str]) -> None:
-    """That a sheet was held against what the ledger says of these persons: what agrees and what
-    does not tells of private values too.
-    """
-    from api.reader import Question
-
-    if persons:
-        reader = bureau.reader._replace(purpose=bureau.reader.purpose or COMPARED)
-        asked = bureau.read_by(reader).asked(Question("import"))
-        asked.read({"recorded": bureau.ledger.moment().position}, persons, ("identity",))
 
 
 def _write(

@@ -56,7 +56,8 @@ class Plan:
     `drafts` are in the order of entering. `rejected` and `warnings` hold faults, in order of file
     and row, what comes of the ledger after them; a rejected row may have several; `refused_rows`:
     whom such rows mean. `refused`: what the ledger refused when the plan was entered; `unentered`:
-    both. `lines`: how a roster compares with the ledger. `left_out`: what of the files was not
+    both. `lines`: how a roster compares with the ledger. `met`: whom a private cell led to, or was
+    held against. `left_out`: what of the files was not
     read, in Chinese and English. `locks`: lock files passed over. `batch` is the same
     for the same files and mapping. `whole`: nothing says that the sheets are parts of others.
     """
@@ -80,6 +81,7 @@ class Plan:
         self.warnings = Told[Fault](self.shelf, "warnings")
         self.refused_rows = Told[Refused](self.shelf, "refused rows")
         self.lines = Told[Line](self.shelf, "lines")
+        self.met: set[str] = set()
         self.locks: list[str] = []
         self._left_out = [table.left_out for table in tables]
         said = "|".join([mapping.system, mapping.name, mapping.version, *sorted(self.digests)])

@@ -128,6 +128,8 @@ def test_what_is_entered_asked_and_refused_leaves_no_trace_beside_the_answers(ho
         house.post({**TOLD, "name": "另名"}, key="first"),
         house.http.get("/v1/roster", params={"effective": NAME}),
         house.http.get("/v1/auxiliaries/" + NAME),
+        house.http.get("/v1/nothing", headers={"X-Request-Id": NUMBER}),
+        house.http.get("/v1/nothing", headers={"X-Request-Id": PHONE}),
     ]
     for answer in refused:
         assert answer.status_code >= 400
