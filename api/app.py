@@ -40,6 +40,7 @@ from api.entries import request_of, to_bytes
 from api.guard import Guard
 from api.queries import TheBody, TheBureau
 from api.settings import Bureau
+from api.shapes import noting_whom
 from api.stamping import Stamping
 from api.witnessing import Cosigning
 from domain.events import Id
@@ -202,7 +203,8 @@ def _entered(
     try:
         if key is None or not _KEY.fullmatch(key):
             raise problems.KeyRequired
-        receipt = enter(key=key, request_id=request.state.request_id)
+        with noting_whom(bureau):
+            receipt = enter(key=key, request_id=request.state.request_id)
     except Refusal as refusal:
         metrics.refusals.labels(refusal.code).inc()
         if refusal.category == "conflict":

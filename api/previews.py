@@ -11,7 +11,7 @@ from typing import Any
 from api.asking import asks
 from api.entries import finding_dict
 from api.settings import Bureau
-from api.shapes import opened, plain
+from api.shapes import noting_whom, opened, plain
 from api.times import NOW, as_of
 from domain.bitemporal import OPEN, differing, last_day
 from domain.events import FACETS, REGISTRY, cases_of
@@ -36,7 +36,8 @@ def preview(bureau: Bureau, request: Request) -> Answer:
     themselves.
     """
     _, stated = as_of(bureau, NOW)
-    decided = bureau.ledger.preview(request)
+    with noting_whom(bureau):
+        decided = bureau.ledger.preview(request)
     found = decided.findings + decided.undermined
     left = unacknowledged(request, decided.impacts)
     changes = [change for change in decided.changes if _may_be_told(decided, change)]

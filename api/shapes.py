@@ -6,6 +6,7 @@ the read is on record.
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -14,6 +15,7 @@ from api.settings import Bureau
 from domain.acts.people import PERSON
 from domain.bitemporal import OPEN, last_day
 from domain.ledger.sealed import is_sealed, sealed_owners
+from domain.refusals import Taken
 from projections.cases import cases_in
 
 COMPARED = "导入核对 / compared with a sheet"
@@ -45,6 +47,17 @@ def opened(
     bureau.read(stated, persons, {owner.cls for owner in owners}, told)
     bureau.ledger.hold(owners)
     return {"as_of": stated, "data": bureau.ledger.vault.reveal(data)}
+
+
+@contextmanager
+def noting_whom(bureau: Bureau) -> Iterator[None]:
+    """A refusal that tells that somebody has a private value is a look at them, denied."""
+    try:
+        yield
+    except Taken as taken:
+        if taken.holder is not None:
+            bureau.reader.denied(Question("taken"), met=[taken.holder])
+        raise
 
 
 def _known(bureau: Bureau, persons: Collection[str]) -> set[str]:

@@ -412,7 +412,9 @@ def _parse_recorded(text: str) -> int | datetime | date | None:
 def _as_refusal(error: _log.LogError) -> Refusal:
     match error:
         case _log.ClaimTaken():
-            return Taken(f"another person holds this {error.kind}")
+            taken = Taken(f"another person holds this {error.kind}")
+            taken.holder = error.holder
+            return taken
         case _log.KeyReused():
             return KeyReused()
         case _log.EventIdKnown():

@@ -137,6 +137,21 @@ def test_a_search_that_is_refused_for_its_purpose_names_whom_it_found(office: Of
     assert vain.said["count"] == 0
 
 
+def test_a_number_that_is_taken_tells_of_its_holder(office: Office) -> None:
+    """Whoever may enter could else find out, by no look, who is in the ledger."""
+    before = head(office)
+    taken = person("read-x", id_number=NUMBER)
+    previewed = {"events": [taken], "mood": "attested"}
+    assert office.http.post("/v1/preview", json=previewed).json()["code"] == "taken"
+    refused = office.post(taken, mood="attested")
+    assert refused.json()["code"] == "taken"
+    assert "read-1" not in refused.text
+    for row in rows(office, before):
+        assert (row.type, row.said["question"]) == (READ_DENIED, "taken")
+        assert "person:read-1" in row.tags
+    assert len(rows(office, before)) == 2
+
+
 def test_whoever_is_not_on_record_is_named_in_no_row(office: Office) -> None:
     """An id that nobody has may be anything that was typed, or pasted from another column."""
     before = head(office)
