@@ -55,12 +55,37 @@ def faults(connection: Connection[Any], prefix: str) -> Iterator[tuple[str, str]
         )
     for (name,) in connection.execute(log.unkeyed).fetchall():
         yield f"表 {name} 的主键已被移除", f"the primary key of the table {name} is gone"
+    yield from _unindexed(connection, log)
     for (name,) in connection.execute(log.shadowing).fetchall():
         yield (
             f"{name} 与账本或数据库自带的同名,可使他人读到另一内容",
             f"{name} bears a name of the log or of PostgreSQL: others may be shown it instead",
         )
     yield from _functions(connection.execute(log.functions).fetchall(), prefix)
+
+
+def _unindexed(connection: Connection[Any], log: Statements) -> Iterator[tuple[str, str]]:
+    """An index that was not kept while rows came finds them no more: each is read to its end."""
+    indexes = connection.execute(log.indexes).fetchall()
+    with connection.transaction(force_rollback=True):
+        for way in ("seqscan", "bitmapscan", "sort", "incremental_sort"):
+            connection.execute(f"SET LOCAL enable_{way} = off")
+        in_order = "SELECT count(*) FROM (SELECT {0} FROM {1} ORDER BY {0} OFFSET 0) s"
+        by_index = [
+            connection.execute(in_order.format(columns, table)).fetchone()
+            for _, table, columns in indexes
+        ]
+    with connection.transaction(force_rollback=True):
+        for way in ("indexscan", "indexonlyscan", "bitmapscan"):
+            connection.execute(f"SET LOCAL enable_{way} = off")
+        tables = {table for _, table, _ in indexes}
+        rows = {t: connection.execute(f"SELECT count(*) FROM {t}").fetchone() for t in tables}
+    for (name, table, _), found in zip(indexes, by_index, strict=True):
+        if found != rows[table]:
+            yield (
+                f"索引 {name} 缺少表 {table} 中的行,依此查找者查不到",
+                f"the index {name} lacks rows of {table}: what is looked for by it is not found",
+            )
 
 
 def _functions(rows: list[tuple[Any, ...]], prefix: str) -> Iterator[tuple[str, str]]:

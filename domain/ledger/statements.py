@@ -177,6 +177,14 @@ class Statements:
             f" FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid)"
             f" ORDER BY 1"
         )
+        self.indexes = (
+            f"SELECT x.oid::regclass::text, i.indrelid::regclass::text, (SELECT string_agg("
+            f" quote_ident(a.attname), ', ' ORDER BY k.n) FROM unnest(i.indkey) WITH ORDINALITY"
+            f" AS k(at, n) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.at)"
+            f" FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid"
+            f" WHERE x.relkind = 'i' AND x.relnamespace = {here}"
+            f" AND starts_with(x.relname, '{log}') ORDER BY 1"
+        )
         # a name is looked up where a role's settings say, and of functions the best match counts
         own = f"SELECT %s FROM %s WHERE %s = {here} AND starts_with(%s, '{log}')"
         made = (

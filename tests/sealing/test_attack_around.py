@@ -15,9 +15,10 @@ from domain.ledger.escrow import new_holder
 from replay import reads
 from replay.seals import Kind, Trust
 from tests.given import act
-from tests.sealing.test_attack_lab import DAY, LAST, cosigned, enter, found, named, prepared
+from tests.sealing.test_attack_lab import DAY, LAST, cosigned, enter, found, named, prepared, reward
 from tests.sealing.test_tampering import tamper
 
+REWARD = "RewardGranted"
 OTHER, THIRD = "320500199202020038", "320500199303030032"
 
 
@@ -140,6 +141,27 @@ def test_primary_key_taken_off(attacked):
     run(attacked.database, "ALTER TABLE ledger_seal_heads DROP CONSTRAINT ledger_seal_heads_pkey"
                            " CASCADE")  # fmt: skip
     assert named(found(attacked)[Kind.GUARD], "ledger_seal_heads", "primary key")
+
+
+@pytest.mark.parametrize(
+    "index", ["tags_type", "tags_pkey", "entries_000000_pkey", "event_ids_pkey"]
+)
+def test_index_that_was_not_kept_while_an_entry_came(attacked, index):
+    """The row is there and sealed, and no search finds it."""
+    ready = f"UPDATE pg_index SET indisready = %s WHERE indexrelid = 'ledger_{index}'::regclass"
+    bureau, ways = (
+        attacked.bureau,
+        ({"tags": ["person:a"]}, {"tags": ["person:a"], "types": [REWARD]}),
+    )
+    run(attacked.database, ready.replace("%s", "false"))
+    with Bureau(bureau.settings) as again:
+        [entered] = enter(again, reward("a", "excellent"))
+        again.sealer.catch_up()
+    run(attacked.database, ready.replace("%s", "true"))
+    with Bureau(bureau.settings) as again:
+        seen = [[e.position for e in again.ledger.entries(**way)] for way in ways]
+        assert all(entered.position in way for way in seen) is (index == "event_ids_pkey"), seen
+    assert named(found(attacked)[Kind.GUARD], f"ledger_{index}", "lacks rows")
 
 
 @pytest.mark.parametrize(
