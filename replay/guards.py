@@ -70,16 +70,15 @@ def _unindexed(connection: Connection[Any], log: Statements) -> Iterator[tuple[s
     with connection.transaction(force_rollback=True):
         for way in ("seqscan", "bitmapscan", "sort", "incremental_sort"):
             connection.execute(f"SET LOCAL enable_{way} = off")
-        in_order = "SELECT count(*) FROM (SELECT {0} FROM {1} ORDER BY {0} OFFSET 0) s"
         by_index = [
-            connection.execute(in_order.format(columns, table)).fetchone()
+            connection.execute(log.count_in_order.format(columns, table)).fetchone()
             for _, table, columns in indexes
         ]
     with connection.transaction(force_rollback=True):
         for way in ("indexscan", "indexonlyscan", "bitmapscan"):
             connection.execute(f"SET LOCAL enable_{way} = off")
         tables = {table for _, table, _ in indexes}
-        rows = {t: connection.execute(f"SELECT count(*) FROM {t}").fetchone() for t in tables}
+        rows = {t: connection.execute(log.count.format(t)).fetchone() for t in tables}
     for (name, table, _), found in zip(indexes, by_index, strict=True):
         if found != rows[table]:
             yield (

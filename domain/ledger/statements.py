@@ -100,6 +100,7 @@ class Statements:
         self._list_tags(log)
         self._read_raw(log)
         self._guard(log)
+        self._beside(log)
         self._copy(log)
 
     def _list_tags(self, log: str) -> None:
@@ -170,6 +171,15 @@ class Statements:
             f" FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang"
             f" WHERE p.pronamespace = {here} AND starts_with(p.proname, '{log}') ORDER BY 2"
         )
+        self.detached = (
+            f"SELECT c.relname FROM pg_class c WHERE c.relkind = 'r' AND NOT c.relispartition"
+            f" AND c.relnamespace = {here}"
+            f" AND c.relname ~ '^{log}entries_[0-9]+$' ORDER BY 1"
+        )
+
+    def _beside(self, log: str) -> None:
+        """For verifying: primary keys, indexes, and what else bears the log's names."""
+        here = f"(SELECT relnamespace FROM pg_class WHERE oid = '{log}entries'::regclass)"
         self.unkeyed = (
             f"SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p')"
             f" AND c.relnamespace = {here} AND c.relname ~ '^{log}(entries(_[0-9]+)?|tags|event_ids"
@@ -201,11 +211,8 @@ class Statements:
             f" AND o.proname IN ({own % ('proname', 'pg_proc', 'pronamespace', 'proname')})"
             f" UNION SELECT o.oid::regoperator::text FROM pg_operator o WHERE {made} ORDER BY 1"
         )
-        self.detached = (
-            f"SELECT c.relname FROM pg_class c WHERE c.relkind = 'r' AND NOT c.relispartition"
-            f" AND c.relnamespace = {here}"
-            f" AND c.relname ~ '^{log}entries_[0-9]+$' ORDER BY 1"
-        )
+        self.count = "SELECT count(*) FROM {}"
+        self.count_in_order = "SELECT count(*) FROM (SELECT {0} FROM {1} ORDER BY {0} OFFSET 0) s"
 
     def _copy(self, log: str) -> None:
         """For taking a whole log over: what stands beside the entries, and putting it all."""
