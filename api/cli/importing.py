@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from api.intake import Mapping as FileMapping
     from api.intake import Plan, Report
     from api.intake.account import Account
+    from api.settings import Bureau
     from domain.events import Document
 
 FILES = Annotated[list[Path], typer.Argument(metavar="FILE…", help="文件或目录 / files or folders")]
@@ -132,7 +133,6 @@ def import_(
     """导入花名册和历史数据,先核对后登记 / Import workbooks; checks first, enters on demand."""
     from api.intake import Importer, Ways
     from api.intake.account import Account
-    from api.shapes import compared
 
     _require(files)
     lang, page = frame(context).lang, console()
@@ -144,8 +144,7 @@ def import_(
         with progress(context, "读取、核对", "Reading and checking", None):
             day, ways = dated.date() if dated else None, Ways(promoted_by, demoted_by)
             plan = importer.plan(files, known, day, ways, approved_by, sheet)
-        met = {line.person for line in plan.lines if line.person} | plan.met
-        compared(bureau, "import", met)
+        _put_on_record(bureau, plan)
         faults, report = plan.rejected, None
         _write_planned(context, plan, planned)
         if enter:
@@ -209,6 +208,12 @@ def _tell_what_next(context: typer.Context, plan: "Plan", *, named: bool) -> Non
     if not named and _changes(plan):
         tell(context, "有变更而未指明文件:据文件办理的,请加 --document 文号。",
              "There are changes and no paper: add --document where one orders them.")  # fmt: skip
+
+
+def _put_on_record(bureau: "Bureau", plan: "Plan") -> None:
+    from api.shapes import compared
+
+    compared(bureau, "import", {line.person for line in plan.lines if line.person} | plan.met)
 
 
 def _write(
