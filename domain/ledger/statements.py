@@ -192,7 +192,9 @@ class Statements:
             f" quote_ident(a.attname), ', ' ORDER BY k.n) FROM unnest(i.indkey) WITH ORDINALITY"
             f" AS k(at, n) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.at)"
             f" FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid"
-            f" WHERE x.relkind = 'i' AND x.relnamespace = {here}"
+            f" JOIN pg_class c ON c.oid = i.indrelid"
+            f" WHERE x.relkind IN ('i', 'I') AND x.relnamespace = {here} AND NOT c.relispartition"
+            f" AND c.relkind IN ('r', 'p') AND has_table_privilege(c.oid, 'SELECT')"
             f" AND starts_with(x.relname, '{log}') ORDER BY 1"
         )
         # a name is looked up where a role's settings say, and of functions the best match counts
