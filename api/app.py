@@ -5,6 +5,7 @@ the server listens on this machine only, because whoever reaches it may read and
 """
 
 import ipaddress
+import logging
 import re
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -40,6 +41,7 @@ from api.entries import request_of, to_bytes
 from api.guard import Guard
 from api.queries import TheBody, TheBureau
 from api.settings import Bureau
+from api.shapes import noting_whom
 from api.stamping import Stamping
 from api.witnessing import Cosigning
 from domain.events import Id
@@ -202,7 +204,8 @@ def _entered(
     try:
         if key is None or not _KEY.fullmatch(key):
             raise problems.KeyRequired
-        receipt = enter(key=key, request_id=request.state.request_id)
+        with noting_whom(bureau):
+            receipt = enter(key=key, request_id=request.state.request_id)
     except Refusal as refusal:
         metrics.refusals.labels(refusal.code).inc()
         if refusal.category == "conflict":
@@ -299,11 +302,12 @@ def serve(bureau: Bureau, host: str = "127.0.0.1", port: int = 8000) -> None:
     if not bureau.settings.guarded:
         require_loopback(host)
     structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),  # a command warns only
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(ensure_ascii=False),
-        ]
+        ],
     )
     uvicorn.run(create_app(bureau), host=host, port=port, **QUIET)
 

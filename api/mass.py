@@ -81,7 +81,7 @@ def preview(
         "recorded": recorded,
     }
     cases = {case for one in proposed.proposals for case in cases_of(one.event.tags())}
-    return opened(bureau, stated, data, cases)
+    return opened(bureau, stated, data, cases, proposed=True)
 
 
 def request(

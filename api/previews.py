@@ -11,7 +11,7 @@ from typing import Any
 from api.asking import asks
 from api.entries import finding_dict
 from api.settings import Bureau
-from api.shapes import opened, plain
+from api.shapes import noting_whom, opened, plain
 from api.times import NOW, as_of
 from domain.bitemporal import differing, last_day
 from domain.events import FACETS, REGISTRY, cases_of
@@ -36,7 +36,9 @@ def preview(bureau: Bureau, request: Request) -> Answer:
     themselves.
     """
     _, stated = as_of(bureau, NOW)
-    decided, before = bureau.ledger.preview(request), bureau.told_before
+    with noting_whom(bureau):
+        decided = bureau.ledger.preview(request)
+    before = bureau.told_before
     left = unacknowledged(request, decided.impacts)
     found = [*decided.findings]
     if request.mood == "attested":
@@ -69,7 +71,7 @@ def preview(bureau: Bureau, request: Request) -> Answer:
         "people_left_out": left_out,
     }  # fmt: skip
     cases = {case for entry in decided.append.entries for case in cases_of(entry.tags)}
-    return opened(bureau, stated, data, cases)
+    return opened(bureau, stated, data, cases, proposed=True)
 
 
 def told(impact: Answer, before: date | None) -> Answer:

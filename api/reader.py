@@ -77,14 +77,18 @@ class Reader(NamedTuple):
         Raises PurposeMissing, ReadNotRecorded: there is no answer then.
         """
         if classes and self.purpose is None:
-            self.denied(question, cases)
+            self.denied(question, cases, () if question.again else persons)
             raise PurposeMissing(field="purpose")
         read = self._said(question.met(persons), persons)
         return self._record(read._replace(as_of=as_of, classes=classes, cases=cases))
 
-    def denied(self, question: Question, cases: Collection[str] = ()) -> None:
-        """Put a refused look on record. Where that fails there is an alarm; it stays refused."""
-        alone = [] if question.subject is None else [question.subject]
+    def denied(
+        self, question: Question, cases: Collection[str] = (), met: Collection[str] = ()
+    ) -> None:
+        """Put a refused look on record. Where that fails there is an alarm; it stays refused.
+        `met`: whom a search found, for that it is refused tells that there is somebody.
+        """
+        alone = met if question.subject is None else [question.subject]
         try:
             self._record(self._said(question, alone)._replace(outcome="denied", cases=cases))
         except ReadNotRecorded:

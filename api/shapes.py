@@ -5,15 +5,21 @@ half-open end is given its last day too (至…止), and an open one is None; no
 the read is on record.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
+from api.reader import Question
 from api.settings import Bureau
+from domain.acts.people import PERSON
 from domain.bitemporal import OPEN, last_day
 from domain.ledger.sealed import is_sealed, sealed_owners
+from domain.refusals import Taken
 from projections.cases import cases_in
 
+COMPARED = "导入核对 / compared with a sheet"
+"""What private fields are read for by a comparison, where nothing else is stated."""
 _PERSONS = {"person", "officer", "same_as"}
 """Names under which an answer holds a person's id."""
 _REPEATING = {"who", "named"}
@@ -21,14 +27,18 @@ _REPEATING = {"who", "named"}
 
 
 def opened(
-    bureau: Bureau, stated: dict[str, Any], data: Any, cases: Iterable[str] = ()
-) -> dict[str, Any]:
+    bureau: Bureau, stated: dict[str, Any], data: Any, cases: Iterable[str] = (), *,
+    proposed: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     """The answer with its pair, once the read is on record. Its private values are open, but for
     those of classes, or of persons, that the bureau is not seen with, and who complained of whoever
-    asks: they read {"withheld": true}. `cases`: of which it tells without naming them. Raises
+    asks: they read {"withheld": true}. `cases`: of which it tells without naming them. What is
+    `proposed` may name anything; only whom the ledger knows is put on record. Raises
     PurposeMissing, ReadNotRecorded.
     """
     persons = {*everyone_in(data), *(owner.subject for owner in sealed_owners(data))}
+    if proposed:
+        persons = _known(bureau, persons)
     if bureau.classes is not None or bureau.only is not None:
         data = _veiled(data, bureau)
     owners = set(sealed_owners(data))
@@ -37,6 +47,36 @@ def opened(
     bureau.read(stated, persons, {owner.cls for owner in owners}, told)
     bureau.ledger.hold(owners)
     return {"as_of": stated, "data": bureau.ledger.vault.reveal(data)}
+
+
+@contextmanager
+def noting_whom(bureau: Bureau) -> Iterator[None]:
+    """A refusal that tells that somebody has a private value is a look at them, denied."""
+    try:
+        yield
+    except Taken as taken:
+        if taken.holder is not None:
+            bureau.reader.denied(Question("taken"), met=[taken.holder])
+        raise
+
+
+def _known(bureau: Bureau, persons: Collection[str]) -> set[str]:
+    """Those of these ids that somebody has."""
+    forest = bureau.ledger.forest(bureau.ledger.log.head())
+    filed = {person: f"person:{forest.kept(person)}" for person in persons}
+    facts = bureau.records.strands([PERSON], sorted({*filed.values()}))
+    registered = {fact.subject for fact in facts}
+    return {person for person, subject in filed.items() if subject in registered}
+
+
+def compared(bureau: Bureau, what: str, persons: Collection[str]) -> None:
+    """Put on record that a sheet was held against what the ledger says of these persons, before it
+    is told: what agrees and what does not tells of private values too. Raises ReadNotRecorded.
+    """
+    if persons:
+        reader = bureau.reader._replace(purpose=bureau.reader.purpose or COMPARED)
+        asked = bureau.read_by(reader).asked(Question(what))
+        asked.read({"recorded": bureau.ledger.moment().position}, persons, ("identity",))
 
 
 def _veiled(value: Any, bureau: Bureau) -> Any:

@@ -88,7 +88,7 @@ class Cosigning:
 
     def ask(self) -> Sealed | None:
         """Have the newest head cosigned, if it is not. Raises OSError, WitnessRefuses."""
-        last, kept = self._seals.last(), self._seals.cosigned()
+        last, kept = self._seals.last(), self._kept()
         if last is None or (kept is not None and kept.size >= last.size):
             return None
         asked = ask(self._seals, last, kept.size if kept else 0)
@@ -117,9 +117,15 @@ class Cosigning:
                 tell("witness-silent", fault=type(fault).__name__, **told_of)
             stop.wait(EVERY_SECONDS)
 
+    def _kept(self) -> Sealed | None:
+        """The newest head with a line, where one is the witness's: others can be put there too."""
+        kept = self._seals.cosigned()
+        note = kept and self._seals.with_cosignatures(kept)
+        return kept if note and note.seen_at(self._verifier) is not None else None
+
     def silence(self) -> Silence:
         """How far the witness is behind the seals."""
-        last, kept = self._seals.last(), self._seals.cosigned()
+        last, kept = self._seals.last(), self._kept()
         size = kept.size if kept else 0
         oldest = self._seals.covering(size + 1)
         if last is None or oldest is None:

@@ -219,6 +219,7 @@ class WrongCorrection(Refusal):
 class Taken(Refusal):
     """Another subject holds this value."""
 
+    holder: str | None = None  # whom a private value led to: for the log of reads, never told
     code = "taken"
     category = "conflict"
     zh = "该号码已属他人"

@@ -1,6 +1,6 @@
 """Whether entries keep what they promise: a pack's digest, a private field under its owner's key;
-whether the vault closes no key but on an entry's order; and whether the keyed lookup of unique
-values finds those who stated them, all of them.
+whether the keys that entries order closed are closed, and no others; and whether the keyed lookup
+of unique values finds those who stated them, all of them.
 
 Owns the verdict on what lies within sealed entries; a thief of the signing key can seal what is not
 so. Invariant: it reads the log and the vault, opens a field only to hold it against its commitment,
@@ -20,7 +20,7 @@ from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 from domain.acts.packs import PackPublished
 from domain.acts.privacy import PrivateDataDestroyed, PrivateDataRestricted
 from domain.events import REGISTRY, Entry, FactAnnulled
-from domain.ledger.disposal import Disposal
+from domain.ledger.disposal import TYPES, Disposal
 from domain.ledger.log import Claim, EventLog
 from domain.ledger.reading import ever_joined
 from domain.ledger.sealed import Owner, is_sealed, sealed_owners
@@ -73,48 +73,80 @@ def _keys(log: EventLog, vault: Vault, until: int) -> Iterator[Finding]:
                 f"the private field {name} of entry {position} does not open with the key of "
                 f"{owner} ({cls}): the key in the vault is another",
             )  # fmt: skip
-    yield from _closed(log, vault, seen)
+    yield from _closed(log, vault, until, seen)
 
 
-def _closed(log: EventLog, vault: Vault, seen: Mapping[Owner, int]) -> Iterator[Finding]:
-    """A key is gone, or in escrow, only where an entry orders it: the entry comes first."""
+def _closed(
+    log: EventLog, vault: Vault, until: int, seen: Mapping[Owner, int]
+) -> Iterator[Finding]:
+    """A key is gone, or in escrow, where an entry orders it and nowhere else: the entry comes
+    first. What was ordered up to a position has been done.
+    """
+    due, orders = _ordered(log, vault, until), _ordered(log, vault)
     states: dict[Owner, set[str]] = {}
     owners = iter(seen)
     while some := [*islice(owners, TOGETHER)]:
         states |= vault.states(some)
-    destroyed, restricted = _ordered(log, vault)
     for owner, position in seen.items():
-        if owner in destroyed:
-            continue
-        subject, cls = owner
-        if "destroyed" in states[owner]:
-            zh, en = "在密钥库中记为已销毁", "is marked destroyed in the vault"
-        elif not states[owner]:
-            zh, en = "已不在密钥库中", "is gone from the vault"
-        elif "restricted" in states[owner] and owner not in restricted:
-            zh, en = "在密钥库中记为限制处理", "is in escrow in the vault"
-        else:
-            continue
-        yield Finding(
-            Kind.KEY, position,
-            f"人员 {subject} 的密钥({cls})自第 {position} 条登记起使用,{zh},而没有登记下令如此",
-            f"the key of {subject} ({cls}), in use since entry {position}, {en}, and no entry "
-            "orders that",
-        )  # fmt: skip
+        said = _amiss(owner, states[owner], due, orders)
+        if said is not None:
+            subject, cls = owner
+            yield Finding(
+                Kind.KEY, position,
+                f"人员 {subject} 的密钥({cls})自第 {position} 条登记起使用,{said[0]}",
+                f"the key of {subject} ({cls}), in use since entry {position}, {said[1]}",
+            )  # fmt: skip
 
 
-def _ordered(log: EventLog, vault: Vault) -> tuple[set[Owner], set[Owner]]:
-    """Whose keys the log orders destroyed, and whose it ever ordered restricted: a lifted one comes
-    back when its holders bring it.
+def _amiss(
+    owner: Owner, states: set[str], due: "_Orders", orders: "_Orders"
+) -> tuple[str, str] | None:
+    if (order := due.destroyed.get(owner)) is not None and not states <= {"destroyed"}:
+        return (
+            f"第 {order} 条登记已下令销毁,却仍在密钥库中",
+            f"was ordered destroyed by entry {order} and is in the vault all the same",
+        )
+    if owner in orders.destroyed:
+        return None
+    if (order := due.closed.get(owner)) is not None and "active" in states:
+        return (
+            f"第 {order} 条登记已下令限制处理且未解除,却仍可使用",
+            f"was ordered into escrow by entry {order}, which stands, and opens all the same",
+        )
+    if "destroyed" in states:
+        zh, en = "在密钥库中记为已销毁", "is marked destroyed in the vault"
+    elif not states:
+        zh, en = "已不在密钥库中", "is gone from the vault"
+    elif "restricted" in states and owner not in orders.restricted:
+        zh, en = "在密钥库中记为限制处理", "is in escrow in the vault"
+    else:
+        return None
+    return f"{zh},而没有登记下令如此", f"{en}, and no entry orders that"
+
+
+class _Orders(NamedTuple):
+    """Whose keys the log orders destroyed, whose it ever ordered into escrow (a lifted one comes
+    back when its holders bring it), and whose are in escrow still; each with the ordering entry.
     """
-    disposal = Disposal(log, vault)
-    destroyed: set[Owner] = set()
-    restricted: set[Owner] = set()
-    orders = {PrivateDataDestroyed.__name__: destroyed, PrivateDataRestricted.__name__: restricted}
-    query = DCBQuery(items=[DCBQueryItem(types=[*orders])])
-    for entry in (Entry(*stored) for stored in log.entries(query)):
-        orders[entry.type].update(disposal.owners(entry))
-    return destroyed, restricted
+
+    destroyed: dict[Owner, int]
+    restricted: dict[Owner, int]
+    closed: dict[Owner, int]
+
+
+def _ordered(log: EventLog, vault: Vault, until: int | None = None) -> _Orders:
+    disposal, found = Disposal(log, vault), _Orders({}, {}, {})
+    query = DCBQuery(items=[DCBQueryItem(types=TYPES)])
+    entries = [Entry(*stored) for stored in log.entries(query, until=until)]
+    lifted = {entry.ended for stored in log.entries(query) if (entry := Entry(*stored)).ended}
+    for entry in entries:
+        if entry.type == PrivateDataDestroyed.__name__:
+            found.destroyed.update(dict.fromkeys(disposal.owners(entry), entry.position))
+        elif entry.type == PrivateDataRestricted.__name__:
+            owners = dict.fromkeys(disposal.owners(entry), entry.position)
+            found.restricted.update(owners)
+            found.closed.update(owners if entry.id not in lifted else {})
+    return found
 
 
 class _Stated(NamedTuple):
@@ -159,7 +191,7 @@ def _lacking(
     by_blind = {(claim.kind, claim.blind): claim.subject for claim in held}
     holders = {(claim.kind, claim.subject) for claim in held}
     joined = ever_joined(log, head)
-    destroyed, _ = _ordered(log, vault)
+    destroyed = _ordered(log, vault).destroyed
     for one in sorted(stated, key=lambda one: one.position):
         family = joined.family(one.owner.subject)
         if one.owner in destroyed:

@@ -53,7 +53,38 @@ def faults(connection: Connection[Any], prefix: str) -> Iterator[tuple[str, str]
             f"表 {name} 上有账本结构以外的触发器、规则、行级策略或视图",
             f"a trigger, rule, row policy or view that the schema does not make is on {name}",
         )
+    for (name,) in connection.execute(log.unkeyed).fetchall():
+        yield f"表 {name} 的主键已被移除", f"the primary key of the table {name} is gone"
+    yield from _unindexed(connection, log)
+    for (name,) in connection.execute(log.shadowing).fetchall():
+        yield (
+            f"{name} 与账本或数据库自带的同名,可使他人读到另一内容",
+            f"{name} bears a name of the log or of PostgreSQL: others may be shown it instead",
+        )
     yield from _functions(connection.execute(log.functions).fetchall(), prefix)
+
+
+def _unindexed(connection: Connection[Any], log: Statements) -> Iterator[tuple[str, str]]:
+    """An index that was not kept while rows came finds them no more: each is read to its end."""
+    indexes = connection.execute(log.indexes).fetchall()
+    with connection.transaction(force_rollback=True):
+        for way in ("seqscan", "bitmapscan", "sort", "incremental_sort"):
+            connection.execute(f"SET LOCAL enable_{way} = off")
+        by_index = [
+            connection.execute(log.count_in_order.format(columns, table)).fetchone()
+            for _, table, columns in indexes
+        ]
+    with connection.transaction(force_rollback=True):
+        for way in ("indexscan", "indexonlyscan", "bitmapscan"):
+            connection.execute(f"SET LOCAL enable_{way} = off")
+        tables = {table for _, table, _ in indexes}
+        rows = {t: connection.execute(log.count.format(t)).fetchone() for t in tables}
+    for (name, table, _), found in zip(indexes, by_index, strict=True):
+        if found != rows[table]:
+            yield (
+                f"索引 {name} 缺少表 {table} 中的行,依此查找者查不到",
+                f"the index {name} lacks rows of {table}: what is looked for by it is not found",
+            )
 
 
 def _functions(rows: list[tuple[Any, ...]], prefix: str) -> Iterator[tuple[str, str]]:

@@ -212,7 +212,9 @@ class _Reading:
             self._times(found, latest)
         same = len(found) == len(hashes) and [leaf.hash for leaf in found] == hashes
         if not same:
-            rows = {leaf.position: leaf.hash for leaf in found}
+            rows: dict[int, bytes] = {}
+            for leaf in found:  # where two stand, neither is what was sealed
+                rows[leaf.position] = b"" if leaf.position in rows else leaf.hash
             if (lowest := min(rows, default=1)) < 1:
                 self._find(
                     Kind.ENTRY, lowest,

@@ -44,6 +44,7 @@ def enter(
     body = _read(file)
     from api import answers, previews
     from api.entries import request_of
+    from api.shapes import noting_whom
 
     if dry_run:
         with asking(context) as bureau:
@@ -55,9 +56,9 @@ def enter(
         return
     with opened(context) as bureau:
         key = key or f"content:{bureau.ledger.vault.request_hash(body).hex()}"
-        receipt = bureau.ledger.enter(
-            request_of(bureau.ledger, body, key=key, actor=clerk(), approved_by=approved_by)
-        )
+        proposed = request_of(bureau.ledger, body, key=key, actor=clerk(), approved_by=approved_by)
+        with noting_whom(bureau):
+            receipt = bureau.ledger.enter(proposed)
         if receipt.replayed:
             tell(context, "此前已登记,未重复登记。", "Entered before; nothing was added.")
         show(context, answers.receipt(bureau, receipt), _draw_receipt, as_json=json)

@@ -98,9 +98,6 @@ class FilesFirst(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-COMPARED = "导入核对 / compared with a sheet"
-"""What private fields are read for by an import, where nothing else is stated."""
-
 app = typer.Typer(
     cls=FilesFirst, no_args_is_help=True,
     help="导入花名册和历史数据,列出和撤销批次 / Import workbooks; list and undo batches.",
@@ -148,7 +145,7 @@ def import_(
         with progress(context, "读取、核对", "Reading and checking", None):
             day, ways = dated.date() if dated else None, Ways(promoted_by, demoted_by)
             plan = importer.plan(files, known, day, ways, approved_by, sheet)
-        _put_on_record(bureau, {line.person for line in plan.lines if line.person})
+        _put_on_record(bureau, plan)
         faults, report = plan.rejected, None
         _write_planned(context, plan, planned)
         if enter:
@@ -213,16 +210,10 @@ def _tell_what_next(context: typer.Context, plan: "Plan", *, named: bool) -> Non
              "There are changes and no paper: add --document where one orders them.")  # fmt: skip
 
 
-def _put_on_record(bureau: "Bureau", persons: set[str]) -> None:
-    """That a sheet was held against what the ledger says of these persons: what agrees and what
-    does not tells of private values too.
-    """
-    from api.reader import Question
+def _put_on_record(bureau: "Bureau", plan: "Plan") -> None:
+    from api.shapes import compared
 
-    if persons:
-        reader = bureau.reader._replace(purpose=bureau.reader.purpose or COMPARED)
-        asked = bureau.read_by(reader).asked(Question("import"))
-        asked.read({"recorded": bureau.ledger.moment().position}, persons, ("identity",))
+    compared(bureau, "import", {line.person for line in plan.lines if line.person} | plan.met)
 
 
 def _write(

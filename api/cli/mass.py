@@ -115,11 +115,15 @@ def _run(
 
 def _listed(context: typer.Context, bureau: "Bureau", path: Path, sheet: str | None) -> list[str]:
     from api.intake.matching import Matcher, persons_listed
+    from api.shapes import compared
     from domain.bitemporal import AsOf
 
     now = AsOf(bureau.ledger.today(), bureau.ledger.moment().position)
     matcher = Matcher(bureau.ledger, bureau.records, now)
-    persons, left_out = persons_listed(path, matcher, sheet)
+    try:
+        persons, left_out = persons_listed(path, matcher, sheet)
+    finally:
+        compared(bureau, "mass-list", matcher.met)
     for zh, en in left_out:
         tell(context, zh, en)
     return persons

@@ -92,6 +92,7 @@ class Importer:
         numbers = self._numbers(mapping)
         plan = Planner(mapping, found, self.known_units(), people, dated, tab, numbers).run()
         plan.locks = locks_in(files)
+        plan.met |= people.met
         reject_repeated(plan)
         undone = self._renew(plan)
         note_known(self._ledger, plan)
@@ -176,7 +177,9 @@ class Importer:
                 for kind, value in draft.unique():
                     holding[kind][vault.blind(kind, value)] = draft
             for kind, blinds in holding.items():
-                known |= {blinds[blind].id for blind in log.claimed(kind, list(blinds))}
+                claimed = log.claimed(kind, list(blinds))
+                plan.met |= {*claimed.values()}
+                known |= {blinds[blind].id for blind in claimed}
             for draft in drafts:
                 if draft.id in known:
                     _reject(plan, draft, KNOWN_PERSON)

@@ -91,6 +91,7 @@ def entered_otherwise(
     ]
     owners = set(sealed_owners([entry.fields for _, entries in others for entry in entries]))
     ledger.hold(owners)
+    plan.met |= {owner.subject for owner in owners}
     found = [
         (draft, _otherwise(_batch(entries), tuple(fields)))
         for draft, entries in others

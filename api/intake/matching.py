@@ -100,9 +100,14 @@ class Line(NamedTuple):
 
 
 class Matcher:
-    """The persons that a ledger has, as of a pair, by all that tells them apart."""
+    """The persons that a ledger has, as of a pair, by all that tells them apart. `met`: whom a
+    private value led to, or of whom one was held against the sheet.
+    """
 
-    def __init__(self, ledger: Ledger, records: Records, as_of: AsOf) -> None:
+    def __init__(
+        self, ledger: Ledger, records: Records, as_of: AsOf, met: set[str] | None = None
+    ) -> None:
+        self.met = set[str]() if met is None else met
         self._ledger = ledger
         self._records = records
         self._as_of = as_of
@@ -162,6 +167,7 @@ class Matcher:
             found["person"] = row.person
         if row.id_number in by_id:
             found["id_number"] = by_id[row.id_number]
+            self.met.add(by_id[row.id_number])
         if row.number is not None and (holders := self._by_number.find(row.number.upper())):
             found["number"] = holders[-1]
         if len(set(found.values())) > 1 or (row.person and "person" not in found):
@@ -170,6 +176,7 @@ class Matcher:
             by, person = next(iter(found.items()))
             return Match(person, by)
         same = set(self._by_name.find((row.name, row.born)) if row.name and row.born else ())
+        self.met |= same
         if row.number is None and row.id_number is None and same:
             one = next(iter(same)) if len(same) == 1 else None
             return Match(one, "name" if one else None, None if one else AMBIGUOUS)
@@ -187,6 +194,8 @@ class Matcher:
             said.setdefault(fact.subject.partition(":")[2], {}).update(fact.value or {})
         owners = set(sealed_owners(list(said.values())))
         self._ledger.hold(owners)
+        rest = zip(rows, people, strict=True)
+        self.met |= {one for row, one in rest if row.name or row.born or row.id_number}
         known = self._ledger.vault.reveal(said)
         self._ledger.vault.forget(owners)
         return [
@@ -222,11 +231,12 @@ class People:
     def __init__(self, ledger: Ledger, records: Records | None) -> None:
         self._ledger = ledger
         self._records = records
+        self.met: set[str] = set()
 
     @cached_property
     def _matcher(self) -> Matcher | None:
         now = AsOf(self._ledger.today(), self._ledger.log.head())
-        return Matcher(self._ledger, self._records, now) if self._records else None
+        return Matcher(self._ledger, self._records, now, self.met) if self._records else None
 
     def find(self, cell: Cell) -> str | None:
         """The person's id, None for a blank cell. Raises UnreadableError."""

@@ -109,7 +109,7 @@ class Comparison:
                 continue
             as_of = AsOf(day, self._head)
             latest = AsOf(max(day, self._ledger.today()), self._head)
-            matcher = Matcher(self._ledger, self._records, latest)
+            matcher = Matcher(self._ledger, self._records, latest, self._plan.met)
             self._names |= tree(self._records, as_of).names
             roster = _Roster(Keys(self._plan.shelf), set())
             rest = drafts.read(sheet)

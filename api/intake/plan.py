@@ -65,9 +65,9 @@ class Plan:
     and row, what comes of the ledger after them; a rejected row may have several; `refused_rows`:
     whom such rows mean. `refused`: what the ledger refused when the plan was entered; `unentered`:
     both. `given`: numbers that are to be given, by file. `lines`: how a roster compares with the
-    ledger. `left_out`: what of the files was not read, in Chinese and English. `locks`: lock files
-    passed over. `batch` is the same for the same files and mapping. `whole`: nothing says that the
-    sheets are parts of others.
+    ledger. `met`: whom a private cell led to, or was held against. `left_out`: what of the files
+    was not read, in Chinese and English. `locks`: lock files passed over. `batch` is the same for
+    the same files and mapping. `whole`: nothing says that the sheets are parts of others.
     """
 
     def __init__(self, mapping: Mapping, tables: Sequence[Table], paths: Sequence[Path],
@@ -90,6 +90,7 @@ class Plan:
         self.refused_rows = Told[Refused](self.shelf, "refused rows")
         self.lines = Told[Line](self.shelf, "lines")
         self.given: dict[str, Given] = {}
+        self.met: set[str] = set()
         self.locks: list[str] = []
         self._left_out = [table.left_out for table in tables]
         said = "|".join([mapping.system, mapping.name, mapping.version, *sorted(self.digests)])

@@ -4,6 +4,7 @@ Owns registration, the auxiliary number, and the facets of service and place (in
 home unit, host unit). Invariant: an auxiliary number is never given to a second person.
 """
 
+import re
 from datetime import date
 from operator import mul
 from typing import Annotated, Literal
@@ -25,7 +26,14 @@ from domain.events import (
     Writes,
 )
 from domain.law import Rules
-from domain.refusals import AlreadyRecorded, MissingField, NotInService, Taken, UnknownSubject
+from domain.refusals import (
+    AlreadyRecorded,
+    BadInput,
+    MissingField,
+    NotInService,
+    Taken,
+    UnknownSubject,
+)
 
 PERSON = Facet("person", of="person", zh="人员", en="person", stays=True, ever=True)
 NAME = Facet("name", of="person", zh="姓名", en="name", stays=True)
@@ -49,6 +57,7 @@ Category = Literal["civilian", "field"]
 """文职辅警, 勤务辅警."""
 NumberId = Annotated[Id, Subject("number")]
 
+_MOBILE = re.compile(r"(86)?1[3-9][0-9]{9}")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
@@ -66,6 +75,15 @@ def id_number_fault(number: str) -> str | None:
         return "出生日期不存在"
     total = sum(map(mul, map(int, number[:17]), _WEIGHTS))
     return None if "10X98765432"[total % 11] == number[17] else "校验码不符"
+
+
+def require_opaque(id_: str) -> None:
+    """Raises BadInput for an id that is an ID or a mobile number: it lies open in every address,
+    list and entry about the person, and no destruction reaches it.
+    """
+    if id_number_fault(id_.upper()) is None or _MOBILE.fullmatch(id_):
+        raise BadInput("a person's id is nobody's ID or telephone number", field="person",
+                       zh="人员标识不得用身份证号或电话号码")  # fmt: skip
 
 
 def _id_number(number: str) -> str:
@@ -155,6 +173,8 @@ class PersonRegistered(Event):
     phone: Phone | None = None
 
     def decide(self, case: Case) -> None:
+        if case.proposal.supersedes is None:
+            require_opaque(case.said.person)
         if case.stated(PERSON, case.said.person):
             raise AlreadyRecorded("this person is registered already", zh="该人员已登记",
                                   field="person")  # fmt: skip

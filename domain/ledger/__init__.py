@@ -17,8 +17,9 @@ from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 
 from domain import acts
 from domain.acts.privacy import PrivateDataRestricted, PrivateDataRestrictionLifted
+from domain.bitemporal import Fact
 from domain.case import Finding
-from domain.events import Actor, Entry, Proposal, cases_of
+from domain.events import Actor, Entry, Facet, Proposal, cases_of
 from domain.forest import Forest
 from domain.law import Law, Pack, parse_calendar
 from domain.ledger import log as _log
@@ -30,11 +31,12 @@ from domain.ledger.disposal import Disposal, orders
 from domain.ledger.holders import Holders
 from domain.ledger.impact import review_of
 from domain.ledger.log import EventLog
-from domain.ledger.reading import Reading, forest_at
+from domain.ledger.reading import Reading, forest_at, item_of
 from domain.ledger.requests import Receipt, Refused, Request, event_id_of, key_of
 from domain.ledger.sealed import Owner
 from domain.ledger.splitting import BadPart
 from domain.ledger.vault import Vault
+from domain.record import Record, Strand
 from domain.refusals import (
     BadInput,
     BeyondHead,
@@ -348,6 +350,16 @@ class Ledger:
         """Which ids were one person's, as known at a position."""
         return forest_at(self.log, position)
 
+    def folded(self, facet: Facet, subject: str, position: int) -> list[Fact]:
+        """Every version of a strand that no merge moves, from the entries themselves: what is kept
+        of them beside the log, others may have written.
+        """
+        if not position:
+            return []
+        items = [item_of(Strand(facet.name, subject))]
+        stored = self.log.entries(DCBQuery(items=items), until=position)
+        return Record.fold(Entry(*one) for one in stored).versions(facet, subject)
+
     def moment(self, recorded: str | int | datetime | date | None = None) -> Moment:
         """The position that a point of the recorded axis stands for.
 
@@ -447,7 +459,9 @@ def _in_words() -> Iterator[None]:
 def _as_refusal(error: _log.LogError) -> Refusal:
     match error:
         case _log.ClaimTaken():
-            return Taken(f"another person holds this {error.kind}")
+            taken = Taken(f"another person holds this {error.kind}")
+            taken.holder = error.holder
+            return taken
         case _log.KeyReused():
             return KeyReused()
         case _log.EventIdKnown():

@@ -100,6 +100,7 @@ class Statements:
         self._list_tags(log)
         self._read_raw(log)
         self._guard(log)
+        self._beside(log)
         self._copy(log)
 
     def _list_tags(self, log: str) -> None:
@@ -175,6 +176,45 @@ class Statements:
             f" AND c.relnamespace = {here}"
             f" AND c.relname ~ '^{log}entries_[0-9]+$' ORDER BY 1"
         )
+
+    def _beside(self, log: str) -> None:
+        """For verifying: primary keys, indexes, and what else bears the log's names."""
+        here = f"(SELECT relnamespace FROM pg_class WHERE oid = '{log}entries'::regclass)"
+        self.unkeyed = (
+            f"SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p')"
+            f" AND c.relnamespace = {here} AND c.relname ~ '^{log}(entries(_[0-9]+)?|tags|event_ids"
+            f"|requests|claims|seal_(tiles|heads|cosignatures|stamps))$' AND NOT EXISTS (SELECT"
+            f" FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid)"
+            f" ORDER BY 1"
+        )
+        self.indexes = (
+            f"SELECT x.oid::regclass::text, i.indrelid::regclass::text, (SELECT string_agg("
+            f" quote_ident(a.attname), ', ' ORDER BY k.n) FROM unnest(i.indkey) WITH ORDINALITY"
+            f" AS k(at, n) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.at)"
+            f" FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid"
+            f" JOIN pg_class c ON c.oid = i.indrelid"
+            f" WHERE x.relkind IN ('i', 'I') AND x.relnamespace = {here} AND NOT c.relispartition"
+            f" AND c.relkind IN ('r', 'p') AND has_table_privilege(c.oid, 'SELECT')"
+            f" AND starts_with(x.relname, '{log}') ORDER BY 1"
+        )
+        # a name is looked up where a role's settings say, and of functions the best match counts
+        own = f"SELECT %s FROM %s WHERE %s = {here} AND starts_with(%s, '{log}')"
+        made = (
+            "o.oid >= 16384"
+            " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = o.oid AND d.deptype = 'e')"
+        )
+        self.shadowing = (
+            f"SELECT o.oid::regclass::text FROM pg_class o"
+            f" WHERE o.relkind IN ('r', 'p', 'v', 'm', 'f') AND o.relnamespace <> {here}"
+            f" AND o.relname IN ({own % ('relname', 'pg_class', 'relnamespace', 'relname')})"
+            f" UNION SELECT o.oid::regprocedure::text FROM pg_proc o WHERE {made} AND o.proname IN"
+            f" (SELECT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace)"
+            f" UNION SELECT o.oid::regprocedure::text FROM pg_proc o WHERE o.pronamespace <> {here}"
+            f" AND o.proname IN ({own % ('proname', 'pg_proc', 'pronamespace', 'proname')})"
+            f" UNION SELECT o.oid::regoperator::text FROM pg_operator o WHERE {made} ORDER BY 1"
+        )
+        self.count = "SELECT count(*) FROM {}"
+        self.count_in_order = "SELECT count(*) FROM (SELECT {0} FROM {1} ORDER BY {0} OFFSET 0) s"
 
     def _copy(self, log: str) -> None:
         """For taking a whole log over: what stands beside the entries, and putting it all."""

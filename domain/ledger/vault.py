@@ -127,7 +127,8 @@ class Vault:
     def _fetch(self, wanted: list[Owner]) -> set[Owner]:
         """Take in the keys of these owners; answer those whose key is in escrow.
 
-        They are read again where any was forgotten meanwhile: it may be one of these.
+        They are read again where any was forgotten meanwhile: it may be one of these. A key that
+        was brought back behind the log lies beside the mark that it is gone: it opens nothing.
         """
         while True:
             before = self._forgotten
@@ -138,17 +139,19 @@ class Vault:
             states = [
                 (Owner(subject, cls), wrapped, state) for subject, cls, wrapped, state in rows
             ]
+            destroyed = {owner for owner, _, state in states if state == "destroyed"}
+            restricted = {owner for owner, _, state in states if state == "restricted"}
             active = {
                 owner: self._wrapping.unwrap(wrapped, owner.name)
                 for owner, wrapped, state in states
-                if state == "active"
+                if state == "active" and owner not in destroyed | restricted
             }
             with self._lock:
                 if before == self._forgotten:
                     self._keys.update(active)
                     break
-        self._destroyed.update(owner for owner, _, state in states if state == "destroyed")
-        return {owner for owner, _, state in states if state == "restricted"}
+        self._destroyed.update(destroyed)
+        return restricted - destroyed
 
     def seal(self, subject: str, cls: str, field: str, plaintext: bytes) -> dict[str, str]:
         """A sealed field; `prepare` has made its owner's key. Raises Erased, Restricted."""

@@ -23,6 +23,7 @@ from domain.acts.recruitment import AuxiliaryHired, AuxiliaryRehired
 from domain.acts.units import UnitEstablished
 from domain.refusals import (
     AlreadyRecorded,
+    BadInput,
     MissingField,
     NotInService,
     RecordForbids,
@@ -57,6 +58,17 @@ def test_a_person_is_registered_once(mood):
     story().refused(
         act(PersonRegistered(person="p1"), "2021-01-01"), AlreadyRecorded, mood, field="person"
     )
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "id_", ["11010519491231002X", "11010519491231002x", "13912345678", "8613912345678"]
+)
+def test_a_persons_id_is_nobodys_number(mood, id_):
+    """Else no destruction would reach it: an id lies open in every entry about the person."""
+    said = act(PersonRegistered(person=id_), "2022-01-04")
+    story().refused(said, BadInput, mood, field="person")
+    story().given(act(PersonRegistered(person=f"p-{id_[:8]}"), "2022-01-04"))
 
 
 @BOTH

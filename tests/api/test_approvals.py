@@ -6,6 +6,7 @@ from datetime import timedelta
 from hashlib import sha256
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 import httpx
 import psycopg
@@ -14,7 +15,7 @@ import pytest
 from api.settings import Bureau
 from domain.acts.packs import PackPublished
 from domain.acts.privacy import PrivateDataDestroyed
-from domain.acts.rights import ApiKeyIssued, account_of
+from domain.acts.rights import ApiKeyIssued, RoleWithdrawn, account_of
 from domain.law import Pack
 from tests.api.conftest import CLOSED, hired, person, unit
 from tests.api.identities import ISSUER
@@ -174,12 +175,43 @@ def test_a_key_does_not_approve_whatever_its_account_may(desk: Desk) -> None:
         hash=sha256(b"secret").hexdigest(),
     )  # fmt: skip
     desk.enter(key, until=today + timedelta(days=30))
+    desk.grant("boss", "system")
     for scheme in ("ApiKey", "apikey"):
         headers = {"Authorization": f"{scheme} k-boss.secret", "Idempotency-Key": "by-key"}
         assert desk.http.get("/v1/roster", headers=headers).status_code == 200
         assert desk.http.get("/v1/approvals", headers=headers).status_code == 403
         url = f"/v1/approvals/{request}"
         assert desk.http.post(url, headers=headers).status_code == 403
+
+
+def test_an_act_of_a_case_is_shown_to_no_approver_who_does_not_inquire(desk: Desk) -> None:
+    """Who is accused, or his chief, would learn of it from what waits for them."""
+    classes = ["complainant", "identity", "political"]
+    desk.grant("inspector", "inspector", classes=classes, attest=True)
+    desk.grant("inquiring", "approver", person="p-boss", classes=classes)
+    said = {"type": "ComplaintReceived", "effective": "2023-05-10", "case": "c-app",
+            "channel": "hotline", "complainant": PLANTED, "content": PLANTED}  # fmt: skip
+    by = f"{ISSUER}|inquiring"
+
+    def sent(about: str = "p-1", **other: Any) -> httpx.Response:
+        return send(desk, {**said, "person": about, **other}, who="inspector", approved_by=by,
+                    mood="attested", attested_by="督察")  # fmt: skip
+
+    refused = sent()
+    assert (refused.status_code, refused.json()["field"]) == (403, "approved_by")
+    assert desk.ask("GET", "/v1/approvals", "inquiring").json()["data"] == []
+    right = desk.grant("inquiring", "inspector", classes=classes)
+    assert sent("p-boss").json()["field"] == "approved_by"
+    waits = sent()
+    assert waits.json()["code"] == "approval-needed"
+    shown = f"/v1/approvals/{waits.json()['request']}"
+    assert PLANTED in desk.ask("GET", shown, "inquiring").text
+    [granted] = desk.bureau.ledger.entries(after=right - 1, until=right)
+    account, today = account_of(ISSUER, "inquiring"), desk.bureau.ledger.today()
+    desk.enter(RoleWithdrawn(account=account), today, ends=UUID(granted.id))
+    for answer in (desk.ask("GET", shown, "inquiring"), approve(desk, shown[-64:], "inquiring")):
+        assert answer.status_code == 403
+        assert PLANTED not in answer.text
 
 
 def test_nobody_approves_what_they_may_not_see(desk: Desk) -> None:

@@ -97,6 +97,28 @@ def test_a_copy_of_everything_is_a_read_of_everybody(desk: Desk, tmp_path: Path)
     assert found[2].position not in read, "the first entry is about nobody"
 
 
+@pytest.mark.parametrize("name", ["张三", "李四"])
+@pytest.mark.parametrize("asked", ["import", "mass-list"])
+def test_a_sheet_held_against_somebody_is_a_look_at_them(
+    desk: Desk, tmp_path: Path, asked: str, name: str
+) -> None:
+    """Whether the name beside an id is that person's tells of it, whatever the sheet is for."""
+    before, sheet = head(desk), tmp_path / "sheet.csv"
+    if asked == "import":
+        sheet.write_text(f"人员,姓名(供核对),生效日,种类\nP1,{name},2026-01-05,嘉奖\n")
+        arguments = ["import", str(sheet), "--mapping", "RewardGranted"]
+    else:
+        sheet.write_text(f"人员,姓名\nP1,{name}\n")
+        arguments = ["mass", "RewardGranted", "-e", "2026-01-05", "--set", "kind=嘉奖"]
+        arguments += ["--to", str(sheet)]
+    _, out, err = said(command(desk, *arguments))
+    assert ("不符" in out + err) is (name == "李四"), out + err
+    found = [row for row in rows(desk, before) if row.said["question"] == asked]
+    assert [(row.type, "person:P1" in row.tags, row.said["classes"]) for row in found] == [
+        (RECORD_READ, True, ["identity"])
+    ]
+
+
 def test_who_read_is_a_table(desk: Desk) -> None:
     said(command(desk, *ASKED, purpose="列名之用"))
     code, out, _ = said(command(desk, "who-read", "P1"))

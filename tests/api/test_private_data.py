@@ -128,6 +128,8 @@ def test_what_is_entered_asked_and_refused_leaves_no_trace_beside_the_answers(ho
         house.post({**TOLD, "name": "另名"}, key="first"),
         house.http.get("/v1/roster", params={"effective": NAME}),
         house.http.get("/v1/auxiliaries/" + NAME),
+        house.http.get("/v1/nothing", headers={"X-Request-Id": NUMBER}),
+        house.http.get("/v1/nothing", headers={"X-Request-Id": PHONE}),
     ]
     for answer in refused:
         assert answer.status_code >= 400
@@ -135,6 +137,11 @@ def test_what_is_entered_asked_and_refused_leaves_no_trace_beside_the_answers(ho
         assert planted_in(str(dict(answer.headers))) == []
     assert planted_in(house.http.get("/metrics").content) == []
     assert planted_in(house.http.get("/v1/changes").content) == []
+    lines = [line for line in house.log.read_text().splitlines() if line.startswith("{")]
+    asked = [json.loads(line) for line in lines if '"request_id"' in line]
+    assert [(a["route"], a["status"]) for a in asked if a["event"] == "request"].count(
+        ("/v1/entries", 201)
+    ) == 1, "a line a request"
     assert planted_in(house.log.read_bytes()) == []
 
 

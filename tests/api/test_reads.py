@@ -125,6 +125,46 @@ def test_a_search_keeps_its_kind_and_whom_it_found_and_no_value(office: Office) 
     assert "person:read-1" in found[0].tags
 
 
+def test_a_search_that_is_refused_for_its_purpose_names_whom_it_found(office: Office) -> None:
+    """The refusal itself tells that there is somebody of this number."""
+    before = head(office)
+    for number, status in ((NUMBER, 422), ("320500199101010025", 200)):
+        answer = office.http.post("/v1/lookup", json={"id_number": number}, headers={"Purpose": ""})
+        assert answer.status_code == status
+    denied, vain = rows(office, before)
+    assert (denied.type, denied.said["count"]) == (READ_DENIED, 1)
+    assert "person:read-1" in denied.tags
+    assert vain.said["count"] == 0
+
+
+def test_a_number_that_is_taken_tells_of_its_holder(office: Office) -> None:
+    """Whoever may enter could else find out, by no look, who is in the ledger."""
+    before = head(office)
+    taken = person("read-x", id_number=NUMBER)
+    previewed = {"events": [taken], "mood": "attested"}
+    assert office.http.post("/v1/preview", json=previewed).json()["code"] == "taken"
+    refused = office.post(taken, mood="attested")
+    assert refused.json()["code"] == "taken"
+    assert "read-1" not in refused.text
+    for row in rows(office, before):
+        assert (row.type, row.said["question"]) == (READ_DENIED, "taken")
+        assert "person:read-1" in row.tags
+    assert len(rows(office, before)) == 2
+
+
+def test_whoever_is_not_on_record_is_named_in_no_row(office: Office) -> None:
+    """An id that nobody has may be anything that was typed, or pasted from another column."""
+    before = head(office)
+    reward = {"type": "RewardGranted", "effective": "2022-02-01", "kind": "嘉奖"}
+    listed = {"act": reward, "to": {"persons": ["read-1", NUMBER]}}
+    assert office.http.post("/v1/mass/preview", json=listed).status_code == 200
+    fresh = {"events": [{**person("x"), "person": f"{NUMBER}-1"}], "mood": "attested"}
+    assert office.http.post("/v1/preview", json=fresh).status_code == 200
+    assert [[t for t in row.tags if t.startswith("person:")] for row in rows(office, before)] == [
+        ["person:read-1"], [],
+    ]  # fmt: skip
+
+
 def test_no_private_value_is_in_any_row(office: Office) -> None:
     office.http.get("/v1/roster", params={"grade": NAME})
     office.http.get("/v1/journal", params={"tag": f"person:{NUMBER}"})

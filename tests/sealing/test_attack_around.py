@@ -15,9 +15,10 @@ from domain.ledger.escrow import new_holder
 from replay import reads
 from replay.seals import Kind, Trust
 from tests.given import act
-from tests.sealing.test_attack_lab import DAY, LAST, cosigned, enter, found, named, prepared
+from tests.sealing.test_attack_lab import DAY, LAST, cosigned, enter, found, named, prepared, reward
 from tests.sealing.test_tampering import tamper
 
+REWARD = "RewardGranted"
 OTHER, THIRD = "320500199202020038", "320500199303030032"
 
 
@@ -116,6 +117,71 @@ def test_function_of_the_log_of_reads_replaced(attacked):
     assert "reads_ordered_cut" in finding.en
 
 
+FORGED = (
+    "INSERT INTO ledger_entries SELECT position, recorded_at, type, tags,"
+    " replace(convert_from(data, 'UTF8'), 'merit', 'worst')::bytea"
+    " FROM ledger_entries WHERE position = 7"
+)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_second_row_at_a_position(attacked, first):
+    """Beside the row that was sealed, which is left as it is, and whichever of them is read first."""
+    run(attacked.database, "ALTER TABLE ledger_entries DROP CONSTRAINT ledger_entries_pkey", FORGED)
+    if first:
+        again = "UPDATE ledger_entries SET type = type WHERE position = 7 AND data LIKE '%merit%'"
+        tamper(attacked.database, again)
+    assert [e.position for e in attacked.bureau.ledger.log.entries()].count(7) == 2
+    seen = found(attacked)
+    assert named(seen[Kind.ENTRY], 7, "not what was sealed")
+    assert named(seen[Kind.GUARD], "ledger_entries", "primary key")
+
+
+def test_primary_key_taken_off(attacked):
+    run(attacked.database, "ALTER TABLE ledger_seal_heads DROP CONSTRAINT ledger_seal_heads_pkey"
+                           " CASCADE")  # fmt: skip
+    assert named(found(attacked)[Kind.GUARD], "ledger_seal_heads", "primary key")
+
+
+@pytest.mark.parametrize(
+    "index", ["tags_type", "tags_pkey", "entries_000000_pkey", "event_ids_pkey"]
+)
+def test_index_that_was_not_kept_while_an_entry_came(attacked, index):
+    """The row is there and sealed, and no search finds it."""
+    ready = f"UPDATE pg_index SET indisready = %s WHERE indexrelid = 'ledger_{index}'::regclass"
+    bureau, ways = (
+        attacked.bureau,
+        ({"tags": ["person:a"]}, {"tags": ["person:a"], "types": [REWARD]}),
+    )
+    run(attacked.database, ready.replace("%s", "false"))
+    with Bureau(bureau.settings) as again:
+        [entered] = enter(again, reward("a", "excellent"))
+        again.sealer.catch_up()
+    run(attacked.database, ready.replace("%s", "true"))
+    with Bureau(bureau.settings) as again:
+        seen = [[e.position for e in again.ledger.entries(**way)] for way in ways]
+        assert all(entered.position in way for way in seen) is (index == "event_ids_pkey"), seen
+    whole = f"ledger_{index.replace('_000000', '')}"
+    assert named(found(attacked)[Kind.GUARD], whole, "lacks rows")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE VIEW other.ledger_entries AS SELECT * FROM public.ledger_entries WHERE position <> 7",
+        "CREATE TABLE other.ledger_tags (LIKE public.ledger_tags)",
+        "CREATE FUNCTION other.ledger_probe(int) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE FUNCTION other.array_to_string(text[], text) RETURNS text LANGUAGE sql AS 'SELECT $2'",
+        "CREATE FUNCTION public.unnest(text[]) RETURNS SETOF text LANGUAGE sql AS 'SELECT $1[1]'",
+        "CREATE OPERATOR other.= (FUNCTION = texteq, LEFTARG = text, RIGHTARG = text)",
+    ],
+)
+def test_same_name_elsewhere_that_a_role_could_be_shown(attacked, statement):
+    """`ALTER ROLE … SET search_path` shows it to the application, and the rows to who verifies."""
+    run(attacked.database, "CREATE SCHEMA other", statement)
+    assert "bears a name" in found(attacked)[Kind.GUARD].en
+
+
 # the keyed lookup, and the keys
 
 
@@ -164,13 +230,23 @@ def test_id_number_that_no_longer_stands_needs_no_row(attacked):
     assert found(attacked) == {}
 
 
+def wrapped(bureau, who):
+    kept = "SELECT subject, class, wrapped FROM data_keys WHERE subject = %s"
+    with psycopg.connect(bureau.settings.vault) as connection:
+        [row] = connection.execute(kept, [who]).fetchall()
+    return row
+
+
+def put_back(bureau, row, *statements):
+    run(bureau.settings.vault, *statements)
+    with psycopg.connect(bureau.settings.vault) as connection:
+        connection.execute("INSERT INTO data_keys VALUES (%s, %s, %s)", row)
+
+
 def lost(bureau, *statements):
     """What these take from the vault is put back afterwards: the vault is not the test's own."""
-    conninfo = bureau.settings.vault
-    kept = "SELECT subject, class, wrapped FROM data_keys WHERE subject = 'key1'"
-    with psycopg.connect(conninfo) as connection:
-        [row] = connection.execute(kept).fetchall()
-    run(conninfo, *statements)
+    row = wrapped(bureau, "key1")
+    run(bureau.settings.vault, *statements)
     return row
 
 
@@ -189,10 +265,55 @@ def test_key_deleted_without_an_entry(attacked, forged, said):
         seen = found(attacked)[Kind.KEY]
         assert named(seen, entered.position, "key1 (identity)", said)
     finally:
-        if forged:
-            run(bureau.settings.vault, f"DELETE FROM {forged} WHERE subject = 'key1'")
-        with psycopg.connect(bureau.settings.vault) as connection:
-            connection.execute("INSERT INTO data_keys VALUES (%s, %s, %s)", row)
+        put_back(bureau, row, *([f"DELETE FROM {forged} WHERE subject = 'key1'"] if forged else []))
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_key_brought_back_after_its_destruction(attacked, marked):
+    """From a dump of the vault that should have been destroyed, behind the log's back."""
+    bureau, who = attacked.bureau, f"back{marked:d}"
+    enter(bureau, PersonRegistered(person=who, name="归", id_number=OTHER))
+    row = wrapped(bureau, who)
+    [order] = enter(
+        bureau,
+        PrivateDataDestroyed(person=who, classes=["identity"], ground="art47", approval="1"),
+    )
+    bureau.sealer.catch_up()
+    assert found(attacked) == {}
+    put_back(
+        bureau, row, *([] if marked else [f"DELETE FROM destroyed_keys WHERE subject = '{who}'"])
+    )
+    try:
+        seen = found(attacked)[Kind.KEY]
+        assert named(seen, order.position - 1, f"{who} (identity)", f"entry {order.position}")
+        with Bureau(bureau.settings) as again:
+            [name] = again.ledger.entries([f"person:{who}"], ["PersonRegistered"])
+            told = again.ledger.vault.reveal({"name": name.fields["name"]})
+        assert (told == {"name": {"erased": True}}) is marked
+    finally:
+        run(bureau.settings.vault, f"DELETE FROM data_keys WHERE subject = '{who}'")
+
+
+def test_key_brought_back_out_of_escrow_by_nobody(attacked):
+    bureau = attacked.bureau
+    enter(bureau, PersonRegistered(person="escrowed", name="人", id_number=OTHER))
+    for holder in ("h1", "h2"):
+        enter(bureau, EscrowHolderNamed(holder=holder, public_key=new_holder().public_key))
+    row = wrapped(bureau, "escrowed")
+    [order] = enter(
+        bureau,
+        PrivateDataRestricted(
+            person="escrowed", classes=["identity"], ground="art47", holders=["h1", "h2"]
+        ),
+    )
+    bureau.sealer.catch_up()
+    assert found(attacked) == {}
+    put_back(bureau, row, "DELETE FROM escrowed_keys WHERE subject = 'escrowed'")
+    try:
+        seen = found(attacked)[Kind.KEY]
+        assert named(seen, LAST + 1, "escrowed (identity)", f"escrow by entry {order.position}")
+    finally:
+        run(bureau.settings.vault, "DELETE FROM data_keys WHERE subject = 'escrowed'")
 
 
 def test_keys_that_an_entry_orders_destroyed_or_restricted(attacked):

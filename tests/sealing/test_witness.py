@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.witnessing import Cosigning, WitnessUnfit, create_witness
-from domain.notes import Head, Note, Verifier, public, signer
+from domain.notes import Head, Note, Verifier, cosigner, public, signer
 from replay.witness import (
     Asked,
     NotARequest,
@@ -165,6 +165,24 @@ def test_a_witness_that_is_away_stops_nothing_and_its_silence_is_told(sealed, se
         thread.join()
     assert asking.silence().entries == 314
     assert asking.silence().seconds > 0
+
+
+def test_a_line_that_others_put_there_does_not_speak_for_the_witness(
+    sealed, witness, sealer, enter
+):
+    """Else who owns the database could see to it that the witness is never asked again."""
+    with serving(create_witness(witness)) as port:
+        asking = Cosigning(sealed, f"http://127.0.0.1:{port}", str(witness.verifier))
+        asking.ask()
+        enter(3)
+        last = sealer.seal()
+        forged = last.note.signed(
+            [cosigner(NAME, Ed25519PrivateKey.generate(), lambda: 2_000_000_000)]
+        )
+        sealed.cosign(last.size, forged.lines[-1])
+        assert asking.silence().entries > 0
+        assert asking.ask() == last
+        assert asking.silence() == (0, 0.0)
 
 
 @pytest.mark.parametrize("url", ["", "file:///etc/passwd", "ledger.example"])
