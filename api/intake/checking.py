@@ -18,6 +18,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from api.words import NAMES
+from domain.events import Event
 from domain.record import Finding
 from domain.refusals import Refusal
 from domain.workdays import add_months
@@ -267,11 +269,21 @@ def _at_number(rule: str, heading: str) -> Reason | None:
     return None
 
 
+_ID_PATTERN = "[0-9A-Za-z._-]{0,63}"
+_FITS = (
+    ":只能是字母、数字和 . _ -,以字母或数字开头,至多64个",
+    ": letters, digits and . _ -, the first a letter or digit, 64 at most",
+)
+
+
 @cache
-def bad_value(event_zh: str, event_en: str, field: str) -> Reason:
+def bad_value(cls: type[Event], field: str) -> Reason:
     """A value that its event type does not take."""
-    return Reason("bad-value", f"{event_zh}的 {field} 取值不合要求",
-                  f"{event_en} does not take this value of {field}",
+    pattern = cls.model_json_schema()["properties"].get(field, {})
+    zh, en = NAMES.get(field, (field, field))
+    fits_zh, fits_en = _FITS if _ID_PATTERN in str(pattern) else ("", "")
+    return Reason("bad-value", f"{cls.zh}的{zh}({field})取值不合要求{fits_zh}",
+                  f"{cls.en} does not take this value of {en} ({field}){fits_en}",
                   "改正该值或对应表", "correct the value or the mapping")  # fmt: skip
 
 

@@ -117,8 +117,8 @@ class Act(_Part):
     """An act that a row stands for, where every condition of `when` holds.
 
     `when`: column → the words it may have, "" for blank, "*" for anything but blank. `turn`: the
-    tracked value took this turn. `effective`, `occurred`: the first of these that the row has.
-    `last_day` is the last day on which what the act writes holds. `ends` names, by its `label`, the
+    tracked value took this turn. `effective`, `occurred`: the first of these that the row has, each
+    a column or a day (2024-01-01). `last_day` is the last day on which what the act writes holds. `ends` names, by its `label`, the
     act of the same row whose fact this one ends.
     """
 
@@ -131,6 +131,16 @@ class Act(_Part):
     turn: Turn | None = None
     label: str | None = None
     ends: str | None = None
+
+    @model_validator(mode="after")
+    def _days_are_days(self) -> Self:
+        for text in [*self.effective, *self.occurred, *([self.last_day] if self.last_day else [])]:
+            if _PLACE.fullmatch(text) is None:
+                try:
+                    date.fromisoformat(text)
+                except ValueError:
+                    raise ValueError(f"{text} is neither a column nor a day (2024-01-01)") from None
+        return self
 
     def places(self) -> set[str]:
         texts = [*self.fields.values(), *self.effective, *self.occurred, self.last_day or ""]
@@ -383,10 +393,13 @@ def parse_mapping(text: str) -> Mapping:
 
 
 class Template:
-    """A text with `{places}`; what stands alone keeps its type, and a blank place makes None."""
+    """A text with `{places}`; what stands alone keeps its type, and a blank place makes None. `day`:
+    a text without places is a day.
+    """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, day: bool = False) -> None:
         self._text = text
+        self._day = date.fromisoformat(text) if day and not _PLACE.search(text) else None
         self._whole = match[1] if (match := _PLACE.fullmatch(text)) else None
         self._places = _PLACE.findall(text)
 
@@ -394,7 +407,7 @@ class Template:
         if self._whole is not None:
             return _closed(values.get(self._whole))
         if not self._places:
-            return self._text or None
+            return self._day or self._text or None
         found = {place: _closed(values.get(place)) for place in self._places}
         if any(value is None for value in found.values()):
             return None
