@@ -22,6 +22,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from api.intake.mapping_text import fault_in, text_in
 from api.intake.values import OPEN_END, heading_of, word_of
 from domain.acts import load
 from domain.acts.units import Kind
@@ -342,7 +343,7 @@ class Mapping(_Part):
         for sheet in self.sheet:
             for name, column in sheet.columns.items():
                 if isinstance(column.values, str) and column.values not in self.lists:
-                    raise ValueError(f"column {name} names no list of this mapping")
+                    raise ValueError(f"column {name} names no list of this mapping: {column.values}")
         units = [unit.unit for unit in self.unit]
         for place, unit in enumerate(self.unit):
             if unit.parent is not None and unit.parent not in units[:place]:
@@ -369,7 +370,7 @@ def load_mapping(source: str | Path) -> Mapping:
     if isinstance(source, str) and source in names():
         text = (files("api.intake") / "mappings" / f"{source}.toml").read_text("utf-8")
     elif Path(source).is_file():
-        text = Path(source).read_text("utf-8")
+        text = text_in(Path(source))
     else:
         raise BadInput(
             f"no mapping {source}; there are {', '.join(names())}, or name a .toml file",
@@ -386,10 +387,7 @@ def parse_mapping(text: str) -> Mapping:
         raise BadInput(f"the mapping is not TOML: {fault}", field="mapping",
                        zh=f"对应表不是合格的 TOML:{fault}") from fault  # fmt: skip
     except ValidationError as fault:
-        first = fault.errors()[0]
-        at = ".".join(map(str, first["loc"])) or "mapping"
-        raise BadInput(f"{at}: {first['msg']}", field=f"mapping.{at}",
-                       zh=f"对应表 {at} 处有误:{first['msg']}") from fault  # fmt: skip
+        raise fault_in(text, fault) from fault
 
 
 class Template:

@@ -64,3 +64,44 @@ def test_a_mapping_may_name_the_day_of_an_act(bureau, tmp_path):
 
     assert {made.effective for draft in plan.drafts for made in draft.made} == {date(2021, 7, 1)}
     assert Importer(bureau.ledger, bureau.records).enter(plan).events["RecordOpened"] == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("system =", "systme =", "没有 systme 这一项,而缺少 system"),
+        ('blank = "reject"', 'blnak = "reject"', "没有 blnak 这一项"),
+        ('kind = "station"', 'kind = "statoin"', "应为 'bureau'、'department'、'station'、'agency'"),
+        ('"男" = "1"', '"男" = 1', "应为文字"),
+        ("{hire-date}", "{hire-dat}", "hire-dat"),
+        ('event = "ContractOpened"', 'event = "ContractOpnd"', "ContractOpnd"),
+        ('values = "grade"', 'values = "grades"', "no list"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_a_mapping_names_its_line(tmp_path, before, after, said):
+    own = tmp_path / "own.toml"
+    own.write_text(COUNTY.replace(before, after, 1), "utf-8")
+    line = COUNTY[: COUNTY.index(before)].count("\n") + 1
+
+    with pytest.raises(BadInput) as caught:
+        load_mapping(own)
+
+    assert said in caught.value.detail_zh
+    assert f"第 {line} 行" in caught.value.detail_zh
+    assert f"(line {line})" in caught.value.detail
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030"])
+def test_a_mapping_is_read_as_editors_save_it(tmp_path, encoding):
+    own = tmp_path / "own.toml"
+    own.write_bytes(COUNTY.replace("\n", "\r\n").encode(encoding))
+
+    assert load_mapping(own) == load_mapping("roster-county")
+
+
+def test_what_is_no_text_is_no_mapping(tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_bytes(b"\xff\xfe\x00\xff")
+
+    with pytest.raises(BadInput, match="UTF-8 or GB18030"):
+        load_mapping(own)
