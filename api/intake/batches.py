@@ -228,8 +228,9 @@ def undo(
     """Annul what the batch entered, the last first; in one request up to `together` annulments.
 
     May be broken off and run again: what is annulled already is left, and what somebody has brought
-    back of an undone batch is annulled again. `approved_by` lets closed periods change. Raises RecordForbids with
-    the position of the first later act that rests on the batch; UnknownSubject, BadInput.
+    back of an undone batch is annulled again. `approved_by` lets closed periods change. Raises
+    RecordForbids with the position of the first later act that rests on the batch; UnknownSubject,
+    BadInput.
     """
     planned = plan_undo(ledger, name)
     if planned.dependents:

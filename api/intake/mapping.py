@@ -119,8 +119,8 @@ class Act(_Part):
 
     `when`: column → the words it may have, "" for blank, "*" for anything but blank. `turn`: the
     tracked value took this turn. `effective`, `occurred`: the first of these that the row has, each
-    a column or a day (2024-01-01). `last_day` is the last day on which what the act writes holds. `ends` names, by its `label`, the
-    act of the same row whose fact this one ends.
+    a column or a day (2024-01-01). `last_day` is the last day on which what the act writes holds.
+    `ends` names, by its `label`, the act of the same row whose fact this one ends.
     """
 
     event: str
@@ -343,7 +343,8 @@ class Mapping(_Part):
         for sheet in self.sheet:
             for name, column in sheet.columns.items():
                 if isinstance(column.values, str) and column.values not in self.lists:
-                    raise ValueError(f"column {name} names no list of this mapping: {column.values}")
+                    lost = column.values
+                    raise ValueError(f"column {name} names no list of this mapping: {lost}")
         units = [unit.unit for unit in self.unit]
         for place, unit in enumerate(self.unit):
             if unit.parent is not None and unit.parent not in units[:place]:
@@ -391,8 +392,8 @@ def parse_mapping(text: str) -> Mapping:
 
 
 class Template:
-    """A text with `{places}`; what stands alone keeps its type, and a blank place makes None. `day`:
-    a text without places is a day.
+    """A text with `{places}`; what stands alone keeps its type, and a blank place makes None.
+    `day`: a text without places is a day.
     """
 
     def __init__(self, text: str, *, day: bool = False) -> None:

@@ -48,8 +48,8 @@ def fault_in(text: str, error: ValidationError) -> BadInput:
 def _zh(fault: ErrorDetails, faults: list[ErrorDetails]) -> str:
     match fault["type"]:
         case "extra_forbidden":
-            beside = [one["loc"][-1] for one in faults
-                      if one["type"] == "missing" and one["loc"][:-1] == fault["loc"][:-1]]  # fmt: skip
+            missing = [one["loc"] for one in faults if one["type"] == "missing"]
+            beside = [loc[-1] for loc in missing if loc[:-1] == fault["loc"][:-1]]
             lacking = f",而缺少 {'、'.join(map(str, beside))}" if beside else ""
             return f"没有 {fault['loc'][-1]} 这一项{lacking}"
         case "missing":
@@ -70,11 +70,8 @@ def _line_of(text: str, fault: ErrorDetails) -> int | None:
             own = re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])")
             if len(found := [n for n, line in enumerate(lines, 1) if own.search(line)]) == 1:
                 return found[0]
-    known = dict(_places(lines))
-    return next(
-        (line for end in range(len(fault["loc"]), 0, -1) if (line := known.get(fault["loc"][:end]))),
-        None,
-    )
+    known, at = dict(_places(lines)), fault["loc"]
+    return next((known[at[:end]] for end in range(len(at), 0, -1) if at[:end] in known), None)
 
 
 def _places(lines: list[str]) -> Iterator[tuple[Place, int]]:

@@ -16,6 +16,7 @@ from api.intake.mapping import Act, Column, Mapping, Sheet
 from api.intake.reading import WORKBOOKS
 from api.intake.rows import NAME_BESIDE
 from api.words import words_of_ladders, words_of_list
+from api.workbook import workbook
 from domain.acts.people import PersonRegistered
 from domain.acts.units import UnitEstablished
 from domain.events import REGISTRY, Event, FactAnnulled
@@ -183,8 +184,7 @@ def write_template(name: str, out: Path, units: Sequence[str]) -> type[Event]:
     """
     cls = event_named(name)
     columns = columns_of(cls)
-    unfinished = out.with_name(f".{out.name}.unfinished")
-    with unfinished.open("wb") as file, xlsxwriter.Workbook(file, {"strings_to_urls": False}) as b:
+    with workbook(out) as b:
         sheet = b.add_worksheet(cls.__name__)
         _write_notes(b, cls, columns)
         lists = b.add_worksheet(_LISTS)
@@ -209,7 +209,6 @@ def write_template(name: str, out: Path, units: Sequence[str]) -> type[Event]:
                     "validate": "list", "source": source,
                     "error_type": "stop" if closed else "warning",
                 })  # fmt: skip
-    unfinished.replace(out)
     return cls
 
 
