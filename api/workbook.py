@@ -111,8 +111,8 @@ def write_lines(out: Path, lines: Iterable[Mapping[str, Any]]) -> None:
 
 def inert(cell: Cell) -> Cell:
     """A cell of a text file that no spreadsheet takes for a formula; `plain` undoes it."""
-    return f"'{cell}" if isinstance(cell, str) and cell.lstrip("'").startswith(FORMULA) else cell
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 def plain(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell

@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 import xlsxwriter
 from python_calamine import CalamineError, load_workbook
 
-from api.forms import NO, YES, FormField, event_named, fields_of
+from api.forms import NO, YES, FormField, event_named, fields_of, words_of_packs
 from api.intake.mapping import Act, Column, Mapping, Sheet
 from api.intake.reading import WORKBOOKS
 from api.intake.rows import NAME_BESIDE
-from api.words import words_of_ladders, words_of_list
 from api.workbook import workbook
 from domain.acts.people import PersonRegistered
 from domain.acts.units import UnitEstablished
@@ -27,13 +26,6 @@ EFFECTIVE, LAST_DAY, OCCURRED = "生效日", "末日", "发生日"
 _ROWS = 2_000  # how far down the drop-downs reach
 _NOTES, _LISTS = "说明", "取值"
 _NEW: dict[type[Event], str] = {PersonRegistered: "person", UnitEstablished: "unit"}
-_LISTED = {
-    ("rewards", "kind"): "reward-kinds",
-    ("sanctions", "kind"): "sanction-kinds",
-    ("special-pay", "ground"): "special-pay-grounds",
-    ("post", "family"): "job-families",
-}
-"""(facet, field) → the closed list of the packs that its acts are held against."""
 _ASIDE = ("person", "sheet-date", "row-key")
 
 
@@ -111,7 +103,7 @@ def _of_day(
 
 
 def _of_field(cls: type[Event], field: FormField, heading: str) -> TemplateColumn:
-    packed = _words_of_packs(cls, field)
+    packed = words_of_packs(cls, field)
     kind, rule, values = "text", "文字", None
     match field.kind:
         case "person" | "unit" if _NEW.get(cls) == field.name:
@@ -143,17 +135,6 @@ def _of_field(cls: type[Event], field: FormField, heading: str) -> TemplateColum
     return TemplateColumn(
         _column_name(field), heading, column, words, rule + many, sample if field.required else ""
     )
-
-
-def _words_of_packs(cls: type[Event], field: FormField) -> dict[str, str]:
-    """Word → code of the packaged list or ladder that a field is held against."""
-    facets = [w.facet.name for w in cls.writes]
-    if field.kind != "text":
-        return {}
-    if field.name == "grade" and "grade" in facets:
-        return words_of_ladders()
-    listed = [_LISTED[facet, field.name] for facet in facets if (facet, field.name) in _LISTED]
-    return words_of_list(listed[0]) if listed else {}
 
 
 def _column_name(field: FormField) -> str:
