@@ -355,6 +355,17 @@ class Mapping(_Part):
         """The words that may stand in a column and what each means; None where any may."""
         return self.lists[column.values] if isinstance(column.values, str) else column.values
 
+    def grades(self) -> dict[str, set[str]]:
+        """Of each ladder that is named, the grades that can be made with it by a list or a text."""
+        named: defaultdict[str, set[str]] = defaultdict(set)
+        for sheet in self.sheet:
+            for fields in (act.fields for act in sheet.act if {"grade", "ladder"} <= {*act.fields}):
+                at = _PLACE.fullmatch(fields["grade"])
+                column = sheet.columns.get(at[1]) if at else None
+                words = self.words(column) if column else None if at else {"": fields["grade"]}
+                named[fields["ladder"]] |= {code for code in (words or {}).values() if code}
+        return named
+
     def sheet_of(self, file: str) -> Sheet | None:
         return next((sheet for sheet in self.sheet if sheet.matches(file)), None)
 

@@ -8,7 +8,9 @@ import pytest
 
 import api.intake
 from api.intake import Importer, load_mapping
+from api.publishing import publish_law
 from domain.refusals import BadInput
+from tests.intake.paths import ROSTERS
 
 MAPPINGS = Path(api.intake.__file__).parent / "mappings"
 COUNTY = (MAPPINGS / "roster-county.toml").read_text("utf-8")
@@ -105,3 +107,17 @@ def test_what_is_no_text_is_no_mapping(tmp_path):
 
     with pytest.raises(BadInput, match="UTF-8 or GB18030"):
         load_mapping(own)
+
+
+def test_a_grade_that_its_ladder_has_not_is_refused(bureau, tmp_path):
+    """An opening is judged by no rule: a slip of the mapping would go in unseen."""
+    city = (MAPPINGS / "roster-city.toml").read_text("utf-8")
+    own = tmp_path / "own.toml"
+    own.write_text(city.replace('"member-3"', '"member-9"'), "utf-8")
+    publish_law(bureau.ledger, ["320500"])
+
+    with pytest.raises(BadInput, match="the ladder suzhou has no grade member-9") as caught:
+        Importer(bureau.ledger).plan([ROSTERS / "roster_city.xlsx"], own)
+
+    assert caught.value.field == "mapping"
+    assert len(Importer(bureau.ledger).plan([ROSTERS / "roster_city.xlsx"], "roster-city").drafts)
