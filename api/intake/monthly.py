@@ -152,7 +152,7 @@ class Comparison:
         for draft, where, zh, en in told.values():
             self._tell("changed", where, zh, en)
             plan.drafts.replace(draft)
-        return [(match.person, 1) for match in matches if match.person]
+        return [(person, 1) for match in matches for person in match.people]
 
     def _held(self, people: Sequence[str], as_of: AsOf) -> dict[str, dict[str, Any]]:
         """What the ledger says of each person, by facet, private values open."""
@@ -321,7 +321,7 @@ class Comparison:
         )
         while part := list(islice(rejected, TOGETHER)):
             matches = matcher.match(part)
-            roster.present.add((match.person, 1) for match in matches if match.person)
+            roster.present.add((person, 1) for match in matches for person in match.people)
 
     def _list_the_gone(self, roster: "_Roster", as_of: AsOf) -> None:
         """Who serves in a unit of the roster and stands in no row of it, rejected ones included."""

@@ -121,3 +121,19 @@ def test_a_grade_that_its_ladder_has_not_is_refused(bureau, tmp_path):
 
     assert caught.value.field == "mapping"
     assert len(Importer(bureau.ledger).plan([ROSTERS / "roster_city.xlsx"], "roster-city").drafts)
+
+
+def test_a_date_given_against_that_of_the_title_is_told(bureau, tmp_path):
+    """So that last month's file is not taken for this month's."""
+    sheet = tmp_path / "roster.csv"
+    with sheet.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["花名册(截至2023年6月30日)"], HEADINGS, ROW])
+    importer = Importer(bureau.ledger)
+
+    given = importer.plan([sheet], "roster-county", date(2023, 7, 31))
+
+    assert given.dates == [date(2023, 7, 31)]
+    assert [zh for zh, _ in given.left_out] == [
+        "roster.csv:标题写明截至 2023-06-30,而按指定的 2023-07-31 核对和登记"
+    ]
+    assert importer.plan([sheet], "roster-county", date(2023, 6, 30)).left_out == []
