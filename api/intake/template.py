@@ -104,7 +104,8 @@ def _of_day(
 
 def _of_field(cls: type[Event], field: FormField, heading: str) -> TemplateColumn:
     packed = words_of_packs(cls, field)
-    kind, rule, values = "text", "文字", None
+    kind, values = "text", None
+    rule = "标识或编号:字母、数字和 . _ -,以字母或数字开头" if _is_id(field) else "文字"
     match field.kind:
         case "person" | "unit" if _NEW.get(cls) == field.name:
             rule = "新标识:字母、数字"
@@ -129,12 +130,27 @@ def _of_field(cls: type[Event], field: FormField, heading: str) -> TemplateColum
         heading=[heading], kind=kind, values=values, known=packed,
         parted=field.many, private=field.private, blank="reject" if field.required else "allow",
     )  # fmt: skip
-    sample = {"date": "2026-01-05", "integer": "1"}.get(field.kind, "")
-    sample = words[0] if words else sample or ("F0001" if kind == "person" else heading)
+    sample = words[0] if words else _sample(field, kind, heading)
     many = ";可填多项,以“、”分隔" if field.many else ""
     return TemplateColumn(
         _column_name(field), heading, column, words, rule + many, sample if field.required else ""
     )
+
+
+def _is_id(field: FormField) -> bool:
+    return (field.pattern or "").startswith("^[0-9A-Za-z]")
+
+
+def _sample(field: FormField, kind: str, heading: str) -> str:
+    """What could stand in a column that anything is written in."""
+    if kind == "person":
+        return "F0001"
+    if kind == "text" and _is_id(field):
+        named = field.name.upper().replace("_", "-")
+        return f"{named}-1、{named}-2" if field.many else f"{named}-1"
+    if field.name == "year":
+        return "2026"
+    return {"date": "2026-01-05", "integer": "1"}.get(field.kind, heading)
 
 
 def _column_name(field: FormField) -> str:
