@@ -229,6 +229,13 @@ def at_column(rule: str, column: str, heading: str) -> Reason:
                 "填写在用的编号、身份证号或人员标识",
                 "give a number, an ID number or an id that the ledger has",
             )  # fmt: skip
+        case "no-date":
+            return Reason(
+                rule, f"{heading}中没有日期", f"{heading} holds no date",
+                "写出日期(“同上”也须写出);没有的留空,或在对应表该列的 known 中注明此字样",
+                "write the date, ditto or not; where there is none leave it blank, or say so of "
+                "this word under known in the mapping",
+            )  # fmt: skip
         case _ if rule in _AMBIGUOUS:
             zh, en, mend_zh, mend_en = _AMBIGUOUS[rule]
             return Reason(rule, f"{heading}有歧义({zh})", f"{heading} is ambiguous: {en}",
