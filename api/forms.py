@@ -11,12 +11,21 @@ from typing import Any, Literal, NamedTuple
 
 from api.entries import type_schema
 from api.rendering import coded
-from api.words import NAMES
+from api.words import NAMES, words_of_ladders, words_of_list
 from domain.events import REGISTRY, Event
 from domain.refusals import BadInput, UnknownField, UnknownType
 
 FieldKind = Literal["text", "date", "integer", "boolean", "choice", "unit", "person", "structure"]
 YES, NO = ("是", "yes", "true", "1"), ("否", "no", "false", "0")
+
+
+_LISTED = {
+    ("rewards", "kind"): "reward-kinds",
+    ("sanctions", "kind"): "sanction-kinds",
+    ("special-pay", "ground"): "special-pay-grounds",
+    ("post", "family"): "job-families",
+}
+"""(facet, field) → the closed list of the packs that its acts are held against."""
 
 
 class FormField(NamedTuple):
@@ -102,17 +111,30 @@ def branch(part: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str, Any
     return part
 
 
+def words_of_packs(cls: type[Event], field: FormField) -> dict[str, str]:
+    """Word → code of the packaged list or ladder that a field is held against."""
+    facets = [w.facet.name for w in cls.writes]
+    if field.kind != "text":
+        return {}
+    if field.name == "grade" and "grade" in facets:
+        return words_of_ladders()
+    listed = [_LISTED[facet, field.name] for facet in facets if (facet, field.name) in _LISTED]
+    return words_of_list(listed[0]) if listed else {}
+
+
 def value_of(cls: type[Event], name: str, text: str) -> Any:
-    """What a text says for a field, as it stands in JSON; a choice by its code or its word.
+    """What a text says for a field, as it stands in JSON; a choice, and what the packs list, by
+    its code or its word.
 
     Raises UnknownField, BadInput.
     """
     field = next((f for f in fields_of(cls) if name in (f.name, f.zh)), None)
     if field is None:
         raise UnknownField(f"{cls.__name__} has no field {name}", field=name)
+    packed = words_of_packs(cls, field)
     if field.many:
-        return [_one(field, part.strip()) for part in text.replace(",", "、").split("、")]
-    return _one(field, text.strip())
+        return [_one(field, part.strip(), packed) for part in text.replace(",", "、").split("、")]
+    return _one(field, text.strip(), packed)
 
 
 def field_named(cls: type[Event], name: str) -> str:
@@ -120,7 +142,7 @@ def field_named(cls: type[Event], name: str) -> str:
     return next((f.name for f in fields_of(cls) if f.zh == name), name)
 
 
-def _one(field: FormField, text: str) -> Any:
+def _one(field: FormField, text: str, packed: Mapping[str, str]) -> Any:
     match field.kind:
         case "choice":
             by_word = {word: code for code, word in field.choices.items()}
@@ -131,4 +153,4 @@ def _one(field: FormField, text: str) -> Any:
             return text.lower() in YES
         case "integer" | "boolean" | "structure":
             raise BadInput(field=field.name)
-    return text
+    return packed.get(text, text)

@@ -332,6 +332,16 @@ class Law:
         """Whether any pack has a rule of this id, whatever its place and days."""
         return any(each.id == rule for pack in self._packs.values() for each in pack.rules)
 
+    def grades(self, ladder: str) -> frozenset[str]:
+        """The grades of every ladder of this id, whatever its place and days."""
+        return frozenset(
+            grade.code
+            for pack in self._packs.values()
+            for each in pack.ladders
+            if each.id == ladder
+            for grade in each.grades
+        )
+
     def pack(self, code: str) -> Pack | None:
         """The pack of this code, where one is published."""
         return self._packs.get(code)

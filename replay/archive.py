@@ -20,7 +20,7 @@ import zlib
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -78,6 +78,15 @@ class Loaded(NamedTuple):
     already: bool
 
 
+@contextmanager
+def _nothing_left(unfinished: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
 def dump(
     ledger: Ledger, reads: EventLog, out: Path, *, private: bool,
     progress: Progress = lambda _: None,
@@ -92,6 +101,7 @@ def dump(
     unfinished = out.with_name(f".{out.name}.unfinished")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with (
+        _nothing_left(unfinished),
         os.fdopen(descriptor, "wb") as raw,
         gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0) as packed,
     ):

@@ -224,7 +224,11 @@ def _write(
     from api.intake.account import write_account
 
     if rejected is not None:
-        for path in write_rejected(account.plan, account.rejected, rejected):
+        try:
+            written = write_rejected(account.plan, account.rejected, rejected)
+        except OSError as fault:
+            raise Failure(f"不能写入 {rejected}", f"cannot write to {rejected}") from fault
+        for path in written:
             tell(context, f"退回的行:{path}", f"Rejected rows: {path}")
     if page is not None:
         try:

@@ -17,6 +17,7 @@ from api.intake.importer import Report
 from api.intake.plan import Plan
 from api.intake.shelf import Told
 from api.rendering import instant, pick
+from api.workbook import whole
 from domain.events import REGISTRY, Actor, Document
 
 Words = tuple[str, str]
@@ -74,9 +75,8 @@ def write_account(account: Account, out: Path, lang: str) -> None:
     """The page, there whole or not at all. Raises OSError."""
     title = pick(_TITLE if account.report is not None else _UNENTERED, lang)
     body = "\n".join(_body(account, lang))
-    unfinished = out.with_name(f".{out.name}.unfinished")
-    unfinished.write_text(_PAGE.format(lang=lang, title=escape(title), body=body), "utf-8")
-    unfinished.replace(out)
+    with whole(out) as unfinished:
+        unfinished.write_text(_PAGE.format(lang=lang, title=escape(title), body=body), "utf-8")
 
 
 def _body(account: Account, lang: str) -> Iterator[str]:

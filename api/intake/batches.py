@@ -133,8 +133,8 @@ class _Pass:
     def __init__(self, batch: str) -> None:
         self._batch = batch
         self._targets: dict[str, Target] = {}
-        self._spans: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-        self._dependents: dict[str, Dependent] = {}
+        self._spans: defaultdict[str, list[tuple[str, str, str]]] = defaultdict(list)
+        self._dependents: dict[str, tuple[Dependent, set[str]]] = {}
         self._annulled: set[str] = set()
 
     def take(self, entry: Entry) -> None:
@@ -146,27 +146,30 @@ class _Pass:
             together = entry.envelope.get("batch") or entry.id
             self._targets[entry.id] = Target(entry.position, entry.type, entry.id, together)
             for strand, first, until in _changed(entry):
-                self._spans[strand].append((first, until))
+                self._spans[strand].append((first, until, entry.id))
             return
         elif (why := self._why(entry)) is not None:
             subjects = [tag for tag in entry.tags if not tag.startswith("fact:")]
-            self._dependents[entry.root] = Dependent(entry.position, entry.type, subjects, why)
+            dependent = Dependent(entry.position, entry.type, subjects, why[0])
+            self._dependents[entry.root] = (dependent, why[1])
         else:
             self._dependents.pop(entry.root, None)
         if entry.root in self._targets:
             self._targets[entry.root] = self._targets[entry.root]._replace(newest=entry.id)
 
-    def _why(self, entry: Entry) -> str | None:
+    def _why(self, entry: Entry) -> tuple[str, set[str]] | None:
+        """How an entry rests on facts of the batch, and on which."""
         if entry.root in self._targets:
-            return "corrects"
+            return "corrects", {entry.root}
         if entry.ended in self._targets:
-            return "ends"
+            return "ends", {entry.ended}
         premise = entry.envelope["premise"]
         first, last = premise["from"], premise["to"]
-        for read in premise["reads"]:
-            if any(start <= last and first < end for start, end in self._spans.get(read, ())):
-                return "decided"
-        return None
+        found = {
+            root for read in premise["reads"] for start, end, root in self._spans.get(read, ())
+            if start <= last and first < end
+        }  # fmt: skip
+        return ("decided", found) if found else None
 
     def targets(self) -> list[Target]:
         """The facts that stand, the last one first."""
@@ -178,8 +181,10 @@ class _Pass:
 
     def dependents(self) -> list[Dependent]:
         """Those that stand, on facts that stand."""
-        standing = (d for root, d in self._dependents.items() if root not in self._annulled)
-        return sorted(standing)
+        return sorted(
+            dependent for root, (dependent, facts) in self._dependents.items()
+            if root not in self._annulled and not facts <= self._annulled
+        )  # fmt: skip
 
 
 def _changed(entry: Entry) -> Iterator[tuple[str, str, str]]:
@@ -222,9 +227,10 @@ def undo(
 ) -> Undoing:
     """Annul what the batch entered, the last first; in one request up to `together` annulments.
 
-    May be broken off and run again: what is annulled already is left. `approved_by` lets closed
-    periods change. Raises RecordForbids with
-    the position of the first later act that rests on the batch; UnknownSubject, BadInput.
+    May be broken off and run again: what is annulled already is left, and what somebody has brought
+    back of an undone batch is annulled again. `approved_by` lets closed periods change. Raises
+    RecordForbids with the position of the first later act that rests on the batch; UnknownSubject,
+    BadInput.
     """
     planned = plan_undo(ledger, name)
     if planned.dependents:
@@ -237,13 +243,13 @@ def undo(
             field="batch",
             position=first.position,
         )
-    if planned.batch.undone is not None:
+    if planned.batch.undone is not None and not planned.targets:
         return planned
     parts = list(_parts(planned.targets, together)) or [[]]
     done, total = 0, len(planned.targets)
     for number, part in enumerate(parts, 1):
         proposals = [_annulment(planned.batch, target) for target in part]
-        if number == len(parts):
+        if number == len(parts) and planned.batch.undone is None:
             proposals.append(_account(ledger, planned))
         asked = _request(planned.batch, proposals, actor or Actor())
         ledger.enter(asked._replace(approved_by=approved_by))

@@ -1,6 +1,7 @@
 """The rows below the headings of a sheet, and which of them are no data.
 
-Owns that judgement: headings repeated for print, sums, signatures, examples. Invariant: a row is
+Owns that judgement: headings repeated for print, headings of groups across all columns, sums,
+signatures, examples. Invariant: a row is
 passed over only where every cell of it is accounted for, and its number is kept; else it is data.
 """
 
@@ -20,6 +21,8 @@ class Row(NamedTuple):
 
 
 _LOOKED_AT = 4
+_AS_MANY, _AS_LONG = 5, 3
+"""Over how many columns one text, and how long a one, is the heading of a group."""
 _SIGNED = (
     "填表|填报|制表|制作|审核|审批|审定|复核|批准|校对|核对|经办|负责|主管|领导|分管|签字|签名|签章|"
     "盖章|日期|时间|单位|部门|电话|备注|附注|注|说明|填表说明|人数|总人数|合计|总计|小计|共计|累计"
@@ -82,6 +85,7 @@ class Body:
         self._wanted = {*wanted} | {word for head in self._heads for word in head if word}
         at = [n for n, heading in enumerate(named) if heading in wanted]
         self._at = at[:_LOOKED_AT]
+        self._across = at
         self._enough = max(2, (len(at) + 1) // 2)
 
     def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -91,7 +95,10 @@ class Body:
         for row in rows:
             if not any(map(folded, row.cells)):
                 continue
-            if self._is_example(row) or self._repeats(row) or is_footer(row.cells):
+            if (
+                self._is_example(row) or self._is_across(row) or self._repeats(row)
+                or is_footer(row.cells)
+            ):  # fmt: skip
                 self.passed.append(row.number)
             else:
                 yield row
@@ -99,6 +106,17 @@ class Body:
     def _is_example(self, row: Row) -> bool:
         """Whether it is the row that shows how to fill the sheet in, as it was."""
         return bool(self._example) and [*map(folded, row.cells)] == self._example
+
+    def _is_across(self, row: Row) -> bool:
+        """Whether one text stands in all columns, as a merged cell gives it: 城西派出所(共12人)."""
+        if len(self._across) < _AS_MANY or len(row.cells) <= self._across[-1]:
+            return False
+        text = folded(row.cells[self._across[0]])
+        if len(text) < _AS_LONG or _COUNT.fullmatch(text):
+            return False
+        return {folded(row.cells[n]) for n in self._across} == {text} and (
+            {*map(folded, row.cells)} <= {text, ""}
+        )
 
     def _repeats(self, row: Row) -> bool:
         """Whether a row says the headings once more."""

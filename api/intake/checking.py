@@ -18,7 +18,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from api.words import NAMES
 from domain.case import Finding
+from domain.events import Event
 from domain.refusals import Refusal
 from domain.workdays import add_months
 
@@ -227,6 +229,13 @@ def at_column(rule: str, column: str, heading: str) -> Reason:
                 "填写在用的编号、身份证号或人员标识",
                 "give a number, an ID number or an id that the ledger has",
             )  # fmt: skip
+        case "no-date":
+            return Reason(
+                rule, f"{heading}中没有日期", f"{heading} holds no date",
+                "写出日期(“同上”也须写出);没有的留空,或在对应表该列的 known 中注明此字样",
+                "write the date, ditto or not; where there is none leave it blank, or say so of "
+                "this word under known in the mapping",
+            )  # fmt: skip
         case _ if rule in _AMBIGUOUS:
             zh, en, mend_zh, mend_en = _AMBIGUOUS[rule]
             return Reason(rule, f"{heading}有歧义({zh})", f"{heading} is ambiguous: {en}",
@@ -267,11 +276,21 @@ def _at_number(rule: str, heading: str) -> Reason | None:
     return None
 
 
+_ID_PATTERN = "[0-9A-Za-z._-]{0,63}"
+_FITS = (
+    ":只能是字母、数字和 . _ -,以字母或数字开头,至多64个",
+    ": letters, digits and . _ -, the first a letter or digit, 64 at most",
+)
+
+
 @cache
-def bad_value(event_zh: str, event_en: str, field: str) -> Reason:
+def bad_value(cls: type[Event], field: str) -> Reason:
     """A value that its event type does not take."""
-    return Reason("bad-value", f"{event_zh}的 {field} 取值不合要求",
-                  f"{event_en} does not take this value of {field}",
+    pattern = cls.model_json_schema()["properties"].get(field, {})
+    zh, en = NAMES.get(field, (field, field))
+    fits_zh, fits_en = _FITS if _ID_PATTERN in str(pattern) else ("", "")
+    return Reason("bad-value", f"{cls.zh}的{zh}({field})取值不合要求{fits_zh}",
+                  f"{cls.en} does not take this value of {en} ({field}){fits_en}",
                   "改正该值或对应表", "correct the value or the mapping")  # fmt: skip
 
 

@@ -39,7 +39,8 @@ from api.intake.values import folded
 from domain.acts.imports import ImportBegun
 from domain.events import Actor, Document, Proposal, Source
 from domain.ledger import Ledger, Receipt, Refused, Request
-from domain.refusals import AlreadyRecorded, Refusal
+from domain.refusals import AlreadyRecorded, BadInput, Refusal
+from projections.questions.law import Published
 from projections.records import Records
 
 Progress = Callable[[int, int], None]
@@ -87,6 +88,7 @@ class Importer:
         if not isinstance(mapping, Mapping):
             mapping = load_mapping(mapping)
         files = [*files]
+        self._check_ladders(mapping)
         found = sources(files, mapping)
         people = People(self._ledger, self._records)
         numbers = self._numbers(mapping)
@@ -113,6 +115,20 @@ class Importer:
         if self._records is None:
             raise ValueError("numbers are given by what the records say")
         return Numbers(self._ledger, self._records, mapping.system)
+
+    def _check_ladders(self, mapping: Mapping) -> None:
+        """An opening is judged by no rule, so a grade that its ladder has not would go in unseen.
+
+        Raises BadInput.
+        """
+        head = self._ledger.log.head()
+        law = Published(self._ledger, head).at(head)
+        for ladder, named in mapping.grades().items():
+            if (known := law.grades(ladder)) and (strange := sorted(named - known)):
+                raise BadInput(
+                    f"the ladder {ladder} has no grade {', '.join(strange)}", field="mapping",
+                    zh=f"对应表有误:层级序列 {ladder} 中没有层级 {'、'.join(strange)}",
+                )  # fmt: skip
 
     def _reject_refused(self, plan: Plan, approved_by: str | None) -> None:
         """A row that the ledger would refuse is rejected before anything is entered; of one that it

@@ -22,6 +22,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from api.intake.mapping_text import fault_in, text_in
 from api.intake.values import OPEN_END, heading_of, word_of
 from domain.acts import load
 from domain.acts.units import Kind
@@ -119,9 +120,9 @@ class Act(_Part):
     """An act that a row stands for, where every condition of `when` holds.
 
     `when`: column → the words it may have, "" for blank, "*" for anything but blank. `turn`: the
-    tracked value took this turn. `effective`, `occurred`: the first of these that the row has.
-    `last_day` is the last day on which what the act writes holds. `ends` names, by its `label`, the
-    act of the same row whose fact this one ends.
+    tracked value took this turn. `effective`, `occurred`: the first of these that the row has, each
+    a column or a day (2024-01-01). `last_day` is the last day on which what the act writes holds.
+    `ends` names, by its `label`, the act of the same row whose fact this one ends.
     """
 
     event: str
@@ -133,6 +134,16 @@ class Act(_Part):
     turn: Turn | None = None
     label: str | None = None
     ends: str | None = None
+
+    @model_validator(mode="after")
+    def _days_are_days(self) -> Self:
+        for text in [*self.effective, *self.occurred, *([self.last_day] if self.last_day else [])]:
+            if _PLACE.fullmatch(text) is None:
+                try:
+                    date.fromisoformat(text)
+                except ValueError:
+                    raise ValueError(f"{text} is neither a column nor a day (2024-01-01)") from None
+        return self
 
     def places(self) -> set[str]:
         texts = [*self.fields.values(), *self.effective, *self.occurred, self.last_day or ""]
@@ -386,7 +397,8 @@ class Mapping(_Part):
         for sheet in self.sheet:
             for name, column in sheet.columns.items():
                 if isinstance(column.values, str) and column.values not in self.lists:
-                    raise ValueError(f"column {name} names no list of this mapping")
+                    lost = column.values
+                    raise ValueError(f"column {name} names no list of this mapping: {lost}")
         units = [unit.unit for unit in self.unit]
         for place, unit in enumerate(self.unit):
             if unit.parent is not None and unit.parent not in units[:place]:
@@ -396,6 +408,17 @@ class Mapping(_Part):
     def words(self, column: Column) -> dict[str, str] | None:
         """The words that may stand in a column and what each means; None where any may."""
         return self.lists[column.values] if isinstance(column.values, str) else column.values
+
+    def grades(self) -> dict[str, set[str]]:
+        """Of each ladder that is named, the grades that can be made with it by a list or a text."""
+        named: defaultdict[str, set[str]] = defaultdict(set)
+        for sheet in self.sheet:
+            for fields in (act.fields for act in sheet.act if {"grade", "ladder"} <= {*act.fields}):
+                at = _PLACE.fullmatch(fields["grade"])
+                column = sheet.columns.get(at[1]) if at else None
+                words = self.words(column) if column else None if at else {"": fields["grade"]}
+                named[fields["ladder"]] |= {code for code in (words or {}).values() if code}
+        return named
 
     def sheet_of(self, file: str) -> Sheet | None:
         return next((sheet for sheet in self.sheet if sheet.matches(file)), None)
@@ -413,7 +436,7 @@ def load_mapping(source: str | Path) -> Mapping:
     if isinstance(source, str) and source in names():
         text = (files("api.intake") / "mappings" / f"{source}.toml").read_text("utf-8")
     elif Path(source).is_file():
-        text = Path(source).read_text("utf-8")
+        text = text_in(Path(source))
     else:
         raise BadInput(
             f"no mapping {source}; there are {', '.join(names())}, or name a .toml file",
@@ -430,17 +453,17 @@ def parse_mapping(text: str) -> Mapping:
         raise BadInput(f"the mapping is not TOML: {fault}", field="mapping",
                        zh=f"对应表不是合格的 TOML:{fault}") from fault  # fmt: skip
     except ValidationError as fault:
-        first = fault.errors()[0]
-        at = ".".join(map(str, first["loc"])) or "mapping"
-        raise BadInput(f"{at}: {first['msg']}", field=f"mapping.{at}",
-                       zh=f"对应表 {at} 处有误:{first['msg']}") from fault  # fmt: skip
+        raise fault_in(text, fault) from fault
 
 
 class Template:
-    """A text with `{places}`; what stands alone keeps its type, and a blank place makes None."""
+    """A text with `{places}`; what stands alone keeps its type, and a blank place makes None.
+    `day`: a text without places is a day.
+    """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, day: bool = False) -> None:
         self._text = text
+        self._day = date.fromisoformat(text) if day and not _PLACE.search(text) else None
         self._whole = match[1] if (match := _PLACE.fullmatch(text)) else None
         self._places = _PLACE.findall(text)
 
@@ -448,7 +471,7 @@ class Template:
         if self._whole is not None:
             return _closed(values.get(self._whole))
         if not self._places:
-            return self._text or None
+            return self._day or self._text or None
         found = {place: _closed(values.get(place)) for place in self._places}
         if any(value is None for value in found.values()):
             return None

@@ -74,11 +74,19 @@ class Named(NamedTuple):
 
 
 class Match(NamedTuple):
-    """The person and by what (`by` a field of Named), or why nobody is taken."""
+    """The person and by what (`by` a field of Named), or why nobody is taken; `meant` are then all
+    whom the row may mean.
+    """
 
     person: str | None
     by: str | None
     fault: Reason | None = None
+    meant: tuple[str, ...] = ()
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """All whom the row is or may be about."""
+        return self.meant if self.person is None else (self.person,)
 
 
 Standing = Literal["new", "changed", "differs", "unchanged", "gone", "conflict"]
@@ -171,7 +179,7 @@ class Matcher:
         if row.number is not None and (holders := self._by_number.find(row.number.upper())):
             found["number"] = holders[-1]
         if len(set(found.values())) > 1 or (row.person and "person" not in found):
-            return Match(None, None, DISAGREEING if found else UNMATCHED)
+            return Match(None, None, DISAGREEING if found else UNMATCHED, (*found.values(),))
         if found:
             by, person = next(iter(found.items()))
             return Match(person, by)
@@ -179,10 +187,10 @@ class Matcher:
         self.met |= same
         if row.number is None and row.id_number is None and same:
             one = next(iter(same)) if len(same) == 1 else None
-            return Match(one, "name" if one else None, None if one else AMBIGUOUS)
+            return Match(one, "name" if one else None, None if one else AMBIGUOUS, (*same,))
         if same and row.id_number is not None:
             same = same - self._with_id_number(same)
-        return Match(None, None, MAYBE_KNOWN if same else UNMATCHED)
+        return Match(None, None, MAYBE_KNOWN if same else UNMATCHED, (*same,))
 
     def contradicting(self, rows: Sequence[Named], people: Sequence[str]) -> list[str | None]:
         """Of each row the first field, if any, that is other than what the ledger has of the

@@ -152,7 +152,7 @@ class Comparison:
         for draft, where, zh, en in told.values():
             self._tell("changed", where, zh, en)
             plan.drafts.replace(draft)
-        return [(match.person, 1) for match in matches if match.person]
+        return [(person, 1) for match in matches for person in match.people]
 
     def _found_already(self, draft: Draft) -> bool:
         """Whether the persons of a draft's sheet were found when it was read."""
@@ -326,7 +326,7 @@ class Comparison:
         )
         while part := list(islice(rejected, TOGETHER)):
             matches = matcher.match(part)
-            roster.present.add((match.person, 1) for match in matches if match.person)
+            roster.present.add((person, 1) for match in matches for person in match.people)
 
     def _list_the_gone(self, roster: "_Roster", as_of: AsOf) -> None:
         """Who serves in a unit of the roster and stands in no row of it, rejected ones included."""

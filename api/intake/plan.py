@@ -66,8 +66,9 @@ class Plan:
     whom such rows mean. `refused`: what the ledger refused when the plan was entered; `unentered`:
     both. `given`: numbers that are to be given, by file. `lines`: how a roster compares with the
     ledger. `met`: whom a private cell led to, or was held against. `left_out`: what of the files
-    was not read, in Chinese and English. `locks`: lock files passed over. `batch` is the same for
-    the same files and mapping. `whole`: nothing says that the sheets are parts of others.
+    was not read, in Chinese and English. `locks`: lock files passed over. `otherwise_dated`:
+    files, the date of their titles and another one that was given. `batch` is the same for the
+    same files and mapping. `whole`: nothing says that the sheets are parts of others.
     """
 
     def __init__(self, mapping: Mapping, tables: Sequence[Table], paths: Sequence[Path],
@@ -92,6 +93,7 @@ class Plan:
         self.given: dict[str, Given] = {}
         self.met: set[str] = set()
         self.locks: list[str] = []
+        self.otherwise_dated: list[tuple[str, date, date]] = []
         self._left_out = [table.left_out for table in tables]
         said = "|".join([mapping.system, mapping.name, mapping.version, *sorted(self.digests)])
         if tab is not None:  # one workbook may be imported sheet by sheet
@@ -100,7 +102,12 @@ class Plan:
 
     @property
     def left_out(self) -> list[tuple[str, str]]:
-        said = [one for left_out in self._left_out for one in left_out()]
+        said = [
+            (f"{file}:标题写明截至 {title},而按指定的 {given} 核对和登记",
+             f"{file}: its title says {title}; it is taken as of {given}, as you said")
+            for file, title, given in self.otherwise_dated
+        ]  # fmt: skip
+        said += [one for left_out in self._left_out for one in left_out()]
         if self.locks:
             names = "、".join(self.locks)
             zh = f"略过锁定文件(有人正打开原文件,可能有未保存的改动):{names}"

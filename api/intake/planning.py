@@ -111,15 +111,20 @@ class Planner:
 
     def _date_of(self, sheet: Sheet, table: Table, given: date | None) -> date | None:
         """The date given, or 截至 … of the title, or the mapping's."""
-        if given is not None:
-            return given
-        if match := _DATED.search(table.title):
-            try:
-                day = day_of(match[1])
-            except UnreadableError:
+        match = _DATED.search(table.title)
+        try:
+            day = day_of(match[1]) if match else None
+        except UnreadableError:
+            if given is None:
                 raise BadInput(f"{table.file}: the title's date does not exist", field="dated",
                                zh=f"{table.file}:标题中的截至日期不存在") from None  # fmt: skip
-            return day.day if day else None
+            day = None
+        if given is not None:
+            if day is not None and day.day != given:
+                self.plan.otherwise_dated.append((table.file, day.day, given))
+            return given
+        if day is not None:
+            return day.day
         dated = sheet.dated or self._mapping.dated
         if dated is None and self._mapping.edition is None:
             raise MissingField(

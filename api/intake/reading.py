@@ -93,8 +93,8 @@ class Table(NamedTuple):
         if count := len(self.passed):
             numbers = "、".join(map(str, self.passed[:_NUMBERED]))
             more = "…" if count > _NUMBERED else ""
-            zh = f"略过 {count} 行(重复的表头、示例、合计、签章):第 {numbers}{more} 行"
-            en = f"{count} rows passed over (repeated headings, example, sums, signatures)"
+            zh = f"略过 {count} 行(重复的表头、分组标题、示例、合计、签章):第 {numbers}{more} 行"
+            en = f"{count} rows passed over (repeated headings, groups, example, sums, signatures)"
             yield f"{self.file}:{zh}", f"{self.file}: {en}: {numbers}{more}"
 
 

@@ -9,13 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
 
-import xlsxwriter
-
 from api.intake.checking import Fault
 from api.intake.plan import Plan
 from api.intake.reading import GIVEN_BACK, REMARKS, Row, read
 from api.intake.shelf import Told
 from api.intake.values import Cell, text_of
+from api.workbook import inert, whole, workbook
 
 MOST_WORKBOOK_ROWS = 100_000
 _REJECTED, _REMARKED = "退回", "提示(不退回)"
@@ -23,7 +22,8 @@ _REJECTED, _REMARKED = "退回", "提示(不退回)"
 
 def write_rejected(plan: Plan, rejected: Told[Fault], folder: Path) -> list[Path]:
     """One file for each source with rejected rows, `rejected-…`, with a second sheet of the rows
-    that are remarked upon and not rejected; .csv (two of them) for over 100,000 rows.
+    that are remarked upon and not rejected; .csv (two of them) for over 100,000 rows. Raises
+    OSError.
     """
     told = {_REJECTED: rejected, _REMARKED: plan.warnings}
     rows = {name: one.rows() for name, one in told.items()}
@@ -83,14 +83,13 @@ def _said(row: Row, faults: list[Fault]) -> list[Cell]:
 
 
 def _write_text(path: Path, rows: Iterable[list[Cell]]) -> Path:
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        csv.writer(file).writerows([text_of(cell) for cell in row] for row in rows)
+    with whole(path) as unfinished, unfinished.open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file).writerows([inert(text_of(cell)) for cell in row] for row in rows)
     return path
 
 
 def _write_workbook(path: Path, sheets: Mapping[str, Iterable[list[Cell]]]) -> None:
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(path, options) as book:
+    with workbook(path, constant_memory=True) as book:
         day = book.add_format({"num_format": "yyyy-mm-dd"})
         for name, rows in sheets.items():
             sheet = book.add_worksheet(name)

@@ -31,7 +31,7 @@ from api.intake.checking import (
     day_of_birth,
 )
 from api.intake.kinds import UnitNames, read_as, unless_in_error
-from api.intake.mapping import Act, Column, Mapping, Sheet, Template, Turn
+from api.intake.mapping import Act, Column, Mapping, Sheet, Template, Turn, places_in
 from api.intake.originals import Originals, Said
 from api.intake.reading import REMARKS, Row, Table
 from api.intake.values import (
@@ -135,10 +135,11 @@ class Draft:
 
 
 class ReasonError(Exception):
-    """A row that makes no act."""
+    """A row that makes no act; `column`: the one at fault, where one is."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: Reason, column: str | None = None) -> None:
         self.reason = reason
+        self.column = column
         super().__init__(reason.rule)
 
 
@@ -150,9 +151,9 @@ class ActMaker:
         self.number = number
         self._cls = REGISTRY[act.event]
         self._fields = [(name, Template(text)) for name, text in act.fields.items()]
-        self._effective = [Template(text) for text in act.effective]
-        self._occurred = [Template(text) for text in act.occurred]
-        self._last_day = Template(act.last_day) if act.last_day else None
+        self._effective = [Template(text, day=True) for text in act.effective]
+        self._occurred = [Template(text, day=True) for text in act.occurred]
+        self._last_day = Template(act.last_day, day=True) if act.last_day else None
         self._given: dict[tuple[str, ...], set[str]] = {}
 
     def make(self, values: Values, event_id: UUID, ends: UUID | None) -> Made:
@@ -164,7 +165,7 @@ class ActMaker:
         if self._last_day is not None and (last := self._last_day.of(values)) is not None:
             until = last + timedelta(days=1)
             if until <= effective:
-                raise ReasonError(ENDS_FIRST)
+                raise ReasonError(ENDS_FIRST, _column_in(self.act.last_day))
         fields = {
             name: value
             for name, template in self._fields
@@ -173,12 +174,18 @@ class ActMaker:
         try:
             event = self._cls(**fields)
         except ValidationError as fault:
-            field = ".".join(map(str, fault.errors()[0]["loc"]))
-            raise ReasonError(bad_value(self._cls.zh, self._cls.en, field)) from None
+            field = str(next(iter(fault.errors()[0]["loc"]), ""))
+            column = _column_in(self.act.fields.get(field))
+            raise ReasonError(bad_value(self._cls, field), column) from None
         # the set of names is half of an event's memory, and the same for all that give the same
         given = self._given.setdefault((*fields,), event.model_fields_set)
         object.__setattr__(event, "__pydantic_fields_set__", given)
         return Made(event_id, event, effective, until, _first(self._occurred, values), ends)
+
+
+def _column_in(text: str | None) -> str | None:
+    """The column that a text of a mapping is made with, the first where there are several."""
+    return next(iter(places_in(text or "")), None)
 
 
 def _first(templates: Iterable[Template], values: Values) -> Any:

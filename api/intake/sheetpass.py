@@ -125,7 +125,7 @@ class SheetPass:
         try:
             made = self._makers.make(one.values, key, turn)
         except ReasonError as error:
-            self._reject(one, error.reason)
+            self._reject(one, error.reason, error.column)
             return None
         if not made:
             self._reject(one, self._reader.otherwise(one.values))

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import xlsxwriter
 from python_calamine import CalamineError, load_workbook
 
-from api.forms import NO, YES, FormField, event_named, fields_of
+from api.forms import NO, YES, FormField, event_named, fields_of, words_of_packs
 from api.intake.mapping import Act, Column, Mapping, Sheet
 from api.intake.reading import WORKBOOKS
 from api.intake.rows import NAME_BESIDE
-from api.words import words_of_ladders, words_of_list
+from api.workbook import workbook
 from domain.acts.people import PersonRegistered
 from domain.acts.units import UnitEstablished
 from domain.events import REGISTRY, Event, FactAnnulled
@@ -26,13 +26,6 @@ EFFECTIVE, LAST_DAY, OCCURRED = "生效日", "末日", "发生日"
 _ROWS = 2_000  # how far down the drop-downs reach
 _NOTES, _LISTS = "说明", "取值"
 _NEW: dict[type[Event], str] = {PersonRegistered: "person", UnitEstablished: "unit"}
-_LISTED = {
-    ("rewards", "kind"): "reward-kinds",
-    ("sanctions", "kind"): "sanction-kinds",
-    ("special-pay", "ground"): "special-pay-grounds",
-    ("post", "family"): "job-families",
-}
-"""(facet, field) → the closed list of the packs that its acts are held against."""
 _ASIDE = ("person", "sheet-date", "row-key")
 
 
@@ -110,8 +103,9 @@ def _of_day(
 
 
 def _of_field(cls: type[Event], field: FormField, heading: str) -> TemplateColumn:
-    packed = _words_of_packs(cls, field)
-    kind, rule, values = "text", "文字", None
+    packed = words_of_packs(cls, field)
+    kind, values = "text", None
+    rule = "标识或编号:字母、数字和 . _ -,以字母或数字开头" if _is_id(field) else "文字"
     match field.kind:
         case "person" | "unit" if _NEW.get(cls) == field.name:
             rule = "新标识:字母、数字"
@@ -136,23 +130,27 @@ def _of_field(cls: type[Event], field: FormField, heading: str) -> TemplateColum
         heading=[heading], kind=kind, values=values, known=packed,
         parted=field.many, private=field.private, blank="reject" if field.required else "allow",
     )  # fmt: skip
-    sample = {"date": "2026-01-05", "integer": "1"}.get(field.kind, "")
-    sample = words[0] if words else sample or ("F0001" if kind == "person" else heading)
+    sample = words[0] if words else _sample(field, kind, heading)
     many = ";可填多项,以“、”分隔" if field.many else ""
     return TemplateColumn(
         _column_name(field), heading, column, words, rule + many, sample if field.required else ""
     )
 
 
-def _words_of_packs(cls: type[Event], field: FormField) -> dict[str, str]:
-    """Word → code of the packaged list or ladder that a field is held against."""
-    facets = [w.facet.name for w in cls.writes]
-    if field.kind != "text":
-        return {}
-    if field.name == "grade" and "grade" in facets:
-        return words_of_ladders()
-    listed = [_LISTED[facet, field.name] for facet in facets if (facet, field.name) in _LISTED]
-    return words_of_list(listed[0]) if listed else {}
+def _is_id(field: FormField) -> bool:
+    return (field.pattern or "").startswith("^[0-9A-Za-z]")
+
+
+def _sample(field: FormField, kind: str, heading: str) -> str:
+    """What could stand in a column that anything is written in."""
+    if kind == "person":
+        return "F0001"
+    if kind == "text" and _is_id(field):
+        named = field.name.upper().replace("_", "-")
+        return f"{named}-1、{named}-2" if field.many else f"{named}-1"
+    if field.name == "year":
+        return "2026"
+    return {"date": "2026-01-05", "integer": "1"}.get(field.kind, heading)
 
 
 def _column_name(field: FormField) -> str:
@@ -183,8 +181,7 @@ def write_template(name: str, out: Path, units: Sequence[str]) -> type[Event]:
     """
     cls = event_named(name)
     columns = columns_of(cls)
-    unfinished = out.with_name(f".{out.name}.unfinished")
-    with unfinished.open("wb") as file, xlsxwriter.Workbook(file, {"strings_to_urls": False}) as b:
+    with workbook(out) as b:
         sheet = b.add_worksheet(cls.__name__)
         _write_notes(b, cls, columns)
         lists = b.add_worksheet(_LISTS)
@@ -209,7 +206,6 @@ def write_template(name: str, out: Path, units: Sequence[str]) -> type[Event]:
                     "validate": "list", "source": source,
                     "error_type": "stop" if closed else "warning",
                 })  # fmt: skip
-    unfinished.replace(out)
     return cls
 
 

@@ -9,6 +9,7 @@ import io
 from collections.abc import Callable, Iterator
 
 from api.intake.body import Row
+from api.workbook import plain
 from domain.refusals import BadInput
 
 _COMMA, _TAB = ",", "\t"
@@ -39,7 +40,7 @@ def rows_of(text: str, refused: Callable[[str, str], BadInput]) -> Iterator[Row]
                 f"第 {line} 行起的一个单元格包含整行内容:有引号未结束",
             )
         number, line, width = number + 1, reader.line_num + 1, max(width, len(cells))
-        yield Row(number, cells)
+        yield Row(number, [*map(plain, cells)])
 
 
 def _separator(text: str) -> str:

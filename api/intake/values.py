@@ -26,10 +26,11 @@ _DIGITS = {d: str(n) for n, row in enumerate(("〇○零Oo0", "一", "二", "三
 _IN_WORDS = re.compile(rf"([{''.join(_DIGITS)}]{{4}})年(?:([一二三四五六七八九十]{{1,2}})月)?"
                        r"(?:([一二三四五六七八九十]{1,3})[日号])?")  # fmt: skip
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
-_MONTH = re.compile(r"(\d{4})\s?[-–—−./。·年]\s?(\d{1,2})\s?月?")
+_MONTH = re.compile(r"(\d{4})\s?[-–—−./。·年]\s?(\d{1,2})\s?(?:月份?)?")
 _COMPACT_MONTH = re.compile(r"(\d{4})(\d{2})")
 _SHORT_YEAR_MONTH = re.compile(r"(\d{2})年(\d{1,2})月")
 _SERIAL = re.compile(r"(\d{5})(?:\.0+)?")
+_IN_FIGURES = re.compile(rf"[\d十{''.join(_DIGITS)}]")
 _LOST_ZERO = re.compile(r"\d{4}\.1")
 _YEAR_THEN_MONTH = re.compile(r"(?:19|20)\d{3}(?:\.0+)?")
 _SHORT_DAY = re.compile(r"19(?:0[1-9]|1[0-2])\d{2}(?:\.0+)?")
@@ -174,7 +175,7 @@ def _day_in(text: str, last: bool, epoch: date) -> Day:
         return _month(_full_year(int(match[1])), int(match[2]), last)._replace(whole=False)
     if match := _MONTH.fullmatch(text) or _COMPACT_MONTH.fullmatch(text):
         return _month(int(match[1]), int(match[2]), last)
-    raise UnreadableError("impossible-date")
+    raise UnreadableError("impossible-date" if _IN_FIGURES.search(text) else "no-date")
 
 
 def _full_year(year: int) -> int:

@@ -189,6 +189,18 @@ def test_a_list_of_numbers_is_granted_once(desk: Desk) -> None:
     assert granted == ["P0", "P2"]
 
 
+def test_what_the_packs_list_may_be_said_by_its_word(desk: Desk) -> None:
+    """As in a template: the word alone would be a kind that no list has."""
+    listed = desk.folder / "worded.csv"
+    listed.write_text("编号\nFP1\n", "utf-8")
+    worded = [*GRANT[:5], "种类=优秀辅警", *ATTESTED_HERE]
+
+    assert desk.run(*worded, "--to", str(listed), "--enter").code == 0
+
+    (entry,) = desk.bureau.ledger.entries(["person:P1"], ["RewardGranted"])
+    assert entry.fields["kind"] == "excellent"
+
+
 def test_a_list_with_a_stranger_is_refused_by_its_row(desk: Desk) -> None:
     listed = desk.folder / "strangers.csv"
     listed.write_text("编号\nFP0\nF9999\n", "utf-8")

@@ -55,6 +55,8 @@ def test_every_mapping_that_comes_along_is_sound(name):
         ('kind = "date"', 'kind = "date", values = { "长期" = "" }', "a day has no list"),
         ('kind = "date"', 'kind = "unit", known = { "总局" = "1" }', "known is for text and days"),
         ('kind = "date"', 'values = { "甲 乙" = "1", "甲乙" = "2" }', "spaces do not count"),
+        ('effective = "{day}"', 'effective = "2024-02-30"', "neither a column nor a day"),
+        ('effective = "{day}"', 'effective = "on {day}"', "neither a column nor a day"),
         ("format = 1", "format = ", "not TOML"),
     ],
 )  # fmt: skip

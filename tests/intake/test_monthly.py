@@ -125,6 +125,22 @@ def test_a_rejected_row_keeps_its_person_from_the_list_of_the_gone(opened, tmp_p
     assert "gone" not in lists(plan)
 
 
+@pytest.mark.parametrize(
+    "rejected",
+    [
+        [changed("F3", (4, ID_1))],  # the number of one and the ID number of another
+        [changed("F3", (1, "F9"), (3, "1992-01-01"))],  # a new number, the same name and birth date
+        [changed("F3", (4, ID_1), (2, "女"))],  # rejected for another reason before it is compared
+    ],
+)
+def test_nobody_whom_a_rejected_row_may_mean_is_gone(opened, tmp_path, rejected):
+    plan = planned(opened, tmp_path, changed("F4"), changed("F2"), *rejected)
+
+    gone = lists(plan).get("gone", [])
+    assert "F3" not in gone
+    assert ("F1" in gone) == (rejected[0][4] != ID_1)
+
+
 def test_a_change_becomes_the_act_it_is_on_the_day_of_the_roster(opened, tmp_path):
     rows = [
         changed("F1", (UNIT_AT, "指挥中心"), (GRADE_AT, "一级辅员")),

@@ -297,6 +297,26 @@ def test_a_certain_footer_is_passed_over(tmp_path, row):
     assert numbers(path) == [2]
 
 
+@pytest.mark.parametrize(
+    ("text", "last", "passed"),
+    [
+        ("城西派出所(共2人)", 5, [2]), ("城西派出所", 5, [2]), ("城西派出所", 4, []), ("无", 5, []),
+        ("20180301", 5, []),
+    ],
+)  # fmt: skip
+def test_a_text_merged_across_all_columns_is_the_heading_of_a_group(tmp_path, text, last, passed):
+    wanted = ["工号", "姓名", "性别", "单位", "层级", "备注"]
+    path = workbook(
+        tmp_path / "a.xlsx", wanted, [], ["F1", "甲", "男", "一所", "二级辅员", ""],
+        merged=[(1, 0, 1, last, text)],
+    )  # fmt: skip
+
+    table = read(path, wanted)
+
+    assert [row.number for row in table.rows] == [*({2, 3} - {*passed})]
+    assert [*table.passed] == passed
+
+
 def book_of(path, **sheets):
     with xlsxwriter.Workbook(path) as book:
         for name, rows in sheets.items():
@@ -331,7 +351,7 @@ def test_sheets_that_are_not_read_and_rows_passed_over_are_told(tmp_path):
     assert [row.number for row in table.rows] == [2]
     assert [zh for zh, _ in table.left_out()] == [
         "a.xlsx:未读取的工作表:封面、底表(要读其中一张,加 --sheet 名称)",
-        "a.xlsx:略过 2 行(重复的表头、示例、合计、签章):第 3、4 行",
+        "a.xlsx:略过 2 行(重复的表头、分组标题、示例、合计、签章):第 3、4 行",
     ]
 
 

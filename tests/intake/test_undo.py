@@ -98,6 +98,34 @@ def test_undoing_again_changes_nothing(bureau):
     assert bureau.ledger.log.head() == head
 
 
+def test_what_was_brought_back_of_an_undone_batch_is_undone_again(bureau):
+    batch = imported(bureau)
+    undo(bureau.ledger, batch)
+    gone = [*bureau.ledger.entries(types=["FactAnnulled"])]
+    back = [e for e in gone[::-1] if "person:" not in " ".join(e.tags)]
+    for entry in back:
+        entered(bureau, FactAnnulled(), DAY, annuls=UUID(entry.id))
+    assert len(said(bureau)) > 0
+    assert plan_undo(bureau.ledger, batch).events.total() == len(back)
+
+    undo(bureau.ledger, batch)
+
+    assert said(bureau) == set()
+    assert len([*bureau.ledger.entries(types=["ImportUndone"])]) == 1
+    head = bureau.ledger.log.head()
+    assert undo(bureau.ledger, batch).targets == []
+    assert bureau.ledger.log.head() == head
+
+
+def test_nothing_rests_on_facts_that_stand_no_more(bureau):
+    first = imported(bureau)
+    undo(bureau.ledger, first)
+    imported(bureau)
+
+    assert plan_undo(bureau.ledger, first).dependents == []
+    assert undo(bureau.ledger, first).targets == []
+
+
 def test_what_was_undone_can_be_imported_again_as_another_batch(bureau):
     first = imported(bureau)
     before = said(bureau)

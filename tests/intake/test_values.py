@@ -77,7 +77,6 @@ def test_a_month_is_its_first_day_and_a_term_its_last(cell):
         "21.8",
         "1.8.3",
         "2021-13-01",
-        "很早",
         "1066-10-14",
         7.0,
     ],
@@ -86,6 +85,18 @@ def test_what_is_no_date_is_refused(cell):
     with pytest.raises(UnreadableError) as caught:
         day_of(cell)
     assert caught.value.rule == "impossible-date"
+
+
+@pytest.mark.parametrize("cell", ["很早", "无", "/", "—", "-", "同上", "〃", "待定"])
+def test_what_holds_no_date_at_all_is_refused_as_such(cell):
+    """Whether it means none, or the same as above, only the clerk or the mapping can say."""
+    with pytest.raises(UnreadableError) as caught:
+        day_of(cell)
+    assert caught.value.rule == "no-date"
+
+
+def test_a_month_may_be_called_so():
+    assert day_of("2021年3月份") == Day(date(2021, 3, 1), exact=False)
 
 
 @pytest.mark.parametrize(
