@@ -231,11 +231,11 @@ def _of(
         asking = request.state.asking
         proposed = made(bureau, body, actor=asking.actor, **envelope)
         guard: Guard = request.app.state.guard
-        allowed = guard.entering(asking, proposed)
+        allowed = guard.acting.entering(asking, proposed)
         try:
             return approvals.enter(bureau, asking, allowed)
         except ImpactRefused as refused:
-            before = guard.told_before(asking, allowed)
+            before = guard.acting.told_before(asking, allowed)
             refused.impacts = [previews.told(impact, before) for impact in refused.impacts]
             raise
 

@@ -14,10 +14,11 @@ from pydantic import BaseModel
 
 from api import access
 from api.entries import to_bytes
-from api.guard import Asking, Guard
+from api.guard import Guard
 from api.problems import NotAllowed
 from api.queries import TheBureau
 from api.reader import Question
+from api.rights import Asking
 from api.settings import Bureau
 from api.times import NOW, as_of
 from domain.acts.approvals import ApprovalUsed, RequestApproved
@@ -185,9 +186,10 @@ def _seen(guard: Guard, asking: Asking, draft: Draft) -> _Seen:
     cases: set[str] = set()
     for act in said["acts"]:
         event = REGISTRY[act["type"]].model_validate(act["fields"])
-        annuls = UUID(act["annuls"]) if "annuls" in act else None
-        proposal = Proposal(event, date.fromisoformat(act["effective"]), annuls=annuls)
-        classes = guard.open_to(asking, proposal)
+        annuls, supersedes = (UUID(act[n]) if n in act else None for n in ("annuls", "supersedes"))
+        day = date.fromisoformat(act["effective"])
+        proposal = Proposal(event, day, annuls=annuls, supersedes=supersedes)
+        classes = guard.acting.open_to(asking, proposal)
         if classes is None:
             raise NotAllowed
         persons |= {tag[7:] for tag in event.tags() if tag.startswith("person:")}

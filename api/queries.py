@@ -345,8 +345,8 @@ def preview(request: Request, bureau: TheBureau, body: TheBody) -> Response:
     """What entering these acts would find; nothing is stored 预览."""
     proposed = request_of(bureau.ledger, body)
     guard, asking = request.app.state.guard, request.state.asking
-    allowed = guard.entering(asking, proposed)
-    if (before := guard.told_before(asking, allowed)) is not None:
+    allowed = guard.acting.entering(asking, proposed)
+    if (before := guard.acting.told_before(asking, allowed)) is not None:
         bureau = bureau.seen_with(bureau.classes, asking.sight._replace(before=before))
     return answered(request, previews.preview(bureau, allowed))
 
@@ -355,7 +355,7 @@ def preview(request: Request, bureau: TheBureau, body: TheBody) -> Response:
 def mass_preview(request: Request, bureau: TheBureau, body: TheBody) -> Response:
     """Whom one act for many would refuse, and what it would find; nothing is stored 多人预览."""
     guard, asking = request.app.state.guard, request.state.asking
-    return answered(request, mass.preview(bureau, body, partial(guard.entering, asking)))
+    return answered(request, mass.preview(bureau, body, partial(guard.acting.entering, asking)))
 
 
 @router.post("/preview/pay", tags=["entries"])
