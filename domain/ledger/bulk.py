@@ -79,9 +79,12 @@ class Bulk:
     def _refill(self, waiting: Iterator[Request]) -> bool:
         if not self._queue:
             self._queue.extend(islice(waiting, WAITING))
-            ids = [p.event_id for r in self._queue for p in r.proposals if p.event_id is not None]
-            self._known = entered_under(self._log, ids)
+            self._look_up()
         return bool(self._queue)
+
+    def _look_up(self) -> None:
+        """Which of what waits is in the log."""
+        self._known = entered_under(self._log, list(_ids(self._queue)))
 
     def _next_run(self) -> list[Request]:
         """The next requests that one reading can serve, up to one that it cannot."""
@@ -107,6 +110,9 @@ class Bulk:
         reading = self._reading
         if reading is None:
             reading = self._reading = Reading(self._log, self._log.head(), ahead=True)
+            self._look_up()  # it shows what others have entered of them since
+            if not _ids(run).isdisjoint(self._known):
+                return
         decided, after = self._decide(run, reading)
         if not (yield from self._land()):
             return

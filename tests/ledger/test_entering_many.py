@@ -266,6 +266,27 @@ def test_a_writer_who_enters_the_first_of_them_too_does_not_let_the_others_pass(
         assert entry.envelope["premise"]["at"] == entry.position - 1
 
 
+def test_what_another_writer_entered_of_them_meanwhile_is_known(bureau, meddling):
+    cls, happening = meddling
+    ledger = bureau.ledger
+    ledger.enter(registered("p0", "p1", "p2"))
+    ledger.enter(Request([act(UnitEstablished(unit="u1", name="所"), "2020-01-01")]))
+    hired = [
+        Request([act(AuxiliaryHired(person=p, unit="u1", category="field"), DAY,
+                     event_id=UUID(int=n))])
+        for n, p in enumerate(("p1", "p2"), 1)
+    ]  # fmt: skip
+    meddled = Request([act(cls(person="p0", word="a"), DAY)])
+    happening.append(lambda: [ledger.enter(one) for one in (rewarded("p0"), *hired)])
+
+    answers = list(ledger.enter_many([meddled, rewarded("p0", "2022-04-01"), *hired]))
+
+    assert [a.replayed for a in answers] == [False, False, True, True]
+    assert [a.entries[0].event_id for a in answers[2:]] == [UUID(int=1), UUID(int=2)]
+    for entry in ledger.entries(after=4):
+        assert entry.envelope["premise"]["at"] == entry.position - 1
+
+
 def test_a_writer_who_never_stops_does_not_stop_the_load(bureau, meddling):
     cls, happening = meddling
     ledger = bureau.ledger
