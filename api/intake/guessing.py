@@ -12,8 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from api.intake.columns import Column
 from api.intake.kinds import UnitNames, read_as
-from api.intake.mapping import Act, Column, Numbering, Sheet, Unit, load_mapping, names
+from api.intake.mapping import Act, Numbering, Sheet, Unit, load_mapping, names
 from api.intake.mapping import Mapping as FileMapping
 from api.intake.reading import Row, Table, read
 from api.intake.values import Cell, UnreadableError, folded, heading_of

@@ -10,7 +10,8 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
-from api.intake.mapping import DAYS, ENDS, OPEN, Column, Mapping
+from api.intake.columns import DAYS, ENDS, OPEN, Column
+from api.intake.mapping import Mapping
 from api.intake.values import (
     EPOCH,
     ERRORS,

@@ -30,8 +30,9 @@ from api.intake.checking import (
     contradictions,
     day_of_birth,
 )
+from api.intake.columns import Column
 from api.intake.kinds import UnitNames, read_as, unless_in_error
-from api.intake.mapping import Act, Column, Mapping, Sheet, Template, Turn, places_in
+from api.intake.mapping import Act, Mapping, Sheet, Template, Turn, places_in
 from api.intake.originals import Originals, Said
 from api.intake.reading import REMARKS, Row, Table
 from api.intake.values import (

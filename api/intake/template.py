@@ -12,7 +12,8 @@ import xlsxwriter
 from python_calamine import CalamineError, load_workbook
 
 from api.forms import NO, YES, FormField, event_named, fields_of, words_of_packs
-from api.intake.mapping import Act, Column, Mapping, Sheet
+from api.intake.columns import Column
+from api.intake.mapping import Act, Mapping, Sheet
 from api.intake.reading import WORKBOOKS
 from api.intake.rows import NAME_BESIDE
 from api.workbook import workbook
