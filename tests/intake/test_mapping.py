@@ -71,7 +71,7 @@ def test_a_mapping_that_names_what_is_not_there_is_refused(before, after, said):
         parse_mapping(GOOD.replace(before, after))
 
     assert caught.value.field.startswith("mapping")
-    assert said == "not TOML" or re.search("处有误:.*[\u4e00-\u9fff]{2}", caught.value.zh)
+    assert said == "not TOML" or re.search("处有误:.*[\u4e00-\u9fff]{2}", caught.value.detail_zh)
 
 
 def test_a_private_column_is_no_key():
@@ -93,7 +93,7 @@ def test_what_is_private_is_so_whatever_a_mapping_says(column):
     for before in ('person = "{number}"', '\nkey = "{number}"'):
         with pytest.raises(BadInput, match="a private column is no key") as caught:
             parse_mapping(open_to_all.replace(before, before.replace("number", column), 1))
-        assert "本局编号" in caught.value.zh
+        assert "本局编号" in caught.value.detail_zh
 
 
 def test_a_mapping_unknown_by_name_is_refused_with_those_there_are():
