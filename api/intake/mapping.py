@@ -158,10 +158,10 @@ class Sheet(_Part):
         return MappingError(f"sheet {self.name}: {en}", f"{self.name} 表:{zh}")
 
     @cached_property
-    def fills(self) -> dict[str, Fill]:
-        """Of each heading how its empty cells are filled, where they are."""
-        return {heading_of(h): column.fill for column in self.columns.values()
-                if column.fill for h in column.heading}  # fmt: skip
+    def fills(self) -> list[tuple[list[str], Fill]]:
+        """The headings of each column whose empty cells are filled, and how."""
+        return [([*map(heading_of, column.heading)], column.fill)
+                for column in self.columns.values() if column.fill]  # fmt: skip
 
     @cached_property
     def headings(self) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 
-from api.intake.body import Row
+from api.intake.blocks import Row
 from api.workbook import plain
 from domain.refusals import BadInput
 
