@@ -431,8 +431,8 @@ def _two_columns(table: Table, name: str, first: int, second: int) -> BadInput:
     one, other = ((letters(at), table.headings[at]) for at in (first, second))
     return _column_refused(
         table, f"columns {one[0]} ({one[1]}) and {other[0]} ({other[1]}) could both be {name}; "
-        "where persons stand side by side, put the right half below the left one; else rename a column, "
-        "and say under unused in the mapping why it is left out",
+        "where persons stand side by side, put the right half below the left one; else rename one, "
+        "and say under unused why it is left out",
         f"{one[0]} 列“{one[1]}”与 {other[0]} 列“{other[1]}”都可作 {name};"
         "人员左右并排的,请将右半移到左半之下;"
         "不是的,将其中一列改名,并在对应表的 unused 中注明不采用",
