@@ -129,7 +129,8 @@ class Numbering(_Part):
 class Sheet(_Part):
     """One kind of sheet, known by its file's name.
 
-    `person`: what tells persons apart in this system. `numbering`: nothing of the sheet's does but
+    `aside`: sheets of the file that are none of this kind, and need not be told. `person`: what
+    tells persons apart in this system. `numbering`: nothing of the sheet's does but
     ID number, name and birth date; its persons are found by these, and numbered. `dated`: the date
     of these sheets where their title gives none. `key`: what tells rows apart for ever, or
     `keyed_by`: the columns whose values do; without either a row is known by what stands in it, and
@@ -141,6 +142,7 @@ class Sheet(_Part):
     name: Name
     files: Texts
     tab: str | None = None
+    aside: list[str] = []
     person: str | None = None
     numbering: Numbering | None = None
     dated: date | None = None

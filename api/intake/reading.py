@@ -126,6 +126,7 @@ def _are_given_back(headings: Collection[str]) -> bool:
 def read(
     path: Path, wanted: Collection[str], tab: str | None = None, *, least: int = 2,
     example: Mapping[str, str] = _NOTHING, fills: Sequence[tuple[Sequence[str], Fill]] = (),
+    aside: Collection[str] = (),
 ) -> Table:  # fmt: skip
     """The table in this file whose headings are among `wanted`; its footer is left out.
 
@@ -133,7 +134,8 @@ def read(
     several that have as many are refused.
     `least`: how many of the wanted headings make a heading row. `example`: heading → text of a row
     that is passed over. `fills`: columns, by any of their headings, whose empty cells are filled;
-    rejected rows that are given back have been filled already.
+    rejected rows that are given back have been filled already. `aside`: sheets that are not told
+    as unread.
     Raises BadInput, TooLarge: unknown kind of file, protected, damaged, no heading row, no such
     sheet. Every refusal has `field` "file" and names the file.
     """
@@ -152,6 +154,7 @@ def read(
         raise _refused(path, "not a workbook or a CSV file", "不是工作簿或 CSV、文本文件")
     least = min(least, len(wanted))
     best, unread = _likeliest(path, sheets, _Sought(wanted, least, example, fills))
+    unread = [name for name in unread if name not in aside]
     if best is None or best.hits < least:
         raise _refused(
             path, f"no row holds the headings of the mapping (rows 1 to {_TITLE_ROWS} were read)",
