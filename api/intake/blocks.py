@@ -38,7 +38,8 @@ class Row(NamedTuple):
 
 
 _DITTO = ("同上", "同前", "〃", '"', "''", "″")
-_COUNTED = r"\(?(?:[合总小共累]计|共|计)?\d{1,5}[人名]\)?"
+_SAID = r"(?:[合总小共累]计|共|计)?:?\d{1,5}"
+_COUNTED = rf"(?:\({_SAID}[人名]?\)|{_SAID}[人名])"
 _HEAD_COUNT = re.compile(_COUNTED)
 _NUMBERED = re.compile(
     r"^(?:第?[一二三四五六七八九十]{1,3}[、.)]|\([一二三四五六七八九十\d]{1,3}\)|\d{1,2}[、.)])"
@@ -65,7 +66,7 @@ class Blocks:
     """The columns of one sheet that are filled, by place; behind its own, which are so many, those
     that are `added`, by heading. `titles`: texts from above the headings,
     which head no rows when a page repeats them. `filled`: how many cells of each, as the rows are
-    met; `heads`: the rows that head others.
+    met; `heads`: the rows that head others, each with its text.
     """
 
     def __init__(self, fills: Mapping[int, Fill], own: int, added: Sequence[str],
@@ -77,7 +78,7 @@ class Blocks:
         self._held: dict[int, tuple[Cell, Taken]] = {}
         self.grouped = "group" in fills.values()
         self.filled: Counter[int] = Counter()
-        self.heads: list[int] = []
+        self.heads: list[tuple[int, Cell]] = []
 
     def heads_rows(self, cells: Sequence[Cell]) -> bool:
         """Whether a text stands alone in its row, beside the count of its rows at most."""
@@ -93,7 +94,7 @@ class Blocks:
         self.end()
         at = _alone(row.cells)
         assert at is not None  # noqa: S101
-        self.heads.append(row.number)
+        self.heads.append((row.number, row.cells[at]))
         for place, fill in self.fills.items():
             if fill == "group":
                 self._held[place] = (row.cells[at], Taken(row.number, at))

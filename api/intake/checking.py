@@ -324,6 +324,18 @@ def noted(finding: Finding) -> Reason:
 
 
 @cache
+def strange_head(heading: str) -> Reason:
+    """Of a text alone in its row, where such texts give the rows below them this column."""
+    return Reason(
+        "unknown-group", f"独占一行的文字不是已知的{heading}",
+        f"a text alone in its row is no known {heading}",
+        "是的,在对应表中增补该名称或别名;不是的,其下各行的该栏须逐行填写",
+        "if it is one, add it to the mapping as a name or alias; else fill the rows below it in",
+        rejects=False,
+    )  # fmt: skip
+
+
+@cache
 def unnamed(letters: str) -> Reason:
     """Of columns that hold something and have no heading."""
     return Reason(

@@ -102,7 +102,7 @@ class Table(NamedTuple):
             yield f"{self.file}:{zh}", f"{self.file}: {en}: {numbers}{more}"
         for at, count in sorted(self.blocks.filled.items()):
             heading, grouped = self.headings[at], self.blocks.fills[at] == "group"
-            numbers = "、".join(map(str, self.blocks.heads[:_NUMBERED]))
+            numbers = "、".join(str(row) for row, _ in self.blocks.heads[:_NUMBERED])
             more = "…" if len(self.blocks.heads) > _NUMBERED else ""
             zh = f"取自分组行(第 {numbers}{more} 行)" if grouped else "取自上方单元格"
             en = f"the rows over their groups ({numbers}{more})" if grouped else "the cells above"

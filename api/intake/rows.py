@@ -29,6 +29,7 @@ from api.intake.checking import (
     contradictions,
     day_of_birth,
     fill_hint,
+    strange_head,
     unnamed,
 )
 from api.intake.columns import Column
@@ -278,6 +279,18 @@ class RowReader:
         private = self.sheet.columns[column].private
         heading, other = self.table.headings[at], other or row.source(at)
         return Fault(self.table.file, row.number, heading, cell, private, reason, other)
+
+    def strange_heads(self) -> Iterator[Fault]:
+        """Texts over groups of rows that are nothing known; after the rows are read."""
+        for name, at, column, reader in self._columns:
+            for number, cell in self.table.blocks.heads if column.fill == "group" else ():
+                try:
+                    reader(cell)
+                except UnreadableError:
+                    reason = strange_head(column.heading[0])
+                    heading, text = self.table.headings[at], text_of(cell)
+                    private = self.sheet.columns[name].private
+                    yield Fault(self.table.file, number, heading, text, private, reason)
 
     def alone(self, row: Row, columns: Sequence[str]) -> Iterator[tuple[str, Any]]:
         """Columns that are filled, each with a value that is the same wherever what it reads as is;

@@ -64,6 +64,8 @@ class SheetPass:
         else:
             for one in rows:
                 self._take(one, None)
+        for fault in self._reader.strange_heads():
+            self._plan.warnings.add(fault)
 
     def _rows(self, rows: Iterable[Row]) -> Iterator[_Read]:
         for row in rows:
