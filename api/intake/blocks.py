@@ -47,6 +47,8 @@ _NUMBERED = re.compile(
 _LABELLED = re.compile(r"^(?:用人|所在|所属|工作)?(?:单位|部门)(?:名称)?:(?!.*章)")
 _TAIL = re.compile(rf"[:,]?{_COUNTED}$|:$")
 _LEAST = 2
+_SHEET = re.compile(r"名册|名单|[表簿]$|截[至止]|\d{4} ?年")
+"""What a title says that no unit is called."""
 
 
 def headed_by(cell: Cell) -> str:
@@ -64,9 +66,9 @@ def is_labelled(cell: Cell) -> bool:
 
 class Blocks:
     """The columns of one sheet that are filled, by place; behind its own, which are so many, those
-    that are `added`, by heading. `titles`: texts from above the headings,
-    which head no rows when a page repeats them. `filled`: how many cells of each, as the rows are
-    met; `heads`: the rows that head others, each with its text.
+    that are `added`, by heading. `titles`: texts from above the headings, which head no rows where
+    a page repeats them. `filled`: how many cells of each, as the rows are met; `heads`: the rows
+    that head others, each with its text.
     """
 
     def __init__(self, fills: Mapping[int, Fill], own: int, added: Sequence[str],
@@ -86,8 +88,15 @@ class Blocks:
         return found is not None and folded(cells[found]) not in self._titles
 
     def is_title(self, cells: Sequence[Cell]) -> bool:
+        """Whether a row is a title once more."""
         found = _alone(cells)
         return found is not None and folded(cells[found]) in self._titles
+
+    def pass_title(self, cells: Sequence[Cell]) -> None:
+        """Pass over a text alone in its row; a block ends with it, unless it names the sheet."""
+        found = _alone(cells)
+        if found is None or not (self.is_title(cells) and _SHEET.search(folded(cells[found]))):
+            self.end()
 
     def head(self, row: Row) -> None:
         """Take a heading of rows in."""
@@ -107,10 +116,8 @@ class Blocks:
         for place in [p for p in self._held if self.fills[p] == "above"]:
             del self._held[place]
 
-    def fill(self, row: Row, *, example: bool) -> Row:
+    def fill(self, row: Row, example: bool) -> Row:
         """A row of data with its empty cells filled; an example fills none."""
-        if not self.fills:
-            return row
         if example:
             self.empty()
         elif _alone(row.cells) is not None:

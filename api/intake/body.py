@@ -97,7 +97,8 @@ class Body:
             if not any(map(folded, row.cells)):
                 self._blocks.empty()
             elif self._is_data(row):
-                yield self._blocks.fill(row, example=is_marked_example(row.cells))
+                filled = self._blocks.fills
+                yield self._blocks.fill(row, is_marked_example(row.cells)) if filled else row
             else:
                 self.passed.append(row.number)
 
@@ -109,13 +110,14 @@ class Body:
         if is_footer(row.cells) and not (heads and any(map(is_labelled, row.cells))):
             if _is_sum(row.cells):
                 self._blocks.end()
+            elif any(map(is_labelled, row.cells)):
+                self._blocks.pass_title(row.cells)
             return False
         if heads:
             self._blocks.head(row)
             return False
         if self._is_across(row) or (self._blocks.grouped and self._blocks.is_title(row.cells)):
-            if not self._blocks.is_title(row.cells):
-                self._blocks.end()
+            self._blocks.pass_title(row.cells)
             return False
         return not self._repeats(row)
 

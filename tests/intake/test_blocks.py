@@ -209,6 +209,21 @@ def test_a_sum_ends_a_block_and_is_no_unit(tmp_path, reader, ending):
 
 
 @pytest.mark.parametrize(
+    ("again", "faulty"),
+    [("某局辅警花名册", set()), ("城东派出所", {8}), ("单位:某分局 2023年6月30日", set()),
+     ("单位:城西派出所", set())],
+)  # fmt: skip
+def test_a_title_on_every_page_heads_no_rows(tmp_path, reader, again, faulty):
+    titles = ["某局辅警花名册", "城东派出所", "单位:某分局 2023年6月30日"]
+    saved = mapping(tmp_path, text(tmp_path, GROUPS))
+    path = text(tmp_path, [*titles, *grouped("城西派出所", "A1", again, "A2")])
+
+    said = run(reader, "import", str(path), "--mapping", str(saved), *DAY)
+
+    assert rejected(said.out) == faulty
+
+
+@pytest.mark.parametrize(
     ("between", "faulty"),
     [([HEADINGS], set()), ([[]], {4}), (["第 2 页"], set()), (["城西派出所"], {3, 4}),
      ([["", "", "", "", "合计", "12"]], {4})],
