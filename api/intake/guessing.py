@@ -18,6 +18,7 @@ from api.intake.guessing_blocks import GivenOnce, given_once
 from api.intake.kinds import UnitNames, read_as
 from api.intake.mapping import Act, Numbering, Sheet, Unit, load_mapping, names
 from api.intake.mapping import Mapping as FileMapping
+from api.intake.originals import letters
 from api.intake.reading import Row, Table, read
 from api.intake.values import Cell, UnreadableError, folded, heading_of
 from domain.refusals import BadInput, MissingField
@@ -469,7 +470,14 @@ def _guess(
     share, unread = readings[0]
     private = mapping.sheet[0].columns[columns[0]].private
     zh, en = best.once.why if best.once and best.once.at == at else _WHY[confidence]
-    if rivals := [table.headings[other] for other in best.rivals.get(at, ())]:
+    others = best.rivals.get(at, ())
+    rivals = [table.headings[other] for other in others]
+    if heading in rivals:
+        confidence = min(confidence, CONTESTED)
+        columns_zh = "、".join(letters(one) for one in (at, *others))
+        zh += f";{columns_zh} 列同名:人员左右并排的,请将右半移到左半之下,否则请改名"
+        en += f"; columns {columns_zh} are headed alike: put the right half below, or rename one"
+    elif rivals:
         confidence = min(confidence, CONTESTED)
         zh += f";“{'”“'.join(rivals)}”也可作此栏,请以 --set 指定"
         en += f"; {', '.join(rivals)} could be it too: say which by --set"
