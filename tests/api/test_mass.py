@@ -211,6 +211,21 @@ def test_a_list_with_a_stranger_is_refused_by_its_row(desk: Desk) -> None:
     assert "第 3 行" in said.err
 
 
+def test_a_unit_is_named_as_the_ledger_names_it(desk: Desk) -> None:
+    names = {e.fields["unit"]: e.fields["name"]
+             for e in desk.bureau.ledger.entries(types=["UnitEstablished"])}  # fmt: skip
+
+    def move(unit: str, to: str) -> Said:
+        return desk.run("mass", "AuxiliaryTransferred", "-e", "2023-06-01", "--unit", unit,
+                        "--set", f"单位={to}", "--json", *ATTESTED_HERE)  # fmt: skip
+
+    by_id, by_name = move("U01", "U02"), move(names["U01"], names["U02"])
+    assert (by_id.code, by_name.code, by_name.out) == (0, 0, by_id.out)
+    for wrong in (move(names["U01"][:-1], "U02"), move("U01", names["U01"] + "某")):
+        assert wrong.code == 1
+        assert f"{names['U01']}(U01)" in wrong.err
+
+
 def test_a_unit_is_moved_as_its_preview_showed_it(desk: Desk) -> None:
     move = ("mass", "AuxiliaryTransferred", "-e", "2023-06-01", "--unit", "U01",
             "--set", "单位=U02", *ATTESTED_HERE)  # fmt: skip
@@ -227,21 +242,6 @@ def test_a_unit_is_moved_as_its_preview_showed_it(desk: Desk) -> None:
     units = {e.fields["unit"] for e in desk.bureau.ledger.entries(types=["AuxiliaryTransferred"])}
     assert units == {"U02"}
     assert len(list(desk.bureau.ledger.entries(types=["AuxiliaryTransferred"]))) == 4
-
-
-def test_a_unit_is_named_as_the_ledger_names_it(desk: Desk) -> None:
-    names = {e.fields["unit"]: e.fields["name"]
-             for e in desk.bureau.ledger.entries(types=["UnitEstablished"])}  # fmt: skip
-
-    def move(unit: str, to: str) -> Said:
-        return desk.run("mass", "AuxiliaryTransferred", "-e", "2023-06-01", "--unit", unit,
-                        "--set", f"单位={to}", "--json", *ATTESTED_HERE)  # fmt: skip
-
-    by_id, by_name = move("U01", "U02"), move(names["U01"], names["U02"])
-    assert (by_name.code, by_name.out) == (0, by_id.out)
-    for wrong in (move(names["U01"][:-1], "U02"), move("U01", names["U01"] + "某")):
-        assert wrong.code == 1
-        assert f"{names['U01']}(U01)" in wrong.err
 
 
 def test_somebody_refused_is_named_and_nobody_is_entered(desk: Desk) -> None:
