@@ -77,7 +77,7 @@ def test_a_mapping_may_name_the_day_of_an_act(bureau, tmp_path):
         ('"男" = "1"', '"男" = 1', "应为文字"),
         ("{hire-date}", "{hire-dat}", "hire-dat"),
         ('event = "ContractOpened"', 'event = "ContractOpnd"', "ContractOpnd"),
-        ('values = "grade"', 'values = "grades"', "no list"),
+        ('values = "grade"', 'values = "grades"', "词表不存在"),
     ],
 )  # fmt: skip
 def test_a_fault_of_a_mapping_names_its_line(tmp_path, before, after, said):
