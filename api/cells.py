@@ -40,6 +40,7 @@ def of(bureau: Bureau, entry: Entry, until: int) -> dict[str, Any] | None:
         "version": begun.fields["version"],
         "sheet": sheet.fields["sheet"] or None,
         "row": row.fields["row"],
+        "taken": row.fields.get("taken") or {},
         "columns": sheet.fields["columns"],
         "cells": {
             name: row.fields[name] for name in ("cells", *_SEALED) if row.fields.get(name)
@@ -53,7 +54,7 @@ def laid_out(read: dict[str, Any] | None, type_: str) -> dict[str, Any] | None:
     """
     if read is None:
         return None
-    columns, opened = read.pop("columns"), read.pop("cells")
+    columns, opened, taken = read.pop("columns"), read.pop("cells"), read.pop("taken")
     texts: dict[str, str] = {}
     shut = []
     for name, said in opened.items():
@@ -65,7 +66,12 @@ def laid_out(read: dict[str, Any] | None, type_: str) -> dict[str, Any] | None:
     for column in columns:  # a heading may be the place of several columns of the mapping
         into.setdefault((column["column"], column["heading"]), []).extend(column["into"])
     cells = [
-        {"cell": f"{at}{read['row']}", "heading": heading, "into": fields, "text": texts[at]}
+        {
+            "cell": taken.get(at, f"{at}{read['row']}"),
+            "heading": heading,
+            "into": fields,
+            "text": texts[at],
+        }
         for (at, heading), fields in into.items()
         if at in texts
     ]

@@ -43,7 +43,7 @@ def mass(
     to: TO = None,
     sheet: SHEET = None,
     unit: Annotated[
-        str | None, typer.Option("--unit", help="该单位在职人员 / its auxiliaries")
+        str | None, typer.Option("--unit", help="该单位(标识或名称)在职人员 / its auxiliaries")
     ] = None,
     alone: Annotated[bool, typer.Option("--alone", help="不含下级 / not the units below")] = False,
     grade: Annotated[str | None, typer.Option("--grade", help="层级 / of this grade")] = None,
@@ -66,9 +66,12 @@ def mass(
 ) -> None:
     """一份文件多人:名单或花名册,一张表,一批 / One act for many persons, one batch."""
     from api.entries import to_bytes
+    from api.intake.units_named import unit_named
 
-    roster = {"unit": unit, "grade": grade, "post": post, "category": category}
+    roster = {"grade": grade, "post": post, "category": category}
     with asking(context) as bureau:
+        if unit is not None:
+            roster["unit"] = unit_named(bureau.ledger, unit, "unit")
         whom: dict[str, Any] = {name: value for name, value in roster.items() if value is not None}
         if to is not None:
             whom["persons"] = _listed(context, bureau, to, sheet)
@@ -76,7 +79,7 @@ def mass(
             whom["below"] = False
         if recorded is not None:
             whom["recorded"] = recorded
-        body: dict[str, Any] = {"act": _act(type_, effective, values), "to": whom}
+        body: dict[str, Any] = {"act": _act(bureau, type_, effective, values), "to": whom}
         if document is not None:
             body["document"] = {"number": document} | ({"dated": dated} if dated else {})
         if attested_by is not None:
@@ -129,14 +132,18 @@ def _listed(context: typer.Context, bureau: "Bureau", path: Path, sheet: str | N
     return persons
 
 
-def _act(type_: str, effective: str, values: list[str]) -> dict[str, Any]:
-    """The act as JSON: fields by their own names or their words. Raises UnknownType, BadInput."""
+def _act(bureau: "Bureau", type_: str, effective: str, values: list[str]) -> dict[str, Any]:
+    """The act as JSON: fields by their own names or their words, units by their names too. Raises
+    UnknownType, BadInput.
+    """
     from api.entries import Envelope
-    from api.forms import event_named, field_named, value_of
+    from api.forms import event_named, field_named, fields_of, value_of
+    from api.intake.units_named import unit_named
     from domain.refusals import BadInput
 
     cls = event_named(type_)
     act: dict[str, Any] = {"type": cls.__name__, "effective": effective}
+    units = {field.name for field in fields_of(cls) if field.kind == "unit"}
     for said in values:
         name, sign, text = said.partition("=")
         if not sign:
@@ -144,7 +151,10 @@ def _act(type_: str, effective: str, values: list[str]) -> dict[str, Any]:
         if name in Envelope.model_fields and name not in cls.model_fields:
             act[name] = text
         else:
-            act[field_named(cls, name)] = value_of(cls, name, text)
+            own, value = field_named(cls, name), value_of(cls, name, text)
+            if own in units and isinstance(value, str):
+                value = unit_named(bureau.ledger, value, own)
+            act[own] = value
     return act
 
 

@@ -1,24 +1,16 @@
 """The rows below the headings of a sheet, and which of them are no data.
 
 Owns that judgement: headings repeated for print, headings of groups across all columns, sums,
-signatures, examples. Invariant: a row is
-passed over only where every cell of it is accounted for, and its number is kept; else it is data.
+signatures, examples. Invariant: a row is passed over only where every cell of it is accounted for,
+and its number is kept; else it is data.
 """
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
+from api.intake.blocks import Blocks, Row, is_labelled
 from api.intake.values import Cell, folded, heading_of
 from domain.refusals import BadInput
-
-
-class Row(NamedTuple):
-    """`number` counts from 1 as spreadsheets do; a text file's headings are row 1."""
-
-    number: int
-    cells: Sequence[Cell]
-
 
 _LOOKED_AT = 4
 _AS_MANY, _AS_LONG = 5, 3
@@ -31,7 +23,10 @@ _LABEL = re.compile(
     rf"(?=[^:]{{0,12}}(?:{_SIGNED}))[^:\dA-Za-z]{{1,12}}\d{{0,2}}(?:\([^:]{{0,8}}\))?:.*"
 )
 """A label with its colon and what follows it: 制表:某某, 分管领导(签字):, 注1:"""
-_SUM = re.compile(r"[合总小共累]计(?:人数)?(?:[:(].*|\d.*)?|共\d+[人名].*|总人数\d+.*")
+_SUM = re.compile(
+    r"[合总小共累]计(?:人数)?(?:[:(].*|\d.*)?|共\d+[人名].*|总人数\d+.*"
+    r"|[^\d(:]{2,20}(?:小计|合计|共计)(?:人数)?[:(]?(?:\d+[人名]?)?\)?"
+)
 _ALONE = re.compile(
     r"\(?以下(?:空白|无正文|无内容)\)?|[-—]*第\d+页.*|共\d+页.*|(?:填[表报]|制表|审核|负责|经办)人"
 )
@@ -62,21 +57,27 @@ def is_footer(cells: Iterable[Cell]) -> bool:
     return True
 
 
+def _is_sum(cells: Iterable[Cell]) -> bool:
+    texts = (text for cell in cells if (text := folded(cell).replace(" ", "")))
+    return _SUM.fullmatch(next(texts)) is not None
+
+
 def _belongs(text: str) -> bool:
     """What nothing but a sum, a signature or a note holds."""
     return any(pattern.fullmatch(text) for pattern in (_LABEL, _SUM, _ALONE))
 
 
 class Body:
-    """The rows of data below headings that take the rows `heads`; `passed`: the numbers of rows
-    with something in them that are none.
+    """The rows of data below headings that take the rows `heads`, with what `blocks` gives them;
+    `passed`: the numbers of rows with something in them that are none.
     """
 
     def __init__(
         self, where: str, heads: Sequence[Row], named: Sequence[str], wanted: Collection[str],
-        example: Mapping[str, str],
+        example: Mapping[str, str], blocks: Blocks,
     ) -> None:  # fmt: skip
         self.passed: list[int] = []
+        self._blocks = blocks
         self._where = where
         shown = {heading_of(heading): folded(text) for heading, text in example.items()}
         self._example = [shown.get(heading, "") for heading in named] if shown else []
@@ -94,14 +95,31 @@ class Body:
         """
         for row in rows:
             if not any(map(folded, row.cells)):
-                continue
-            if (
-                self._is_example(row) or self._is_across(row) or self._repeats(row)
-                or is_footer(row.cells)
-            ):  # fmt: skip
-                self.passed.append(row.number)
+                self._blocks.empty()
+            elif self._is_data(row):
+                filled = self._blocks.fills
+                yield self._blocks.fill(row, is_marked_example(row.cells)) if filled else row
             else:
-                yield row
+                self.passed.append(row.number)
+
+    def _is_data(self, row: Row) -> bool:
+        """What is none begins or ends a block, or neither."""
+        if self._is_example(row):
+            return False
+        heads = self._blocks.grouped and self._blocks.heads_rows(row.cells)
+        if is_footer(row.cells) and not (heads and any(map(is_labelled, row.cells))):
+            if _is_sum(row.cells):
+                self._blocks.end()
+            elif any(map(is_labelled, row.cells)):
+                self._blocks.pass_title(row.cells)
+            return False
+        if heads:
+            self._blocks.head(row)
+            return False
+        if self._is_across(row) or (self._blocks.grouped and self._blocks.is_title(row.cells)):
+            self._blocks.pass_title(row.cells)
+            return False
+        return not self._repeats(row)
 
     def _is_example(self, row: Row) -> bool:
         """Whether it is the row that shows how to fill the sheet in, as it was."""

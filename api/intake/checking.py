@@ -18,6 +18,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from api.intake.columns import Column
 from api.words import NAMES
 from domain.case import Finding
 from domain.events import Event
@@ -146,10 +147,6 @@ NAME_OF_ANOTHER = Reason(
     "the name is not that of the person whom the row names",
     "核对编号与姓名后改正其一", "correct the number or the name",
 )  # fmt: skip
-UNNAMED = Reason(
-    "unnamed-column", "没有表头的列中有内容,未采用", "a column without a heading holds something",
-    "补上表头并在对应表中注明", "give it a heading, and a place in the mapping", rejects=False,
-)  # fmt: skip
 SHORT_YEAR = Reason(
     "two-digit-year", "年份只有两位", "the year has two digits",
     "已按1950年至2049年之间读取,不是的请写全年份",
@@ -199,13 +196,28 @@ _AMBIGUOUS = {
 }  # fmt: skip
 
 
+def fill_hint(column: Column) -> tuple[str, str]:
+    """What a mapping says of a column that a sheet fills in once for several rows."""
+    if not (column.kind == "unit" or column.values) or column.private or column.fill == "group":
+        return "", ""
+    zh = ';写在各组人员上方一行的,在对应表该列写明 fill = "group"'
+    en = '; where a row over each group says it, write fill = "group" in the mapping'
+    if column.fill is None:
+        zh += ',只写在每组第一行的,fill = "above"'
+        en += ', where the first row of each group does, fill = "above"'
+    return zh, en
+
+
 @cache
-def at_column(rule: str, column: str, heading: str) -> Reason:
-    """What one cell may lack: something, a known name, a date that exists, a true ID number."""
+def at_column(rule: str, column: str, heading: str, hint: tuple[str, str] = ("", "")) -> Reason:
+    """What one cell may lack: something, a known name, a date that exists, a true ID number.
+
+    `hint`: what else mends a blank one.
+    """
     match rule:
         case "blank":
             return Reason(f"blank-{column}", f"{heading}为空", f"{heading} is blank",
-                          f"补填{heading}", f"fill in {heading}")  # fmt: skip
+                          f"补填{heading}{hint[0]}", f"fill in {heading}{hint[1]}")  # fmt: skip
         case "missing":
             return Reason(
                 f"missing-{column}", f"{heading}未填", f"{heading} is missing",
@@ -308,6 +320,28 @@ def noted(finding: Finding) -> Reason:
         f"found-{finding.rule}", f"{finding.zh}{article}", f"{finding.en} {article}",
         "照此登记将列为问题;有误的先改正", "entered so, it shows as a finding; mend what is wrong",
         rejects=False,
+    )  # fmt: skip
+
+
+@cache
+def strange_head(heading: str) -> Reason:
+    """Of a text alone in its row, where such texts give the rows below them this column."""
+    return Reason(
+        "unknown-group", f"独占一行的文字不是已知的{heading}",
+        f"a text alone in its row is no known {heading}",
+        "是的,在对应表中增补该名称或别名;不是的,其下各行的该栏须逐行填写",
+        "if it is one, add it to the mapping as a name or alias; else fill the rows below it in",
+        rejects=False,
+    )  # fmt: skip
+
+
+@cache
+def unnamed(letters: str) -> Reason:
+    """Of columns that hold something and have no heading."""
+    return Reason(
+        "unnamed-column", f"没有表头的列({letters})中有内容,未采用",
+        f"a column without a heading ({letters}) holds something",
+        "补上表头并在对应表中注明", "give it a heading, and a place in the mapping", rejects=False,
     )  # fmt: skip
 
 

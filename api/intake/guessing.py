@@ -12,9 +12,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from api.intake.blocks import headed_by
+from api.intake.columns import Column
+from api.intake.guessing_blocks import GivenOnce, given_once
 from api.intake.kinds import UnitNames, read_as
-from api.intake.mapping import Act, Column, Numbering, Sheet, Unit, load_mapping, names
+from api.intake.mapping import Act, Numbering, Sheet, Unit, load_mapping, names
 from api.intake.mapping import Mapping as FileMapping
+from api.intake.originals import letters
 from api.intake.reading import Row, Table, read
 from api.intake.values import Cell, UnreadableError, folded, heading_of
 from domain.refusals import BadInput, MissingField
@@ -72,12 +76,15 @@ class Proposal(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """`found`: place → columns and confidence; `rivals`: place → others that could be these too."""
+    """`found`: place → columns and confidence; `rivals`: place → others that could be these too.
+    `once`: how the file names units for several rows at a time.
+    """
 
     mapping: FileMapping
     sheet: Sheet
     found: dict[int, tuple[list[str], float]]
     rivals: dict[int, list[int]]
+    once: GivenOnce | None = None
 
     @property
     def score(self) -> float:
@@ -112,13 +119,48 @@ def propose(
     if not best.found:
         raise BadInput("no mapping has these columns together", field="set",
                        zh="没有对应表同时有这些列")  # fmt: skip
-    rows += _with_new_words(best, table, rows)
     known = dict(known_units or {})
+    if (once := _once(path, wanted, tab, best, table, rows, known)) is not None:
+        best, table = _with_units(best, once), once.table
+        rows = list(islice(table.rows, SAMPLES))
+    rows += _with_new_words(best, table, rows)
     if division is None and best.mapping.unit_codes is None:
         raise MissingField("say the bureau's division (GB/T 2260)", field="division",
                            zh="请指明本局的行政区划代码(GB/T 2260)")  # fmt: skip
     units = _units(best, table, rows, known, division)
     return _proposal(best, table, rows, units, name, division, known)
+
+
+def _once(
+    path: Path, wanted: Collection[str], tab: str | None, best: "Candidate", table: Table,
+    rows: Sequence[Row], known: Mapping[str, str],
+) -> GivenOnce | None:  # fmt: skip
+    """Where a column of units is lacking or has gaps, how they are given."""
+    column = _unit_column(best.sheet)
+    if column is None:
+        return None
+    at = next((at for at, (columns, _) in best.found.items() if column in columns), None)
+    if at is None:
+        heading = heading_of(best.sheet.columns[column].heading[0])
+        if heading in table.headings:
+            return None
+    elif all(at < len(row.cells) and folded(row.cells[at]) for row in rows):
+        return None
+    else:
+        heading = table.headings[at]
+    return given_once(path, wanted, tab, heading, known)
+
+
+def _unit_column(sheet: Sheet) -> str | None:
+    return next((name for name, column in sheet.columns.items()
+                 if column.kind == "unit" and column.blank == "reject"), None)  # fmt: skip
+
+
+def _with_units(best: "Candidate", once: GivenOnce) -> "Candidate":
+    lacking = [column for column in (_unit_column(best.sheet),) if column]
+    columns, sure = best.found.get(once.at, (lacking, DECIDED))
+    found = {**best.found, once.at: (columns, min(sure, once.confidence))}
+    return best._replace(found=found, once=once)
 
 
 def _check_said(said: Mapping[str, str], headings: Sequence[str]) -> None:
@@ -258,9 +300,12 @@ def _units(
         at for at, (columns, _) in best.found.items()
         if any(best.sheet.columns[c].kind == "unit" for c in columns)
     ]  # fmt: skip
+    once = best.once
     named = dict.fromkeys(
-        folded(row.cells[at]) for row in rows for at in places if at < len(row.cells)
-    )
+        text if text in known or once is None or once.fill == "above" else headed_by(text)
+        for row in rows for at in places if at < len(row.cells)
+        for text in (folded(row.cells[at]),)
+    )  # fmt: skip
     strange = [name for name in named if name and name not in known]
     there = {*known.values()}
     above: dict[str, str] = {"division" if division in there else "parent": division}
@@ -297,9 +342,12 @@ def _proposal(
 ) -> Proposal:  # fmt: skip
     columns: dict[str, Column] = {}
     for at, (taken, _) in sorted(best.found.items()):
+        fill = best.once.fill if best.once and best.once.at == at else None
         for column in taken:
             said = best.sheet.columns[column]
-            columns[column] = said.model_copy(update={"heading": [table.headings[at]]})
+            columns[column] = said.model_copy(
+                update={"heading": [table.headings[at]], "fill": fill}
+            )
     lacking = [c for c, column in best.sheet.columns.items()
                if column.blank == "reject" and c not in columns]  # fmt: skip
     numbering = _numbering(best.sheet, columns, lacking)
@@ -421,8 +469,15 @@ def _guess(
     readings = [_readable(mapping, mapping.sheet[0].columns[c], units, rows, at) for c in columns]
     share, unread = readings[0]
     private = mapping.sheet[0].columns[columns[0]].private
-    zh, en = _WHY[confidence]
-    if rivals := [table.headings[other] for other in best.rivals.get(at, ())]:
+    zh, en = best.once.why if best.once and best.once.at == at else _WHY[confidence]
+    others = best.rivals.get(at, ())
+    rivals = [table.headings[other] for other in others]
+    if heading in rivals:
+        confidence = min(confidence, CONTESTED)
+        columns_zh = "、".join(letters(one) for one in (at, *others))
+        zh += f";{columns_zh} 列同名:人员左右并排的,请将右半移到左半之下,否则请改名"
+        en += f"; columns {columns_zh} are headed alike: put the right half below, or rename one"
+    elif rivals:
         confidence = min(confidence, CONTESTED)
         zh += f";“{'”“'.join(rivals)}”也可作此栏,请以 --set 指定"
         en += f"; {', '.join(rivals)} could be it too: say which by --set"

@@ -35,7 +35,7 @@ from api.intake.plan import OF_NO_ROW, FileCount, Plan, count_rows
 from api.intake.planning import Planner, locks_in, sources
 from api.intake.rows import Draft
 from api.intake.shelf import Told
-from api.intake.values import folded
+from api.intake.units_named import unit_names
 from domain.acts.imports import ImportBegun
 from domain.events import Actor, Document, Proposal, Source
 from domain.ledger import Ledger, Receipt, Refused, Request
@@ -47,7 +47,6 @@ Progress = Callable[[int, int], None]
 """(requests done, requests in all); a row with acts is one request."""
 
 _TOGETHER = 1_000
-_UNIT_NAMES = ("UnitEstablished", "UnitRenamed")
 _logger = structlog.get_logger(__name__)
 
 
@@ -171,15 +170,8 @@ class Importer:
 
     def known_units(self) -> dict[str, str]:
         """Folded name → unit, for names that one unit alone has had."""
-        names: dict[str, str] = {}
-        shared: set[str] = set()
-        for entry in self._ledger.entries(types=_UNIT_NAMES):
-            names.setdefault(folded(entry.fields["unit"]), entry.fields["unit"])
-            for field in ("name", "short_name"):
-                name, unit = folded(entry.fields.get(field)), entry.fields["unit"]
-                if name and names.setdefault(name, unit) != unit:
-                    shared.add(name)
-        return {name: unit for name, unit in names.items() if name not in shared}
+        names = unit_names(self._ledger)
+        return {name: units[0] for name, units in names.items() if len(units) == 1}
 
     def _reject_known_persons(self, plan: Plan) -> None:
         """A new row with an ID number that the ledger holds is not entered: which of the two is

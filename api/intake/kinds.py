@@ -10,7 +10,9 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
-from api.intake.mapping import DAYS, ENDS, OPEN, Column, Mapping
+from api.intake.blocks import headed_by
+from api.intake.columns import DAYS, ENDS, OPEN, Column
+from api.intake.mapping import Mapping
 from api.intake.values import (
     EPOCH,
     ERRORS,
@@ -79,6 +81,9 @@ def read_as(
     """What reads a cell of this column or raises UnreadableError; `words`: what may stand there;
     `epoch`: the day from which the sheet counts; `padded`: see Table.
     """
+    if column.fill == "group":
+        alone = column.model_copy(update={"fill": None})
+        return partial(_named_over, read_as(alone, words, units, people, epoch))
     if column.parted:
         alone = column.model_copy(update={"parted": False})
         return partial(_parts, read_as(alone, words, units, people, epoch))
@@ -131,6 +136,14 @@ _READERS: dict[str, Callable[[Cell], Any]] = {
     "text": folded, "name": name_of, "code": code_of,
     "id-number": _id_number, "year": year_of,
 }  # fmt: skip
+
+
+def _named_over(alone: Callable[[Cell], Any], cell: Cell) -> Any:
+    """What a heading of rows names: the text itself, or what it is without number and count."""
+    try:
+        return alone(cell)
+    except UnreadableError:
+        return alone(headed_by(cell))
 
 
 def _parts(alone: Callable[[Cell], Any], cell: Cell) -> list[Any] | None:

@@ -18,12 +18,13 @@ from fnmatch import fnmatch
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from api.intake.mapping_text import fault_in, text_in
-from api.intake.values import OPEN_END, heading_of, word_of
+from api.intake.columns import Column, Fill, Name, Texts, check_apart
+from api.intake.mapping_text import MappingError, fault_in, text_in
+from api.intake.values import OPEN_END, heading_of
 from domain.acts import load
 from domain.acts.units import Kind
 from domain.events import REGISTRY, Code, Id, Mood
@@ -37,16 +38,8 @@ _BUILT_IN = {"person", "sheet-date", "row-key"}
 _NUMBER, _ID_NUMBER, _NAMED = "number", "id-number", ("name", "birth-date")
 _OPENING = "RecordOpened"
 
-DAYS, ENDS = ("date", "last-day", "day-after"), ("last-day", "day-after")
-"""Kinds of columns that hold days; those of them that hold the end of something."""
-OPEN = "open"
-"""What a word under an end means that says that there is none (`known`)."""
-
 Turn = Literal["first", "up", "down", "aside"]
 """A tracked value is seen first, rises, falls, or changes where no order is declared."""
-
-Name = Annotated[str, Field(pattern="^[a-z][a-z0-9-]*$")]
-Texts = Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]
 
 
 def places_in(text: str) -> list[str]:
@@ -56,64 +49,6 @@ def places_in(text: str) -> list[str]:
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Column(_Part):
-    """A column of the sheet, found by any of its headings.
-
-    `kind`: how a cell is read; `last-day` (合同至) takes a bare month as its last day, `day-after`
-    gives the day before the one that stands there (until, not included). `values`: the words
-    that may stand there and what each means ("" is none), or the name of one of the mapping's
-    lists. `known`: words that mean a code where other text stands for itself; under days those that
-    mean none ("") or an end that is open ("open", as 无固定期限 does by itself). `parted`: several
-    values, parted by 、. `blank`: what an empty cell does. `private`: its cells are shown to the
-    clerk alone; a name, an ID number and what goes into such a field are so by themselves. A
-    `person` is told by number, ID number or id.
-    """
-
-    heading: Texts
-    kind: Literal[
-        "text",
-        "name",
-        "code",
-        "identifier",
-        "id-number",
-        "date",
-        "last-day",
-        "day-after",
-        "year",
-        "unit",
-        "person",
-    ] = "text"
-    values: dict[str, str] | str | None = None
-    known: dict[str, str] = {}
-    parted: bool = False
-    blank: Literal["allow", "warn", "reject"] = "allow"
-    private: bool = False
-
-    @model_validator(mode="after")
-    def _words_fit_the_kind(self) -> Self:
-        if self.kind in DAYS:
-            if self.values is not None:
-                raise ValueError("a day has no list of values; say what a word means by known")
-            meant = {"", OPEN} if self.kind in ENDS else {""}
-            if strange := sorted({*self.known.values()} - meant):
-                raise ValueError(f"a word under a {self.kind} cannot mean {strange[0]}: say "
-                                 f"{' or '.join(repr(one) for one in sorted(meant))}")  # fmt: skip
-        elif self.known and self.kind not in ("text", "code", "identifier"):
-            raise ValueError(f"known is for text and days, not for a column of kind {self.kind}")
-        listed = self.values if isinstance(self.values, dict) else {}
-        for words in (listed, self.known):
-            _check_apart(words)
-        return self
-
-
-def _check_apart(words: dict[str, str]) -> None:
-    """Raises ValueError for two words that spaces alone tell apart."""
-    means: dict[str, str] = {}
-    for word, code in words.items():
-        if means.setdefault(word_of(word), code) != code:
-            raise ValueError(f"{word} means two things, for spaces do not count")
 
 
 class Act(_Part):
@@ -142,7 +77,10 @@ class Act(_Part):
                 try:
                     date.fromisoformat(text)
                 except ValueError:
-                    raise ValueError(f"{text} is neither a column nor a day (2024-01-01)") from None
+                    raise MappingError(
+                        f"{text} is neither a column nor a day (2024-01-01)",
+                        f"{text} 既不是列也不是日期(2024-01-01)",
+                    ) from None
         return self
 
     def places(self) -> set[str]:
@@ -191,7 +129,8 @@ class Numbering(_Part):
 class Sheet(_Part):
     """One kind of sheet, known by its file's name.
 
-    `person`: what tells persons apart in this system. `numbering`: nothing of the sheet's does but
+    `aside`: sheets of the file that are none of this kind, and need not be told. `person`: what
+    tells persons apart in this system. `numbering`: nothing of the sheet's does but
     ID number, name and birth date; its persons are found by these, and numbered. `dated`: the date
     of these sheets where their title gives none. `key`: what tells rows apart for ever, or
     `keyed_by`: the columns whose values do; without either a row is known by what stands in it, and
@@ -203,6 +142,7 @@ class Sheet(_Part):
     name: Name
     files: Texts
     tab: str | None = None
+    aside: list[str] = []
     person: str | None = None
     numbering: Numbering | None = None
     dated: date | None = None
@@ -215,6 +155,15 @@ class Sheet(_Part):
     track: Tracking | None = None
     act: list[Act] = Field(min_length=1)
     otherwise: list[Otherwise] = []
+
+    def _fault(self, en: str, zh: str) -> MappingError:
+        return MappingError(f"sheet {self.name}: {en}", f"{self.name} 表:{zh}")
+
+    @cached_property
+    def fills(self) -> list[tuple[list[str], Fill]]:
+        """The headings of each column whose empty cells are filled, and how."""
+        return [([*map(heading_of, column.heading)], column.fill)
+                for column in self.columns.values() if column.fill]  # fmt: skip
 
     @cached_property
     def headings(self) -> dict[str, list[str]]:
@@ -244,12 +193,15 @@ class Sheet(_Part):
         if self.track is not None:
             used |= {self.track.column, self.track.period}
         if unknown := sorted(used - known):
-            raise ValueError(f"sheet {self.name} has no column {', '.join(unknown)}")
+            raise self._fault(
+                f"there is no column {', '.join(unknown)}", f"没有列 {'、'.join(unknown)}"
+            )
         labels = {act.label for act in self.act}
         if lost := sorted({act.ends for act in self.act if act.ends} - labels):
-            raise ValueError(f"sheet {self.name} has no act labelled {', '.join(lost)}")
+            raise self._fault(f"there is no act labelled {', '.join(lost)}",
+                              f"没有 label 为 {'、'.join(lost)} 的事项")  # fmt: skip
         if any(act.turn for act in self.act) != (self.track is not None):
-            raise ValueError(f"sheet {self.name}: turns and tracking go together")
+            raise self._fault("turns and tracking go together", "turn 与 track 须一并写明")
         return self
 
     @property
@@ -261,18 +213,25 @@ class Sheet(_Part):
         """By what the sheet says, or by numbers that go into the records which it opens."""
         if self.numbering is None:
             if self.person is None:
-                raise ValueError(f"sheet {self.name} says by what persons are told apart: person")
+                raise self._fault("say by what persons are told apart: person",
+                                  "须写明以什么区分人员:person")  # fmt: skip
             return self
         if self._told_by or self.keyed_by or self.track or _NUMBER in self.columns:
-            raise ValueError(f"sheet {self.name}: with numbering there is no person, key, keyed_by,"
-                             " track and no column number")  # fmt: skip
+            raise self._fault(
+                "with numbering there is no person, key, keyed_by, track and no column number",
+                "有 numbering 的,不得再有 person、key、keyed_by、track 和 number 列",
+            )
         if _ID_NUMBER not in self.columns and not self.columns.keys() >= {*_NAMED}:
-            raise ValueError(f"sheet {self.name}: numbering needs a column {_ID_NUMBER}, or "
-                             f"{' and '.join(_NAMED)}")  # fmt: skip
+            raise self._fault(
+                f"numbering needs a column {_ID_NUMBER}, or {' and '.join(_NAMED)}",
+                f"numbering 需要 {_ID_NUMBER} 列,或 {'、'.join(_NAMED)} 两列",
+            )
         into = [(act.event, act.fields.get(_NUMBER)) for act in self.act if _NUMBER in act.places()]
         if into != [(_OPENING, f"{{{_NUMBER}}}")]:
-            raise ValueError(f"sheet {self.name}: with numbering {{number}} is the number of one "
-                             f"{_OPENING}, and nothing else")  # fmt: skip
+            raise self._fault(
+                f"with numbering {{number}} is the number of one {_OPENING}, and nothing else",
+                f"有 numbering 的,{{number}} 只作一项 {_OPENING} 的 number",
+            )
         return self
 
     @model_validator(mode="after")
@@ -291,16 +250,17 @@ class Sheet(_Part):
             if column.private or column.kind in _PRIVATE_KINDS or "identity" in sealed[name]
         }  # fmt: skip
         if own and self.numbering is None and self.key is None and not self.keyed_by:
-            raise ValueError(f"sheet {self.name} has private columns and needs a key of others")
+            raise self._fault("it has private columns and needs a key of others",
+                              "有保密列,须以其他列作 key")  # fmt: skip
         private = own | {name for name in self.columns if sealed[name]}
         if private & {*self.keyed_by, *places_in(self._told_by)}:
-            raise ValueError(
-                f"sheet {self.name}: a private column is no key, for keys are public; add a column "
+            raise self._fault(
+                "a private column is no key, for keys are public; add a column "
                 "of the bureau's own numbers to the file, one a person, the same in every month, "
-                "or have numbers given: [sheet.numbering] in place of key and person "
-                "(姓名、身份证号等保密栏目不能作 key 或 person,因其以明文留存:"
+                "or have numbers given: [sheet.numbering] in place of key and person",
+                "姓名、身份证号等保密栏目不能作 key 或 person,因其以明文留存:"
                 "请在表中增加一列本局编号,每人一号、各月不变,并以该列为 key 和 person;"
-                "尚未编号的,以 [sheet.numbering] 代替 key 和 person,由账本编号)"
+                "尚未编号的,以 [sheet.numbering] 代替 key 和 person,由账本编号",
             )
         for name in own:
             self.columns[name] = self.columns[name].model_copy(update={"private": True})
@@ -363,7 +323,8 @@ class Mapping(_Part):
     @model_validator(mode="after")
     def _attested_by_someone(self) -> Self:
         if self.mood == "attested" and self.attested_by is None:
-            raise ValueError("what is attested is attested by someone: attested_by")
+            raise MappingError("what is attested is attested by someone: attested_by",
+                               "补登(attested)的须写明由谁佐证:attested_by")  # fmt: skip
         return self
 
     @model_validator(mode="after")
@@ -371,15 +332,17 @@ class Mapping(_Part):
         for act in [*self.opening, *(act for sheet in self.sheet for act in sheet.act)]:
             event = REGISTRY.get(act.event)
             if event is None:
-                raise ValueError(f"there is no event type {act.event}")
+                raise MappingError(f"there is no event type {act.event}", f"没有事项 {act.event}")
             if unknown := sorted(act.fields.keys() - event.model_fields.keys()):
-                raise ValueError(f"{act.event} has no field {', '.join(unknown)}")
+                raise MappingError(f"{act.event} has no field {', '.join(unknown)}",
+                                   f"{act.event} 没有字段 {'、'.join(unknown)}")  # fmt: skip
             if lacking := sorted(
                 name
                 for name, field in event.model_fields.items()
                 if field.is_required() and name not in act.fields
             ):
-                raise ValueError(f"{act.event} requires {', '.join(lacking)}")
+                raise MappingError(f"{act.event} requires {', '.join(lacking)}",
+                                   f"{act.event} 缺少必填字段 {'、'.join(lacking)}")  # fmt: skip
         return self
 
     @model_validator(mode="after")
@@ -387,22 +350,26 @@ class Mapping(_Part):
         opened = {"person", "earliest"} | self.since.keys()
         for act in self.opening:
             if unknown := sorted(act.places() - opened):
-                raise ValueError(f"the opening has no {', '.join(unknown)}")
+                raise MappingError(f"the opening has no {', '.join(unknown)}",
+                                   f"opening 中没有 {'、'.join(unknown)}")  # fmt: skip
         columns = {f"{s.name}.{c}" for s in self.sheet for c in s.columns}
         if unknown := sorted(f"{sheet}.{since}" for since, sheet in self.since.items()
                              if f"{sheet}.{since}" not in columns):  # fmt: skip
-            raise ValueError(f"there is no column {', '.join(unknown)}")
+            raise MappingError(f"there is no column {', '.join(unknown)}",
+                               f"没有列 {'、'.join(unknown)}")  # fmt: skip
         for words in self.lists.values():
-            _check_apart(words)
+            check_apart(words)
         for sheet in self.sheet:
             for name, column in sheet.columns.items():
                 if isinstance(column.values, str) and column.values not in self.lists:
                     lost = column.values
-                    raise ValueError(f"column {name} names no list of this mapping: {lost}")
+                    raise MappingError(f"column {name} names no list of this mapping: {lost}",
+                                       f"列 {name} 所指的词表不存在:{lost}")  # fmt: skip
         units = [unit.unit for unit in self.unit]
         for place, unit in enumerate(self.unit):
             if unit.parent is not None and unit.parent not in units[:place]:
-                raise ValueError(f"unit {unit.unit} stands before its parent")
+                raise MappingError(f"unit {unit.unit} stands before its parent",
+                                   f"单位 {unit.unit} 排在其上级之前")  # fmt: skip
         return self
 
     def words(self, column: Column) -> dict[str, str] | None:

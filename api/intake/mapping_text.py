@@ -17,9 +17,24 @@ _TABLE = re.compile(r"\s*\[(\[)?\s*([^\[\]]+?)\s*\]")
 _PART = r"""(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)"""
 _KEY = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
 _PARTS = re.compile(_PART)
+_KINDS_ZH = {
+    "too_short": "不能为空", "string_too_short": "不能为空", "string_too_long": "文字过长",
+    "bool": "应为 true 或 false", "int": "应为整数", "date": "应为日期,如 2021-08-01",
+    "list": "应为列表,写在 [ ] 中", "dict": "应为表,写在 { } 中或另起 [ ] 段",
+    "model": "应为表,写在 { } 中或另起 [ ] 段",
+}  # fmt: skip
+"""By the type of a fault, or by how it begins."""
 _WORD = re.compile(r"[^\s,:;()]+")
 
 Place = tuple[str | int, ...]
+
+
+class MappingError(ValueError):
+    """What is wrong with a whole table of a mapping, in English and Chinese."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        self.zh = zh
+        super().__init__(en)
 
 
 def text_in(path: Path) -> str:
@@ -41,7 +56,8 @@ def fault_in(text: str, error: ValidationError) -> BadInput:
     at = ".".join(map(str, first["loc"])) or "mapping"
     line = _line_of(text, first)
     where = (f"第 {line} 行 ", f" (line {line})") if line else ("", "")
-    return BadInput(f"{at}{where[1]}: {first['msg']}", field=f"mapping.{at}",
+    said = first["msg"].removeprefix("Value error, ")
+    return BadInput(f"{at}{where[1]}: {said}", field=f"mapping.{at}",
                     zh=f"对应表{where[0]} {at} 处有误:{_zh(first, faults)}")  # fmt: skip
 
 
@@ -59,8 +75,14 @@ def _zh(fault: ErrorDetails, faults: list[ErrorDetails]) -> str:
         case "string_type":
             return "应为文字,写在引号中"
         case "value_error":
-            return str(fault["msg"]).removeprefix("Value error, ")
-    return str(fault["msg"])
+            error = fault["ctx"]["error"]
+            return error.zh if isinstance(error, MappingError) else str(error)
+        case "string_pattern_mismatch":
+            return f"写法不合要求(应合 {fault['ctx']['pattern']})"
+        case "greater_than_equal" | "less_than_equal":
+            return f"应在 {'、'.join(str(limit) for limit in fault['ctx'].values())} 以内"
+    of_kind = fault["type"].partition("_")[0]
+    return _KINDS_ZH.get(fault["type"], _KINDS_ZH.get(of_kind, "")) or str(fault["msg"])
 
 
 def _line_of(text: str, fault: ErrorDetails) -> int | None:

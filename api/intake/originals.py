@@ -11,13 +11,14 @@ from uuid import UUID, uuid5
 
 import orjson
 
+from api.intake.blocks import Row
 from api.intake.mapping import Act, Sheet, places_in
-from api.intake.values import Cell, text_of
+from api.intake.values import text_of
 from domain.acts.imports import RowRead, SheetColumn, SheetRead
 from domain.events import REGISTRY
 
 _LONGEST = 32_767
-_PUBLIC = "cells"
+_PUBLIC, _TAKEN = "cells", "taken"
 _CLASSES = ("identity", "finance", "political", "family", "health", "complainant")
 """Of the classes of several fields that one cell went into, the last one seals it."""
 
@@ -82,14 +83,18 @@ class Originals:
     def sheet_read(self, batch: str, place: int, sheet: str) -> SheetRead:
         return SheetRead(batch=batch, place=place, sheet=sheet[:100], columns=self.columns)
 
-    def said(self, sheet: int, row: int, cells: Sequence[Cell], only: str | None = None) -> Said:
+    def said(self, sheet: int, row: Row, only: str | None = None) -> Said:
         """A row as it stands; `only`: of this column (by name), of all where None."""
         texts: dict[str, dict[str, str]] = {_PUBLIC: {}}
+        cells, sources = row.cells, dict(row.taken)
         for at, cls, column in self._read if only is None else self._reading(only):
             if at < len(cells) and (text := text_of(cells[at])):
                 texts.setdefault(cls, {})[column] = text[:_LONGEST]
-        packed = orjson.dumps(texts)
-        return Said(sheet, row, bytes(memoryview(packed)))  # a copy is without the spare room
+                if (source := sources.get(at)) is not None:
+                    cell = f"{letters(source.at)}{source.row}"
+                    texts.setdefault(_TAKEN, {})[column] = cell
+        packed = memoryview(orjson.dumps(texts))
+        return Said(sheet, row.number, bytes(packed))  # a copy is without the spare room
 
 
 def row_read(said: Said, person: str | None) -> RowRead:
@@ -98,7 +103,7 @@ def row_read(said: Said, person: str | None) -> RowRead:
     """
     texts = orjson.loads(said.packed)
     if person is None:
-        texts = {_PUBLIC: texts[_PUBLIC]}
+        texts = {name: said for name, said in texts.items() if name in (_PUBLIC, _TAKEN)}
     return RowRead.model_validate({"person": person, "sheet": said.sheet, "row": said.row, **texts})
 
 

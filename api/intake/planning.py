@@ -92,7 +92,14 @@ class Planner:
         self._numbers = numbers
         self._sheets = [sheet for _, sheet in found]
         self._tables = [
-            read(path, sheet.headings, tab or sheet.tab, example=sheet.example)
+            read(
+                path,
+                sheet.headings,
+                tab or sheet.tab,
+                example=sheet.example,
+                fills=sheet.fills,
+                aside=sheet.aside,
+            )
             for path, sheet in found
         ]
         self._units = UnitNames(mapping, known_units)

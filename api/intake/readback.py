@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import date
 
 from api.exports import Made
-from api.intake.mapping import Act, Column, Mapping, Sheet, Unit
+from api.intake.columns import Column
+from api.intake.mapping import Act, Mapping, Sheet, Unit
 from api.settings import Bureau
 from domain.acts.units import UNIT_NAME, UNIT_PARENT, UNIT_PLACE, UNIT_STATE
 from domain.bitemporal import AsOf

@@ -29,7 +29,9 @@ from python_calamine import (
     load_workbook,
 )
 
-from api.intake.body import Body, Row, two_headings
+from api.intake.blocks import Blocks, Row
+from api.intake.body import Body, two_headings
+from api.intake.columns import Fill
 from api.intake.extent import Reach
 from api.intake.parts import MOST_BYTES, Parts
 from api.intake.texts import rows_of
@@ -65,7 +67,8 @@ class Table(NamedTuple):
     """`headings` by column (blank where there is none), `title` what stands above them; serial
     numbers of days count from `epoch`. `padded`: a number shorter than this may be shown with what
     is not in its cell, as 1 is shown by the format 000000. `unread`: the other visible sheets with
-    anything in them. `passed`: the rows that are no data, complete when `rows` are read.
+    anything in them. `passed`: the rows that are no data, complete when `rows` are read; `blocks`:
+    what is given once for several rows, and how often.
     """
 
     file: str
@@ -74,6 +77,7 @@ class Table(NamedTuple):
     title: str
     headings: list[str]
     rows: Iterator[Row]
+    blocks: Blocks
     epoch: date = EPOCH
     padded: int = 0
     unread: Sequence[str] = ()
@@ -96,6 +100,23 @@ class Table(NamedTuple):
             zh = f"略过 {count} 行(重复的表头、分组标题、示例、合计、签章):第 {numbers}{more} 行"
             en = f"{count} rows passed over (repeated headings, groups, example, sums, signatures)"
             yield f"{self.file}:{zh}", f"{self.file}: {en}: {numbers}{more}"
+        for at, count in sorted(self.blocks.filled.items()):
+            heading, grouped = self.headings[at], self.blocks.fills[at] == "group"
+            numbers = "、".join(str(row) for row, _ in self.blocks.heads[:_NUMBERED])
+            more = "…" if len(self.blocks.heads) > _NUMBERED else ""
+            zh = f"取自分组行(第 {numbers}{more} 行)" if grouped else "取自上方单元格"
+            en = f"the rows over their groups ({numbers}{more})" if grouped else "the cells above"
+            yield (f"{self.file}:“{heading}”有 {count} 行{zh}",
+                   f"{self.file}: {heading}: {count} rows have it from {en}")  # fmt: skip
+
+
+class _Sought(NamedTuple):
+    """What is looked for: see `read`."""
+
+    headings: Collection[str]
+    least: int
+    example: Mapping[str, str]
+    fills: Sequence[tuple[Sequence[str], Fill]]
 
 
 def _are_given_back(headings: Collection[str]) -> bool:
@@ -104,14 +125,17 @@ def _are_given_back(headings: Collection[str]) -> bool:
 
 def read(
     path: Path, wanted: Collection[str], tab: str | None = None, *, least: int = 2,
-    example: Mapping[str, str] = _NOTHING,
+    example: Mapping[str, str] = _NOTHING, fills: Sequence[tuple[Sequence[str], Fill]] = (),
+    aside: Collection[str] = (),
 ) -> Table:  # fmt: skip
     """The table in this file whose headings are among `wanted`; its footer is left out.
 
     `tab` names a sheet; without it the visible sheet with the most wanted headings is read, and
     several that have as many are refused.
     `least`: how many of the wanted headings make a heading row. `example`: heading → text of a row
-    that is passed over.
+    that is passed over. `fills`: columns, by any of their headings, whose empty cells are filled;
+    rejected rows that are given back have been filled already. `aside`: sheets that are not told
+    as unread.
     Raises BadInput, TooLarge: unknown kind of file, protected, damaged, no heading row, no such
     sheet. Every refusal has `field` "file" and names the file.
     """
@@ -129,7 +153,8 @@ def read(
     else:
         raise _refused(path, "not a workbook or a CSV file", "不是工作簿或 CSV、文本文件")
     least = min(least, len(wanted))
-    best, unread = _likeliest(path, sheets, wanted, least, example)
+    best, unread = _likeliest(path, sheets, _Sought(wanted, least, example, fills))
+    unread = [name for name in unread if name not in aside]
     if best is None or best.hits < least:
         raise _refused(
             path, f"no row holds the headings of the mapping (rows 1 to {_TITLE_ROWS} were read)",
@@ -137,16 +162,12 @@ def read(
         )  # fmt: skip
     epoch = EPOCH_1904 if _counts_from_1904(content) else EPOCH
     padded = Parts(content).padding()
-    return Table(path.name, digest, best.sheet, best.title, best.headings, best.rows, epoch, padded,
-                 unread, best.passed)  # fmt: skip
+    return Table(path.name, digest, best.sheet, best.title, best.headings, best.rows, best.blocks,
+                 epoch, padded, unread, best.passed)  # fmt: skip
 
 
 def _likeliest(
-    path: Path,
-    sheets: "Iterable[_Sheet]",
-    wanted: Collection[str],
-    least: int,
-    example: Mapping[str, str],
+    path: Path, sheets: "Iterable[_Sheet]", sought: _Sought
 ) -> "tuple[_Headed | None, list[str]]":
     """The sheet that is read, and the visible ones with anything in them that are not.
 
@@ -160,11 +181,11 @@ def _likeliest(
             if any(any(map(folded, row.cells)) for row in rows):
                 others.append(name)
             continue
-        headed = _Headed.find(path.name, name, rows, wanted, least, example)
+        headed = _Headed.find(path.name, name, rows, sought)
         if headed.empty:
             continue
         others.append(name)
-        if best is not None and headed.hits == best.hits >= least and headed.has_rows:
+        if best is not None and headed.hits == best.hits >= sought.least and headed.has_rows:
             if best.has_rows:
                 if not (_are_given_back(best.headings) and _are_given_back(headed.headings)):
                     alike.append(name)  # of sheets of rejected rows and of remarks the first counts
@@ -199,17 +220,16 @@ class _Headed(NamedTuple):
     title: str
     headings: list[str]
     rows: Iterator[Row]
+    blocks: Blocks
     passed: list[int]
     empty: bool
     has_rows: bool
 
     @classmethod
-    def find(
-        cls, file: str, sheet: str, rows: Iterator[Row], wanted: Collection[str], least: int,
-        example: Mapping[str, str],
-    ) -> "_Headed":  # fmt: skip
+    def find(cls, file: str, sheet: str, rows: Iterator[Row], sought: _Sought) -> "_Headed":
         """Raises BadInput where an earlier row has headings too and rows of its own."""
         where = f"{file} {sheet}".rstrip()
+        wanted, least = sought.headings, sought.least
         top = [*islice(rows, _TITLE_ROWS)]
         hits, at = 0, 0
         headings: list[str] = []
@@ -223,7 +243,7 @@ class _Headed(NamedTuple):
                 hits, at, headings = found[-1], index, named  # of two rows of headings the lower
         if not hits:
             empty = not any(any(map(folded, row.cells)) for row in chain(top, rows))
-            return cls(0, sheet, "", [], iter(()), [], empty, has_rows=False)
+            return cls(0, sheet, "", [], iter(()), _blocks([], (), ()), [], empty, has_rows=False)
         for index in range(at):
             told = found[index] >= least and any(
                 not found[n] and len({*map(folded, top[n].cells)} - {""}) >= least
@@ -231,14 +251,34 @@ class _Headed(NamedTuple):
             )
             if told:
                 raise two_headings(where, top[index].number, top[at].number)
-        title = " ".join(dict.fromkeys(folded(c) for row in top[:at] for c in row.cells if c))
+        titles = dict.fromkeys(folded(c) for row in top[:at] for c in row.cells if c)
         headings = _told_apart(headings, top[at - 1].cells if at else (), wanted)
         heads = [top[n] for n in (at - 1, at) if n == at or (n >= 0 and found[n])]
-        body = Body(where, heads, headings, wanted, example)
+        blocks = _blocks(headings, () if _are_given_back(headings) else sought.fills, titles)
+        body = Body(where, heads, headings, wanted, sought.example, blocks)
         below = body.rows(chain(top[at + 1 :], rows))
         first = [*islice(below, 1)]
-        return cls(hits, sheet, title, headings, chain(first, below), body.passed,
-                   empty=False, has_rows=bool(first))  # fmt: skip
+        headings = [*headings, *blocks.added]
+        return cls(hits, sheet, " ".join(titles), headings, chain(first, below), blocks,
+                   body.passed, empty=False, has_rows=bool(first))  # fmt: skip
+
+
+def _blocks(
+    headings: Sequence[str], fills: Iterable[tuple[Sequence[str], Fill]], titles: Collection[str]
+) -> Blocks:
+    """Of the columns that are filled the place of each; what a heading of rows gives need not be
+    there.
+    """
+    places: dict[int, Fill] = {}
+    added: list[str] = []
+    for named, fill in fills:
+        at = next((n for n, heading in enumerate(headings) if heading in named), None)
+        if at is None and fill == "group":
+            at = len(headings) + len(added)
+            added.append(named[0])
+        if at is not None:
+            places[at] = fill
+    return Blocks(places, len(headings), added, titles)
 
 
 def _heading(cell: Cell, above: Sequence[Cell], column: int, wanted: Collection[str]) -> str:

@@ -52,7 +52,8 @@ def _rows(plan: Plan, path: Path, told: Told[Fault]) -> Iterator[list[Cell]]:
     """
     sheet = next(s for s in plan.mapping.sheet if s.matches(path.name))
     number = plan.files.index(path.name)
-    table = read(path, sheet.headings, plan.sheets[number] or None, example=sheet.example)
+    table = read(path, sheet.headings, plan.sheets[number] or None, example=sheet.example,
+                 fills=sheet.fills)  # fmt: skip
     dated = plan.dates[number]
     if dated not in (None, sheet.dated or plan.mapping.dated):
         yield [f"{path.name} 退回的行(截至{dated})"]

@@ -22,17 +22,20 @@ from api.intake.checking import (
     NO_DAY,
     SHORT_YEAR,
     SHORTER_NUMBER,
-    UNNAMED,
     Fault,
     Reason,
     at_column,
     bad_value,
     contradictions,
     day_of_birth,
+    fill_hint,
+    strange_head,
+    unnamed,
 )
+from api.intake.columns import Column
 from api.intake.kinds import UnitNames, read_as, unless_in_error
-from api.intake.mapping import Act, Column, Mapping, Sheet, Template, Turn, places_in
-from api.intake.originals import Originals, Said
+from api.intake.mapping import Act, Mapping, Sheet, Template, Turn, places_in
+from api.intake.originals import Originals, Said, letters
 from api.intake.reading import REMARKS, Row, Table
 from api.intake.values import (
     ERRORS,
@@ -274,8 +277,20 @@ class RowReader:
             return Fault(self.table.file, row.number, None, "", False, reason, other)
         cell = text_of(row.cells[at]) if at < len(row.cells) else ""
         private = self.sheet.columns[column].private
-        heading = self.table.headings[at]
+        heading, other = self.table.headings[at], other or row.source(at)
         return Fault(self.table.file, row.number, heading, cell, private, reason, other)
+
+    def strange_heads(self) -> Iterator[Fault]:
+        """Texts over groups of rows that are nothing known; after the rows are read."""
+        for name, at, column, reader in self._columns:
+            for number, cell in self.table.blocks.heads if column.fill == "group" else ():
+                try:
+                    reader(cell)
+                except UnreadableError:
+                    reason = strange_head(column.heading[0])
+                    heading, text = self.table.headings[at], text_of(cell)
+                    private = self.sheet.columns[name].private
+                    yield Fault(self.table.file, number, heading, text, private, reason)
 
     def alone(self, row: Row, columns: Sequence[str]) -> Iterator[tuple[str, Any]]:
         """Columns that are filled, each with a value that is the same wherever what it reads as is;
@@ -312,8 +327,11 @@ class RowReader:
                 faults.append(self._column_fault(row, name, column, rule))
         if width > len(self.table.headings) or self._unnamed:
             beyond = [*self._unnamed, *range(len(self.table.headings), width)]
-            if any(at < width and folded(row.cells[at]) for at in beyond):
-                faults.append(self.fault(row, None, UNNAMED))
+            added = len(self.table.blocks.added)
+            own = len(self.table.headings) - added
+            if found := [at if at < own else at - added
+                         for at in beyond if at < width and folded(row.cells[at])]:  # fmt: skip
+                faults.append(self.fault(row, None, unnamed("、".join(map(letters, found)))))
         doubts = [*_days(values), *self._shorter(row, values)]
         faults += [self.fault(row, name, reason) for name, reason in doubts]
         for name, reason in list(contradictions(values)):
@@ -354,7 +372,7 @@ class RowReader:
         return []
 
     def _column_fault(self, row: Row, name: str, column: Column, rule: str) -> Fault:
-        return self.fault(row, name, at_column(rule, name, column.heading[0]))
+        return self.fault(row, name, at_column(rule, name, column.heading[0], fill_hint(column)))
 
     def _row_key(self, row: Row, values: Values) -> str:
         if self.sheet.numbering is not None:
@@ -410,14 +428,28 @@ def _places(sheet: Sheet, table: Table) -> dict[str, int]:
                                   f"列“{heading}”在对应表中既无对应也未注明不采用")  # fmt: skip
         for name in wanted[heading]:
             if name in places:
-                raise _column_refused(table, f"two columns could be {name}",
-                                      f"有两列都可作 {name}")  # fmt: skip
+                raise _two_columns(table, name, places[name], at)
             places[name] = at
     for name, column in sheet.columns.items():
         if name not in places and column.blank == "reject":
             heading = heading_of(column.heading[0])
-            raise _column_refused(table, f"there is no column {heading}", f"缺少列“{heading}”")
+            zh, en = fill_hint(column)
+            raise _column_refused(table, f"there is no column {heading}{en}",
+                                  f"缺少列“{heading}”{zh}")  # fmt: skip
     return places
+
+
+def _two_columns(table: Table, name: str, first: int, second: int) -> BadInput:
+    """Where persons stand side by side, or two headings mean one thing."""
+    one, other = ((letters(at), table.headings[at]) for at in (first, second))
+    return _column_refused(
+        table, f"columns {one[0]} ({one[1]}) and {other[0]} ({other[1]}) could both be {name}; "
+        "where persons stand side by side, put the right half below the left one; else rename one, "
+        "and say under unused why it is left out",
+        f"{one[0]} 列“{one[1]}”与 {other[0]} 列“{other[1]}”都可作 {name};"
+        "人员左右并排的,请将右半移到左半之下;"
+        "不是的,将其中一列改名,并在对应表的 unused 中注明不采用",
+    )  # fmt: skip
 
 
 def _column_refused(table: Table, en: str, zh: str) -> BadInput:

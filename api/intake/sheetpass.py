@@ -11,7 +11,8 @@ from hashlib import sha256
 from itertools import groupby, islice
 from typing import Any, NamedTuple
 
-from api.intake.body import Row, is_marked_example
+from api.intake.blocks import Row
+from api.intake.body import is_marked_example
 from api.intake.checking import CONFLICTING, DUPLICATE, MARKED_EXAMPLE, Fault, Reason
 from api.intake.mapping import Turn
 from api.intake.matching import Named
@@ -63,6 +64,8 @@ class SheetPass:
         else:
             for one in rows:
                 self._take(one, None)
+        for fault in self._reader.strange_heads():
+            self._plan.warnings.add(fault)
 
     def _rows(self, rows: Iterable[Row]) -> Iterator[_Read]:
         for row in rows:
@@ -94,7 +97,7 @@ class SheetPass:
                 self._since.offer(person, column, day, partial(self._said, row, column))
 
     def _said(self, row: Row, column: str | None = None) -> Said:
-        return self._reader.originals.said(self._number, row.number, row.cells, column)
+        return self._reader.originals.said(self._number, row, column)
 
     def _reject(self, one: _Read, reason: Reason, column: str | None = None,
                 other: int | None = None) -> None:  # fmt: skip

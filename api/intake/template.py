@@ -12,11 +12,15 @@ import xlsxwriter
 from python_calamine import CalamineError, load_workbook
 
 from api.forms import NO, YES, FormField, event_named, fields_of, words_of_packs
-from api.intake.mapping import Act, Column, Mapping, Sheet
+from api.intake.columns import Column
+from api.intake.mapping import Act, Mapping, Sheet
 from api.intake.reading import WORKBOOKS
 from api.intake.rows import NAME_BESIDE
 from api.workbook import workbook
+from domain.acts.approvals import ApprovalUsed
+from domain.acts.imports import ImportBegun, ImportFinished, ImportUndone, RowRead, SheetRead
 from domain.acts.people import PersonRegistered
+from domain.acts.seals import ReadsCut, ReadsSealed, SealKeyChanged
 from domain.acts.units import UnitEstablished
 from domain.events import REGISTRY, Event, FactAnnulled
 from domain.refusals import BadInput
@@ -26,6 +30,8 @@ EFFECTIVE, LAST_DAY, OCCURRED = "生效日", "末日", "发生日"
 _ROWS = 2_000  # how far down the drop-downs reach
 _NOTES, _LISTS = "说明", "取值"
 _NEW: dict[type[Event], str] = {PersonRegistered: "person", UnitEstablished: "unit"}
+_BY_ITSELF = (ImportBegun, SheetRead, RowRead, ImportFinished, ImportUndone, ApprovalUsed,
+              SealKeyChanged, ReadsSealed, ReadsCut)  # fmt: skip
 _ASIDE = ("person", "sheet-date", "row-key")
 
 
@@ -62,7 +68,7 @@ def mapping_of(cls: type[Event], attested_by: str | None = None) -> Mapping:
     else:
         unused[NAME] = "nobody whose name the ledger has"
     sheet = Sheet(
-        name=name, files=["*"], tab=cls.__name__, person=f"{{{whose}}}",
+        name=name, files=["*"], tab=cls.__name__, aside=[_NOTES], person=f"{{{whose}}}",
         keyed_by=[one.name for one in columns if not one.column.private],
         columns=read, unused=unused, act=[act],
         example={heading.strip("*"): said for heading, said in _headed(columns) if said},
@@ -76,6 +82,9 @@ def mapping_of(cls: type[Event], attested_by: str | None = None) -> Mapping:
 
 def columns_of(cls: type[Event]) -> list[TemplateColumn]:
     """The columns of a type's template, in the order of its fields. Raises BadInput."""
+    if cls in _BY_ITSELF:
+        raise BadInput("the software enters acts of this type by itself", field="type",
+                       zh="该事项由软件自行登记,没有填报模板")  # fmt: skip
     if cls is FactAnnulled or any(f.kind == "structure" for f in fields_of(cls)):
         raise BadInput("no sheet can hold an act of this type", field="type",
                        zh="该事项不能用表格填报")  # fmt: skip

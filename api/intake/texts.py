@@ -1,4 +1,4 @@
-"""Text files with values parted by commas or tabs, as rows.
+"""Text files with values parted by commas, tabs or semicolons, as rows.
 
 Owns the telling of a quotation mark that was never closed. Invariant: a line of the file is part of
 one row, and a cell of several lines holds none that looks like a row; else the file is refused.
@@ -8,11 +8,11 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 
-from api.intake.body import Row
+from api.intake.blocks import Row
 from api.workbook import plain
 from domain.refusals import BadInput
 
-_COMMA, _TAB = ",", "\t"
+_COMMA, _TAB, _SEMICOLON = ",", "\t", ";"
 _LOOKED_AT, _TOP = 100_000, 60
 """How many characters and lines tell by what values are parted."""
 
@@ -45,10 +45,13 @@ def rows_of(text: str, refused: Callable[[str, str], BadInput]) -> Iterator[Row]
 
 def _separator(text: str) -> str:
     """A tab, where a line at the top has more of them than any has commas: in headings stands
-    neither.
+    neither. A semicolon, where more lines have it than either: it stands in cells too (a;b).
     """
     top = text[:_LOOKED_AT].splitlines()[:_TOP]
     most = {one: max((line.count(one) for line in top), default=0) for one in (_COMMA, _TAB)}
+    lines = {one: sum(one in line for line in top) for one in (_COMMA, _TAB, _SEMICOLON)}
+    if lines[_SEMICOLON] > max(lines[_COMMA], lines[_TAB]):
+        return _SEMICOLON
     return _TAB if most[_TAB] > most[_COMMA] else _COMMA
 
 

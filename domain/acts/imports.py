@@ -23,6 +23,7 @@ CellText = Annotated[
     str, StringConstraints(strip_whitespace=False, min_length=1, max_length=32_767)
 ]
 """As long as a spreadsheet's cell can be."""
+CellName = Annotated[str, Field(pattern="^[A-Z]{1,4}[1-9][0-9]{0,9}$")]
 Cells = dict[ColumnName, CellText]
 
 
@@ -78,7 +79,8 @@ class RowRead(Event):
     """What the cells of a row said, to the letter (表格行原文).
 
     In one request with the acts made of the row. `sheet` is the `place` of the batch's SheetRead.
-    `cells` are public; the others are sealed under the class of what was made of them. That a file
+    `cells` are public; the others are sealed under the class of what was made of them. `taken`:
+    the columns whose text stands in another cell, and in which. That a file
     said so is true whatever becomes of the acts: nothing is judged here, and undoing leaves it.
     """
 
@@ -92,6 +94,7 @@ class RowRead(Event):
     sheet: Annotated[int, Field(ge=0)]
     row: Annotated[int, Field(ge=1)]
     cells: Cells
+    taken: dict[ColumnName, CellName] | None = None
     identity: Annotated[Cells | None, Private("identity")] = None
     health: Annotated[Cells | None, Private("health")] = None
     finance: Annotated[Cells | None, Private("finance")] = None

@@ -11,7 +11,7 @@ import xlsxwriter
 
 from api.settings import Bureau, Settings
 from tests.api.conftest import Office, hired, person, unit
-from tests.api.desk import ATTESTED, Desk, act
+from tests.api.desk import ATTESTED, Desk, Said, act
 
 ATTESTING = {"mood": "attested", "attested_by": "政治部"}
 TO_SOUTH = {"type": "AuxiliaryTransferred", "effective": "2023-01-09", "unit": "south"}
@@ -152,7 +152,7 @@ def desk() -> Iterator[Desk]:
     people = [f"P{n}" for n in range(4)]
     story = [
         act("UnitEstablished", "2019-01-01", unit="U00", name="某市公安局", kind="bureau"),
-        *(act("UnitEstablished", "2020-01-01", unit=u, name=u, kind="station", parent="U00")
+        *(act("UnitEstablished", "2020-01-01", unit=u, name=f"{u}派出所", kind="station", parent="U00")
           for u in ("U01", "U02")),
         *(act("PersonRegistered", "2020-01-01", person=p) for p in people),
         *(act("AuxiliaryHired", "2022-01-04", person=p, unit="U01", category="field")
@@ -209,6 +209,21 @@ def test_a_list_with_a_stranger_is_refused_by_its_row(desk: Desk) -> None:
 
     assert said.code == 1
     assert "第 3 行" in said.err
+
+
+def test_a_unit_is_named_as_the_ledger_names_it(desk: Desk) -> None:
+    names = {e.fields["unit"]: e.fields["name"]
+             for e in desk.bureau.ledger.entries(types=["UnitEstablished"])}  # fmt: skip
+
+    def move(unit: str, to: str) -> Said:
+        return desk.run("mass", "AuxiliaryTransferred", "-e", "2023-06-01", "--unit", unit,
+                        "--set", f"单位={to}", "--json", *ATTESTED_HERE)  # fmt: skip
+
+    by_id, by_name = move("U01", "U02"), move(names["U01"], names["U02"])
+    assert (by_id.code, by_name.code, by_name.out) == (0, 0, by_id.out)
+    for wrong in (move(names["U01"][:-1], "U02"), move("U01", names["U01"] + "某")):
+        assert wrong.code == 1
+        assert f"{names['U01']}(U01)" in wrong.err
 
 
 def test_a_unit_is_moved_as_its_preview_showed_it(desk: Desk) -> None:

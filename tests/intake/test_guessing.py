@@ -119,6 +119,13 @@ def test_of_two_headings_for_one_column_neither_is_certain(tmp_path):
     assert settled["录用日期"].confidence == 0.9
 
 
+def test_persons_side_by_side_are_told_by_their_columns(tmp_path):
+    guesses = proposed(sheet(tmp_path, [[*row, *row] for row in OWN[1:]])).guesses
+
+    [number] = [g for g in guesses if g.columns == ["number"]]
+    assert "B、L 列同名:人员左右并排的" in number.zh
+
+
 def test_units_and_words_far_below_are_seen_too(tmp_path):
     many = [[str(n), f"B{n}", "丙某", "", *OWN[2][4:]] for n in range(300)]
     last = [*OWN[2]]

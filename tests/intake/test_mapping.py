@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from api.intake import load_mapping, names, parse_mapping, to_toml
@@ -41,7 +43,7 @@ def test_every_mapping_that_comes_along_is_sound(name):
         ("PersonRegistered", "PersonBorn", "no event type PersonBorn"),
         ('person = "{person}" }', 'person = "{person}", height = "2" }', "has no field height"),
         ('fields = { person = "{person}" }', "fields = {}", "requires person"),
-        ('effective = "{day}"', 'effective = "{night}"', "has no column night"),
+        ('effective = "{day}"', 'effective = "{night}"', "there is no column night"),
         ('kind = "date"', 'kind = "moon"', "Input should be"),
         ('heading = "who"', 'heading = "who", values = "moons"', "names no list"),
         ('fields = { person = "{person}" }', 'fields = { person = "{person}" }\nturn = "up"',
@@ -57,6 +59,7 @@ def test_every_mapping_that_comes_along_is_sound(name):
         ('kind = "date"', 'values = { "甲 乙" = "1", "甲乙" = "2" }', "spaces do not count"),
         ('effective = "{day}"', 'effective = "2024-02-30"', "neither a column nor a day"),
         ('effective = "{day}"', 'effective = "on {day}"', "neither a column nor a day"),
+        ('kind = "date"', 'kind = "date", fill = "above"', "fill is for units and listed words"),
         ("format = 1", "format = ", "not TOML"),
     ],
 )  # fmt: skip
@@ -68,6 +71,7 @@ def test_a_mapping_that_names_what_is_not_there_is_refused(before, after, said):
         parse_mapping(GOOD.replace(before, after))
 
     assert caught.value.field.startswith("mapping")
+    assert said == "not TOML" or re.search("处有误:.*[\u4e00-\u9fff]{2}", caught.value.detail_zh)
 
 
 def test_a_private_column_is_no_key():
@@ -87,8 +91,9 @@ def test_what_is_private_is_so_whatever_a_mapping_says(column):
 
     assert parse_mapping(open_to_all).sheet[0].columns[column].private
     for before in ('person = "{number}"', '\nkey = "{number}"'):
-        with pytest.raises(BadInput, match="本局编号"):
+        with pytest.raises(BadInput, match="a private column is no key") as caught:
             parse_mapping(open_to_all.replace(before, before.replace("number", column), 1))
+        assert "本局编号" in caught.value.detail_zh
 
 
 def test_a_mapping_unknown_by_name_is_refused_with_those_there_are():

@@ -111,6 +111,20 @@ def test_a_file_that_cannot_be_used_is_refused_by_name(tmp_path, name, content, 
     assert name in caught.value.detail_zh
 
 
+def test_text_parted_by_semicolons_is_read_too(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        '某局名册,截至2021年8月1日;;\n姓名;工号;单位\n甲;F1;"一;所"\n乙;F2;二,所\n', "utf-8"
+    )
+    assert rows_of(path) == (WANTED, [(3, ["甲", "F1", "一;所"]), (4, ["乙", "F2", "二,所"])])
+
+    path.write_text("姓名,工号,单位\n甲,F1,一;所;队;科\n乙,F2,二;所;室\n", "utf-8")
+    assert rows_of(path) == (
+        WANTED,
+        [(2, ["甲", "F1", "一;所;队;科"]), (3, ["乙", "F2", "二;所;室"])],
+    )
+
+
 PROTECTED = ROSTERS.parent / "protected"
 
 

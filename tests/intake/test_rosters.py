@@ -288,8 +288,9 @@ def test_what_stands_under_no_heading_is_pointed_out(bureau, tmp_path):
 
     plan = Importer(bureau.ledger).plan([sheet], "roster-county")
 
-    pointed = [f.row for f in plan.warnings if f.reason.rule == "unnamed-column"]
-    assert pointed == [2]
+    pointed = [f for f in plan.warnings if f.reason.rule == "unnamed-column"]
+    assert [f.row for f in pointed] == [2]
+    assert "没有表头的列(D)中有内容" in pointed[0].reason.zh
 
 
 def test_an_id_number_kept_as_a_number_has_lost_digits_and_is_rejected(bureau, tmp_path):

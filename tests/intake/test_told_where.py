@@ -77,7 +77,7 @@ def test_a_mapping_may_name_the_day_of_an_act(bureau, tmp_path):
         ('"男" = "1"', '"男" = 1', "应为文字"),
         ("{hire-date}", "{hire-dat}", "hire-dat"),
         ('event = "ContractOpened"', 'event = "ContractOpnd"', "ContractOpnd"),
-        ('values = "grade"', 'values = "grades"', "no list"),
+        ('values = "grade"', 'values = "grades"', "词表不存在"),
     ],
 )  # fmt: skip
 def test_a_fault_of_a_mapping_names_its_line(tmp_path, before, after, said):
@@ -137,3 +137,14 @@ def test_a_date_given_against_that_of_the_title_is_told(bureau, tmp_path):
         "roster.csv:标题写明截至 2023-06-30,而按指定的 2023-07-31 核对和登记"
     ]
     assert importer.plan([sheet], "roster-county", date(2023, 6, 30)).left_out == []
+
+
+def test_persons_side_by_side_are_told_by_their_columns_and_what_to_do(bureau, tmp_path):
+    sheet = tmp_path / "beside.csv"
+    with sheet.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([[*HEADINGS, *HEADINGS], [*ROW, *row(工号="F2")]])
+
+    with pytest.raises(BadInput, match=r"L \(工号\) could both be number") as caught:
+        Importer(bureau.ledger, bureau.records).plan([sheet], "roster-county")
+
+    assert "A 列“工号”与 L 列“工号”都可作 number;人员左右并排的" in caught.value.detail_zh
