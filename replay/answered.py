@@ -117,10 +117,18 @@ class Answering:
 
     def lapsed(self, person: str, day: str) -> list[dict[str, Any]]:
         """The pairing in force on a day by which nobody answers any more, since when and why."""
+        found = self.lapses(SUPERVISING, person, day).items()
+        return [{"facet": SUPERVISING, "slot": slot, **over._asdict()} for slot, over in found]
+
+    def lapses(self, facet: str, id_: str, day: str) -> dict[str | None, Over]:
+        """How what is in force of a facet on a day had come to an end all the same, by slot."""
         self._days = set()
-        fact = self._at(SUPERVISING, person, day)
-        over = self._over(person, fact, day) if fact is not None and fact.value else None
-        return [] if over is None else [{"facet": SUPERVISING, "slot": None, **over._asdict()}]
+        held = [fact for fact in self._facts(facet, id_) if fact.effective <= day < fact.until]
+        held = sorted(held, key=lambda fact: fact.place)
+        if facet == SUPERVISING:
+            held = held[-1:]
+        overs = {fact.slot or None: self._over(id_, fact, day) for fact in held if fact.value}
+        return {slot: over for slot, over in overs.items() if over is not None}
 
     # what stands
 

@@ -41,7 +41,9 @@ from replay import (
     answered,
     cells,
     check,
+    comparable,
     earlier,
+    facets,
     findings,
     lines,
     offline,
@@ -375,8 +377,8 @@ def checker(words: Mapping[str, Any] = NO_WORDS) -> bytes:
     under which reports go out.
     """
     modules = (
-        answered, cells, check, earlier, findings, lines, offline, proofs, refold, remarks,
-        replayed, reports, seen, sheets, tokens,
+        answered, cells, check, comparable, earlier, facets, findings, lines, offline, proofs,
+        refold, remarks, replayed, reports, seen, sheets, tokens,
     )  # fmt: skip
     sources = {m.__name__: inspect.getsource(m) for m in modules}
     imports = re.compile(r"^from (replay\.\w+) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)

@@ -1,13 +1,13 @@
 """What the reports of a ledger give, made of the entries of a bundle: a line a row.
 
-Owns which reports can be compared, of what each says it is, and by which columns a row is found;
+Owns the lines of rosters, entries, time lines and who answered, and what other lines are made of;
 it travels inside the checker of an evidence bundle and needs Python alone. Invariant: a line
 follows from entries up to its position and runs no law; what is private in it is wrapped.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta, timezone
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -28,6 +28,11 @@ _OF_UNITS = {
     "parent": ("unit-parent", "parent"),
 }  # fmt: skip
 """Column → the facet and the field of its value that say it."""
+
+_SEAT = (
+    "capacity", "unit", "seat", "above", "status", "officer", "name", "acting", "state",
+    "holds_since", "holds_to", "vacant_since", "cause", "entries",
+)  # fmt: skip
 
 Line = dict[str, Any]
 AskedOf = Mapping[str, Any]
@@ -55,8 +60,8 @@ class Basis:
     # rosters, headcounts, units
 
     def roster(self, asked: AskedOf) -> Iterator[Line]:
-        units = {line["unit"]: line for line in self._every_unit()}
-        within = self._within(units, asked)
+        units = {line["unit"]: line for line in self.every_unit()}
+        within = self.within(units, asked)
         facets = _facets(_OF_PERSONS)
         everybody = self.replays.everybody(self.effective, self.recorded, facets)
         for person, held in everybody:
@@ -73,19 +78,19 @@ class Basis:
     def headcount(self, asked: AskedOf) -> Iterator[Line]:
         by = asked["by"]
         counts = Counter(line[by] for line in self.roster({**asked, "by": None}))
-        names = {line["unit"]: line["name"] for line in self._every_unit()} if by == "unit" else {}
+        names = {line["unit"]: line["name"] for line in self.every_unit()} if by == "unit" else {}
         for key, count in counts.items():
             yield {"by": by, "key": key, "name": names.get(key or ""), "count": count}
 
     def units(self, _: AskedOf) -> Iterator[Line]:
-        yield from (line for line in self._every_unit() if line["state"] is not None)
+        yield from (line for line in self.every_unit() if line["state"] is not None)
 
-    def _every_unit(self) -> Iterator[Line]:
+    def every_unit(self) -> Iterator[Line]:
         facets = _facets(_OF_UNITS)
         held = self.replays.units(self.effective, self.recorded, facets)
         yield from ({"unit": unit, **_values(said, _OF_UNITS)} for unit, said in held.items())
 
-    def _within(self, units: Mapping[str, Line], asked: AskedOf) -> set[str] | None:
+    def within(self, units: Mapping[str, Line], asked: AskedOf) -> set[str] | None:
         unit = asked.get("unit")
         if unit is None:
             return None
@@ -110,7 +115,7 @@ class Basis:
                 continue
             if types and entry.type not in types:
                 continue
-            line = self._entered(entry)
+            line = self.entered(entry)
             corrects = "root" in json.loads(entry.data)
             if (corrects or not asked.get("corrections")) and (
                 late is None or line["lag_days"] >= int(late)
@@ -124,9 +129,9 @@ class Basis:
         became = _standings(entries)
         for entry in entries:
             standing, by = became[entry.position]
-            yield {**self._entered(entry), "standing": standing, "standing_by": by}
+            yield {**self.entered(entry), "standing": standing, "standing_by": by}
 
-    def _entered(self, entry: Any) -> Line:
+    def entered(self, entry: Any) -> Line:
         """An entry as it was entered."""
         said, at = json.loads(entry.data), instant_of(entry.recorded_at)
         paper, declared = said.get("document") or {}, self._declared["types"][entry.type]
@@ -140,6 +145,18 @@ class Basis:
             "reason": said.get("reason"), "by": said["actor"]["subject"], "event_id": said["id"],
         }  # fmt: skip
 
+    def cited(self, positions: Iterable[int | None]) -> dict[int, Line]:
+        """What rows say of the entries that made them so, by position; which subjects besides."""
+        wanted = {*positions}
+        made = (self.entered(e) for e in self.replays.until(self.recorded) if e.position in wanted)
+        return {
+            one["position"]: {
+                "entry": one["position"],
+                **{n: one[n] for n in ("recorded_at", "event", "by", "reason", "subjects")},
+            }
+            for one in made
+        }
+
     # time lines
 
     def timeline(self, asked: AskedOf) -> Iterator[Line]:
@@ -151,8 +168,7 @@ class Basis:
         if asked.get("facet") is not None:
             facets &= {asked["facet"]}
         parts = [*self._parts(id_, facets)]
-        cited = {part.entry for *_, part in parts if part.entry is not None}
-        entries = {e.position: e for e in self.replays.until(self.recorded) if e.position in cited}
+        cited = self.cited(part.entry for *_, part in parts)
         for facet, slot, part in parts:
             said = self._declared["facets"][facet]
             line = {
@@ -161,11 +177,7 @@ class Basis:
                 "since": part.start, "last_day": _last_day(part.end), "entry": None,
                 "recorded_at": None, "event": None, "by": None, "reason": None,
             }  # fmt: skip
-            if part.entry is not None:
-                made = self._entered(entries[part.entry])
-                line |= {n: made[n] for n in ("recorded_at", "event", "by", "reason", "subjects")}
-                line["entry"] = part.entry
-            yield line
+            yield line if part.entry is None else line | cited[part.entry]
 
     def _parts(self, id_: str, facets: Collection[str]) -> Iterator[tuple[str, str, "_Part"]]:
         standing = self.replays.every(self.recorded, {*facets, *BEARING})
@@ -191,19 +203,19 @@ class Basis:
         day, then = self.effective, min(int(asked["then"]), self.recorded)
         for known, position in (("now", self.recorded), ("then", then)):
             of = {"known": known, "position": position, "start": day, "last_day": day}
-            answer = self._at(position).answer(person, day)
+            answer = self.at(position).answer(person, day)
             yield from ({**of, **seat} for seat in self._seats(answer))
 
     def chain_over(self, asked: AskedOf) -> Iterator[Line]:
         person = self.replays.family(asked["person"], self.recorded)[0]
         end = next_day(asked["last_day"])
-        for part in self._at(self.recorded).over(person, asked["first_day"], end):
+        for part in self.at(self.recorded).over(person, asked["first_day"], end):
             of = {"start": part["start"], "last_day": next_day(part["end"], -1)}
             yield from ({**of, **seat} for seat in self._seats(part["answer"]))
 
     def chain_unit(self, asked: AskedOf) -> Iterator[Line]:
-        within = self._within({line["unit"]: line for line in self._every_unit()}, asked)
-        answering = self._at(self.recorded)
+        within = self.within({line["unit"]: line for line in self.every_unit()}, asked)
+        answering = self.at(self.recorded)
         for person in answering.persons():
             answer = answering.answer(person, self.effective)
             here = within is None or answer["unit"] in within
@@ -214,7 +226,7 @@ class Basis:
     def chain_officer(self, asked: AskedOf) -> Iterator[Line]:
         officer = self.replays.family(asked["officer"], self.recorded)[0]
         end = next_day(asked["last_day"])
-        for one in self._at(self.recorded).held_by(officer, asked["first_day"], end):
+        for one in self.at(self.recorded).held_by(officer, asked["first_day"], end):
             holder = one["holder"]
             yield {
                 **{n: holder[n] for n in ("officer", "capacity", "unit", "seat", "acting")},
@@ -223,7 +235,7 @@ class Basis:
                 "last_day": next_day(one["end"], -1),
             }  # fmt: skip
 
-    def _at(self, recorded: int) -> Answering:
+    def at(self, recorded: int) -> Answering:
         if recorded not in self._answering:
             self._answering[recorded] = Answering(self.replays.every(recorded, BEARING))
         return self._answering[recorded]
@@ -263,46 +275,6 @@ class Basis:
             self._names = {one: (said["name"].value or {}).get("name") for one, said in held
                            if "name" in said}  # fmt: skip
         return self._names.get(person)
-
-
-class Report(NamedTuple):
-    """A report that can be compared. `keys`: the columns by which a row is found, or others for
-    them; `of`: what it must say it is of, `maybe`: what it can say besides (where there is no more,
-    some of that); `alone`: the entries about the person that it is of are enough for it.
-    """
-
-    lines: Callable[[Basis, AskedOf], Iterable[Line]]
-    keys: Sequence[Sequence[str]]
-    of: Sequence[str] = ()
-    maybe: Sequence[str] = ()
-    alone: bool = False
-
-
-_UNIT = ("unit", "below")
-_FILTERS = (*_UNIT, "grade", "post", "category")
-_SEAT = (
-    "capacity", "unit", "seat", "above", "status", "officer", "name", "acting", "state",
-    "holds_since", "holds_to", "vacant_since", "cause", "entries",
-)  # fmt: skip
-_IN_SEAT = ("capacity", "unit", "seat")
-_PERIOD = ("first_day", "last_day")
-COMPARED: Mapping[str, Report] = {
-    "roster": Report(Basis.roster, (("person",), ("number",)), (), _FILTERS),
-    "headcount": Report(Basis.headcount, (("key",),), ("by",), _UNIT),
-    "units": Report(Basis.units, (("unit",),)),
-    "history": Report(Basis.history, (("position",), ("event_id",)), ("person",), alone=True),
-    "journal": Report(
-        Basis.journal, (("position",), ("event_id",)), (),
-        ("types", "tags", "after", "until", "late", "corrections"),
-    ),
-    "timeline": Report(Basis.timeline, (("facet", "slot", "since"),), ("subject",), ("facet",)),
-    "chain": Report(Basis.chain, (("known", *_IN_SEAT),), ("person", "then")),
-    "chain-unit": Report(Basis.chain_unit, (("person", *_IN_SEAT),), (), _UNIT),
-    "chain-over": Report(Basis.chain_over, (("start", *_IN_SEAT),), ("person", *_PERIOD)),
-    "chain-officer": Report(
-        Basis.chain_officer, (("person", "start", *_IN_SEAT),), ("officer", *_PERIOD)
-    ),
-}  # fmt: skip
 
 
 class _Part(NamedTuple):

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from replay.cells import Speech, fits, secrets, veiled
+from replay.comparable import COMPARED, Report
 from replay.findings import Kind, Told
-from replay.lines import AT_BUREAU, COMPARED, Basis, Both, Line, NoSuchUnit, Report
+from replay.lines import AT_BUREAU, Basis, Both, Line, NoSuchUnit
 from replay.refold import FOLD
 from replay.replayed import STATED, Replays
 from replay.sheets import Paper, paper_of
@@ -71,6 +72,7 @@ class _Comparison:
         self._told, self._replays, self._paper = told, replays, paper
         self._report: Report = COMPARED[name]
         self._titles = vocabulary["reports"][name]["words"]
+        self._codes = vocabulary["reports"][name].get("codes", {})
         language = paper.language
         self._speech = None if language is None else Speech(vocabulary, language)
         heading = {
@@ -160,7 +162,8 @@ class _Comparison:
         """Each row beside the line that it is, else beside the one of its key most like it."""
         if self._speech is not None:
             wanted = dict.fromkeys([*key, *(one for one in self._there if one is not None)])
-            self._shown = {one: self._speech.cells(one, lines) for one in wanted}
+            of = {one: self._codes.get(one, one) for one in wanted}
+            self._shown = {one: self._speech.cells(one, lines, of[one]) for one in wanted}
         texts = {one: {t: code for code, t in self._shown.get(one, {}).items()} for one in key}
         waiting: dict[str, list[Line]] = {}
         for line in lines:

@@ -86,10 +86,21 @@ class Answering {
 
   // The pairing in force on a day by which nobody answers any more, since when and why.
   lapsed(person, day) {
+    return Array.from(this.lapses(SUPERVISING, person, day), ([slot, over]) => (
+      Object.assign({ facet: SUPERVISING, slot }, over)
+    ));
+  }
+
+  // How what is in force of a facet on a day had come to an end all the same, by slot.
+  lapses(facet, id, day) {
     this.days = new Set();
-    const fact = this.at(SUPERVISING, person, day);
-    const over = fact !== null && fact.value !== null ? this.ending(person, fact, day) : null;
-    return over === null ? [] : [Object.assign({ facet: SUPERVISING, slot: null }, over)];
+    const on = this.facts(facet, id).filter((fact) => fact.effective <= day && day < fact.until);
+    const held = on.sort((a, b) => beyond(a.place, b.place));
+    const overs = new Map();
+    for (const fact of facet === SUPERVISING ? held.slice(-1) : held) {
+      if (fact.value !== null) overs.set(fact.slot || null, this.ending(id, fact, day));
+    }
+    return new Map(Array.from(overs).filter(([, over]) => over !== null));
   }
 
   facts(facet, id) {

@@ -151,10 +151,11 @@ class Replays {
     return merges.family(person);
   }
 
-  // The entries about a person, under each id.
-  folded(person, recorded) {
+  // The entries about a subject, about a person under each id.
+  folded(id, recorded, kind = "person") {
     const about = new Set(["merges:person"]);
-    this.family(person, recorded).forEach((alias) => about.add(`person:${alias}`));
+    const ids = kind === "person" ? this.family(id, recorded) : [id];
+    ids.forEach((one) => about.add(`${kind}:${one}`));
     const fold = new Refold(this.bundle.json("codebook.json"));
     for (const entry of this.until(recorded)) {
       if (entry.tags.some((tag) => about.has(tag))) {
@@ -300,7 +301,8 @@ class Replays {
     const [kept, ...aliases] = this.family(data.person, recorded);
     const [beside, names] = [kept === data.person ? {} : { same_as: kept }, {}];
     if (aliases.length) beside.aliases = aliases;
-    beside.ended = this.folded(kept, recorded).ended(kept, effective, this.opening());
+    const ended = this.folded(kept, recorded).ended("person", kept, effective);
+    beside.ended = opened(ended, this.opening());
     beside.reviews = this.reviews(kept, effective, recorded);
     const [scope, people] = [own(this.bundle.manifest, "person"), has(data, "people") ? data.people : {}];
     for (const one of Object.keys(people)) {

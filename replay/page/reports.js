@@ -43,6 +43,7 @@ class Comparison {
     Object.assign(this, { told, paper, report: COMPARED[name], withheld: 0, count: 0 });
     const report = own(vocabulary.reports, name);
     this.titles = own(report, "words");
+    this.codes = given(report, "codes") || {};
     this.speech = paper.language === null ? null : new Speech(vocabulary, paper.language);
     this.columns = new Map();
     for (const column of Object.keys(own(report, "columns"))) {
@@ -71,7 +72,7 @@ class Comparison {
     let made_;
     try {
       const basis = new Basis(this.told, effective, recorded);
-      made_ = Array.from(basis[this.report.lines](asked));
+      made_ = Array.from(this.report.lines(basis, asked));
     } catch (none) {
       if (!(none instanceof NoSuchUnit)) throw none;
       const unit = none.message;
@@ -138,7 +139,9 @@ class Comparison {
   // Each row beside the line that it is, else beside the one of its key most like it.
   rows(made_, key) {
     const wanted = key.concat(this.there.filter((one) => one !== null));
-    if (this.speech) for (const one of wanted) this.shown.set(one, this.speech.cells(one, made_));
+    for (const one of this.speech ? wanted : []) {
+      this.shown.set(one, this.speech.cells(one, made_, given(this.codes, one) || one));
+    }
     const codes_ = new Map(key.map((one) => (
       [one, new Map(Array.from(this.shown.get(one) || [], ([code, said]) => [said, code]))]
     )));

@@ -94,6 +94,9 @@ def every_report(bureau, history, day, recorded):
     yield "journal", answers.journal(bureau, at, tags=[f"person:{person}"])
     yield "timeline", answers_axes.timeline(bureau, person, at)
     yield "timeline", answers_axes.timeline(bureau, f"unit:{unit}", at)
+    for report, one in (("record", person), ("record", officer), ("unit", unit)):
+        with suppress(UnknownSubject):  # not yet, at that position
+            yield report, getattr(answers, report)(bureau, one, at)
     yield "chain", answers.accountability(bureau, person, at, max(1, recorded // 2))
     yield "chain-over", answers.accountability_over(bureau, person, day, last, at)
     if recorded == bureau.ledger.log.head():
@@ -221,6 +224,7 @@ def test_every_altered_cell_missing_row_and_added_row_is_named(told, bundle, tmp
     }
     assert {r for r, *_ in tried} == {
         "history", "journal", "timeline", "chain", "chain-over", "chain-officer", "chain-unit",
+        "record", "unit",
     }  # fmt: skip
 
 
