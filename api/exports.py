@@ -124,7 +124,8 @@ def save(
 
 def vocabulary() -> dict[str, Any]:
     """Under which words reports that can be compared go out: their own, their columns' (and whose
-    codes these hold), those of codes by the field, of codes anywhere, of fields, of what is no code.
+    codes these hold), those of codes by the field, of codes wherever they stand, of fields, and of
+    what is no code.
     """
     found = {
         name: {

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from replay.facets import record, unit
 from replay.lines import AskedOf, Basis, Line
+from replay.months import series
 
 
 class Report(NamedTuple):
@@ -39,6 +40,9 @@ COMPARED: Mapping[str, Report] = {
     ),
     "record": Report(record, (("facet", "slot", "since"),), ("person",)),
     "unit": Report(unit, (("facet", "slot", "since"),), ("unit",)),
+    "series": Report(
+        series, (("month", "key", "grade"),), ("of", "first_month", "last_month"), ("unit",)
+    ),
     "timeline": Report(Basis.timeline, (("facet", "slot", "since"),), ("subject",), ("facet",)),
     "chain": Report(Basis.chain, (("known", *_IN_SEAT),), ("person", "then")),
     "chain-unit": Report(Basis.chain_unit, (("person", *_IN_SEAT),), (), _UNIT),

@@ -46,6 +46,7 @@ from replay import (
     facets,
     findings,
     lines,
+    months,
     offline,
     proofs,
     refold,
@@ -377,8 +378,8 @@ def checker(words: Mapping[str, Any] = NO_WORDS) -> bytes:
     under which reports go out.
     """
     modules = (
-        answered, cells, check, comparable, earlier, facets, findings, lines, offline, proofs,
-        refold, remarks, replayed, reports, seen, sheets, tokens,
+        answered, cells, check, comparable, earlier, facets, findings, lines, months, offline,
+        proofs, refold, remarks, replayed, reports, seen, sheets, tokens,
     )  # fmt: skip
     sources = {m.__name__: inspect.getsource(m) for m in modules}
     imports = re.compile(r"^from (replay\.\w+) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)

@@ -7,6 +7,7 @@ what was not compared is said, and no private value is ever told.
 
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,8 @@ _PRIVATE = {"name", "id_number", "auxiliary"}
 
 Unlike = tuple[str, str, Any, Any]
 """Heading, column, what stands there, the value that the entries give."""
+Extra = tuple[int, str, Any, Sequence[Any]]
+"""Where a row stands that no line is found for, its key, its facet, its cells."""
 
 
 def compare_file(
@@ -179,6 +182,7 @@ class _Comparison:
             else:
                 found.remove(same)
                 self._withheld += self._unlike(row, same)[1]
+        extra: list[Extra] = []
         for at, row, said, codes in rest:
             if found := waiting.get(_keys_text(codes), []):
                 line = min(found, key=lambda one: len(self._unlike(row, one)[0]))
@@ -186,10 +190,37 @@ class _Comparison:
                 for unlike in self._unlike(row, line)[0]:
                     self._differs(at, _keys_text(said), unlike)
             else:
-                self._extra(at, _keys_text(said), row)
-        for code, left in waiting.items():
-            for line in left:
-                self._lacks(code, line)
+                facet = dict(zip(key, codes, strict=True)).get("facet")
+                extra.append((at, _keys_text(said), facet, row))
+        self._apart(extra, [(code, line) for code, left in waiting.items() for line in left])
+
+    def _apart(self, extra: Sequence[Extra], lacking: Sequence[tuple[str, Line]]) -> None:
+        """Rows of which there is no line, and lines of which there is no row."""
+        cased = {facet for *_, facet, row in extra if self._kept_from(row)}
+        cased |= {line.get("facet") for _, line in lacking if _of_case(line)}
+        cased.discard(None)
+        pairs = self._pairs(extra, lacking)
+        for n, (at, key, facet, row) in enumerate(extra):
+            if n in pairs:
+                self._differs(at, key, self._unlike(row, lacking[pairs[n]][1])[0][0])
+            else:
+                self._extra(at, key, row, cased=facet in cased)
+        for n, (key, line) in enumerate(lacking):
+            if n not in pairs.values():
+                self._lacks(key, line, cased=line.get("facet") in cased)
+
+    def _pairs(self, extra: Sequence[Extra], lacking: Sequence[tuple[str, Line]]) -> dict[int, int]:
+        """Where it is plain which line a row is: it differs in one cell, and from no other so."""
+        if max(len(extra), len(lacking)) > MOST_NAMED:
+            return {}
+        open_ = [m for m, (_, line) in enumerate(lacking) if not _of_case(line)]
+        near = {
+            n: [m for m in open_ if len(self._unlike(row, lacking[m][1])[0]) == 1]
+            for n, (*_, row) in enumerate(extra)
+            if not self._kept_from(row)
+        }
+        times = Counter(m for found in near.values() for m in found)
+        return {n: one[0] for n, one in near.items() if len(one) == 1 and times[one[0]] == 1}
 
     def _unlike(self, row: Sequence[Any], line: Line) -> tuple[list[Unlike], int]:
         """The cells of a row that do not say what a line gives; how many cannot be told."""
@@ -225,31 +256,49 @@ class _Comparison:
         where = f"第 {at} 行({key})“{heading}”列:{zh}"
         self._wrong(where, f"row {at} ({key}), column “{heading}”: {en}")
 
-    def _extra(self, at: int, key: str, row: Sequence[Any]) -> None:
-        """A row that the entries do not give, as far as they are here."""
+    def _kept_from(self, row: Sequence[Any]) -> str | None:
+        """The entry that a row is of, where the bundle withholds that."""
         cells = zip(self._there, row, strict=True)
         position = next((str(c) for column, c in cells if column in ("position", "entry")), "")
         if position.isascii() and position.isdecimal() and self._replays.withholds(int(position)):
+            return position
+        return None
+
+    def _extra(self, at: int, key: str, row: Sequence[Any], *, cased: bool) -> None:
+        """A row that the entries do not give, as far as they are here."""
+        if (position := self._kept_from(row)) is not None:
             self._told.find(
                 Kind.UNPROVED, f"所给报表第 {at} 行的登记 {position} 属未公开案件,本包不能核对",
                 f"row {at} of the report given is of entry {position}, which this bundle withholds",
             )  # fmt: skip
-            return
-        self._wrong(
-            f"第 {at} 行({key})按登记不应在表中",
-            f"its row {at} ({key}) is not in what the entries give",
-        )
+        elif cased:
+            self._told.find(
+                Kind.UNPROVED, f"所给报表第 {at} 行({key})与案件登记同一事项,本包不能核对",
+                f"row {at} ({key}) of the report given is of a facet of which an entry of a case "
+                "tells: this bundle cannot compare it",
+            )  # fmt: skip
+        else:
+            self._wrong(
+                f"第 {at} 行({key})按登记不应在表中",
+                f"its row {at} ({key}) is not in what the entries give",
+            )
 
-    def _lacks(self, key: str, line: Line) -> None:
+    def _lacks(self, key: str, line: Line, *, cased: bool) -> None:
         """A line that is in no row; one of a case may have been kept from whoever took it out."""
-        if any(tag.startswith("case:") for tag in (line.get("subjects") or "").split()):
+        if _of_case(line):
             self._told.find(
                 Kind.UNPROVED, f"所给报表缺案件登记 {key} 一行;取表者可否见之,本包不能证明",
                 f"the report given lacks the row of {key}, an entry of a case: whether whoever "
                 "took it out could see that, this bundle cannot prove",
             )  # fmt: skip
-            return
-        self._wrong(f"缺 {key} 一行", f"it lacks the row of {key}")
+        elif cased:
+            self._told.find(
+                Kind.UNPROVED, f"所给报表缺 {key} 一行,与案件登记同一事项,本包不能核对",
+                f"the report given lacks the row of {key}, a facet of which an entry of a case "
+                "tells: this bundle cannot compare it",
+            )  # fmt: skip
+        else:
+            self._wrong(f"缺 {key} 一行", f"it lacks the row of {key}")
 
     def _wrong(self, zh: str, en: str) -> None:
         self._count += 1
@@ -278,6 +327,10 @@ class _Comparison:
             zh += f",未比对的列:{'、'.join(unknown)}"
             en += f"; columns not compared: {', '.join(unknown)}"
         self._told.say(zh, en)
+
+
+def _of_case(line: Line) -> bool:
+    return any(tag.startswith("case:") for tag in (line.get("subjects") or "").split())
 
 
 def _keys_text(keys: Sequence[Any]) -> str:

@@ -22,6 +22,10 @@ const COMPARED = {
   },
   record: { lines: record, keys: [["facet", "slot", "since"]], of: ["person"], maybe: [] },
   unit: { lines: unit, keys: [["facet", "slot", "since"]], of: ["unit"], maybe: [] },
+  series: {
+    lines: series, keys: [["month", "key", "grade"]], of: ["of", "first_month", "last_month"],
+    maybe: ["unit"],
+  },
   timeline: { lines: (basis, asked) => basis.timeline(asked), keys: [["facet", "slot", "since"]], of: ["subject"], maybe: ["facet"] },
   chain: { lines: (basis, asked) => basis.chain(asked), keys: [["known"].concat(IN_SEAT)], of: ["person", "then"], maybe: [] },
   "chain-unit": { lines: (basis, asked) => basis.chainUnit(asked), keys: [["person"].concat(IN_SEAT)], of: [], maybe: ["unit", "below"] },

@@ -162,10 +162,12 @@ class Comparison {
       if (same_ < 0) rest.push([at, row, said, codes]);
       else this.withheld += this.unlike(row, found.splice(same_, 1)[0])[1];
     }
+    const extra = [];
     for (const [at, row, said, codes] of rest) {
       const found = waiting.get(keysText(codes)) || [];
       if (!found.length) {
-        this.extra(at, keysText(said), row);
+        const facet = key.includes("facet") ? codes[key.indexOf("facet")] : null;
+        extra.push({ at, key: keysText(said), facet, row });
         continue;
       }
       const apart = found.map((line) => this.unlike(row, line)[0]);
@@ -174,7 +176,41 @@ class Comparison {
       found.splice(best, 1);
       for (const one of apart[best]) this.differs(at, keysText(said), one);
     }
-    for (const [code, left] of waiting) left.forEach((line) => this.lacks(code, line));
+    const lacking = [];
+    for (const [code, left] of waiting) left.forEach((line) => lacking.push([code, line]));
+    this.apart(extra, lacking);
+  }
+
+  // Rows of which there is no line, and lines of which there is no row.
+  apart(extra, lacking) {
+    const cased = extra.filter(({ row }) => this.keptFrom(row) !== null).map(({ facet }) => facet)
+      .concat(lacking.filter(([, line]) => ofCase(line)).map(([, line]) => given(line, "facet")));
+    const told = (facet) => facet !== null && cased.includes(facet);
+    const pairs = this.pairs(extra, lacking);
+    const paired = Array.from(pairs.values());
+    extra.forEach(({ at, key, facet, row }, n) => {
+      if (pairs.has(n)) this.differs(at, key, this.unlike(row, lacking[pairs.get(n)][1])[0][0]);
+      else this.extra(at, key, row, told(facet));
+    });
+    lacking.forEach(([key, line], n) => {
+      if (!paired.includes(n)) this.lacks(key, line, told(given(line, "facet")));
+    });
+  }
+
+  // Where it is plain which line a row is: it differs in one cell, and from no other so.
+  pairs(extra, lacking) {
+    if (Math.max(extra.length, lacking.length) > MOST_NAMED) return new Map();
+    const [near, times, found] = [new Map(), new Map(), new Map()];
+    extra.forEach(({ row }, n) => {
+      if (this.keptFrom(row) !== null) return;
+      const open = lacking.map((_, m) => m).filter((m) => (
+        !ofCase(lacking[m][1]) && this.unlike(row, lacking[m][1])[0].length === 1
+      ));
+      near.set(n, open);
+      open.forEach((m) => times.set(m, (times.get(m) || 0) + 1));
+    });
+    for (const [n, one] of near) if (one.length === 1 && times.get(one[0]) === 1) found.set(n, one[0]);
+    return found;
   }
 
   // The cells of a row that do not say what a line gives; how many cannot be told.
@@ -213,34 +249,52 @@ class Comparison {
     this.wrong(`第 ${at} 行(${key})“${heading}”列:${zh}`, `row ${at} (${key}), column “${heading}”: ${en}`);
   }
 
-  // A row that the entries do not give, as far as they are here.
-  extra(at, key, row) {
+  // The entry that a row is of, where the bundle withholds that.
+  keptFrom(row) {
     const column = this.there.findIndex((one) => one === "position" || one === "entry");
     const position = column < 0 ? "" : String(row[column]);
-    if (/^[0-9]+$/.test(position) && this.told.bundle.withheld.has(Number(position))) {
+    return /^[0-9]+$/.test(position) && this.told.bundle.withheld.has(Number(position)) ? position : null;
+  }
+
+  // A row that the entries do not give, as far as they are here.
+  extra(at, key, row, cased) {
+    const position = this.keptFrom(row);
+    if (position !== null) {
       this.told.find(
         KIND.UNPROVED, `所给报表第 ${at} 行的登记 ${position} 属未公开案件,本包不能核对`,
         `row ${at} of the report given is of entry ${position}, which this bundle withholds`,
       );
-      return;
+    } else if (cased) {
+      this.told.find(
+        KIND.UNPROVED, `所给报表第 ${at} 行(${key})与案件登记同一事项,本包不能核对`,
+        `row ${at} (${key}) of the report given is of a facet of which an entry of a case tells: ` +
+          "this bundle cannot compare it",
+      );
+    } else {
+      this.wrong(
+        `第 ${at} 行(${key})按登记不应在表中`,
+        `its row ${at} (${key}) is not in what the entries give`,
+      );
     }
-    this.wrong(
-      `第 ${at} 行(${key})按登记不应在表中`,
-      `its row ${at} (${key}) is not in what the entries give`,
-    );
   }
 
   // A line that is in no row; one of a case may have been kept from whoever took it out.
-  lacks(key, line) {
-    if (several(given(line, "subjects")).some((tag) => tag.startsWith("case:"))) {
+  lacks(key, line, cased) {
+    if (ofCase(line)) {
       this.told.find(
         KIND.UNPROVED, `所给报表缺案件登记 ${key} 一行;取表者可否见之,本包不能证明`,
         `the report given lacks the row of ${key}, an entry of a case: whether whoever took it ` +
           "out could see that, this bundle cannot prove",
       );
-      return;
+    } else if (cased) {
+      this.told.find(
+        KIND.UNPROVED, `所给报表缺 ${key} 一行,与案件登记同一事项,本包不能核对`,
+        `the report given lacks the row of ${key}, a facet of which an entry of a case tells: ` +
+          "this bundle cannot compare it",
+      );
+    } else {
+      this.wrong(`缺 ${key} 一行`, `it lacks the row of ${key}`);
     }
-    this.wrong(`缺 ${key} 一行`, `it lacks the row of ${key}`);
   }
 
   wrong(zh, en) {
@@ -273,6 +327,10 @@ class Comparison {
     }
     this.told.say(zh, en);
   }
+}
+
+function ofCase(line) {
+  return several(given(line, "subjects")).some((tag) => tag.startsWith("case:"));
 }
 
 function keysText(keys) {

@@ -139,6 +139,7 @@ def of_a_case(bureau):
         ("history", lambda seen: answers.history(seen, "a")),
         ("journal", answers.journal),
         ("timeline", lambda seen: answers_axes.timeline(seen, "a")),
+        ("record", lambda seen: answers.record(seen, "a")),
     ):
         yield report, ask(plain), ask(bureau)
 
