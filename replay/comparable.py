@@ -7,6 +7,7 @@ an evidence bundle and needs Python alone. Invariant: no report is here that run
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from replay.axes import beliefs, differences, rectangles
 from replay.facets import record, unit
 from replay.lines import AskedOf, Basis, Line
 from replay.months import series
@@ -28,6 +29,7 @@ class Report(NamedTuple):
 _UNIT = ("unit", "below")
 _FILTERS = (*_UNIT, "grade", "post", "category")
 _IN_SEAT = ("capacity", "unit", "seat")
+_KNOWN = ("facet", "slot", "known_from", "since")
 _PERIOD = ("first_day", "last_day")
 COMPARED: Mapping[str, Report] = {
     "roster": Report(Basis.roster, (("person",), ("number",)), (), _FILTERS),
@@ -44,6 +46,12 @@ COMPARED: Mapping[str, Report] = {
         series, (("month", "key", "grade"),), ("of", "first_month", "last_month"), ("unit",)
     ),
     "timeline": Report(Basis.timeline, (("facet", "slot", "since"),), ("subject",), ("facet",)),
+    "beliefs": Report(beliefs, (_KNOWN,), ("subject",), ("facet",)),
+    "compare": Report(
+        differences, (("how", "facet", "slot", "person"),),
+        ("subject", "before", "before_recorded"),
+    ),
+    "rectangles": Report(rectangles, (_KNOWN,), ("subject",), ("facet",)),
     "chain": Report(Basis.chain, (("known", *_IN_SEAT),), ("person", "then")),
     "chain-unit": Report(Basis.chain_unit, (("person", *_IN_SEAT),), (), _UNIT),
     "chain-over": Report(Basis.chain_over, (("start", *_IN_SEAT),), ("person", *_PERIOD)),

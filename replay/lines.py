@@ -54,7 +54,7 @@ class Basis:
 
     def __init__(self, replays: Replays, effective: str, recorded: int) -> None:
         self.replays, self.effective, self.recorded = replays, effective, recorded
-        self._declared = replays.codebook()
+        self.declared = replays.codebook()
         self._answering: dict[int, Answering] = {}
 
     # rosters, headcounts, units
@@ -134,11 +134,11 @@ class Basis:
     def entered(self, entry: Any) -> Line:
         """An entry as it was entered."""
         said, at = json.loads(entry.data), instant_of(entry.recorded_at)
-        paper, declared = said.get("document") or {}, self._declared["types"][entry.type]
+        paper, declared = said.get("document") or {}, self.declared["types"][entry.type]
         day = date.fromisoformat(said["effective"])
         return {
             "position": entry.position, "recorded_at": at.isoformat(),
-            "effective": said["effective"], "last_day": _last_day(said.get("until") or OPEN),
+            "effective": said["effective"], "last_day": last_day(said.get("until") or OPEN),
             "lag_days": (at.astimezone(AT_BUREAU).date() - day).days, "type": entry.type,
             "event": Both(declared["zh"], declared["en"]), "subjects": " ".join(entry.tags),
             "mood": said["mood"], "paper": paper.get("number") or paper.get("none_because"),
@@ -157,6 +157,12 @@ class Basis:
             for one in made
         }
 
+    def events(self, positions: Collection[int]) -> dict[int, Both]:
+        """What entries are called, by position."""
+        types = {e.position: e.type for e in self.replays.until(self.recorded)}
+        said = {p: self.declared["types"][types[p]] for p in positions if p in types}
+        return {position: Both(one["zh"], one["en"]) for position, one in said.items()}
+
     # time lines
 
     def timeline(self, asked: AskedOf) -> Iterator[Line]:
@@ -164,17 +170,17 @@ class Basis:
         kind, _, id_ = subject.partition(":")
         if kind == "person":
             id_ = self.replays.family(id_, self.recorded)[0]
-        facets = {n for n, f in self._declared["facets"].items() if f["of"] == kind}
+        facets = {n for n, f in self.declared["facets"].items() if f["of"] == kind}
         if asked.get("facet") is not None:
             facets &= {asked["facet"]}
         parts = [*self._parts(id_, facets)]
         cited = self.cited(part.entry for *_, part in parts)
         for facet, slot, part in parts:
-            said = self._declared["facets"][facet]
+            said = self.declared["facets"][facet]
             line = {
                 "subject": subject, "facet": facet, "what": Both(said["zh"], said["en"]),
                 "slot": slot or None, "state": part.state, "value": self.replays.opened(part.value),
-                "since": part.start, "last_day": _last_day(part.end), "entry": None,
+                "since": part.start, "last_day": last_day(part.end), "entry": None,
                 "recorded_at": None, "event": None, "by": None, "reason": None,
             }  # fmt: skip
             yield line if part.entry is None else line | cited[part.entry]
@@ -184,10 +190,10 @@ class Basis:
         answering = Answering(standing)
         for facet in sorted(facets):
             facts = standing.get((facet, id_), [])
-            many = self._declared["facets"][facet]["many"]
+            many = self.declared["facets"][facet]["many"]
             for slot in sorted({"" if many else fact.slot for fact in facts}):
                 own = facts if many else [fact for fact in facts if fact.slot == slot]
-                for part in _each(own) if many else _one_after_another(own):
+                for part in each_fact(own) if many else one_after_another(own):
                     lapses = facet in ANSWERING and part.value is not None
                     if lapses and part.fact is not None:
                         last = next_day(part.end, -1)
@@ -265,7 +271,7 @@ class Basis:
         return {
             "officer": holder["officer"], "name": self._name(holder["officer"]),
             "acting": holder["acting"], "state": holder["state"],
-            "holds_since": holder["place"][0], "holds_to": _last_day(holder["until"]),
+            "holds_since": holder["place"][0], "holds_to": last_day(holder["until"]),
             "entries": _listed(holder["entries"]),
         }  # fmt: skip
 
@@ -288,13 +294,13 @@ class _Part(NamedTuple):
     fact: Held | None = None
 
 
-def _each(facts: Iterable[Held]) -> Iterator[_Part]:
+def each_fact(facts: Iterable[Held]) -> Iterator[_Part]:
     for fact in facts:
         if fact.effective < fact.until:
             yield _part(fact.effective, fact.until, fact, None)
 
 
-def _one_after_another(facts: Iterable[Held]) -> Iterator[_Part]:
+def one_after_another(facts: Iterable[Held]) -> Iterator[_Part]:
     """What answers from the first fact on; a gap is told with what ended the fact before it."""
     held = [fact for fact in facts if fact.effective < fact.until]
     days = sorted({OPEN, *(day for fact in held for day in (fact.effective, fact.until))})
@@ -358,7 +364,7 @@ def _listed(entries: Iterable[int]) -> str:
     return " ".join(map(str, entries))
 
 
-def _last_day(until: str) -> str | None:
+def last_day(until: str) -> str | None:
     return None if until == OPEN else next_day(until, -1)
 
 

@@ -123,7 +123,7 @@ class Refold:
 
     def facets(self, kind: str, id_: str, effective: str) -> list[dict[str, Any]]:
         """Every facet of a subject on a day, private fields sealed; none where it is unknown."""
-        held = self._of(kind, id_)
+        held = self.of(kind, id_)
         return [
             self._facet(name, [f for f in held if f.facet == name], effective)
             for name in sorted(n for n, f in self._facets.items() if f["of"] == kind)
@@ -131,12 +131,12 @@ class Refold:
         ]
 
     def spells(self, kept: str) -> list[dict[str, Any]]:
-        return _spells(self._of("person", kept))
+        return _spells(self.of("person", kept))
 
     def ended(self, kind: str, id_: str, effective: str) -> list[dict[str, Any]]:
         """The last fact of each single-valued facet that had facts by a day and has none on it."""
         past: dict[str, list[Held]] = {}
-        for fact in self._of(kind, id_):
+        for fact in self.of(kind, id_):
             if fact.effective <= effective and not self._facets[fact.facet]["many"]:
                 past.setdefault(fact.facet, []).append(fact)
         last = {
@@ -146,7 +146,8 @@ class Refold:
         }
         return [{"facet": name, **_told(fact)} for name, fact in last.items()]
 
-    def _of(self, kind: str, id_: str) -> list[Held]:
+    def of(self, kind: str, id_: str) -> list[Held]:
+        """All that stands of a subject, private fields sealed."""
         return [f for chain in self._chains.values() for f in self._facts(chain, id_, kind)]
 
     def reviews(self, review: str, effective: str) -> list[dict[str, Any]]:

@@ -68,6 +68,7 @@ class Replays:
         self._told, self._bundle, self._times, self._opened = told, bundle, times, opened
         self._recorded = int(bundle.manifest["recorded"])
         self._complete = bundle.manifest["complete"] is True
+        self._tagged: dict[str, list[Entry]] | None = None
 
     def _opening(self, held: Mapping[str, str]) -> Any:
         known = held["c"] in self._opened
@@ -161,6 +162,27 @@ class Replays:
             if fold.bears_on(entry.type, facets):
                 fold.apply(entry.position, entry.type, entry.data)
         return fold.every(facets)
+
+    def about(self, subject: str, recorded: int) -> Iterator[Entry]:
+        """The entries about a subject, about a person under every id that ever was one with it, and
+        all merges.
+        """
+        kind, _, id_ = subject.partition(":")
+        if self._tagged is None:
+            self._tagged = {}
+            for entry in self._bundle.entries():
+                for tag in entry.tags:
+                    self._tagged.setdefault(tag, []).append(entry)
+        merging = self._tagged.get(MERGES, [])
+        ids, joined = set[str](), {id_}
+        while ids != joined and kind == "person":
+            ids = {*joined}
+            for entry in merging:
+                both = {tag[7:] for tag in entry.tags if tag.startswith("person:")}
+                joined |= set() if both.isdisjoint(joined) else both
+        own = (e for one in joined for e in self._tagged.get(f"{kind}:{one}", ()))
+        found = {entry.position: entry for entry in (*merging, *own)}
+        yield from (found[position] for position in sorted(found) if position <= recorded)
 
     def codebook(self) -> Any:
         """What the types and facets declare."""

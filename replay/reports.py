@@ -129,7 +129,9 @@ class _Comparison:
     def _reaches(self, recorded: int) -> bool:
         if self._report.alone:
             return self._replays.tells_of(self._paper.asked["person"], recorded)
-        return self._replays.reaches(recorded)
+        return self._replays.reaches(
+            max(recorded, int(self._paper.asked.get("before_recorded", 0)))
+        )
 
     def _show(self, stated: Mapping[str, Any]) -> None:
         """What the file shows beside its rows, or says of itself that no report says."""
@@ -174,7 +176,8 @@ class _Comparison:
         rest = []
         for at, row in self._paper.rows:
             said = [row[self._there.index(one)] for one in key]
-            codes = [texts[one].get(s, s) if s else None for one, s in zip(key, said, strict=True)]
+            pairs = zip(key, said, strict=True)
+            codes = [None if s == "" else texts[one].get(s, s) for one, s in pairs]
             found = waiting.get(_keys_text(codes), [])
             same = next((line for line in found if not self._unlike(row, line)[0]), None)
             if same is None:
@@ -259,10 +262,9 @@ class _Comparison:
     def _kept_from(self, row: Sequence[Any]) -> str | None:
         """The entry that a row is of, where the bundle withholds that."""
         cells = zip(self._there, row, strict=True)
-        position = next((str(c) for column, c in cells if column in ("position", "entry")), "")
-        if position.isascii() and position.isdecimal() and self._replays.withholds(int(position)):
-            return position
-        return None
+        of = next((str(c) for column, c in cells if column in ("position", "entry", "entries")), "")
+        numbers = (one for one in of.split() if one.isascii() and one.isdecimal())
+        return next((one for one in numbers if self._replays.withholds(int(one))), None)
 
     def _extra(self, at: int, key: str, row: Sequence[Any], *, cased: bool) -> None:
         """A row that the entries do not give, as far as they are here."""

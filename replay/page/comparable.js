@@ -5,6 +5,7 @@
 "use strict";
 
 const IN_SEAT = ["capacity", "unit", "seat"];
+const KNOWN = ["facet", "slot", "known_from", "since"];
 const PERIOD = ["first_day", "last_day"];
 const COMPARED = {
   roster: {
@@ -27,6 +28,12 @@ const COMPARED = {
     maybe: ["unit"],
   },
   timeline: { lines: (basis, asked) => basis.timeline(asked), keys: [["facet", "slot", "since"]], of: ["subject"], maybe: ["facet"] },
+  beliefs: { lines: beliefs, keys: [KNOWN], of: ["subject"], maybe: ["facet"] },
+  compare: {
+    lines: differences, keys: [["how", "facet", "slot", "person"]],
+    of: ["subject", "before", "before_recorded"], maybe: [],
+  },
+  rectangles: { lines: rectangles, keys: [KNOWN], of: ["subject"], maybe: ["facet"] },
   chain: { lines: (basis, asked) => basis.chain(asked), keys: [["known"].concat(IN_SEAT)], of: ["person", "then"], maybe: [] },
   "chain-unit": { lines: (basis, asked) => basis.chainUnit(asked), keys: [["person"].concat(IN_SEAT)], of: [], maybe: ["unit", "below"] },
   "chain-over": {

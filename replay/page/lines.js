@@ -172,6 +172,17 @@ class Basis {
     return found;
   }
 
+  // What entries are called, by position.
+  events(positions) {
+    const [wanted, found] = [new Set(positions), new Map()];
+    for (const entry of this.told.until(this.recorded)) {
+      if (!wanted.has(entry.position)) continue;
+      const declared = own(own(this.declared, "types"), entry.type);
+      found.set(entry.position, new Both(own(declared, "zh"), own(declared, "en")));
+    }
+    return found;
+  }
+
   *timeline(asked) {
     const subject = own(asked, "subject");
     const [kind, rest] = partition(subject, ":");

@@ -101,7 +101,8 @@ class Comparison {
 
   reaches(recorded) {
     if (this.report.alone) return this.told.tellsOf(own(this.paper.asked, "person"), recorded);
-    return this.told.reaches(recorded);
+    const before = given(this.paper.asked, "before_recorded");
+    return this.told.reaches(before === null ? recorded : Math.max(recorded, integer(before)));
   }
 
   // What the file shows beside its rows, or says of itself that no report says.
@@ -155,7 +156,7 @@ class Comparison {
       const said = key.map((one) => row[this.there.indexOf(one)]);
       const codes = said.map((one, n) => {
         const known = codes_.get(key[n]);
-        return one ? (known.has(one) ? known.get(one) : one) : null;
+        return one === "" ? null : known.has(one) ? known.get(one) : one;
       });
       const found = waiting.get(keysText(codes)) || [];
       const same_ = found.findIndex((line) => !this.unlike(row, line)[0].length);
@@ -251,9 +252,10 @@ class Comparison {
 
   // The entry that a row is of, where the bundle withholds that.
   keptFrom(row) {
-    const column = this.there.findIndex((one) => one === "position" || one === "entry");
-    const position = column < 0 ? "" : String(row[column]);
-    return /^[0-9]+$/.test(position) && this.told.bundle.withheld.has(Number(position)) ? position : null;
+    const column = this.there.findIndex((one) => ["position", "entry", "entries"].includes(one));
+    const said = column < 0 ? [] : several(String(row[column]));
+    const kept = said.find((one) => /^[0-9]+$/.test(one) && this.told.bundle.withheld.has(Number(one)));
+    return kept === undefined ? null : kept;
   }
 
   // A row that the entries do not give, as far as they are here.

@@ -102,6 +102,13 @@ def every_report(bureau, history, day, recorded):
         yield "series", answers_series.series(bureau, of, *sorted(months), at)
         with suppress(UnknownSubject):
             yield "series", answers_series.series(bureau, of, *sorted(months), at, unit)
+    earlier = when(day - timedelta(days=40), max(1, recorded * 2 // 3))
+    for subject in (person, f"unit:{unit}", f"unit:{history.units[0]}"):
+        with suppress(UnknownSubject):
+            yield "beliefs", answers_axes.beliefs(bureau, subject, at)
+            yield "rectangles", answers_axes.rectangles(bureau, subject, at)
+            yield "compare", answers_axes.compare(bureau, subject, earlier, at)
+            yield "compare", answers_axes.compare(bureau, subject, at, earlier)
     yield "chain", answers.accountability(bureau, person, at, max(1, recorded // 2))
     yield "chain-over", answers.accountability_over(bureau, person, day, last, at)
     if recorded == bureau.ledger.log.head():
@@ -218,7 +225,7 @@ def test_every_altered_cell_missing_row_and_added_row_is_named(told, bundle, tmp
     }
     assert {r for r, _ in tried} == {
         "history", "journal", "timeline", "chain", "chain-over", "chain-officer", "chain-unit",
-        "record", "unit", "series",
+        "record", "unit", "series", "beliefs", "rectangles", "compare",
     }  # fmt: skip
 
 
