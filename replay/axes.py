@@ -83,6 +83,7 @@ def differences(basis: Basis, asked: AskedOf) -> Iterator[Line]:
     subject = asked["subject"]
     before = Basis(basis.replays, asked["before"], int(asked["before_recorded"]))
     versions = _versions(basis, subject, max(before.recorded, basis.recorded))
+    versions = [version for version in versions if version.fact.facet != SAME_AS]
     for strand, made, sides in _differing(basis, versions, before):
         tags = [one["subjects"] for one in basis.cited(made).values()]
         yield {

@@ -53,7 +53,8 @@ function* differences(basis, asked) {
   const [kind, subject] = partition(own(asked, "subject"), ":");
   const before = new Basis(basis.told, own(asked, "before"), integer(own(asked, "before_recorded")));
   const last = Math.max(before.recorded, basis.recorded);
-  for (const { facet, slot, made, sides } of differingOf(basis, versionsOf(basis, asked.subject, last), before)) {
+  const versions = versionsOf(basis, asked.subject, last).filter(({ fact }) => fact.facet !== SAME_AS);
+  for (const { facet, slot, made, sides } of differingOf(basis, versions, before)) {
     const tags = Array.from(basis.cited(made).values(), (one) => one.subjects);
     yield Object.assign(namedOf(basis, subject, facet, slot), {
       how: "changed", before: sides[0], after: sides[1], entries: made.join(" "), subjects: tags.join(" "),

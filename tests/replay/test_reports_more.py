@@ -97,13 +97,13 @@ def every_report(bureau, history, day, recorded):
     for report, one in (("record", person), ("record", officer), ("unit", unit)):
         with suppress(UnknownSubject):  # not yet, at that position
             yield report, getattr(answers, report)(bureau, one, at)
-    for of in ("headcount", "pyramid", "vacancies", "gaps"):
-        months = ("2025-11", f"{day:%Y-%m}")
-        yield "series", answers_series.series(bureau, of, *sorted(months), at)
+    for k, of in enumerate(("headcount", "pyramid", "vacancies", "gaps")):
+        months = sorted(("2025-11", f"{day:%Y-%m}"))
         with suppress(UnknownSubject):
-            yield "series", answers_series.series(bureau, of, *sorted(months), at, unit)
+            within = unit if (k + n) % 2 else None
+            yield "series", answers_series.series(bureau, of, *months, at, within)
     earlier = when(day - timedelta(days=40), max(1, recorded * 2 // 3))
-    for subject in (person, f"unit:{unit}", f"unit:{history.units[0]}"):
+    for subject in (person, f"unit:{history.units[0] if n else unit}"):
         with suppress(UnknownSubject):
             yield "beliefs", answers_axes.beliefs(bureau, subject, at)
             yield "rectangles", answers_axes.rectangles(bureau, subject, at)

@@ -142,7 +142,10 @@ def of_a_case(bureau):
         ("record", lambda seen: answers.record(seen, "a")),
         ("beliefs", lambda seen: answers_axes.beliefs(seen, "a")),
         ("rectangles", lambda seen: answers_axes.rectangles(seen, "a")),
-        ("compare", lambda seen: answers_axes.compare(seen, "a", answers.When(DAY, 4), answers.NOW)),
+        (
+            "compare",
+            lambda seen: answers_axes.compare(seen, "a", answers.When(DAY, 4), answers.NOW),
+        ),
     ):
         yield report, ask(plain), ask(bureau)
 
