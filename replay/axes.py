@@ -262,7 +262,10 @@ def _versions(basis: Basis, subject: str, last: int, *, follow: bool = True) -> 
     kind, _, id_ = subject.partition(":")
     fold, found, kept = Refold(basis.declared), list[Version](), id_
     standing: dict[tuple[Any, ...], tuple[Held, int]] = {}
+    facets = [name for name, facet in basis.declared["facets"].items() if facet["of"] == kind]
     for entry in basis.replays.about(subject, last):
+        if not fold.bears_on(entry.type, facets):
+            continue
         fold.apply(entry.position, entry.type, entry.data)
         if kind == "person" and follow and fold.kept(id_) != kept:
             kept = fold.kept(id_)

@@ -244,7 +244,10 @@ function versionsOf(basis, subject, last, follow = true) {
     found.push(Object.assign(standing.get(key), { end }));
     standing.delete(key);
   };
+  const declared = own(basis.declared, "facets");
+  const facets = Object.keys(declared).filter((name) => own(declared[name], "of") === kind);
   for (const entry of basis.told.about(subject, last)) {
+    if (!fold.bearsOn(entry.type, facets)) continue;
     fold.apply(entry.position, entry.type, entry.data);
     if (kind === "person" && follow && fold.kept(id) !== kept) {
       kept = fold.kept(id);
