@@ -71,7 +71,9 @@ def beliefs(bureau: Bureau, subject: str, when: When = NOW, facet: str | None = 
     pair, stated = as_of(bureau, when)
     about = subject_of(subject)
     found = _beliefs.beliefs(bureau.records, bureau.ledger, about, facet, pair)
-    data = {**_named(bureau, about, pair), "day": pair.effective, "beliefs": found}
+    data = {
+        **_named(bureau, about, pair), "facet": facet, "day": pair.effective, "beliefs": found,
+    }  # fmt: skip
     return opened(bureau, stated, data)
 
 
@@ -83,7 +85,7 @@ def rectangles(bureau: Bureau, subject: str, when: When = NOW, facet: str | None
     pair, stated = as_of(bureau, when)
     about = subject_of(subject)
     found = _rectangles.rectangles(bureau.records, bureau.ledger, about, facet, pair)
-    return opened(bureau, stated, {**_named(bureau, about, pair), "facets": found})
+    return opened(bureau, stated, {**_named(bureau, about, pair), "facet": facet, "facets": found})
 
 
 @asks(one="subject")

@@ -29,7 +29,7 @@ from api.words import CODES, NAMES, NO, NONE, VALUES, WITHHELD, YES, Words, code
 from api.workbook import Cell, Sheet, write, write_csv, write_lines
 from domain.ledger import Moment
 from domain.refusals import BadInput
-from replay.lines import COMPARED
+from replay.comparable import COMPARED
 
 SUFFIXES = (".xlsx", ".csv", ".jsonl")
 BAD_COLUMNS = "columns"
@@ -123,13 +123,15 @@ def save(
 
 
 def vocabulary() -> dict[str, Any]:
-    """Under which words reports that can be compared go out: their own, their columns', those of
-    codes by the field, of codes wherever they stand, of fields, and of what is no code.
+    """Under which words reports that can be compared go out: their own, their columns' (and whose
+    codes these hold), those of codes by the field, of codes wherever they stand, of fields, and of
+    what is no code.
     """
     found = {
         name: {
             "words": REPORTS[name].words,
             "columns": {field.name: field.words for field in REPORTS[name].fields},
+            "codes": {f.name: f.codes for f in REPORTS[name].fields if f.codes is not None},
         }
         for name in sorted(COMPARED)
     }

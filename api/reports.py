@@ -111,6 +111,11 @@ def _searched(data: Row) -> Row:
     return {**said, "corrections": data["corrections"] or None}
 
 
+def _of_months(data: Row) -> Row:
+    first, last = data["months"][0]["month"], data["months"][-1]["month"]
+    return {"of": data["of"], "unit": data["unit"], "first_month": first, "last_month": last}
+
+
 def _over_what(data: Row) -> Row:
     first, last = data["segments"][0]["start"], data["segments"][-1]["last_day"]
     return {"person": data["person"], "first_day": first, "last_day": last}
@@ -416,5 +421,6 @@ REPORTS: dict[str, Report] = {
             Field("count", ("数", "count")),
         ),
         _series_rows,
+        _of_months,
     ),
 }  # fmt: skip

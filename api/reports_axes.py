@@ -74,6 +74,15 @@ def _compare_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
             yield {**line, "how": how, "entries": listed(line["entries"])}
 
 
+def _compared(data: Row) -> Row:
+    kind = next(iter(data))
+    before = data["before"]
+    return {
+        "subject": f"{kind}:{data[kind]}", "before": before["effective"],
+        "before_recorded": before["recorded"],
+    }  # fmt: skip
+
+
 def strand_of(data: Answer, strand: Row) -> dict[str, Any]:
     subject = data.get("subject") or data.get("person") or data.get("unit")
     return {"subject": subject, "facet": strand["facet"], "what": label(strand),
@@ -124,6 +133,7 @@ AXES: dict[str, Report] = {
         (*STRAND, Field("day", ("关于", "of the day")), Field("known_from", ("自位置", "from")),
          *FACT, *_MADE_BY),
         _belief_rows,
+        says("subject", "facet"),
     ),
     "rectangles": Report(
         ("两个时间轴", "Both times"),
@@ -131,6 +141,7 @@ AXES: dict[str, Report] = {
          Field("known_to", ("至位置", "known to")), *_MADE_BY,
          Field("closed_by", ("由何登记改变", "closed by"))),
         _rectangle_rows,
+        says("subject", "facet"),
     ),
     "explain": Report(
         ("答案依据的登记", "What an answer rests on"),
@@ -149,5 +160,6 @@ AXES: dict[str, Report] = {
             Field("host", NAMES["host"]), Field("entries", ("依据登记", "entries")),
         ),
         _compare_rows,
+        _compared,
     ),
 }  # fmt: skip

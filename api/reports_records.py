@@ -6,7 +6,7 @@ Owns their columns and rows. Invariant: a row of a record names the entry that i
 
 from collections.abc import Iterator
 
-from api.columns import Answer, Coded, Field, Label, Report, Row, label, of_names
+from api.columns import Answer, Coded, Field, Label, Report, Row, label, of_names, says
 from api.rendering import aside, named_among
 from api.reports_axes import FACT, LAPSED, STRAND, strand_of, told_of
 from api.settings import Bureau
@@ -23,8 +23,9 @@ def _facet_rows(data: Answer) -> Iterator[Row]:
     for facet in data["facets"]:
         begun = facet.get("on_record") or facet["facts"] or over.get(facet["facet"], ())
         for fact in begun or [{}]:
-            gone = lapsed.get((facet["facet"], fact.get("slot")), {}) if fact else {}
-            held = "ended" if fact and fact not in facet["facts"] else facet["state"]
+            stands = fact in facet["facts"]
+            gone = lapsed.get((facet["facet"], fact["slot"]), {}) if stands else {}
+            held = facet["state"] if stands or not fact else "ended"
             yield {
                 **strand_of(data, facet), "state": "lapsed" if gone else held, **told_of(fact),
                 "entry": fact.get("entry"), "ended_by": fact.get("ended_by"),
@@ -172,8 +173,8 @@ _FACETS = (
 )  # fmt: skip
 
 RECORDS: dict[str, Report] = {
-    "record": Report(("人员档案", "Record"), _FACETS, _record_rows),
-    "unit": Report(("单位", "Unit"), _FACETS, _unit_rows),
+    "record": Report(("人员档案", "Record"), _FACETS, _record_rows, says("person")),
+    "unit": Report(("单位", "Unit"), _FACETS, _unit_rows, says("unit")),
     "entry": Report(
         ("一条登记", "One entry"),
         (

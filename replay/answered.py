@@ -65,6 +65,11 @@ class Answering:
         facets = ("service", "unit", "host", SUPERVISING)
         return sorted({id_ for facet, id_ in self._strands if facet in facets})
 
+    def units(self) -> list[str]:
+        return sorted(
+            {id_ for facet, id_ in self._strands if facet in ("unit-state", "unit-parent")}
+        )
+
     def answer(self, person: str, day: str) -> dict[str, Any]:
         """Who answers on a day, and who ceased to on that very day (`outgoing`)."""
         self._days = set()
@@ -117,10 +122,48 @@ class Answering:
 
     def lapsed(self, person: str, day: str) -> list[dict[str, Any]]:
         """The pairing in force on a day by which nobody answers any more, since when and why."""
+        found = self.lapses(SUPERVISING, person, day).items()
+        return [{"facet": SUPERVISING, "slot": slot, **over._asdict()} for slot, over in found]
+
+    def lapses(self, facet: str, id_: str, day: str) -> dict[str | None, Over]:
+        """How what is in force of a facet on a day had come to an end all the same, by slot."""
         self._days = set()
-        fact = self._at(SUPERVISING, person, day)
-        over = self._over(person, fact, day) if fact is not None and fact.value else None
-        return [] if over is None else [{"facet": SUPERVISING, "slot": None, **over._asdict()}]
+        held = [fact for fact in self._facts(facet, id_) if fact.effective <= day < fact.until]
+        held = sorted(held, key=lambda fact: fact.place)
+        if facet == SUPERVISING:
+            held = held[-1:]
+        overs = {fact.slot or None: self._over(id_, fact, day) for fact in held if fact.value}
+        return {slot: over for slot, over in overs.items() if over is not None}
+
+    def vacant(self, person: str, day: str) -> tuple[str | None, set[str]]:
+        """The using unit, and in which capacities nobody answers for somebody in service."""
+        if self._service(person, day) != "in":
+            return None, set()
+        said = self._state(person, day)
+        return said["unit"], {one["capacity"] for one in said["lines"] if one["status"] == "vacant"}
+
+    def seats(self, unit: str, day: str) -> list[Seat]:
+        """The head seats of a unit that stands, and one for its deputies."""
+        if (self.value("unit-state", unit, day) or {}).get("state") != "active":
+            return []
+        deputies = self._filled(
+            _seat("deputy", unit), day, lambda on: self._sitting("deputy", unit, on)
+        )
+        return [*self._head_seats(unit, day), deputies]
+
+    def each(self, days: Iterable[str], ask: Callable[[str], Any]) -> Iterator[Any]:
+        """What is said of each of these days, asked anew where anything that was read turns."""
+        self._days = set()
+        before, said = "", None
+        for day in days:
+            if not before or any(before < turn <= day for turn in self._days):
+                said = ask(day)
+            before = day
+            yield said
+
+    def value(self, facet: str, id_: str, day: str, slot: str = "") -> Any:
+        fact = self._at(facet, id_, day, slot)
+        return None if fact is None else fact.value
 
     # what stands
 
@@ -132,10 +175,6 @@ class Answering:
     def _at(self, facet: str, id_: str, day: str, slot: str = "") -> Held | None:
         on = [f for f in self._facts(facet, id_) if f.slot == slot and f.effective <= day < f.until]
         return max(on, key=lambda fact: fact.place, default=None)
-
-    def _value(self, facet: str, id_: str, day: str, slot: str = "") -> Any:
-        fact = self._at(facet, id_, day, slot)
-        return None if fact is None else fact.value
 
     def _service(self, person: str, day: str) -> str:
         fact = self._at("service", person, day)
@@ -150,7 +189,7 @@ class Answering:
 
     def _upwards(self, unit: str, day: str) -> list[str]:
         units = [unit]
-        while (above := self._value("unit-parent", units[-1], day)) is not None:
+        while (above := self.value("unit-parent", units[-1], day)) is not None:
             if above["parent"] in units:
                 break
             units.append(above["parent"])
@@ -189,7 +228,7 @@ class Answering:
 
     def _deputies(self, person: str, unit: str, day: str) -> list[Charge]:
         """Of the nearest unit where any deputy covers the person, those who do so most closely."""
-        upwards, post = self._upwards(unit, day), self._value("post", person, day)
+        upwards, post = self._upwards(unit, day), self.value("post", person, day)
         for distance, above in enumerate(upwards):
             covering: dict[int, list[Charge]] = {}
             for charge in self._sitting("deputy", above, day):
@@ -236,10 +275,10 @@ class Answering:
         return min((one for one in ends if one), key=lambda one: one.day, default=None)
 
     def _left_role(self, officer: str, since: str, day: str) -> Over | None:
-        was = self._value("officer", officer, since)
+        was = self.value("officer", officer, since)
 
         def lost(turn: str) -> str | None:
-            now = self._value("officer", officer, turn)
+            now = self.value("officer", officer, turn)
             if now is None:
                 return "officer-left"
             return None if now["unit"] == was["unit"] else "officer-left-unit"
@@ -249,7 +288,7 @@ class Answering:
     def _suspended(self, officer: str, since: str, day: str) -> Over | None:
         def lost(turn: str) -> str | None:
             of_days = (turn, next_day(turn, -1))
-            now, before = (self._value("officer-suspension", officer, d) for d in of_days)
+            now, before = (self.value("officer-suspension", officer, d) for d in of_days)
             return "officer-suspended" if now is not None and before is None else None
 
         return _first(self._facts("officer-suspension", officer), since, day, lost)
@@ -288,7 +327,7 @@ class Answering:
         return {**said, "unit": unit, "lines": lines}
 
     def _head_seats(self, unit: str, day: str) -> list[Seat]:
-        declared = self._value("head-seats", unit, day)
+        declared = self.value("head-seats", unit, day)
         seats = declared["head_seats"] if declared is not None else [OWN_SEAT]
         taken = {charge.seat for charge in self._sitting("head", unit, day)}
 

@@ -23,10 +23,12 @@ class Speech:
         self._codes, self._language = vocabulary["codes"], language
         self._names, self._said = vocabulary.get("names", {}), vocabulary.get("said", {})
 
-    def cells(self, column: str, lines: Iterable[Line]) -> dict[str, str]:
-        """Code → what stands for it; a word that two codes share stands for neither."""
+    def cells(self, column: str, lines: Iterable[Line], field: str) -> dict[str, str]:
+        """Code → what stands for it; a word that two codes share stands for neither. `field`: the
+        one whose codes the column holds.
+        """
         codes = {one for line in lines if isinstance(one := bare(line.get(column)), str)}
-        said = {code: self._coded(column, code) for code in codes}
+        said = {code: self._coded(field, code) for code in codes}
         times = Counter(said.values())
         return {code: word if times[word] == 1 else code for code, word in said.items()}
 

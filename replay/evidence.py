@@ -39,11 +39,15 @@ from projections.records import Records
 from projections.sight import Sight
 from replay import (
     answered,
+    axes,
     cells,
     check,
+    comparable,
     earlier,
+    facets,
     findings,
     lines,
+    months,
     offline,
     proofs,
     refold,
@@ -375,8 +379,8 @@ def checker(words: Mapping[str, Any] = NO_WORDS) -> bytes:
     under which reports go out.
     """
     modules = (
-        answered, cells, check, earlier, findings, lines, offline, proofs, refold, remarks,
-        replayed, reports, seen, sheets, tokens,
+        answered, axes, cells, check, comparable, earlier, facets, findings, lines, months,
+        offline, proofs, refold, remarks, replayed, reports, seen, sheets, tokens,
     )  # fmt: skip
     sources = {m.__name__: inspect.getsource(m) for m in modules}
     imports = re.compile(r"^from (replay\.\w+) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)

@@ -1,13 +1,13 @@
 """What the reports of a ledger give, made of the entries of a bundle: a line a row.
 
-Owns which reports can be compared, of what each says it is, and by which columns a row is found;
+Owns the lines of rosters, entries, time lines and who answered, and what other lines are made of;
 it travels inside the checker of an evidence bundle and needs Python alone. Invariant: a line
 follows from entries up to its position and runs no law; what is private in it is wrapped.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta, timezone
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -29,6 +29,11 @@ _OF_UNITS = {
 }  # fmt: skip
 """Column → the facet and the field of its value that say it."""
 
+_SEAT = (
+    "capacity", "unit", "seat", "above", "status", "officer", "name", "acting", "state",
+    "holds_since", "holds_to", "vacant_since", "cause", "entries",
+)  # fmt: skip
+
 Line = dict[str, Any]
 AskedOf = Mapping[str, Any]
 
@@ -49,14 +54,14 @@ class Basis:
 
     def __init__(self, replays: Replays, effective: str, recorded: int) -> None:
         self.replays, self.effective, self.recorded = replays, effective, recorded
-        self._declared = replays.codebook()
+        self.declared = replays.codebook()
         self._answering: dict[int, Answering] = {}
 
     # rosters, headcounts, units
 
     def roster(self, asked: AskedOf) -> Iterator[Line]:
-        units = {line["unit"]: line for line in self._every_unit()}
-        within = self._within(units, asked)
+        units = {line["unit"]: line for line in self.every_unit()}
+        within = self.within(units, asked)
         facets = _facets(_OF_PERSONS)
         everybody = self.replays.everybody(self.effective, self.recorded, facets)
         for person, held in everybody:
@@ -73,19 +78,19 @@ class Basis:
     def headcount(self, asked: AskedOf) -> Iterator[Line]:
         by = asked["by"]
         counts = Counter(line[by] for line in self.roster({**asked, "by": None}))
-        names = {line["unit"]: line["name"] for line in self._every_unit()} if by == "unit" else {}
+        names = {line["unit"]: line["name"] for line in self.every_unit()} if by == "unit" else {}
         for key, count in counts.items():
             yield {"by": by, "key": key, "name": names.get(key or ""), "count": count}
 
     def units(self, _: AskedOf) -> Iterator[Line]:
-        yield from (line for line in self._every_unit() if line["state"] is not None)
+        yield from (line for line in self.every_unit() if line["state"] is not None)
 
-    def _every_unit(self) -> Iterator[Line]:
+    def every_unit(self) -> Iterator[Line]:
         facets = _facets(_OF_UNITS)
         held = self.replays.units(self.effective, self.recorded, facets)
         yield from ({"unit": unit, **_values(said, _OF_UNITS)} for unit, said in held.items())
 
-    def _within(self, units: Mapping[str, Line], asked: AskedOf) -> set[str] | None:
+    def within(self, units: Mapping[str, Line], asked: AskedOf) -> set[str] | None:
         unit = asked.get("unit")
         if unit is None:
             return None
@@ -110,7 +115,7 @@ class Basis:
                 continue
             if types and entry.type not in types:
                 continue
-            line = self._entered(entry)
+            line = self.entered(entry)
             corrects = "root" in json.loads(entry.data)
             if (corrects or not asked.get("corrections")) and (
                 late is None or line["lag_days"] >= int(late)
@@ -124,21 +129,39 @@ class Basis:
         became = _standings(entries)
         for entry in entries:
             standing, by = became[entry.position]
-            yield {**self._entered(entry), "standing": standing, "standing_by": by}
+            yield {**self.entered(entry), "standing": standing, "standing_by": by}
 
-    def _entered(self, entry: Any) -> Line:
+    def entered(self, entry: Any) -> Line:
         """An entry as it was entered."""
         said, at = json.loads(entry.data), instant_of(entry.recorded_at)
-        paper, declared = said.get("document") or {}, self._declared["types"][entry.type]
+        paper, declared = said.get("document") or {}, self.declared["types"][entry.type]
         day = date.fromisoformat(said["effective"])
         return {
             "position": entry.position, "recorded_at": at.isoformat(),
-            "effective": said["effective"], "last_day": _last_day(said.get("until") or OPEN),
+            "effective": said["effective"], "last_day": last_day(said.get("until") or OPEN),
             "lag_days": (at.astimezone(AT_BUREAU).date() - day).days, "type": entry.type,
             "event": Both(declared["zh"], declared["en"]), "subjects": " ".join(entry.tags),
             "mood": said["mood"], "paper": paper.get("number") or paper.get("none_because"),
             "reason": said.get("reason"), "by": said["actor"]["subject"], "event_id": said["id"],
         }  # fmt: skip
+
+    def cited(self, positions: Iterable[int | None]) -> dict[int, Line]:
+        """What rows say of the entries that made them so, by position; which subjects besides."""
+        wanted = {*positions}
+        made = (self.entered(e) for e in self.replays.until(self.recorded) if e.position in wanted)
+        return {
+            one["position"]: {
+                "entry": one["position"],
+                **{n: one[n] for n in ("recorded_at", "event", "by", "reason", "subjects")},
+            }
+            for one in made
+        }
+
+    def events(self, positions: Collection[int]) -> dict[int, Both]:
+        """What entries are called, by position."""
+        types = {e.position: e.type for e in self.replays.until(self.recorded)}
+        said = {p: self.declared["types"][types[p]] for p in positions if p in types}
+        return {position: Both(one["zh"], one["en"]) for position, one in said.items()}
 
     # time lines
 
@@ -147,35 +170,30 @@ class Basis:
         kind, _, id_ = subject.partition(":")
         if kind == "person":
             id_ = self.replays.family(id_, self.recorded)[0]
-        facets = {n for n, f in self._declared["facets"].items() if f["of"] == kind}
+        facets = {n for n, f in self.declared["facets"].items() if f["of"] == kind}
         if asked.get("facet") is not None:
             facets &= {asked["facet"]}
         parts = [*self._parts(id_, facets)]
-        cited = {part.entry for *_, part in parts if part.entry is not None}
-        entries = {e.position: e for e in self.replays.until(self.recorded) if e.position in cited}
+        cited = self.cited(part.entry for *_, part in parts)
         for facet, slot, part in parts:
-            said = self._declared["facets"][facet]
+            said = self.declared["facets"][facet]
             line = {
                 "subject": subject, "facet": facet, "what": Both(said["zh"], said["en"]),
                 "slot": slot or None, "state": part.state, "value": self.replays.opened(part.value),
-                "since": part.start, "last_day": _last_day(part.end), "entry": None,
+                "since": part.start, "last_day": last_day(part.end), "entry": None,
                 "recorded_at": None, "event": None, "by": None, "reason": None,
             }  # fmt: skip
-            if part.entry is not None:
-                made = self._entered(entries[part.entry])
-                line |= {n: made[n] for n in ("recorded_at", "event", "by", "reason", "subjects")}
-                line["entry"] = part.entry
-            yield line
+            yield line if part.entry is None else line | cited[part.entry]
 
     def _parts(self, id_: str, facets: Collection[str]) -> Iterator[tuple[str, str, "_Part"]]:
         standing = self.replays.every(self.recorded, {*facets, *BEARING})
         answering = Answering(standing)
         for facet in sorted(facets):
             facts = standing.get((facet, id_), [])
-            many = self._declared["facets"][facet]["many"]
+            many = self.declared["facets"][facet]["many"]
             for slot in sorted({"" if many else fact.slot for fact in facts}):
                 own = facts if many else [fact for fact in facts if fact.slot == slot]
-                for part in _each(own) if many else _one_after_another(own):
+                for part in each_fact(own) if many else one_after_another(own):
                     lapses = facet in ANSWERING and part.value is not None
                     if lapses and part.fact is not None:
                         last = next_day(part.end, -1)
@@ -191,19 +209,19 @@ class Basis:
         day, then = self.effective, min(int(asked["then"]), self.recorded)
         for known, position in (("now", self.recorded), ("then", then)):
             of = {"known": known, "position": position, "start": day, "last_day": day}
-            answer = self._at(position).answer(person, day)
+            answer = self.at(position).answer(person, day)
             yield from ({**of, **seat} for seat in self._seats(answer))
 
     def chain_over(self, asked: AskedOf) -> Iterator[Line]:
         person = self.replays.family(asked["person"], self.recorded)[0]
         end = next_day(asked["last_day"])
-        for part in self._at(self.recorded).over(person, asked["first_day"], end):
+        for part in self.at(self.recorded).over(person, asked["first_day"], end):
             of = {"start": part["start"], "last_day": next_day(part["end"], -1)}
             yield from ({**of, **seat} for seat in self._seats(part["answer"]))
 
     def chain_unit(self, asked: AskedOf) -> Iterator[Line]:
-        within = self._within({line["unit"]: line for line in self._every_unit()}, asked)
-        answering = self._at(self.recorded)
+        within = self.within({line["unit"]: line for line in self.every_unit()}, asked)
+        answering = self.at(self.recorded)
         for person in answering.persons():
             answer = answering.answer(person, self.effective)
             here = within is None or answer["unit"] in within
@@ -214,7 +232,7 @@ class Basis:
     def chain_officer(self, asked: AskedOf) -> Iterator[Line]:
         officer = self.replays.family(asked["officer"], self.recorded)[0]
         end = next_day(asked["last_day"])
-        for one in self._at(self.recorded).held_by(officer, asked["first_day"], end):
+        for one in self.at(self.recorded).held_by(officer, asked["first_day"], end):
             holder = one["holder"]
             yield {
                 **{n: holder[n] for n in ("officer", "capacity", "unit", "seat", "acting")},
@@ -223,7 +241,7 @@ class Basis:
                 "last_day": next_day(one["end"], -1),
             }  # fmt: skip
 
-    def _at(self, recorded: int) -> Answering:
+    def at(self, recorded: int) -> Answering:
         if recorded not in self._answering:
             self._answering[recorded] = Answering(self.replays.every(recorded, BEARING))
         return self._answering[recorded]
@@ -253,7 +271,7 @@ class Basis:
         return {
             "officer": holder["officer"], "name": self._name(holder["officer"]),
             "acting": holder["acting"], "state": holder["state"],
-            "holds_since": holder["place"][0], "holds_to": _last_day(holder["until"]),
+            "holds_since": holder["place"][0], "holds_to": last_day(holder["until"]),
             "entries": _listed(holder["entries"]),
         }  # fmt: skip
 
@@ -263,46 +281,6 @@ class Basis:
             self._names = {one: (said["name"].value or {}).get("name") for one, said in held
                            if "name" in said}  # fmt: skip
         return self._names.get(person)
-
-
-class Report(NamedTuple):
-    """A report that can be compared. `keys`: the columns by which a row is found, or others for
-    them; `of`: what it must say it is of, `maybe`: what it can say besides (where there is no more,
-    some of that); `alone`: the entries about the person that it is of are enough for it.
-    """
-
-    lines: Callable[[Basis, AskedOf], Iterable[Line]]
-    keys: Sequence[Sequence[str]]
-    of: Sequence[str] = ()
-    maybe: Sequence[str] = ()
-    alone: bool = False
-
-
-_UNIT = ("unit", "below")
-_FILTERS = (*_UNIT, "grade", "post", "category")
-_SEAT = (
-    "capacity", "unit", "seat", "above", "status", "officer", "name", "acting", "state",
-    "holds_since", "holds_to", "vacant_since", "cause", "entries",
-)  # fmt: skip
-_IN_SEAT = ("capacity", "unit", "seat")
-_PERIOD = ("first_day", "last_day")
-COMPARED: Mapping[str, Report] = {
-    "roster": Report(Basis.roster, (("person",), ("number",)), (), _FILTERS),
-    "headcount": Report(Basis.headcount, (("key",),), ("by",), _UNIT),
-    "units": Report(Basis.units, (("unit",),)),
-    "history": Report(Basis.history, (("position",), ("event_id",)), ("person",), alone=True),
-    "journal": Report(
-        Basis.journal, (("position",), ("event_id",)), (),
-        ("types", "tags", "after", "until", "late", "corrections"),
-    ),
-    "timeline": Report(Basis.timeline, (("facet", "slot", "since"),), ("subject",), ("facet",)),
-    "chain": Report(Basis.chain, (("known", *_IN_SEAT),), ("person", "then")),
-    "chain-unit": Report(Basis.chain_unit, (("person", *_IN_SEAT),), (), _UNIT),
-    "chain-over": Report(Basis.chain_over, (("start", *_IN_SEAT),), ("person", *_PERIOD)),
-    "chain-officer": Report(
-        Basis.chain_officer, (("person", "start", *_IN_SEAT),), ("officer", *_PERIOD)
-    ),
-}  # fmt: skip
 
 
 class _Part(NamedTuple):
@@ -316,13 +294,13 @@ class _Part(NamedTuple):
     fact: Held | None = None
 
 
-def _each(facts: Iterable[Held]) -> Iterator[_Part]:
+def each_fact(facts: Iterable[Held]) -> Iterator[_Part]:
     for fact in facts:
         if fact.effective < fact.until:
             yield _part(fact.effective, fact.until, fact, None)
 
 
-def _one_after_another(facts: Iterable[Held]) -> Iterator[_Part]:
+def one_after_another(facts: Iterable[Held]) -> Iterator[_Part]:
     """What answers from the first fact on; a gap is told with what ended the fact before it."""
     held = [fact for fact in facts if fact.effective < fact.until]
     days = sorted({OPEN, *(day for fact in held for day in (fact.effective, fact.until))})
@@ -386,7 +364,7 @@ def _listed(entries: Iterable[int]) -> str:
     return " ".join(map(str, entries))
 
 
-def _last_day(until: str) -> str | None:
+def last_day(until: str) -> str | None:
     return None if until == OPEN else next_day(until, -1)
 
 

@@ -114,22 +114,29 @@ class Refold:
     def record(self, person: str, effective: str, opening: Opening) -> dict[str, Any] | None:
         """Facets and spells of a person on a day, as an answer lays them out; None if unknown."""
         kept = self.kept(person)
-        held = [fact for chain in self._chains.values() for fact in self._facts(chain, kept)]
-        if not held:
+        facets, spells = self.facets("person", kept, effective), self.spells(kept)
+        if not facets:
             return None
-        facets = [
-            self._facet(name, [f for f in held if f.facet == name], effective)
-            for name in sorted(n for n, f in self._facets.items() if f["of"] == "person")
-        ]
-        data = {"person": person, "facets": facets, "spells": _spells(held)}
+        data = {"person": person, "facets": facets, "spells": spells}
         opened: dict[str, Any] = opened_in(data, opening)
         return opened
 
-    def ended(self, person: str, effective: str, opening: Opening) -> Any:
+    def facets(self, kind: str, id_: str, effective: str) -> list[dict[str, Any]]:
+        """Every facet of a subject on a day, private fields sealed; none where it is unknown."""
+        held = self.of(kind, id_)
+        return [
+            self._facet(name, [f for f in held if f.facet == name], effective)
+            for name in sorted(n for n, f in self._facets.items() if f["of"] == kind)
+            if held
+        ]
+
+    def spells(self, kept: str) -> list[dict[str, Any]]:
+        return _spells(self.of("person", kept))
+
+    def ended(self, kind: str, id_: str, effective: str) -> list[dict[str, Any]]:
         """The last fact of each single-valued facet that had facts by a day and has none on it."""
-        kept = self.kept(person)
         past: dict[str, list[Held]] = {}
-        for fact in (f for chain in self._chains.values() for f in self._facts(chain, kept)):
+        for fact in self.of(kind, id_):
             if fact.effective <= effective and not self._facets[fact.facet]["many"]:
                 past.setdefault(fact.facet, []).append(fact)
         last = {
@@ -137,7 +144,11 @@ class Refold:
             for name, facts in sorted(past.items())
             if all(f.until <= effective for f in facts)
         }
-        return opened_in([{"facet": name, **_told(fact)} for name, fact in last.items()], opening)
+        return [{"facet": name, **_told(fact)} for name, fact in last.items()]
+
+    def of(self, kind: str, id_: str) -> list[Held]:
+        """All that stands of a subject, private fields sealed."""
+        return [f for chain in self._chains.values() for f in self._facts(chain, id_, kind)]
 
     def reviews(self, review: str, effective: str) -> list[dict[str, Any]]:
         """The reviews of one act that had begun by a day, and what came of each."""

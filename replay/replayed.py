@@ -68,6 +68,7 @@ class Replays:
         self._told, self._bundle, self._times, self._opened = told, bundle, times, opened
         self._recorded = int(bundle.manifest["recorded"])
         self._complete = bundle.manifest["complete"] is True
+        self._tagged: dict[str, list[Entry]] | None = None
 
     def _opening(self, held: Mapping[str, str]) -> Any:
         known = held["c"] in self._opened
@@ -87,6 +88,17 @@ class Replays:
             return None
         return self._folded(person, recorded).record(person, effective, self._opening)
 
+    def facets(
+        self, kind: str, id_: str, effective: str, recorded: int
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Every facet of a subject on a day, and the last fact of those that are over; sealed."""
+        fold = self._folded(id_, recorded, kind)
+        return fold.facets(kind, id_, effective), fold.ended(kind, id_, effective)
+
+    def spells(self, kept: str, recorded: int) -> list[dict[str, Any]]:
+        """Every stretch of service of a person, and what ended it; sealed."""
+        return self._folded(kept, recorded).spells(kept)
+
     def tells_of(self, person: str, recorded: int) -> bool:
         """Whether this bundle holds what is about a person at a position; a finding where not."""
         scope = self._bundle.manifest["person"]
@@ -98,9 +110,10 @@ class Replays:
             )  # fmt: skip
         return good
 
-    def _folded(self, person: str, recorded: int) -> Refold:
-        """The entries about a person, under each id."""
-        about = {MERGES, *(f"person:{one}" for one in self.family(person, recorded))}
+    def _folded(self, id_: str, recorded: int, kind: str = "person") -> Refold:
+        """The entries about a subject, about a person under each id."""
+        ids = self.family(id_, recorded) if kind == "person" else [id_]
+        about = {MERGES, *(f"{kind}:{one}" for one in ids)}
         fold = Refold(self.codebook())
         for entry in self.until(recorded):
             if not about.isdisjoint(entry.tags):
@@ -149,6 +162,27 @@ class Replays:
             if fold.bears_on(entry.type, facets):
                 fold.apply(entry.position, entry.type, entry.data)
         return fold.every(facets)
+
+    def about(self, subject: str, recorded: int) -> Iterator[Entry]:
+        """The entries about a subject, about a person under every id that ever was one with it, and
+        all merges.
+        """
+        kind, _, id_ = subject.partition(":")
+        if self._tagged is None:
+            self._tagged = {}
+            for entry in self._bundle.entries():
+                for tag in entry.tags:
+                    self._tagged.setdefault(tag, []).append(entry)
+        merging = self._tagged.get(MERGES, [])
+        ids, joined = set[str](), {id_}
+        while ids != joined and kind == "person":
+            ids = {*joined}
+            for entry in merging:
+                both = {tag[7:] for tag in entry.tags if tag.startswith("person:")}
+                joined |= set() if both.isdisjoint(joined) else both
+        own = (e for one in joined for e in self._tagged.get(f"{kind}:{one}", ()))
+        found = {entry.position: entry for entry in (*merging, *own)}
+        yield from (found[position] for position in sorted(found) if position <= recorded)
 
     def codebook(self) -> Any:
         """What the types and facets declare."""
@@ -293,8 +327,9 @@ class Replays:
         beside: dict[str, Any] = {} if kept == person else {"same_as": kept}
         if aliases:
             beside["aliases"] = aliases
-        beside["ended"] = self._folded(kept, recorded).ended(kept, effective, self._opening)
-        beside["reviews"] = self._reviews(kept, effective, recorded)
+        ended = self._folded(kept, recorded).ended("person", kept, effective)
+        beside["ended"] = opened_in(ended, self._opening)
+        beside["reviews"] = self.reviews(kept, effective, recorded)
         scope, names = self._bundle.manifest["person"], {}
         for one, said in data.get("people", {}).items():
             if self._complete or one in scope:
@@ -322,7 +357,7 @@ class Replays:
             )  # fmt: skip
         return {name: value for name, value in beside.items() if name not in unseen}
 
-    def _reviews(self, kept: str, effective: str, recorded: int) -> list[dict[str, Any]] | None:
+    def reviews(self, kept: str, effective: str, recorded: int) -> list[dict[str, Any]] | None:
         """The reviews of acts about a person; None where there are some, and their conclusions may
         lie beyond this bundle.
         """

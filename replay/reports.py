@@ -7,14 +7,16 @@ what was not compared is said, and no private value is ever told.
 
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from replay.cells import Speech, fits, secrets, veiled
+from replay.comparable import COMPARED, Report
 from replay.findings import Kind, Told
-from replay.lines import AT_BUREAU, COMPARED, Basis, Both, Line, NoSuchUnit, Report
+from replay.lines import AT_BUREAU, Basis, Both, Line, NoSuchUnit
 from replay.refold import FOLD
 from replay.replayed import STATED, Replays
 from replay.sheets import Paper, paper_of
@@ -25,6 +27,8 @@ _PRIVATE = {"name", "id_number", "auxiliary"}
 
 Unlike = tuple[str, str, Any, Any]
 """Heading, column, what stands there, the value that the entries give."""
+Extra = tuple[int, str, Any, Sequence[Any]]
+"""Where a row stands that no line is found for, its key, its facet, its cells."""
 
 
 def compare_file(
@@ -71,6 +75,7 @@ class _Comparison:
         self._told, self._replays, self._paper = told, replays, paper
         self._report: Report = COMPARED[name]
         self._titles = vocabulary["reports"][name]["words"]
+        self._codes = vocabulary["reports"][name].get("codes", {})
         language = paper.language
         self._speech = None if language is None else Speech(vocabulary, language)
         heading = {
@@ -124,7 +129,9 @@ class _Comparison:
     def _reaches(self, recorded: int) -> bool:
         if self._report.alone:
             return self._replays.tells_of(self._paper.asked["person"], recorded)
-        return self._replays.reaches(recorded)
+        return self._replays.reaches(
+            max(recorded, int(self._paper.asked.get("before_recorded", 0)))
+        )
 
     def _show(self, stated: Mapping[str, Any]) -> None:
         """What the file shows beside its rows, or says of itself that no report says."""
@@ -160,7 +167,8 @@ class _Comparison:
         """Each row beside the line that it is, else beside the one of its key most like it."""
         if self._speech is not None:
             wanted = dict.fromkeys([*key, *(one for one in self._there if one is not None)])
-            self._shown = {one: self._speech.cells(one, lines) for one in wanted}
+            of = {one: self._codes.get(one, one) for one in wanted}
+            self._shown = {one: self._speech.cells(one, lines, of[one]) for one in wanted}
         texts = {one: {t: code for code, t in self._shown.get(one, {}).items()} for one in key}
         waiting: dict[str, list[Line]] = {}
         for line in lines:
@@ -168,7 +176,8 @@ class _Comparison:
         rest = []
         for at, row in self._paper.rows:
             said = [row[self._there.index(one)] for one in key]
-            codes = [texts[one].get(s, s) if s else None for one, s in zip(key, said, strict=True)]
+            pairs = zip(key, said, strict=True)
+            codes = [None if s == "" else texts[one].get(s, s) for one, s in pairs]
             found = waiting.get(_keys_text(codes), [])
             same = next((line for line in found if not self._unlike(row, line)[0]), None)
             if same is None:
@@ -176,6 +185,7 @@ class _Comparison:
             else:
                 found.remove(same)
                 self._withheld += self._unlike(row, same)[1]
+        extra: list[Extra] = []
         for at, row, said, codes in rest:
             if found := waiting.get(_keys_text(codes), []):
                 line = min(found, key=lambda one: len(self._unlike(row, one)[0]))
@@ -183,10 +193,37 @@ class _Comparison:
                 for unlike in self._unlike(row, line)[0]:
                     self._differs(at, _keys_text(said), unlike)
             else:
-                self._extra(at, _keys_text(said), row)
-        for code, left in waiting.items():
-            for line in left:
-                self._lacks(code, line)
+                facet = dict(zip(key, codes, strict=True)).get("facet")
+                extra.append((at, _keys_text(said), facet, row))
+        self._apart(extra, [(code, line) for code, left in waiting.items() for line in left])
+
+    def _apart(self, extra: Sequence[Extra], lacking: Sequence[tuple[str, Line]]) -> None:
+        """Rows of which there is no line, and lines of which there is no row."""
+        cased = {facet for *_, facet, row in extra if self._kept_from(row)}
+        cased |= {line.get("facet") for _, line in lacking if _of_case(line)}
+        cased.discard(None)
+        pairs = self._pairs(extra, lacking)
+        for n, (at, key, facet, row) in enumerate(extra):
+            if n in pairs:
+                self._differs(at, key, self._unlike(row, lacking[pairs[n]][1])[0][0])
+            else:
+                self._extra(at, key, row, cased=facet in cased)
+        for n, (key, line) in enumerate(lacking):
+            if n not in pairs.values():
+                self._lacks(key, line, cased=line.get("facet") in cased)
+
+    def _pairs(self, extra: Sequence[Extra], lacking: Sequence[tuple[str, Line]]) -> dict[int, int]:
+        """Where it is plain which line a row is: it differs in one cell, and from no other so."""
+        if max(len(extra), len(lacking)) > MOST_NAMED:
+            return {}
+        open_ = [m for m, (_, line) in enumerate(lacking) if not _of_case(line)]
+        near = {
+            n: [m for m in open_ if len(self._unlike(row, lacking[m][1])[0]) == 1]
+            for n, (*_, row) in enumerate(extra)
+            if not self._kept_from(row)
+        }
+        times = Counter(m for found in near.values() for m in found)
+        return {n: one[0] for n, one in near.items() if len(one) == 1 and times[one[0]] == 1}
 
     def _unlike(self, row: Sequence[Any], line: Line) -> tuple[list[Unlike], int]:
         """The cells of a row that do not say what a line gives; how many cannot be told."""
@@ -222,31 +259,48 @@ class _Comparison:
         where = f"第 {at} 行({key})“{heading}”列:{zh}"
         self._wrong(where, f"row {at} ({key}), column “{heading}”: {en}")
 
-    def _extra(self, at: int, key: str, row: Sequence[Any]) -> None:
-        """A row that the entries do not give, as far as they are here."""
+    def _kept_from(self, row: Sequence[Any]) -> str | None:
+        """The entry that a row is of, where the bundle withholds that."""
         cells = zip(self._there, row, strict=True)
-        position = next((str(c) for column, c in cells if column in ("position", "entry")), "")
-        if position.isascii() and position.isdecimal() and self._replays.withholds(int(position)):
+        of = next((str(c) for column, c in cells if column in ("position", "entry", "entries")), "")
+        numbers = (one for one in of.split() if one.isascii() and one.isdecimal())
+        return next((one for one in numbers if self._replays.withholds(int(one))), None)
+
+    def _extra(self, at: int, key: str, row: Sequence[Any], *, cased: bool) -> None:
+        """A row that the entries do not give, as far as they are here."""
+        if (position := self._kept_from(row)) is not None:
             self._told.find(
                 Kind.UNPROVED, f"所给报表第 {at} 行的登记 {position} 属未公开案件,本包不能核对",
                 f"row {at} of the report given is of entry {position}, which this bundle withholds",
             )  # fmt: skip
-            return
-        self._wrong(
-            f"第 {at} 行({key})按登记不应在表中",
-            f"its row {at} ({key}) is not in what the entries give",
-        )
+        elif cased:
+            self._told.find(
+                Kind.UNPROVED, f"所给报表第 {at} 行({key})与案件登记同一事项,本包不能核对",
+                f"row {at} ({key}) of the report given is of a facet of which an entry of a case "
+                "tells: this bundle cannot compare it",
+            )  # fmt: skip
+        else:
+            self._wrong(
+                f"第 {at} 行({key})按登记不应在表中",
+                f"its row {at} ({key}) is not in what the entries give",
+            )
 
-    def _lacks(self, key: str, line: Line) -> None:
+    def _lacks(self, key: str, line: Line, *, cased: bool) -> None:
         """A line that is in no row; one of a case may have been kept from whoever took it out."""
-        if any(tag.startswith("case:") for tag in (line.get("subjects") or "").split()):
+        if _of_case(line):
             self._told.find(
                 Kind.UNPROVED, f"所给报表缺案件登记 {key} 一行;取表者可否见之,本包不能证明",
                 f"the report given lacks the row of {key}, an entry of a case: whether whoever "
                 "took it out could see that, this bundle cannot prove",
             )  # fmt: skip
-            return
-        self._wrong(f"缺 {key} 一行", f"it lacks the row of {key}")
+        elif cased:
+            self._told.find(
+                Kind.UNPROVED, f"所给报表缺 {key} 一行,与案件登记同一事项,本包不能核对",
+                f"the report given lacks the row of {key}, a facet of which an entry of a case "
+                "tells: this bundle cannot compare it",
+            )  # fmt: skip
+        else:
+            self._wrong(f"缺 {key} 一行", f"it lacks the row of {key}")
 
     def _wrong(self, zh: str, en: str) -> None:
         self._count += 1
@@ -275,6 +329,10 @@ class _Comparison:
             zh += f",未比对的列:{'、'.join(unknown)}"
             en += f"; columns not compared: {', '.join(unknown)}"
         self._told.say(zh, en)
+
+
+def _of_case(line: Line) -> bool:
+    return any(tag.startswith("case:") for tag in (line.get("subjects") or "").split())
 
 
 def _keys_text(keys: Sequence[Any]) -> str:

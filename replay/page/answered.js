@@ -35,6 +35,15 @@ class Answering {
     return Array.from(found).sort(byPoint);
   }
 
+  units() {
+    const found = new Set();
+    for (const key of this.strands.keys()) {
+      const [facet, id] = JSON.parse(key);
+      if (["unit-state", "unit-parent"].includes(facet)) found.add(id);
+    }
+    return Array.from(found).sort(byPoint);
+  }
+
   answer(person, day) {
     this.days = new Set();
     const root = (charge) => JSON.stringify([charge.fact.facet, charge.fact.place[2]]);
@@ -86,10 +95,48 @@ class Answering {
 
   // The pairing in force on a day by which nobody answers any more, since when and why.
   lapsed(person, day) {
+    return Array.from(this.lapses(SUPERVISING, person, day), ([slot, over]) => (
+      Object.assign({ facet: SUPERVISING, slot }, over)
+    ));
+  }
+
+  // How what is in force of a facet on a day had come to an end all the same, by slot.
+  lapses(facet, id, day) {
     this.days = new Set();
-    const fact = this.at(SUPERVISING, person, day);
-    const over = fact !== null && fact.value !== null ? this.ending(person, fact, day) : null;
-    return over === null ? [] : [Object.assign({ facet: SUPERVISING, slot: null }, over)];
+    const on = this.facts(facet, id).filter((fact) => fact.effective <= day && day < fact.until);
+    const held = on.sort((a, b) => beyond(a.place, b.place));
+    const overs = new Map();
+    for (const fact of facet === SUPERVISING ? held.slice(-1) : held) {
+      if (fact.value !== null) overs.set(fact.slot || null, this.ending(id, fact, day));
+    }
+    return new Map(Array.from(overs).filter(([, over]) => over !== null));
+  }
+
+  // The using unit, and in which capacities nobody answers for somebody in service.
+  vacant(person, day) {
+    if (this.service(person, day) !== "in") return [null, new Set()];
+    const said = this.state(person, day);
+    const empty = said.lines.filter((one) => one.status === "vacant");
+    return [said.unit, new Set(empty.map((one) => one.capacity))];
+  }
+
+  // The head seats of a unit that stands, and one for its deputies.
+  seats(unit, day) {
+    const standing = this.value("unit-state", unit, day);
+    if (standing === null || own(standing, "state") !== "active") return [];
+    const deputies = (on) => this.sitting("deputy", unit, on);
+    return this.headSeats(unit, day).concat([this.filled(emptySeat("deputy", unit), day, deputies, null)]);
+  }
+
+  // What is said of each of these days, asked anew where anything that was read turns.
+  *each(days, ask) {
+    this.days = new Set();
+    let [before, said] = [null, null];
+    for (const day of days) {
+      if (before === null || Array.from(this.days).some((turn) => before < turn && turn <= day)) said = ask(day);
+      before = day;
+      yield said;
+    }
   }
 
   facts(facet, id) {

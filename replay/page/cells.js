@@ -14,13 +14,14 @@ class Speech {
     this.said = given(vocabulary, "said") || {};
   }
 
-  // Code → what stands for it; a word that two codes share stands for neither.
-  cells(column, made) {
+  // Code → what stands for it; a word that two codes share stands for neither. `field`: the one
+  // whose codes the column holds.
+  cells(column, made, field) {
     const [said, times] = [new Map(), new Map()];
     for (const line of made) {
       const code = bare(given(line, column));
       if (typeof code !== "string" || said.has(code)) continue;
-      const word = this.coded(column, code);
+      const word = this.coded(field, code);
       said.set(code, word);
       times.set(word, (times.get(word) || 0) + 1);
     }

@@ -161,6 +161,28 @@ class Basis {
     };
   }
 
+  // What rows say of the entries that made them so, by position; which subjects besides.
+  cited(positions) {
+    const [wanted, found] = [new Set(positions), new Map()];
+    for (const entry of this.told.until(this.recorded)) {
+      if (!wanted.has(entry.position)) continue;
+      const of = picked(this.entered(entry), ["recorded_at", "event", "by", "reason", "subjects"]);
+      found.set(entry.position, Object.assign({ entry: entry.position }, of));
+    }
+    return found;
+  }
+
+  // What entries are called, by position.
+  events(positions) {
+    const [wanted, found] = [new Set(positions), new Map()];
+    for (const entry of this.told.until(this.recorded)) {
+      if (!wanted.has(entry.position)) continue;
+      const declared = own(own(this.declared, "types"), entry.type);
+      found.set(entry.position, new Both(own(declared, "zh"), own(declared, "en")));
+    }
+    return found;
+  }
+
   *timeline(asked) {
     const subject = own(asked, "subject");
     const [kind, rest] = partition(subject, ":");
@@ -171,11 +193,7 @@ class Basis {
       own(declared[name], "of") === kind && (only === null || only === name)
     ));
     const parts = Array.from(this.parts(id, facets));
-    const cited = new Set(parts.map(([, , part]) => part.entry));
-    const entries = new Map();
-    for (const entry of this.told.until(this.recorded)) {
-      if (cited.has(entry.position)) entries.set(entry.position, entry);
-    }
+    const cited = this.cited(parts.map(([, , part]) => part.entry));
     for (const [facet, slot, part] of parts) {
       const line = {
         subject, facet, what: new Both(own(declared[facet], "zh"), own(declared[facet], "en")),
@@ -183,10 +201,7 @@ class Basis {
         since: part.start, last_day: lastDay(part.end), entry: null, recorded_at: null, event: null,
         by: null, reason: null,
       };
-      if (part.entry !== null) {
-        const made = this.entered(entries.get(part.entry));
-        Object.assign(line, picked(made, ["recorded_at", "event", "by", "reason", "subjects"]), { entry: part.entry });
-      }
+      if (part.entry !== null) Object.assign(line, cited.get(part.entry));
       yield line;
     }
   }
@@ -300,34 +315,6 @@ class Basis {
     return this.names.has(person) ? this.names.get(person) : null;
   }
 }
-
-const IN_SEAT = ["capacity", "unit", "seat"];
-const PERIOD = ["first_day", "last_day"];
-const COMPARED = {
-  roster: {
-    lines: "roster", keys: [["person"], ["number"]], of: [],
-    maybe: ["unit", "below", "grade", "post", "category"],
-  },
-  headcount: { lines: "headcount", keys: [["key"]], of: ["by"], maybe: ["unit", "below"] },
-  units: { lines: "units", keys: [["unit"]], of: [], maybe: [] },
-  history: {
-    lines: "history", keys: [["position"], ["event_id"]], of: ["person"], maybe: [], alone: true,
-  },
-  journal: {
-    lines: "journal", keys: [["position"], ["event_id"]], of: [],
-    maybe: ["types", "tags", "after", "until", "late", "corrections"],
-  },
-  timeline: { lines: "timeline", keys: [["facet", "slot", "since"]], of: ["subject"], maybe: ["facet"] },
-  chain: { lines: "chain", keys: [["known"].concat(IN_SEAT)], of: ["person", "then"], maybe: [] },
-  "chain-unit": { lines: "chainUnit", keys: [["person"].concat(IN_SEAT)], of: [], maybe: ["unit", "below"] },
-  "chain-over": {
-    lines: "chainOver", keys: [["start"].concat(IN_SEAT)], of: ["person"].concat(PERIOD), maybe: [],
-  },
-  "chain-officer": {
-    lines: "chainOfficer", keys: [["person", "start"].concat(IN_SEAT)], of: ["officer"].concat(PERIOD),
-    maybe: [],
-  },
-};
 
 function eachFact(facts) {
   return facts.filter((fact) => fact.effective < fact.until)

@@ -104,31 +104,39 @@ class Refold {
 
   record(person, effective, opening) {
     const kept = this.kept(person);
-    const held = [];
-    for (const chain of this.chains.values()) held.push.apply(held, this.facts(chain, kept));
-    if (!held.length) return null;
-    const names = Object.keys(this.facets).filter((name) => own(this.facets[name], "of") === "person");
-    const facets = names.sort(byPoint).map((name) => {
-      const facts = held.filter((fact) => fact.facet === name);
-      return this.facet(name, facts, effective);
-    });
-    return opened({ person, facets, spells: spells(held) }, opening);
+    const facets = this.facetsOf("person", kept, effective);
+    return facets.length ? opened({ person, facets, spells: this.spells(kept) }, opening) : null;
+  }
+
+  // Every facet of a subject on a day, private fields sealed; none where it is unknown.
+  facetsOf(kind, id, effective) {
+    const held = this.of(kind, id);
+    const names = Object.keys(this.facets).filter((name) => own(this.facets[name], "of") === kind);
+    return (held.length ? names.sort(byPoint) : []).map((name) => (
+      this.facet(name, held.filter((fact) => fact.facet === name), effective)
+    ));
+  }
+
+  spells(kept) {
+    return spells(this.of("person", kept));
   }
 
   // The last fact of each single-valued facet that had facts by a day and has none on it.
-  ended(person, effective, opening) {
-    const [kept, past] = [this.kept(person), new Map()];
-    for (const chain of this.chains.values()) {
-      for (const fact of this.facts(chain, kept)) {
-        if (fact.effective > effective || own(this.facets[fact.facet], "many")) continue;
-        past.set(fact.facet, (past.get(fact.facet) || []).concat([fact]));
-      }
+  ended(kind, id, effective) {
+    const past = new Map();
+    for (const fact of this.of(kind, id)) {
+      if (fact.effective > effective || own(this.facets[fact.facet], "many")) continue;
+      past.set(fact.facet, (past.get(fact.facet) || []).concat([fact]));
     }
     const names = Array.from(past.keys()).sort(byPoint);
     return names.filter((name) => past.get(name).every((f) => f.until <= effective)).map((name) => {
       const facts = past.get(name).sort((a, b) => beyond(a.place, b.place));
-      return opened(Object.assign({ facet: name }, told(facts[facts.length - 1])), opening);
+      return Object.assign({ facet: name }, told(facts[facts.length - 1]));
     });
+  }
+
+  of(kind, id) {
+    return [].concat.apply([], Array.from(this.chains.values(), (chain) => this.facts(chain, id, kind)));
   }
 
   // The reviews of one act that had begun by a day, and what came of each.

@@ -140,6 +140,34 @@ class Replays {
     return fold.every(facets);
   }
 
+  // The entries about a subject, about a person under every id that ever was one with it, and all
+  // merges.
+  about(subject, recorded) {
+    const [kind, id] = partition(subject, ":");
+    if (this.tagged === undefined) {
+      this.tagged = new Map();
+      for (const entry of this.bundle.entries()) {
+        for (const tag of entry.tags) {
+          if (!this.tagged.has(tag)) this.tagged.set(tag, []);
+          this.tagged.get(tag).push(entry);
+        }
+      }
+    }
+    const [merging, joined] = [this.tagged.get("merges:person") || [], new Set([id])];
+    for (let size = 0; kind === "person" && size < joined.size;) {
+      size = joined.size;
+      for (const entry of merging) {
+        const both = entry.tags.filter((tag) => tag.startsWith("person:")).map((tag) => tag.slice(7));
+        if (both.some((one) => joined.has(one))) both.forEach((one) => joined.add(one));
+      }
+    }
+    const found = new Map(merging.map((entry) => [entry.position, entry]));
+    for (const one of joined) {
+      for (const entry of this.tagged.get(`${kind}:${one}`) || []) found.set(entry.position, entry);
+    }
+    return inOrder(Array.from(found.keys())).filter((one) => one <= recorded).map((one) => found.get(one));
+  }
+
   // Every id of a person, the kept one first.
   family(person, recorded) {
     const merges = new Refold(this.bundle.json("codebook.json"));
@@ -151,10 +179,11 @@ class Replays {
     return merges.family(person);
   }
 
-  // The entries about a person, under each id.
-  folded(person, recorded) {
+  // The entries about a subject, about a person under each id.
+  folded(id, recorded, kind = "person") {
     const about = new Set(["merges:person"]);
-    this.family(person, recorded).forEach((alias) => about.add(`person:${alias}`));
+    const ids = kind === "person" ? this.family(id, recorded) : [id];
+    ids.forEach((one) => about.add(`${kind}:${one}`));
     const fold = new Refold(this.bundle.json("codebook.json"));
     for (const entry of this.until(recorded)) {
       if (entry.tags.some((tag) => about.has(tag))) {
@@ -300,7 +329,8 @@ class Replays {
     const [kept, ...aliases] = this.family(data.person, recorded);
     const [beside, names] = [kept === data.person ? {} : { same_as: kept }, {}];
     if (aliases.length) beside.aliases = aliases;
-    beside.ended = this.folded(kept, recorded).ended(kept, effective, this.opening());
+    const ended = this.folded(kept, recorded).ended("person", kept, effective);
+    beside.ended = opened(ended, this.opening());
     beside.reviews = this.reviews(kept, effective, recorded);
     const [scope, people] = [own(this.bundle.manifest, "person"), has(data, "people") ? data.people : {}];
     for (const one of Object.keys(people)) {

@@ -43,6 +43,7 @@ class Comparison {
     Object.assign(this, { told, paper, report: COMPARED[name], withheld: 0, count: 0 });
     const report = own(vocabulary.reports, name);
     this.titles = own(report, "words");
+    this.codes = given(report, "codes") || {};
     this.speech = paper.language === null ? null : new Speech(vocabulary, paper.language);
     this.columns = new Map();
     for (const column of Object.keys(own(report, "columns"))) {
@@ -71,7 +72,7 @@ class Comparison {
     let made_;
     try {
       const basis = new Basis(this.told, effective, recorded);
-      made_ = Array.from(basis[this.report.lines](asked));
+      made_ = Array.from(this.report.lines(basis, asked));
     } catch (none) {
       if (!(none instanceof NoSuchUnit)) throw none;
       const unit = none.message;
@@ -100,7 +101,8 @@ class Comparison {
 
   reaches(recorded) {
     if (this.report.alone) return this.told.tellsOf(own(this.paper.asked, "person"), recorded);
-    return this.told.reaches(recorded);
+    const before = given(this.paper.asked, "before_recorded");
+    return this.told.reaches(before === null ? recorded : Math.max(recorded, integer(before)));
   }
 
   // What the file shows beside its rows, or says of itself that no report says.
@@ -138,7 +140,9 @@ class Comparison {
   // Each row beside the line that it is, else beside the one of its key most like it.
   rows(made_, key) {
     const wanted = key.concat(this.there.filter((one) => one !== null));
-    if (this.speech) for (const one of wanted) this.shown.set(one, this.speech.cells(one, made_));
+    for (const one of this.speech ? wanted : []) {
+      this.shown.set(one, this.speech.cells(one, made_, given(this.codes, one) || one));
+    }
     const codes_ = new Map(key.map((one) => (
       [one, new Map(Array.from(this.shown.get(one) || [], ([code, said]) => [said, code]))]
     )));
@@ -152,17 +156,19 @@ class Comparison {
       const said = key.map((one) => row[this.there.indexOf(one)]);
       const codes = said.map((one, n) => {
         const known = codes_.get(key[n]);
-        return one ? (known.has(one) ? known.get(one) : one) : null;
+        return one === "" ? null : known.has(one) ? known.get(one) : one;
       });
       const found = waiting.get(keysText(codes)) || [];
       const same_ = found.findIndex((line) => !this.unlike(row, line)[0].length);
       if (same_ < 0) rest.push([at, row, said, codes]);
       else this.withheld += this.unlike(row, found.splice(same_, 1)[0])[1];
     }
+    const extra = [];
     for (const [at, row, said, codes] of rest) {
       const found = waiting.get(keysText(codes)) || [];
       if (!found.length) {
-        this.extra(at, keysText(said), row);
+        const facet = key.includes("facet") ? codes[key.indexOf("facet")] : null;
+        extra.push({ at, key: keysText(said), facet, row });
         continue;
       }
       const apart = found.map((line) => this.unlike(row, line)[0]);
@@ -171,7 +177,41 @@ class Comparison {
       found.splice(best, 1);
       for (const one of apart[best]) this.differs(at, keysText(said), one);
     }
-    for (const [code, left] of waiting) left.forEach((line) => this.lacks(code, line));
+    const lacking = [];
+    for (const [code, left] of waiting) left.forEach((line) => lacking.push([code, line]));
+    this.apart(extra, lacking);
+  }
+
+  // Rows of which there is no line, and lines of which there is no row.
+  apart(extra, lacking) {
+    const cased = extra.filter(({ row }) => this.keptFrom(row) !== null).map(({ facet }) => facet)
+      .concat(lacking.filter(([, line]) => ofCase(line)).map(([, line]) => given(line, "facet")));
+    const told = (facet) => facet !== null && cased.includes(facet);
+    const pairs = this.pairs(extra, lacking);
+    const paired = Array.from(pairs.values());
+    extra.forEach(({ at, key, facet, row }, n) => {
+      if (pairs.has(n)) this.differs(at, key, this.unlike(row, lacking[pairs.get(n)][1])[0][0]);
+      else this.extra(at, key, row, told(facet));
+    });
+    lacking.forEach(([key, line], n) => {
+      if (!paired.includes(n)) this.lacks(key, line, told(given(line, "facet")));
+    });
+  }
+
+  // Where it is plain which line a row is: it differs in one cell, and from no other so.
+  pairs(extra, lacking) {
+    if (Math.max(extra.length, lacking.length) > MOST_NAMED) return new Map();
+    const [near, times, found] = [new Map(), new Map(), new Map()];
+    extra.forEach(({ row }, n) => {
+      if (this.keptFrom(row) !== null) return;
+      const open = lacking.map((_, m) => m).filter((m) => (
+        !ofCase(lacking[m][1]) && this.unlike(row, lacking[m][1])[0].length === 1
+      ));
+      near.set(n, open);
+      open.forEach((m) => times.set(m, (times.get(m) || 0) + 1));
+    });
+    for (const [n, one] of near) if (one.length === 1 && times.get(one[0]) === 1) found.set(n, one[0]);
+    return found;
   }
 
   // The cells of a row that do not say what a line gives; how many cannot be told.
@@ -210,34 +250,53 @@ class Comparison {
     this.wrong(`第 ${at} 行(${key})“${heading}”列:${zh}`, `row ${at} (${key}), column “${heading}”: ${en}`);
   }
 
+  // The entry that a row is of, where the bundle withholds that.
+  keptFrom(row) {
+    const column = this.there.findIndex((one) => ["position", "entry", "entries"].includes(one));
+    const said = column < 0 ? [] : several(String(row[column]));
+    const kept = said.find((one) => /^[0-9]+$/.test(one) && this.told.bundle.withheld.has(Number(one)));
+    return kept === undefined ? null : kept;
+  }
+
   // A row that the entries do not give, as far as they are here.
-  extra(at, key, row) {
-    const column = this.there.findIndex((one) => one === "position" || one === "entry");
-    const position = column < 0 ? "" : String(row[column]);
-    if (/^[0-9]+$/.test(position) && this.told.bundle.withheld.has(Number(position))) {
+  extra(at, key, row, cased) {
+    const position = this.keptFrom(row);
+    if (position !== null) {
       this.told.find(
         KIND.UNPROVED, `所给报表第 ${at} 行的登记 ${position} 属未公开案件,本包不能核对`,
         `row ${at} of the report given is of entry ${position}, which this bundle withholds`,
       );
-      return;
+    } else if (cased) {
+      this.told.find(
+        KIND.UNPROVED, `所给报表第 ${at} 行(${key})与案件登记同一事项,本包不能核对`,
+        `row ${at} (${key}) of the report given is of a facet of which an entry of a case tells: ` +
+          "this bundle cannot compare it",
+      );
+    } else {
+      this.wrong(
+        `第 ${at} 行(${key})按登记不应在表中`,
+        `its row ${at} (${key}) is not in what the entries give`,
+      );
     }
-    this.wrong(
-      `第 ${at} 行(${key})按登记不应在表中`,
-      `its row ${at} (${key}) is not in what the entries give`,
-    );
   }
 
   // A line that is in no row; one of a case may have been kept from whoever took it out.
-  lacks(key, line) {
-    if (several(given(line, "subjects")).some((tag) => tag.startsWith("case:"))) {
+  lacks(key, line, cased) {
+    if (ofCase(line)) {
       this.told.find(
         KIND.UNPROVED, `所给报表缺案件登记 ${key} 一行;取表者可否见之,本包不能证明`,
         `the report given lacks the row of ${key}, an entry of a case: whether whoever took it ` +
           "out could see that, this bundle cannot prove",
       );
-      return;
+    } else if (cased) {
+      this.told.find(
+        KIND.UNPROVED, `所给报表缺 ${key} 一行,与案件登记同一事项,本包不能核对`,
+        `the report given lacks the row of ${key}, a facet of which an entry of a case tells: ` +
+          "this bundle cannot compare it",
+      );
+    } else {
+      this.wrong(`缺 ${key} 一行`, `it lacks the row of ${key}`);
     }
-    this.wrong(`缺 ${key} 一行`, `it lacks the row of ${key}`);
   }
 
   wrong(zh, en) {
@@ -270,6 +329,10 @@ class Comparison {
     }
     this.told.say(zh, en);
   }
+}
+
+function ofCase(line) {
+  return several(given(line, "subjects")).some((tag) => tag.startsWith("case:"));
 }
 
 function keysText(keys) {
