@@ -8,7 +8,7 @@ kind of the first finding.
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -151,6 +151,7 @@ def _checked(
     ours, no vault, and a role that only reads.
     """
     from api.settings import ledger_database
+    from domain.ledger.wrapping import VaultUnfit
     from domain.notes import public
 
     told = settings(context)
@@ -163,7 +164,20 @@ def _checked(
         with failing(), ledger_database(told) as database:
             yield database, _verifier(key), None
         return
-    with opened(context) as bureau:
+    with ExitStack() as opening:
+        try:
+            bureau = opening.enter_context(opened(context))
+        except Failure as failure:
+            if key is None or not isinstance(failure.__cause__, VaultUnfit):
+                raise
+            tell(
+                context,
+                f"{failure.zh}。不核验保密字段能否以本人的密钥打开。",
+                f"{failure.en}. Whether private fields open is not looked at.",
+            )
+            database = opening.enter_context(ledger_database(told))
+            yield database, _verifier(key), None
+            return
         vault, origin = bureau.ledger.vault, bureau.sealer.seals.origin()
         if key is not None or origin is None:
             yield bureau.database, None if key is None else _verifier(key), vault
