@@ -169,6 +169,16 @@ def test_a_bundle_is_exported_and_checked(chosen, tmp_path):
     assert "no bundle of evidence" in run("evidence", "check", bundle, code=25).output
 
 
+def test_what_cannot_be_written_is_named(chosen, tmp_path):
+    with Bureau(chosen) as bureau:
+        enter(bureau, "p1")
+    run("seal")
+    for command in (["export", "--all"], ["proof", "1"]):
+        for path in (tmp_path, tmp_path / "none" / "b"):
+            given = ["evidence", *command, "-o", str(path)]
+            assert str(path) in str(CliRunner().invoke(app, given).exception)
+
+
 # the key
 
 
