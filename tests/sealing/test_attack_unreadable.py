@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from api.cli.main import app
 from replay.seals import Kind
 from tests.sealing.test_attack_around import attacked as attacked  # noqa: PLC0414 - a fixture
+from tests.sealing.test_attack_around import run
 from tests.sealing.test_attack_lab import LAST, cosigned, found, named, resealed
 from tests.sealing.test_tampering import tamper
 
@@ -67,17 +68,37 @@ def test_line_under_a_head_that_is_none_of_a_witness(attacked, line):
     assert own in seals.with_cosignatures(seals.last()).lines
 
 
-def test_order_about_keys_that_cannot_be_read(attacked, monkeypatch):
-    """Nothing is opened by it; whoever brings the ledger's key is told which entry it is."""
+@pytest.fixture
+def chosen(attacked, monkeypatch):
+    """The command line over the same ledger."""
     own = attacked.bureau.settings
     for name in ("data", "database", "vault", "kek_file", "seal_key_file"):
         monkeypatch.setenv(f"PERSONNEL_LEDGER_{name.upper()}", str(getattr(own, name)))
+    return attacked
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("ALTER TABLE ledger_entries RENAME COLUMN type TO kind", "type"),
+        ("DROP TABLE ledger_seal_heads CASCADE", "ledger_seal_heads"),
+    ],
+)
+def test_table_that_is_another(chosen, statement, what):
+    run(chosen.database, statement)
+    told = CliRunner().invoke(app, ["verify", "--key", str(chosen.key)])
+    assert "not the ledger's tables" in str(told.exception)
+    assert what in str(told.exception)
+
+
+def test_order_about_keys_that_cannot_be_read(chosen):
+    """Nothing is opened by it; whoever brings the ledger's key is told which entry it is."""
     tamper(
-        attacked.database,
+        chosen.database,
         f"UPDATE ledger_entries SET type = 'PrivateDataDestroyed' WHERE position = {PERSON}",
     )
     refused = CliRunner().invoke(app, ["record", "a"])
     assert f"entry {PERSON}, an order about keys, cannot be read" in str(refused.exception)
-    told = CliRunner().invoke(app, ["--lang", "en", "verify", "--key", str(attacked.key)])
+    told = CliRunner().invoke(app, ["--lang", "en", "verify", "--key", str(chosen.key)])
     assert told.exit_code == Kind.ENTRY
     assert f"entry {PERSON} is not what was sealed" in told.output
