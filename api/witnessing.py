@@ -44,7 +44,7 @@ def create_witness(witness: Witness) -> FastAPI:
         except OtherSize as other:
             return Response(f"{other.size}\n", other.status, media_type="text/x.tlog.size")
         except WitnessRefuses as refuses:
-            _logger.warning("not cosigned", why=type(refuses).__name__)
+            _logger.warning("not cosigned", why=type(refuses).__name__, said=str(refuses))
             return Response(f"{refuses}\n", refuses.status, media_type="text/plain")
         return Response(str(note.lines[-1]), media_type="text/plain")
 

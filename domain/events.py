@@ -406,6 +406,12 @@ class Entry:
             self._fields = fields
         return self._fields
 
+    @property
+    def whole(self) -> bool:
+        """Whether it has every field that its type asks for."""
+        asked = {name for name, info in self.cls.model_fields.items() if info.is_required()}
+        return asked <= self.fields.keys()
+
 
 class Proposal(NamedTuple):
     """An act before the ledger has accepted it. `event` is typed and checked, nothing is stamped.

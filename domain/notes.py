@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 ED25519, COSIGNATURE = 1, 4
 """The kinds of keys: a signature of the text; one of the text and the time it was seen."""
 
-_NAME = re.compile(r"[^\s+\x00-\x1f]{1,200}")
+NAME = re.compile(r"[^\s+\x00-\x1f]{1,200}")
 _LINE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/=]+)")
 _ENTRY = re.compile(r"([1-9][0-9]{0,18}) ([A-Za-z0-9+/]{43}=)")
 _SIZE = re.compile("0|[1-9][0-9]{0,18}")
@@ -71,7 +71,7 @@ class Verifier(NamedTuple):
         name, _, rest = vkey.strip().partition("+")
         key_id, _, key = rest.partition("+")
         raw = _decoded(key, "the public key")
-        if len(raw) != 33 or raw[0] not in (ED25519, COSIGNATURE) or not _NAME.fullmatch(name):
+        if len(raw) != 33 or raw[0] not in (ED25519, COSIGNATURE) or not NAME.fullmatch(name):
             raise NoteInvalid("the public key is not an Ed25519 one under a name")
         verifier = cls(name, raw[0], raw[1:])
         if verifier.key_id.hex() != key_id:
@@ -139,7 +139,7 @@ class Head(NamedTuple):
     def of(cls, text: str) -> Self:
         """Raises NoteInvalid."""
         match text.split("\n"):
-            case [origin, size, root, ""] if _NAME.fullmatch(origin) and _SIZE.fullmatch(size):
+            case [origin, size, root, ""] if NAME.fullmatch(origin) and _SIZE.fullmatch(size):
                 raw = _decoded(root, "the root")
                 if len(raw) == 32:
                     return cls(origin, int(size), raw)

@@ -97,6 +97,9 @@ class _Check(Told):
         own = {"manifest.json", "manifest.note"}
         if len(set(self.bundle.names)) != len(self.bundle.names):
             self.find(Kind.FILE, "包内有同名文件", "a file is in the bundle twice")
+        if not self.bundle.framed():
+            en = "the zip holds more than its files, or a file's header is not what its list says"
+            self.find(Kind.FILE, "压缩包内除文件外另有内容,或文件头与目录不符", en)
         for name in sorted(named.keys() ^ (set(self.bundle.names) - own)):
             self.find(Kind.FILE, f"文件 {name} 缺失或多出", f"the file {name} is missing or extra")
         for name in sorted(named.keys() & set(self.bundle.names)):
@@ -483,12 +486,8 @@ def main() -> int:
         given.by, given.who_read,
     )  # fmt: skip
     verdict = check(given.bundle, asked)
-    if verdict.replayed is not None:
-        print(json.dumps(verdict.replayed, ensure_ascii=False, indent=1))
-    listed = [*verdict.remarks] if given.list else []
-    listed += verdict.reads if given.list or given.who_read else ()
-    for one in (*verdict.everyone, *listed, *verdict.groups):
-        print(json.dumps(one, ensure_ascii=False))
+    for line in verdict.shown(sys.stdout.encoding, listing=given.list, who=given.who_read):
+        print(line)
     print("\n".join(verdict.lines()), file=sys.stderr)
     return verdict.exit_code
 

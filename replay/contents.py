@@ -16,6 +16,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
 
 from domain.acts.packs import PackPublished
 from domain.acts.privacy import PrivateDataDestroyed, PrivateDataRestricted
@@ -39,11 +41,44 @@ def findings(log: EventLog, vault: Vault | None, until: int) -> list[Finding]:
     looked at.
     """
     found: dict[Kind, Finding] = {}
-    held = (*_keys(log, vault, until), *_claims(log, vault)) if vault else ()
-    for one in (*_packs(log, until), *held):
-        first = found.get(one.kind)
-        found[one.kind] = first._replace(total=first.total + 1) if first else one
+    held = (_keys(log, vault, until), _claims(log, vault)) if vault else ()
+    for part in (_packs(log, until), *held):
+        for one in _readable(part, log, until):
+            first = found.get(one.kind)
+            found[one.kind] = first._replace(total=first.total + 1) if first else one
     return [*found.values()]
+
+
+def _readable(part: Iterator[Finding], log: EventLog, until: int) -> Iterator[Finding]:
+    """What a part finds; where it meets an entry that cannot be read, that is its last finding."""
+    try:
+        yield from part
+    except (OperationalError, PoolTimeout):
+        raise
+    except Exception:  # noqa: BLE001 - whatever a hostile row does to a parser is a finding
+        position = _unread(log, until)
+        yield Finding(
+            Kind.ENTRY, position,
+            f"第 {position} 条登记不能读取:密钥、规则包或查重索引未能核验",
+            f"entry {position} cannot be read: keys, packs or the lookup were not looked at",
+        )  # fmt: skip
+
+
+def _unread(log: EventLog, until: int) -> int:
+    """The first entry that lacks what its type declares; it is looked for one by one where a page
+    of them cannot be fetched.
+    """
+    position = 0
+    for limit in (None, 1):
+        with suppress(Exception):
+            before = -1
+            while before < position:
+                before = position
+                for stored in log.entries(after=position, until=until, limit=limit):
+                    if not Entry(*stored).whole:
+                        return stored.position
+                    position = stored.position
+    return position + 1
 
 
 def _packs(log: EventLog, until: int) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ Owns the kinds, what is asked, and the verdict; it travels inside the checker an
 alone. Invariant: a kind is one exit code for ever; every finding is a sentence in two languages.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
@@ -89,6 +90,15 @@ class Verdict(NamedTuple):
         """0, or the smallest kind of what is wrong."""
         return min((int(f.kind) for f in self.findings), default=0)
 
+    def shown(self, encoding: str, *, listing: bool, who: str | None) -> Iterator[str]:
+        """What was asked for beside the verdict, as JSON that this encoding can write."""
+        if self.replayed is not None:
+            yield as_json(self.replayed, encoding, 1)
+        listed = [*self.remarks] if listing else []
+        listed += self.reads if listing or who else ()
+        for one in (*self.everyone, *listed, *self.groups):
+            yield as_json(one, encoding)
+
     def lines(self) -> Iterator[str]:
         for finding in self.findings:
             yield f"✗ {finding.zh}。"
@@ -98,6 +108,16 @@ class Verdict(NamedTuple):
                 yield f"· {zh}。"
                 yield f"  {en}."
             yield f"✓ {self.good[0]}。 / {self.good[1]}."
+
+
+def as_json(value: Any, encoding: str, indent: int | None = None) -> str:
+    """JSON; a character that the encoding lacks (a rare one of a name, in GBK) as its escape."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent)
+    return text
 
 
 class Told:

@@ -214,6 +214,38 @@ class Bundle:
             position += 1
         return position
 
+    def framed(self) -> bool:
+        """Whether nothing lies beside the files, and each one's own header says what the directory
+        says: whoever unpacks the zip by other means has the same files.
+        """
+        file = self._zip.fp
+        if file is None:
+            return False
+        file.seek(start := self._zip.start_dir)
+        directory = file.read()
+        at = place = 0
+        for info in self._zip.infolist():
+            said = directory[place : place + 46]
+            name, extra, comment = (int.from_bytes(said[n : n + 2], "little") for n in (28, 30, 32))
+            file.seek(at)
+            own = file.read(30)
+            named = file.read(name)
+            more = file.read(int.from_bytes(own[28:30], "little"))
+            size = info.file_size.to_bytes(8, "little")
+            short = own[18:26] == said[20:28] and not more
+            long = own[18:26] == b"\xff" * 8 and more == b"\x01\0\x10\0" + size + size
+            if (
+                (info.header_offset, own[:4], comment) != (at, b"PK\x03\x04", 0)
+                or (own[4:18], own[26:28]) != (said[6:20], said[28:30])
+                or named != directory[place + 46 : place + 46 + name]
+                or not (short or long)
+            ):
+                return False
+            at += 30 + len(named) + len(more) + info.file_size
+            place += 46 + name + extra
+        ends = len(directory) - place in (22, 98) and directory[-22:-18] == b"PK\x05\x06"
+        return at == start and ends and directory[-2:] == b"\0\0"
+
     def _blocks(self, name: str) -> Iterator[bytes]:
         info, file = self._held[name], self._zip.fp
         if file is None:

@@ -61,6 +61,7 @@ def _checked(told: Told, text: str, asked: Asked) -> Any:
     if form is None:
         raise ValueError("no proof")
     note, position = form["note"], int(form["index"]) + 1
+    _unanswerable(told, asked)
     origin, size, root = head_of(note)
     _signatures(told, origin, note, asked)
     raw = b64(form["extra"]) if form["extra"] else None
@@ -92,6 +93,21 @@ def _checked(told: Told, text: str, asked: Asked) -> Any:
         f"entry {position} lies under a head of {origin} over {size}",
     )  # fmt: skip
     return None if raw is None else _shown(raw)
+
+
+def _unanswerable(told: Told, asked: Asked) -> None:
+    """What one entry and a head cannot prove is said."""
+    wanted = {
+        "--kept": asked.kept, "--stamps": asked.stamps, "--report": asked.report,
+        "--replay": asked.replay, "--everyone": asked.everyone, "--who-read": asked.who_read,
+        "--by": asked.by,
+    }  # fmt: skip
+    for option, given in wanted.items():
+        if given:
+            told.find(
+                Kind.UNPROVED, f"单条登记的证明不能回答 {option}:请导出证据包",
+                f"one entry's proof cannot answer {option}: have a bundle exported",
+            )  # fmt: skip
 
 
 def _signatures(told: Told, origin: str, note: str, asked: Asked) -> None:

@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from domain.acts.seals import ReadsCut, ReadsSealed
 from domain.ledger.reads import HEAD_NOTED, PREFIX
-from domain.ledger.sealer import key_changes
+from domain.ledger.sealer import KeyChange, fields_of, key_changes, texts_of
 from domain.ledger.seals import Broken, Seals
 from domain.ledger.statements import Statements
 from domain.merkle import Frontier
@@ -38,7 +38,7 @@ def verify(
         origin = Seals(lambda: nullcontext(connection), PREFIX).origin()
         changes = key_changes(connection, Statements(LEDGER))
         ordered = _ordered(connection, origin)
-    own, ever = None, [Verifier.of(k) for change in changes for k in (change.previous, change.key)]
+    own, ever = None, [key for change in changes for key in _keys(change)]
     if key is not None and origin is not None:
         ever = [one._replace(name=origin) for one in ever or [key]]
         own = ever[-1]
@@ -76,12 +76,13 @@ def gone(conninfo: str) -> Gone | None:
 
 def _ordered(connection: Connection[Any], origin: str | None) -> Gone | None:
     rows = connection.execute(Statements(LEDGER).data_of_type, (ReadsCut.__name__, 0)).fetchall()
-    orders = [(position, orjson.loads(data)["fields"]) for position, data in rows]
+    orders = [(position, fields_of(data)) for position, data in rows]
     [[first]] = connection.execute(Statements(PREFIX).first).fetchall()
     ours = [
         Gone(position, f["rows"], f["before"], f["ground"], max(0, f["rows"] - first + 1))
         for position, f in orders
-        if origin == f"personnel-ledger/{f['ledger']}"
+        if {"ledger", "rows", "before", "ground"} <= f.keys()
+        and origin == f"personnel-ledger/{f['ledger']}"
     ]
     return max(ours, key=lambda one: one.rows, default=None)
 
@@ -104,15 +105,27 @@ def by_log(conninfo: str, kept: Iterable[Note]) -> tuple[Note | None, Note | Non
     return places[0], places[1]
 
 
+def _keys(change: KeyChange) -> list[Verifier]:
+    """Both keys; none where the entry, as it lies there now, does not name them."""
+    try:
+        return [Verifier.of(change.previous), Verifier.of(change.key)]
+    except NoteInvalid:
+        return []
+
+
 def _in_ledger(connection: Connection[Any]) -> Iterator[tuple[int, str]]:
     """Where the ledger noted a head of the reads, and its text."""
     rows = connection.execute(Statements(LEDGER).data_of_type, (ReadsSealed.__name__, 0))
-    return ((position, orjson.loads(data)["fields"]["note"]) for position, data in rows)
+    return ((position, *texts_of(data, "note")) for position, data in rows)
 
 
 def _in_reads(connection: Connection[Any]) -> Iterator[tuple[int, str]]:
     rows = connection.execute(Statements(PREFIX).data_of_type, (HEAD_NOTED, 0))
-    return ((position, orjson.loads(data)["note"]) for position, data in rows)
+    for position, data in rows:
+        try:
+            yield position, str(orjson.loads(data)["note"])
+        except (ValueError, KeyError, TypeError):
+            yield position, ""
 
 
 _EN = {"账本": "the ledger", "查阅日志": "the log of reads"}

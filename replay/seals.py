@@ -22,15 +22,13 @@ from domain.ledger.statements import Statements
 from domain.merkle import HEIGHT, Frontier
 from domain.notes import Head, Note, NoteInvalid, Receipt, Verifier
 from replay.guards import faults
-from replay.stamps import Authority, StampRefused
+from replay.stamps import SLACK, Authority, StampRefused, contradictions
 
 STEP = 1 << 16
 LOWEST = -(1 << 63)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNSEALED_SECONDS = 60
 """How long an entry may lie unsealed before that is a finding."""
-SLACK = timedelta(minutes=5)
-"""How far the clocks of the ledger and of a time-stamp authority may differ."""
 
 
 class Kind(IntEnum):
@@ -264,7 +262,7 @@ class _Reading:
     def _head(self, one: Sealed, tree: Frontier, lies: int | None) -> None:
         """One head against the tree, its last entry's time, and the key in force."""
         size, below = one.size, self._good + 1
-        if one.head == Head(self._origin or "", size, tree.root()):
+        if one.note.text == Head(self._origin or "", size, tree.root()).text():
             self._good = size
         else:
             self._find(
@@ -385,6 +383,12 @@ class _Reading:
                 f"the head over {size} entries says it was sealed at {at:%F %T} UTC: before its "
                 "last entry or the head ahead of it, or after now",
             )  # fmt: skip
+        for size in self._seals.unfit():
+            self._witness(
+                size,
+                f"前 {size} 条登记的封签下存有不成会签的一行",
+                f"what lies under the head over {size} entries is no line of a witness",
+            )
         for size in self._seals.lost():
             self._find(
                 Kind.HEAD, size,
@@ -431,29 +435,10 @@ class _Reading:
                     f"the time stamp over the head of {one.size} entries is not valid",
                 )  # fmt: skip
                 continue
-            if one.sealed_at > at + SLACK:
-                self._find(
-                    Kind.TIME, one.size,
-                    f"前 {one.size} 条登记的封签时间晚于其上的时间戳({at:%F %T} UTC)",
-                    f"the head over {one.size} entries says it was sealed after it was "
-                    f"time-stamped ({at:%F %T} UTC)",
-                )  # fmt: skip
-            for leaf in leaves(self._connection, self._log, one.size - 1, one.size + 1):
-                recorded_at = _EPOCH + timedelta(microseconds=leaf.recorded_at)
-                if leaf.position == one.size and recorded_at > at + SLACK:
-                    self._find(
-                        Kind.TIME, leaf.position,
-                        f"第 {leaf.position} 条登记的登记时间晚于为其加盖的时间戳({at:%F %T} UTC)",
-                        f"entry {leaf.position} says it was recorded after it was time-stamped "
-                        f"({at:%F %T} UTC)",
-                    )  # fmt: skip
-                if leaf.position > one.size and recorded_at < at - SLACK:
-                    self._find(
-                        Kind.TIME, leaf.position,
-                        f"第 {leaf.position} 条登记的登记时间早于前一封签的时间戳({at:%F %T} UTC)",
-                        f"entry {leaf.position} says it was recorded before the time stamp over "
-                        f"the entries ahead of it ({at:%F %T} UTC)",
-                    )  # fmt: skip
+            beside = leaves(self._connection, self._log, one.size - 1, one.size + 1)
+            times = {leaf.position: leaf.recorded_at for leaf in beside}
+            for position, zh, en in contradictions(one, at, times):
+                self._find(Kind.TIME, position, zh, en)
 
     def _receipt(self, note: Note) -> None:
         """What was acknowledged must lie in the log as it was acknowledged."""

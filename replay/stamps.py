@@ -6,8 +6,8 @@ authority that the settings name signed it, over this very head, for this very r
 
 from base64 import b64encode
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -21,9 +21,12 @@ from rfc3161_client import (
 )
 from rfc3161_client.tsp import TimeStampRequest
 
-from domain.ledger.seals import Stamped
+from domain.ledger.seals import Sealed, Stamped
 
 MOST_BYTES = 64 << 10
+SLACK = timedelta(minutes=5)
+"""How far the clocks of the ledger and of a time-stamp authority may differ."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class StampRefused(ValueError):
@@ -59,6 +62,32 @@ class Authority(NamedTuple):
         except (ValueError, VerificationError) as refused:
             raise StampRefused(str(refused)) from None
         return at
+
+
+def contradictions(
+    one: Sealed, at: datetime, times: Mapping[int, int]
+) -> Iterator[tuple[int, str, str]]:
+    """Where a stamped head, its last entry or the next one says another time than the stamp: the
+    position, in both languages. `times`: microseconds since 1970.
+    """
+    size, said = one.size, f"{at:%F %T} UTC"
+    earliest, latest = ((t - _EPOCH) // timedelta(microseconds=1) for t in (at - SLACK, at + SLACK))
+    if one.sealed_at > at + SLACK:
+        yield (
+            size, f"前 {size} 条登记的封签时间晚于其上的时间戳({said})",
+            f"the head over {size} entries says it was sealed after it was time-stamped ({said})",
+        )  # fmt: skip
+    if times.get(size, latest) > latest:
+        yield (
+            size, f"第 {size} 条登记的登记时间晚于为其加盖的时间戳({said})",
+            f"entry {size} says it was recorded after it was time-stamped ({said})",
+        )  # fmt: skip
+    if times.get(size + 1, earliest) < earliest:
+        en = f"entry {size + 1} says it was recorded before the time stamp over the entries ahead"
+        yield (
+            size + 1, f"第 {size + 1} 条登记的登记时间早于前一封签的时间戳({said})",
+            f"{en} of it ({said})",
+        )  # fmt: skip
 
 
 def around(every: Sequence[Stamped], positions: Collection[int]) -> list[Stamped]:

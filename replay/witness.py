@@ -16,10 +16,20 @@ from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from domain.ledger.keyfile import key_in
+from domain.ledger.keyfile import KeyUnfit, key_in
 from domain.ledger.seals import Sealed, Seals
 from domain.merkle import consistent
-from domain.notes import COSIGNATURE, Head, Line, Note, NoteInvalid, Verifier, cosigner, public
+from domain.notes import (
+    COSIGNATURE,
+    NAME,
+    Head,
+    Line,
+    Note,
+    NoteInvalid,
+    Verifier,
+    cosigner,
+    public,
+)
 
 MOST_BYTES = 64 << 10
 
@@ -44,6 +54,12 @@ class NotSigned(WitnessRefuses):
     """The head bears no signature of a key known for its log."""
 
     status = 403
+
+
+class StateUnfit(WitnessRefuses):
+    """What the witness keeps of a log is not as it left it: nothing is cosigned upon it."""
+
+    status = 500
 
 
 class OtherSize(WitnessRefuses):
@@ -107,6 +123,8 @@ class Witness:
     def __init__(
         self, folder: Path, name: str, logs: Sequence[Verifier], clock: Callable[[], float]
     ) -> None:
+        if not NAME.fullmatch(name):
+            raise KeyUnfit("a witness's name has no blank and no `+`, and at most 200 characters")
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._logs = logs
@@ -139,9 +157,26 @@ class Witness:
         return signed
 
     def kept(self, origin: str) -> Note | None:
-        """The last head that was cosigned for this origin."""
+        """The last head that was cosigned for this origin. Raises StateUnfit."""
         file = self._file(origin)
-        return Note.of(file.read_text()) if file.exists() else None
+        if not file.exists():
+            return None
+        try:
+            note = Note.of(file.read_text())
+            if Head.of(note.text).origin == origin and self._signed(note):
+                return note
+        except (NoteInvalid, UnicodeDecodeError):
+            pass
+        raise StateUnfit(
+            f"{file.name} is not the head that this witness cosigned: bring it back from a copy; "
+            "deleted, it would let history be rewritten"
+        )
+
+    def _signed(self, note: Note) -> bool:
+        """Whether this key cosigned it, under whichever name it then had."""
+        return any(
+            self.verifier._replace(name=line.name).checks(note.text, line) for line in note.lines
+        )
 
     def _judge(self, asked: Asked, head: Head, note: Note) -> None:
         kept = self.kept(head.origin)

@@ -6,7 +6,6 @@ code that every bundle carries.
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that --help is quick
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -138,6 +137,8 @@ def export(
                 count = run(bureau.ledger, bureau.records, bureau.sealer, wanted, output)
         except Unprovable as unprovable:
             raise Failure(unprovable.zh, str(unprovable)) from unprovable
+        except OSError as unwritten:
+            raise _unwritten(output, unwritten) from unwritten
     tell(context, f"已导出 {count} 条登记。", f"{count} entries written.")
 
 
@@ -174,8 +175,15 @@ def proof(
                 asked.read(stated, held, frozenset(), told)
     except Unprovable as unprovable:
         raise Failure(unprovable.zh, str(unprovable)) from unprovable
-    output.write_text(text, "utf-8")
+    try:
+        output.write_text(text, "utf-8")
+    except OSError as unwritten:
+        raise _unwritten(output, unwritten) from unwritten
     tell(context, f"已写入 {output}。", f"Written to {output}.")
+
+
+def _unwritten(output: Path, why: OSError) -> Failure:
+    return Failure(f"不能写入 {output}:{why.strerror}", f"{output}: {why.strerror}")
 
 
 def _question(
@@ -250,12 +258,8 @@ def check(
         replay, everyone, effective, recorded, by, who_read, declared(), worded(vocabulary()),
     )  # fmt: skip
     verdict = run(bundle, asked)
-    if verdict.replayed is not None:
-        sys.stdout.write(json.dumps(verdict.replayed, ensure_ascii=False, indent=1) + "\n")
-    listed = [*verdict.remarks] if listing else []
-    listed += verdict.reads if listing or who_read else ()
-    for one in (*verdict.everyone, *listed, *verdict.groups):
-        sys.stdout.write(json.dumps(one, ensure_ascii=False) + "\n")
+    for line in verdict.shown(sys.stdout.encoding, listing=listing, who=who_read):
+        sys.stdout.write(line + "\n")
     for line in verdict.lines():
         console(error=True).print(line, markup=False, soft_wrap=True)
     raise typer.Exit(verdict.exit_code)

@@ -190,6 +190,11 @@ def failing() -> Iterator[None]:
             f"this database role may not do that ({why}); after an upgrade, run init as a role"
             " that may create roles",
         ) from denied
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as gone:
+        what = gone.diag.message_primary or "a table is gone"
+        raise Failure(
+            f"账本的表或列缺失或已被改动:{what}", f"not the ledger's tables: {what}"
+        ) from gone
     except NotOwner as other:
         raise Failure(
             f"须以可充当角色 {other.role} 的数据库账号执行:设 PERSONNEL_LEDGER_OWNER 为其连接串",

@@ -8,7 +8,7 @@ kind of the first finding.
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -116,7 +116,7 @@ def verify(
         trust = Trust(
             chosen,
             ours,
-            None if witness_key is None else _verifier(witness_key),
+            None if witness_key is None else _verifier(witness_key, "--witness-key"),
             [_note(file) for file in receipt or ()],
             _authority(stamps or settings(context).stamp_roots),
         )
@@ -151,6 +151,7 @@ def _checked(
     ours, no vault, and a role that only reads.
     """
     from api.settings import ledger_database
+    from domain.ledger.wrapping import VaultUnfit
     from domain.notes import public
 
     told = settings(context)
@@ -163,7 +164,20 @@ def _checked(
         with failing(), ledger_database(told) as database:
             yield database, _verifier(key), None
         return
-    with opened(context) as bureau:
+    with ExitStack() as opening:
+        try:
+            bureau = opening.enter_context(opened(context))
+        except Failure as failure:
+            if key is None or not isinstance(failure.__cause__, VaultUnfit):
+                raise
+            tell(
+                context,
+                f"{failure.zh}。不核验保密字段能否以本人的密钥打开。",
+                f"{failure.en}. Whether private fields open is not looked at.",
+            )
+            database = opening.enter_context(ledger_database(told))
+            yield database, _verifier(key), None
+            return
         vault, origin = bureau.ledger.vault, bureau.sealer.seals.origin()
         if key is not None or origin is None:
             yield bureau.database, None if key is None else _verifier(key), vault
@@ -247,9 +261,11 @@ def sign(file: File, state: State, name: Name, log: Logs) -> None:
     from replay.witness import WitnessRefuses
 
     try:
-        sys.stdout.write(str(_witness(state, name, log).add(file.read_text())))
+        sys.stdout.write(str(_witness(state, name, log).add(_text(file))))
     except WitnessRefuses as refuses:
         raise Failure(f"见证人拒绝会签:{refuses}", f"the witness refuses: {refuses}") from refuses
+    except OSError as unread:
+        raise _unusable(state, unread) from unread
 
 
 @witness.command("accept")
@@ -261,7 +277,7 @@ def accept(
     """收存见证人会签的封签 / Keep the line of a head that came back cosigned."""
     from domain.notes import Head
 
-    note, by = _note(file), _verifier(witness_key)
+    note, by = _note(file), _verifier(witness_key, "--witness-key")
     with opened(context) as bureau, _note_form(file):
         head = Head.of(note.text)
         of_reads = head.origin == bureau.reads.sealer.seals.origin()
@@ -282,10 +298,17 @@ def _witness(state: Path, name: str, logs: list[str]) -> "Witness":
     from domain.ledger.keyfile import KeyUnfit
     from replay.witness import Witness
 
+    keys = [_verifier(log, "--log") for log in logs]
     try:
-        return Witness(state, name, [_verifier(log) for log in logs], time.time)
+        return Witness(state, name, keys, time.time)
     except KeyUnfit as unfit:
-        raise Failure(f"见证人密钥不可用:{unfit}", str(unfit)) from unfit
+        raise Failure(f"见证人名称或密钥不可用:{unfit}", str(unfit)) from unfit
+    except OSError as unread:
+        raise _unusable(state, unread) from unread
+
+
+def _unusable(state: Path, why: OSError) -> Failure:
+    return Failure(f"见证人目录 {state} 不可用:{why.strerror}", f"{state}: {why.strerror}")
 
 
 @contextmanager
@@ -309,10 +332,10 @@ def _authority(file: Path | None) -> "Authority | None":
         raise Failure(f"{file} 不是可读取的证书", f"{file} holds no certificate") from unread
 
 
-def _verifier(vkey: str) -> "Verifier":
+def _verifier(vkey: str, option: str = "--key") -> "Verifier":
     from domain.notes import Verifier
 
-    with _note_form("--key"):
+    with _note_form(option):
         return Verifier.of(vkey)
 
 
@@ -320,7 +343,11 @@ def _note(file: Path) -> "Note":
     from domain.notes import Note
 
     with _note_form(file):
-        try:
-            return Note.of(file.read_text())
-        except (OSError, UnicodeDecodeError) as unread:
-            raise Failure(f"{file} 不能读取", f"{file} cannot be read") from unread
+        return Note.of(_text(file))
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as unread:
+        raise Failure(f"{file} 不能读取", f"{file} cannot be read") from unread

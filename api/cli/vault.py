@@ -49,6 +49,7 @@ def recover(context: typer.Context) -> None:
     from api.settings import Settings
     from domain.ledger.keyfile import keep_key
     from domain.ledger.splitting import BadPart, join, read
+    from domain.ledger.wrapping import OtherKey
 
     path = Settings.of(frame(context).data).kek_path
     try:
@@ -60,8 +61,15 @@ def recover(context: typer.Context) -> None:
         raise Failure(f"恢复码不对:{bad}", str(bad)) from bad
     except FileExistsError as there:
         raise Failure(f"{path} 已存在,未作改动", f"{path} exists and was left alone") from there
-    with opened(context):
-        tell(context, f"主密钥已找回:{path}", f"The key is back: {path}")
+    try:
+        with opened(context):
+            tell(context, f"主密钥已找回:{path}", f"The key is back: {path}")
+    except Failure as failure:
+        if isinstance(failure.__cause__, OtherKey):
+            path.unlink()  # made here: the right parts are to find no file in their way
+            zh, en = "这两份恢复码不属于本账本", "these parts are of another ledger's key"
+            raise Failure(f"{zh},未写入密钥文件", f"{en}; no key file was written") from failure
+        raise
 
 
 @vault.command()

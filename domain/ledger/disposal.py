@@ -20,7 +20,9 @@ from domain.events import Entry
 from domain.ledger.log import EventLog
 from domain.ledger.reading import forest_at
 from domain.ledger.sealed import Owner
+from domain.ledger.stored import StoredEntry
 from domain.ledger.vault import Vault
+from domain.ledger.wrapping import VaultUnfit
 
 TYPES = [
     cls.__name__
@@ -42,7 +44,7 @@ class Disposal:
         """Carry out what the log holds by now. To be repeated until it raises nothing."""
         with self._lock:
             after = self._bookmark() if self._done is None else self._done
-            entries = [Entry(*stored) for stored in self._log.entries(_ORDERS, after=after)]
+            entries = [_order(stored) for stored in self._log.entries(_ORDERS, after=after)]
             if entries:
                 self._carry_out(entries)
                 after = entries[-1].position
@@ -54,7 +56,10 @@ class Disposal:
         if not 0 < position <= self._log.head():
             return 0
         stored = next(self._log.entries(after=position - 1, until=position))
-        return position if Entry(*stored).id == entry else 0
+        try:
+            return position if _order(stored).id == entry else 0
+        except VaultUnfit:
+            return 0
 
     def _carry_out(self, entries: list[Entry]) -> None:
         """A restriction that was lifted since is left alone: only its holders undo it."""
@@ -82,6 +87,22 @@ class Disposal:
         item = DCBQueryItem(types=[EscrowHolderNamed.__name__], tags=[f"holder:{holder}"])
         *_, newest = self._log.entries(DCBQuery(items=[item]), until=until)
         return str(Entry(*newest).fields["public_key"])
+
+
+def _order(stored: StoredEntry) -> Entry:
+    """An entry that orders something. Raises VaultUnfit where it has been altered so that nobody
+    can say what: until that is mended nothing is opened.
+    """
+    try:
+        entry = Entry(*stored)
+        if entry.whole:
+            return entry
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise VaultUnfit(
+        f"entry {stored.position}, an order about keys, cannot be read; "
+        "verify --key KEY says whether it is what was sealed"
+    )
 
 
 def orders(types: Iterable[str]) -> bool:

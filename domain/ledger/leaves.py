@@ -19,6 +19,7 @@ _PREFIX = LEAF + FORMAT
 _ROW = Struct(">hiqiqi")
 _SINCE_1970 = 946_684_800_000_000
 _SIGNED = Struct(">q")
+_LAST = (1 << 63) - 1
 _LENGTH = Struct(">i")
 _NO_TAGS = bytes(4)
 _HEADER = 19  # of the copy: signature, flags, extension
@@ -43,7 +44,8 @@ def leaves(connection: Connection[Any], log: Statements, after: int, until: int)
             if len(row) < _ROW.size:
                 continue
             _, _, position, _, since_2000, length = _ROW.unpack_from(row)
-            recorded_at = since_2000 + _SINCE_1970
+            # `infinity` is the last number there is; no entry was ever recorded then
+            recorded_at = min(since_2000 + _SINCE_1970, _LAST)
             after_type = _ROW.size + length
             (length,) = _LENGTH.unpack_from(row, after_type)
             tags_end = after_type + 4 + length

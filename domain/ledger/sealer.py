@@ -7,8 +7,8 @@ moment goes on, or another does, where the stored heads end.
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,6 +39,7 @@ Port = Callable[[str], Sequence[Signer]]
 """Further signature lines for the heads of an origin: a device, a second algorithm."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _logger = structlog.get_logger(__name__)
 
 
@@ -199,8 +200,22 @@ class KeyChange(NamedTuple):
 def key_changes(connection: Connection[Any], log: Statements, after: int = 0) -> list[KeyChange]:
     """The changes of the key entered after a position, in order."""
     rows = connection.execute(log.data_of_type, (SealKeyChanged.__name__, after)).fetchall()
-    entered = [(position, orjson.loads(data)["fields"]) for position, data in rows]
-    return [KeyChange(p, f["ledger"], f["previous"], f["key"], f["note"]) for p, f in entered]
+    names = KeyChange._fields[1:]
+    return [KeyChange(position, *texts_of(data, *names)) for position, data in rows]
+
+
+def texts_of(data: bytes, *names: str) -> Iterator[str]:
+    """These fields of an entry; empty where it, as it lies there now, does not have them."""
+    fields = fields_of(data)
+    return (text if isinstance(text := fields.get(name), str) else "" for name in names)
+
+
+def fields_of(data: bytes) -> dict[str, Any]:
+    """The fields of an entry; none where what lies there is no entry any more."""
+    with suppress(ValueError, KeyError, TypeError):
+        fields = orjson.loads(data)["fields"]
+        return fields if isinstance(fields, dict) else {}
+    return {}
 
 
 def _checked(found: Sequence[Leaf], last: Sealed | None, position: int, until: int) -> datetime:
@@ -214,6 +229,8 @@ def _checked(found: Sequence[Leaf], last: Sealed | None, position: int, until: i
             raise Broken(f"entry {position} is missing")
         if leaf.recorded_at < latest:
             raise Broken(f"entry {position} was recorded before the one ahead of it")
+        if leaf.recorded_at > _LAST:
+            raise Broken(f"entry {position} was recorded at no time that there is")
         latest = leaf.recorded_at
     if position != until:
         raise Broken(f"entry {position + 1} is missing")

@@ -6,7 +6,7 @@ it; hashes and head are stored in one transaction, so a sealer that dies leaves 
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from domain.ledger.migrate import migrate
 from domain.merkle import HEIGHT, WIDTH, Subtree, complete, consistency, inclusion
-from domain.notes import Head, Line, Note, lines_of
+from domain.notes import Head, Line, Note, NoteInvalid, lines_of
 
 Connect = Callable[[], AbstractContextManager[Connection[Any]]]
 
@@ -32,12 +32,17 @@ ADD_HEAD = """
 INSERT INTO {0}heads (size, recorded_at, note) VALUES (%s, %s, %s)
 RETURNING size, recorded_at, sealed_at, note
 """
-HEAD = "SELECT size, recorded_at, sealed_at, note FROM {0}heads"
+_TIMES = ", ".join(
+    f"least(greatest({time}, '0001-01-02Z'), '9999-12-30Z') AS {time}"
+    for time in ("recorded_at", "sealed_at")
+)  # whatever was put there can be read
+HEAD = f"SELECT size, {_TIMES}, note FROM {{0}}heads"
 LAST = HEAD + " ORDER BY size DESC LIMIT 1"
 COVERING = HEAD + " WHERE size >= %s ORDER BY size LIMIT 1"
 EVERY = HEAD + " WHERE size > %s AND size <= %s ORDER BY size"
 COSIGN = "INSERT INTO {0}cosignatures VALUES (%s, %s) ON CONFLICT DO NOTHING"
 COSIGNED = "SELECT line FROM {0}cosignatures WHERE size = %s ORDER BY line"
+EVERY_LINE = "SELECT size, line FROM {0}cosignatures ORDER BY size, line"
 LAST_COSIGNED = "SELECT max(size) FROM {0}cosignatures"
 STAMP = "INSERT INTO {0}stamps VALUES (%s, %s) ON CONFLICT DO NOTHING"
 STAMPS = HEAD + " JOIN {0}stamps USING (size) WHERE size > %s AND size <= %s ORDER BY size"
@@ -145,9 +150,24 @@ class Seals:
             connection.execute(COSIGN.format(self._name), (size, str(line).rstrip("\n")))
 
     def with_cosignatures(self, sealed: Sealed) -> Note:
-        """The head's note with the lines that witnesses added."""
-        lines = [line for (text,) in self._rows(COSIGNED, sealed.size) for line in lines_of(text)]
+        """The head's note with the lines that witnesses added; what is none is left out."""
+        lines: list[Line] = []
+        for (text,) in self._rows(COSIGNED, sealed.size):
+            with suppress(NoteInvalid):
+                lines += lines_of(text)
         return sealed.note._replace(lines=[*sealed.note.lines, *lines])
+
+    def unfit(self) -> list[int]:
+        """Sizes of heads under which something lies that is no line of a witness, in order."""
+        found = []
+        for size, text in self._rows(EVERY_LINE):
+            try:
+                one = lines_of(text)
+            except NoteInvalid:
+                one = []
+            if len(one) != 1:
+                found.append(size)
+        return found
 
     def cosigned(self) -> Sealed | None:
         """The newest head that carries a witness's line."""
@@ -248,5 +268,9 @@ def origin_of(first_leaf: bytes) -> str:
 
 
 def _sealed(row: Any) -> Sealed:
-    size, recorded_at, sealed_at, note = row
-    return Sealed(size, recorded_at, sealed_at, Note.of(note))
+    size, recorded_at, sealed_at, written = row
+    try:
+        note = Note.of(written)
+    except NoteInvalid:  # it was signed by nobody
+        note = Note(written)
+    return Sealed(size, recorded_at, sealed_at, note)

@@ -4,6 +4,7 @@ Owns Shamir's scheme over GF(2^8) and the written form of a part. Invariant: a p
 or belongs to another secret is refused, never joined into a wrong secret.
 """
 
+import re
 from base64 import b32decode, b32encode
 from collections.abc import Callable, Sequence
 from functools import reduce
@@ -49,10 +50,10 @@ def split(secret: bytes, parts: int, needed: int, randomness: Callable[[int], by
 def join(parts: Sequence[Part]) -> bytes:
     """The secret of these parts. Raises BadPart where they do not give the one they are of."""
     places = [part.place for part in parts]
-    if len(set(places)) < len(places):
-        raise BadPart("the same part was given twice")
     if not parts or len({(part.mark, len(part.body)) for part in parts}) > 1:
         raise BadPart("the parts are not of one secret")
+    if len(set(places)) < len(places):
+        raise BadPart("the same part was given twice")
     if places == [WHOLE]:
         secret = parts[0].body
     else:
@@ -78,8 +79,10 @@ def written(part: Part) -> str:
 
 
 def read(text: str) -> Part:
-    """A part as it was written; case, blanks and hyphens do not matter. Raises BadPart."""
-    bare = "".join(text.split()).replace("-", "").upper()
+    """A part as it was written; its number before it, case, blanks and hyphens do not matter.
+    Raises BadPart.
+    """
+    bare = "".join(re.sub(r"^\s*\d+\s*[::]", "", text).split()).replace("-", "").upper()
     try:
         raw = b32decode(bare + "=" * (-len(bare) % 8))
     except ValueError:

@@ -19,6 +19,10 @@ class VaultUnfit(ValueError):
     """The vault and the key-encryption key, or the vault and the ledger, do not belong together."""
 
 
+class OtherKey(VaultUnfit):
+    """The key-encryption key is not the one that the vault's keys were wrapped by."""
+
+
 def key_encryption_key(path: Path) -> bytes:
     """The 32-byte key-encryption key in this file; made, readable by its owner only, if absent.
 
@@ -46,4 +50,4 @@ class Wrapping:
         try:
             return self._cipher.decrypt(bytes(wrapped[:12]), bytes(wrapped[12:]), name.encode())
         except InvalidTag:
-            raise VaultUnfit("the key-encryption key does not open this vault") from None
+            raise OtherKey("the key-encryption key does not open this vault") from None

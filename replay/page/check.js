@@ -93,6 +93,12 @@ class Check extends Replays {
     if (held.size !== this.bundle.names.length) {
       this.find(KIND.FILE, "包内有同名文件", "a file is in the bundle twice");
     }
+    if (!this.bundle.framed) {
+      this.find(
+        KIND.FILE, "压缩包内除文件外另有内容,或文件头与目录不符",
+        "the zip holds more than its files, or a file's header is not what its list says",
+      );
+    }
     const others = new Set(held);
     ["manifest.json", "manifest.note"].forEach((name) => others.delete(name));
     const wanted = Object.keys(named);

@@ -309,6 +309,8 @@ function directory(raw) {
       packed: long(20),
       size: long(24),
       at: long(42),
+      said: raw.subarray(at, at + 46 + name),
+      comment,
     };
     if (view.getUint8(at + 6) > 63) throw new Error("a newer zip");
     let place = at + 46 + name;
@@ -331,7 +333,37 @@ function directory(raw) {
     held.push(one);
     at = past + comment;
   }
-  return held;
+  return { held, start: offset + moved, ends: last === end && end + 22 === raw.length };
+}
+
+// Whether nothing lies beside the files, and each one's own header says what the directory says.
+function framed(raw, held, start, ends) {
+  const ours = bytes("PK\u0003\u0004");
+  let at = 0;
+  for (const { said, size, at: told, comment } of held) {
+    const named = at + 30 + said.length - 46;
+    const own = raw.subarray(at, at + 30);
+    if (own.length < 30) return false;
+    const past = named + (own[28] | (own[29] << 8));
+    const more = raw.subarray(named, past);
+    const extra = new DataView(new ArrayBuffer(20));
+    extra.setUint32(0, 0x01001000);
+    extra.setBigUint64(4, BigInt(size), true);
+    extra.setBigUint64(12, BigInt(size), true);
+    const sizes = own.subarray(18, 26);
+    const short = same(sizes, said.subarray(20, 28)) && !more.length;
+    const long = sizes.every((one) => one === 255) && same(more, new Uint8Array(extra.buffer));
+    if (
+      told !== at || comment || !same(own.subarray(0, 4), ours) ||
+      !same(own.subarray(4, 18), said.subarray(6, 20)) ||
+      !same(own.subarray(26, 28), said.subarray(28, 30)) ||
+      !same(raw.subarray(at + 30, named), said.subarray(46)) || !(short || long)
+    ) {
+      return false;
+    }
+    at = past + size;
+  }
+  return at === start && ends;
 }
 
 function positions(said) {
@@ -356,7 +388,8 @@ function lying(raw, one) {
 class Bundle {
   constructor(raw) {
     this.raw = raw;
-    const held = directory(raw);
+    const { held, start, ends } = directory(raw);
+    this.framed = framed(raw, held, start, ends);
     if (held.some((one) => one.method !== 0 || one.packed !== one.size)) {
       throw new Error("a file is compressed");
     }

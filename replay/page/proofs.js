@@ -35,6 +35,7 @@ function proved(told, said, asked) {
   if (!form) throw new Error("no proof");
   const [note, position] = [form[4], exact(BigInt(form[2]) + BigInt(1))];
   const head = headOf(note);
+  proofUnanswerable(told, asked);
   proofSigned(told, head.origin, note, asked);
   const raw = form[1] ? b64(form[1]) : null;
   const entry = raw && entryOf(raw);
@@ -68,6 +69,22 @@ function proved(told, said, asked) {
     `entry ${position} lies under a head of ${head.origin} over ${head.size}`,
   );
   return entry && shownEntry(entry);
+}
+
+// What one entry and a head cannot prove is said.
+function proofUnanswerable(told, asked) {
+  const wanted = [
+    ["--kept", asked.kept.length], ["--stamps", asked.stamps], ["--report", asked.report],
+    ["--replay", asked.replay],
+  ];
+  for (const [option, given] of wanted) {
+    if (given) {
+      told.find(
+        KIND.UNPROVED, `单条登记的证明不能回答 ${option}:请导出证据包`,
+        `one entry's proof cannot answer ${option}: have a bundle exported`,
+      );
+    }
+  }
 }
 
 function proofSigned(told, origin, note, asked) {

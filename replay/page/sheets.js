@@ -168,7 +168,7 @@ function csvRows(said) {
 
 // The first sheet of a workbook, and its notes.
 async function workbook(raw) {
-  const [lying_, odd] = [directory(raw), []];
+  const [lying_, odd] = [directory(raw).held, []];
   const held = new Map(lying_.map((one) => [one.name, one]));
   if (held.size < lying_.length) throw new Error("a part is there twice");
   const part = async (name) => (held.has(name) ? xml(await unpacked(raw, held.get(name))) : []);

@@ -63,6 +63,20 @@ def test_a_lost_key_is_recovered_with_two_parts_of_three(home: Home) -> None:
     assert "褚强飞" in home.run("record", "p1").out
 
 
+def test_parts_of_another_ledgers_key_leave_no_file_in_the_way(home: Home, folder: Path) -> None:
+    others = re.findall(r"^\d: ([A-Z2-7-]+)$", run(folder, "init").out, re.MULTILINE)
+    key = home.folder / "kek"
+    kept = key.read_bytes()
+    key.unlink()
+    for told in (others[:2], (home.parts[0], others[0]), (home.parts[0], others[1])):
+        refused = home.run("--lang", "en", "vault", "recover", told="\n".join(told) + "\n")
+        assert (refused.code, key.exists()) == (1, False)
+        assert "another ledger's" in refused.err or "not of one secret" in refused.err
+    numbered = f"1: {home.parts[0]}\n3:{home.parts[2]}\n"
+    assert home.run("vault", "recover", told=numbered).code == 0
+    assert key.read_bytes() == kept
+
+
 def test_a_key_that_is_there_is_not_overwritten(home: Home) -> None:
     kept = (home.folder / "kek").read_bytes()
     refused = home.run("vault", "recover", told="\n".join(home.parts[:2]) + "\n")

@@ -93,6 +93,15 @@ def test_the_manifest_has_sm3_digests_beside_the_others(bureau, tmp_path):
         assert digests["sm3"] == hashlib.new("sm3", held[name]).hexdigest(), name
 
 
+PRINTING = """
+import runpy, sys
+sys.stdout.reconfigure(encoding="ascii")
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""As on a terminal whose encoding lacks a character of a name."""
+
+
 def test_it_runs_where_there_is_python_and_cryptography_alone(bureau, tmp_path):
     path = exported(bureau, tmp_path / "b.zip", complete=True)
     venv.create(tmp_path / "bare", symlinks=True)
@@ -114,6 +123,11 @@ def test_it_runs_where_there_is_python_and_cryptography_alone(bureau, tmp_path):
     done = run("check.py", "b.zip", "--key", key_of(bureau), "--replay", "b")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["person"] == "b"
+    written = ["-X", "utf8=0", "-c", PRINTING, "check.py", "b.zip", "--replay", "a"]
+    done = run(*written)
+    assert done.returncode == 0, done.stderr
+    assert "\\u738b" in done.stdout
+    assert json.loads(done.stdout)["person"] == "a"
     held = files(path)
     held["leaves.bin"] = held["leaves.bin"][:-1] + b"?"
     packed(path, held)
@@ -297,9 +311,40 @@ def test_whatever_byte_is_changed_it_is_found_or_changes_nothing(whole):
         raw = bytearray(original)
         raw[drawn.randrange(len(raw))] ^= 1 << drawn.randrange(8)
         whole.write_bytes(raw)
-        if not kinds(whole):  # a name in a file's own header is read by nobody
+        if not kinds(whole):  # who made a file, and for whom it is to be written, matter to nobody
             bundle = Bundle(whole)
             assert {name: bundle.read(name) for name in bundle.names} == held
+
+
+def behind(raw):
+    return raw + b"more"
+
+
+def ahead(raw):
+    return b"more" + raw
+
+
+def renamed(raw):
+    return raw.replace(b"report.json", b"repost.json", 1)
+
+
+def redated(raw):
+    return raw[:10] + b"!" + raw[11:]
+
+
+def summed(raw):
+    return raw[:14] + bytes([raw[14] ^ 1]) + raw[15:]
+
+
+FRAMES = [behind, ahead, renamed, redated, summed]
+
+
+@pytest.mark.parametrize("framed", FRAMES)
+def test_whoever_unpacks_it_otherwise_has_the_same_files(bureau, tmp_path, framed):
+    path = exported(bureau, tmp_path / "b.zip")
+    assert kinds(path) == []
+    path.write_bytes(framed(path.read_bytes()))
+    assert kinds(path) == [Kind.FILE]
 
 
 def test_what_is_no_bundle_is_said_to_be_none(tmp_path):

@@ -18,7 +18,7 @@ from domain.ledger.rotation import change_key
 from domain.notes import COSIGNATURE, public
 from replay.check import check
 from replay.evidence import Wanted, declared, export, page
-from replay.findings import Asked
+from replay.findings import Asked, Kind
 from tests.histories import History, sample_steps
 from tests.replay.browser import CHROMIUM
 from tests.replay.bundles import (
@@ -29,6 +29,7 @@ from tests.replay.bundles import (
     key_of,
     packed,
 )
+from tests.replay.test_evidence import FRAMES
 from tests.sealing.authority import OPENSSL, LocalAuthority
 from tests.vendor import FOLDER, LIBRARIES
 
@@ -98,6 +99,14 @@ def test_its_libraries_are_the_pinned_ones():
         header = library.header().encode()
         assert held.startswith(header)
         assert sha256(held[len(header) :]).hexdigest() == library.digest
+
+
+@needs_chromium
+@pytest.mark.parametrize("framed", [bytes, *FRAMES])
+def test_it_says_the_same_of_the_frame_of_a_bundle(bureau, tmp_path, browser, opened, framed):
+    path = exported(bureau, tmp_path / "b.zip")
+    path.write_bytes(framed(path.read_bytes()))
+    assert alike(browser, opened, path) == (0 if framed is bytes else Kind.FILE)
 
 
 def test_it_is_one_file_that_may_open_no_connection(bureau, tmp_path):

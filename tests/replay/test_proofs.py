@@ -52,6 +52,36 @@ def test_it_has_the_form_that_others_read(bureau, tmp_path):
     assert not proof(bureau, tmp_path / "b", bare=True).read_text().count("extra")
 
 
+BEYOND = [
+    {"kept": "note"}, {"stamps": "file"}, {"report": "file"}, {"replay": "a"},
+]  # fmt: skip
+
+
+def beyond(asked, file):
+    """What is asked for, where it is a file."""
+    value = {"note": [file], "file": file}
+    return {name: value.get(one, one) for name, one in asked.items()}
+
+
+@pytest.mark.parametrize("asked", [*BEYOND, {"everyone": True}, {"who_read": "a"}, {"by": "unit"}])
+def test_what_one_entry_cannot_answer_is_not_passed_over(bureau, tmp_path, asked):
+    file = tmp_path / "kept"
+    file.write_bytes(b"\xff")
+    path = proof(bureau, tmp_path / "a.tlog-proof")
+    given = beyond(asked, file)
+    assert kinds(path, key=key_of(bureau), **given) == [Kind.UNPROVED]
+
+
+@needs_chromium
+@pytest.mark.parametrize("asked", BEYOND)
+def test_the_page_does_not_pass_it_over(bureau, tmp_path, browser, opened, asked):
+    file = tmp_path / "kept"
+    file.write_bytes(b"\xff")
+    path = proof(bureau, tmp_path / "a.tlog-proof")
+    given = beyond(asked, file)
+    assert alike(browser, opened, path, key=key_of(bureau), **given) == Kind.UNPROVED
+
+
 def test_every_entry_is_proved_and_told(bureau, tmp_path):
     for stored in bureau.ledger.log.entries():
         verdict = green(proof(bureau, tmp_path / "a", stored.position), key=key_of(bureau))

@@ -32,7 +32,9 @@ def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def certified(name, key, issuer, issuer_key, *, stamps=False, authority=False):
+def certified(
+    name, key, issuer, issuer_key, *, stamps=False, authority=False, lasts=timedelta(days=3650)
+):
     """A certificate (X.509), for time stamps or for issuing others."""
     now = datetime.now(UTC)
     builder = (
@@ -42,7 +44,7 @@ def certified(name, key, issuer, issuer_key, *, stamps=False, authority=False):
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=3650))
-        .not_valid_after(now + timedelta(days=3650))
+        .not_valid_after(now + lasts)
     )
     if authority:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
@@ -59,7 +61,9 @@ def _pem(certificate):
 class LocalAuthority:
     """Its root, and a signer under it, in a folder."""
 
-    def __init__(self, folder: Path, *, curve: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, curve: bool = False, lasts: timedelta = timedelta(days=3650)
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         made = (
@@ -68,7 +72,7 @@ class LocalAuthority:
         )  # fmt: skip
         root_key, key = made
         root = certified("root", root_key, "root", root_key, authority=True)
-        own = certified("stamps", key, "root", root_key, stamps=True)
+        own = certified("stamps", key, "root", root_key, stamps=True, lasts=lasts)
         self.roots, self.own = folder / "root.pem", folder / "own.pem"
         self.roots.write_bytes(_pem(root))
         self.own.write_bytes(_pem(own))

@@ -113,6 +113,32 @@ def test_a_witness_beyond_an_air_gap_has_both_logs(chosen, tmp_path):
     assert "two heads for one log" in str(twice.exception)
 
 
+def test_what_a_witness_cannot_use_is_named(chosen, tmp_path):
+    with Bureau(chosen) as bureau:
+        enter(bureau, "p1")
+        bureau.sealer.catch_up()
+        key = str(public(bureau.sealer.seals.origin(), bureau.sealer.key()))
+    ask, binary = tmp_path / "ask", tmp_path / "binary"
+    ask.write_text(run("witness", "request").stdout)
+    binary.write_bytes(b"\xff")
+
+    def refused(file, state, name="auditor/w", log=key):
+        given = ["witness", "sign", file, "--state", state, "--name", name, "--log", log]
+        return str(CliRunner().invoke(app, [str(one) for one in given]).exception)
+
+    state = tmp_path / "w"
+    assert "binary cannot be read" in refused(binary, state)
+    assert "nothing cannot be read" in refused(tmp_path / "nothing", state)
+    assert "w cannot be read" in refused(state, state)
+    assert "--log" in refused(ask, state, log="nonsense")
+    assert "name" in refused(ask, state, name="a b")
+    assert f"{ask}: " in refused(ask, ask)
+    run("witness", "sign", ask, "--state", state, "--name", "auditor/w", "--log", key)
+    [file] = state.glob("*.head")
+    file.write_text("")
+    assert f"{file.name} is not the head" in refused(ask, state)
+
+
 def test_a_bundle_is_exported_and_checked(chosen, tmp_path):
     with Bureau(chosen) as bureau:
         enter(bureau, "p1", "p2")
@@ -141,6 +167,16 @@ def test_a_bundle_is_exported_and_checked(chosen, tmp_path):
     assert {one["question"] for one in reads} == {"evidence"}, "those that named p1"
     bundle.write_bytes(bundle.read_bytes()[:-40])
     assert "no bundle of evidence" in run("evidence", "check", bundle, code=25).output
+
+
+def test_what_cannot_be_written_is_named(chosen, tmp_path):
+    with Bureau(chosen) as bureau:
+        enter(bureau, "p1")
+    run("seal")
+    for command in (["export", "--all"], ["proof", "1"]):
+        for path in (tmp_path, tmp_path / "none" / "b"):
+            given = ["evidence", *command, "-o", str(path)]
+            assert str(path) in str(CliRunner().invoke(app, given).exception)
 
 
 # the key

@@ -153,6 +153,28 @@ def test_settings_that_name_no_authority_are_refused(sealer, local, url, tmp_pat
             Stamping(sealer, "http://127.0.0.1:1", file)
 
 
+def test_what_was_stamped_before_a_certificate_expired_stays_stamped(
+    sealer, database, trust, tmp_path
+):
+    """Each authority's expires some day; what it stamps from then on is no stamp."""
+    lasting = timedelta(seconds=5)
+    brief = LocalAuthority(tmp_path / "brief", lasts=lasting)
+    expires = datetime.now(UTC) + lasting
+    note = str(sealer.seals.last().note).encode()
+    authority = Authority.of(brief.roots)
+    response = brief.answer(authority.request(note).as_bytes())
+    trust = trust._replace(authority=authority)
+    sealer.seals.stamp(3, response)
+    assert eventually(lambda: datetime.now(UTC) > expires + timedelta(seconds=1))
+    assert found(database, trust) == []
+    assert stamped(response, note).under(ders(brief.roots))
+    late = brief.answer(authority.request(note).as_bytes())
+    with pytest.raises(StampRefused):
+        authority.stamped(note, late)
+    with pytest.raises(ValueError, match="not then"):
+        stamped(late, note)
+
+
 # what contradicts the authority
 
 

@@ -6,6 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.witnessing import Cosigning, WitnessUnfit, create_witness
+from domain.ledger.keyfile import KeyUnfit
 from domain.notes import Head, Note, Verifier, cosigner, public, signer
 from replay.witness import (
     Asked,
@@ -13,6 +14,7 @@ from replay.witness import (
     NotSigned,
     OtherSize,
     Rewritten,
+    StateUnfit,
     UnknownLog,
     Witness,
     WitnessRefuses,
@@ -88,6 +90,49 @@ def test_a_rewritten_history_is_refused_and_its_head_is_kept_as_evidence(
         assert witness.kept(key.name) == before
         [evidence] = (tmp_path / "witness").glob("*.refused")
         assert Note.of(evidence.read_text()) == forged
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda _: "",
+        lambda _: "garbage",
+        lambda text: text[:60],
+        lambda text: text.replace("\n3\n", "\n2\n"),
+        lambda text: text.replace("personnel-ledger", "another"),
+        lambda text: "\n".join(text.split("\n")[:-2]) + "\n",
+    ],
+)
+def test_upon_a_spoilt_state_nothing_is_cosigned(witness, sealed, tmp_path, key, spoilt):
+    """The sentence names the file, which stays as it is; over HTTP too it is refused."""
+    witness.add(request(sealed, 3))
+    [file] = (tmp_path / "witness").glob("*.head")
+    file.write_text(text := spoilt(file.read_text()))
+    for asked in (request(sealed, 3), request(sealed, 300, 3)):
+        with pytest.raises(StateUnfit) as refused:
+            witness.add(asked)
+        assert file.name in str(refused.value)
+    with serving(create_witness(witness)) as port:
+        asking = Cosigning(sealed, f"http://127.0.0.1:{port}", str(witness.verifier))
+        with pytest.raises(WitnessRefuses, match="500"):
+            asking.ask()
+    assert file.read_text() == text
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(StateUnfit):
+        witness.kept(key.name)
+
+
+def test_a_state_is_the_witnesss_whatever_name_it_had(witness, sealed, tmp_path, key):
+    witness.add(request(sealed, 3))
+    renamed = Witness(tmp_path / "witness", "auditor/2", [key], lambda: 1)
+    assert renamed.add(request(sealed, 300, 3)).seen_at(renamed.verifier) == 1
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a+b", "a\n", "x" * 201])
+def test_a_name_that_no_line_can_bear_is_refused(tmp_path, name):
+    with pytest.raises(KeyUnfit, match="name"):
+        Witness(tmp_path / "other", name, [], lambda: 0)
+    assert not (tmp_path / "other").exists()
 
 
 def test_what_the_log_did_not_sign_is_refused(witness, sealed, key):
