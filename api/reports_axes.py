@@ -113,6 +113,14 @@ _MADE_BY = (
     Field("reason", ("理由", "reason")),
 )  # fmt: skip
 
+
+def _first_pair(data: Row) -> Row:
+    """About whom, and the pair that the one stated is compared with."""
+    before = data["before"]
+    about = {name: data.get(name) for name in ("person", "unit")}
+    return {**about, "before": before["effective"], "before_recorded": before["recorded"]}
+
+
 AXES: dict[str, Report] = {
     "timeline": Report(
         ("时间线", "Timeline"), (*STRAND, Field("state", NAMES["state"]), *FACT, *_MADE_BY),
@@ -124,6 +132,7 @@ AXES: dict[str, Report] = {
         (*STRAND, Field("day", ("关于", "of the day")), Field("known_from", ("自位置", "from")),
          *FACT, *_MADE_BY),
         _belief_rows,
+        says("subject", "day"),
     ),
     "rectangles": Report(
         ("两个时间轴", "Both times"),
@@ -131,12 +140,14 @@ AXES: dict[str, Report] = {
          Field("known_to", ("至位置", "known to")), *_MADE_BY,
          Field("closed_by", ("由何登记改变", "closed by"))),
         _rectangle_rows,
+        says("subject"),
     ),
     "explain": Report(
         ("答案依据的登记", "What an answer rests on"),
         (*STRAND, Field("part", ("作用", "part")), Field("effective", ("生效日", "effective")),
          *FACT, *_MADE_BY, *LAPSED),
         _explained_rows,
+        says("subject", "facet"),
     ),
     "compare": Report(
         ("两个时点的不同", "What two moments differ in"),
@@ -149,5 +160,6 @@ AXES: dict[str, Report] = {
             Field("host", NAMES["host"]), Field("entries", ("依据登记", "entries")),
         ),
         _compare_rows,
+        _first_pair,
     ),
 }  # fmt: skip
