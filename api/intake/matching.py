@@ -62,6 +62,16 @@ MAYBE_KNOWN = Reason(
     "确为同一人的先登记其编号或身份证号", "if it is the same person, enter the number first",
 )  # fmt: skip
 
+NAMESAKE = Reason(
+    "namesake", "账本中有同名同出生日期而身份证号不同的人,本行按新人登记",
+    "the ledger has somebody of this name and birth date under another ID number; the row opens a"
+    " record of somebody new",
+    "确为同一人(更正身份证号)的,先登记人员信息变更再导入;确为两人的,无须处理",
+    "if it is the same person, enter the new ID number first and import then; if they are two,"
+    " there is nothing to do",
+    rejects=False,
+)  # fmt: skip
+
 
 class Named(NamedTuple):
     """What a row says of who is meant; any of it may be absent."""
@@ -75,13 +85,14 @@ class Named(NamedTuple):
 
 class Match(NamedTuple):
     """The person and by what (`by` a field of Named), or why nobody is taken; `meant` are then all
-    whom the row may mean.
+    whom the row may mean. `namesake`: of this name and birth date is somebody, who is not meant.
     """
 
     person: str | None
     by: str | None
     fault: Reason | None = None
     meant: tuple[str, ...] = ()
+    namesake: bool = False
 
     @property
     def people(self) -> tuple[str, ...]:
@@ -188,9 +199,9 @@ class Matcher:
         if row.number is None and row.id_number is None and same:
             one = next(iter(same)) if len(same) == 1 else None
             return Match(one, "name" if one else None, None if one else AMBIGUOUS, (*same,))
-        if same and row.id_number is not None:
-            same = same - self._with_id_number(same)
-        return Match(None, None, MAYBE_KNOWN if same else UNMATCHED, (*same,))
+        may_be = same - self._with_id_number(same) if same and row.id_number is not None else same
+        fault = MAYBE_KNOWN if may_be else UNMATCHED
+        return Match(None, None, fault, (*may_be,), namesake=same > may_be)
 
     def contradicting(self, rows: Sequence[Named], people: Sequence[str]) -> list[str | None]:
         """Of each row the first field, if any, that is other than what the ledger has of the

@@ -203,7 +203,9 @@ def test_a_clerk_lists_exports_and_publishes(tmp_path):
             assert rows[1] == ["人员", "编号", "单位", "层级", "自", "至", "原月薪(元)", "新月薪(元)",
                                "月差额(元)", "累计差额(元)"]  # fmt: skip
             assert [row[8] for row in rows[2:]] == [100.0] * 4
-            assert f"pack=320500 version=1 digest={raised().digest} last_month=2024-06" in rows[0][0]
+            assert (
+                f"pack=320500 version=1 digest={raised().digest} last_month=2024-06" in rows[0][0]
+            )
             assert bureau.ledger.log.head() == head
 
             assert run(folder, *asked, "--enter").code == 0
