@@ -26,7 +26,7 @@ from domain.acts.units import UnitEstablished
 from domain.events import Actor, Proposal
 from domain.law import load_packs
 from domain.ledger import Request
-from domain.refusals import BadInput
+from domain.refusals import BadInput, ImpossibleDate
 from tests.api.conftest import STATED, serving
 from tests.api.desk import run
 
@@ -173,6 +173,12 @@ def test_a_pack_that_an_editor_marked_with_its_encoding_is_read(tmp_path):
     marked = tmp_path / "new.toml"
     marked.write_text(raised().text, "utf-8-sig")
     assert read_file(marked).digest == raised().digest
+
+
+def test_a_last_month_that_is_none_is_named(office):
+    with pytest.raises(ImpossibleDate) as refused:
+        pay_of(office, raised(), NOW, last_month="2026-13")
+    assert refused.value.field == "last_month"
 
 
 def test_a_pack_that_prices_as_the_published_one_changes_nothing(office):
