@@ -69,3 +69,9 @@ def listed(entries: Iterable[int]) -> str:
 def label(one: Mapping[str, Any]) -> Label:
     """What an answer gives as `zh` and `en`."""
     return Label(one["zh"], one["en"])
+
+
+def of_pack(data: Row) -> Row:
+    """The pack that data are about: a version alone does not tell two texts apart."""
+    pack = data["pack"]
+    return {"pack": pack["code"], "version": pack["version"], "digest": pack["digest"]}

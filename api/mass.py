@@ -123,8 +123,13 @@ def _persons(bureau: Bureau, said: MassBody) -> tuple[list[str], int | None]:
             raise BadInput("persons or a roster, not both", field="to/persons",
                            zh="人员名单与花名册条件只用其一")  # fmt: skip
         persons, recorded = to.persons, to.recorded
-        if len(set(persons)) < len(persons):
-            raise BadInput("somebody is named twice", field="to/persons", zh="名单中有人重复")
+        first = {person: n for n, person in reversed([*enumerate(persons)])}
+        for n, person in enumerate(persons):
+            if first[person] != n:
+                raise BadInput(
+                    f"this is the person of to/persons/{first[person]}", field=f"to/persons/{n}",
+                    zh=f"名单第 {n + 1} 人与第 {first[person] + 1} 人重复",
+                )  # fmt: skip
     elif any(query.values()):
         pair, _ = as_of(bureau, When(said.act.get("effective"), to.recorded))
         lines = _roster.roster(bureau.records, pair, below=to.below, **query)

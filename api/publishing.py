@@ -112,7 +112,7 @@ def pay_of(
     law = bureau.ledger.law()
     first = max(filter(None, (_repriced.first_day(law, pack), start, pair.effective)))
     last_month = last_month or f"{first:%Y-%m}"
-    _, end = months(last_month, last_month, pair.effective)
+    _, end = months(last_month, last_month, pair.effective, ("last_month", "last_month"))
     found = _repriced.repriced(
         bureau.records, bureau.ledger, pack, pair, end, start, bureau.progress
     )

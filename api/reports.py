@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
-from api.columns import Answer, Field, Report, Row, label, listed, of_names, says
+from api.columns import Answer, Field, Report, Row, label, listed, of_names, of_pack, says
 from api.reports_axes import AXES
 from api.reports_records import RECORDS
 from api.settings import Bureau
@@ -119,6 +119,16 @@ def _of_months(data: Row) -> Row:
 def _over_what(data: Row) -> Row:
     first, last = data["segments"][0]["start"], data["segments"][-1]["last_day"]
     return {"person": data["person"], "first_day": first, "last_day": last}
+
+
+def _months_of(data: Row) -> Row:
+    months = [one["month"][:7] for one in data["months"]] or [None]
+    return {"person": data["person"], "first_month": months[0], "last_month": months[-1]}
+
+
+def _known_before(data: Row) -> Row:
+    """Since which position something changed, and up to which month."""
+    return {"from": data["before"]["recorded"], **says("first_month", "last_month")(data)}
 
 
 def _retro_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
@@ -310,6 +320,7 @@ REPORTS: dict[str, Report] = {
             Field("status", ("效力", "status")),
         ),
         _finding_rows,
+        says("person", "unit"),
     ),
     "pay": Report(
         ("薪酬", "Pay"),
@@ -319,6 +330,7 @@ REPORTS: dict[str, Report] = {
             Field("unpriced", ("无法计发的天数", "days without a pay level")),
         ),
         _pay_rows,
+        _months_of,
     ),
     "payroll": Report(
         ("工资册", "Payroll"),
@@ -331,6 +343,7 @@ REPORTS: dict[str, Report] = {
             Field("entries", ("依据登记", "entries")),
         ),
         _payroll_rows,
+        says("unit", "first_month", "last_month"),
     ),
     "journal": Report(("登记流水", "Journal"), _ENTRIES, _entry_rows, _searched),
     "history": Report(
@@ -352,6 +365,7 @@ REPORTS: dict[str, Report] = {
             Field("entries", ("依据登记", "entries")),
         ),
         _retro_rows,
+        _known_before,
     ),
     "retro-roster": Report(
         ("追溯的花名册变化", "Retro, the roster"),
@@ -361,6 +375,7 @@ REPORTS: dict[str, Report] = {
             Field("after", ("后", "after")), Field("entries", ("依据登记", "entries")),
         ),
         _placed_rows,
+        _known_before,
     ),
     "repriced": Report(
         ("薪酬标准调整差额", "Differences of a pay scale"),
@@ -375,6 +390,7 @@ REPORTS: dict[str, Report] = {
             Field("owed", ("累计差额(元)", "in all, yuan"), fen=True),
         ),
         _repriced_rows,
+        lambda data: {**of_pack(data), "last_month": data["last_month"]},
     ),
     **AXES,
     **RECORDS,

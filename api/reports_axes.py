@@ -122,6 +122,7 @@ _MADE_BY = (
     Field("reason", ("理由", "reason")),
 )  # fmt: skip
 
+
 AXES: dict[str, Report] = {
     "timeline": Report(
         ("时间线", "Timeline"), (*STRAND, Field("state", NAMES["state"]), *FACT, *_MADE_BY),
@@ -148,6 +149,7 @@ AXES: dict[str, Report] = {
         (*STRAND, Field("part", ("作用", "part")), Field("effective", ("生效日", "effective")),
          *FACT, *_MADE_BY, *LAPSED),
         _explained_rows,
+        says("subject", "facet"),
     ),
     "compare": Report(
         ("两个时点的不同", "What two moments differ in"),

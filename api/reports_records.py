@@ -6,7 +6,18 @@ Owns their columns and rows. Invariant: a row of a record names the entry that i
 
 from collections.abc import Iterator
 
-from api.columns import Answer, Coded, Field, Label, Report, Row, label, of_names, says
+from api.columns import (
+    Answer,
+    Coded,
+    Field,
+    Label,
+    Report,
+    Row,
+    label,
+    of_names,
+    of_pack,
+    says,
+)
 from api.rendering import aside, named_among
 from api.reports_axes import FACT, LAPSED, STRAND, strand_of, told_of
 from api.settings import Bureau
@@ -184,6 +195,7 @@ RECORDS: dict[str, Report] = {
             Field("value", ("内容", "value"), said=True), Field("by", ("见登记", "see entry")),
         ),
         _entry_rows,
+        says("position"),
     ),
     "found": Report(
         ("所查人员", "Persons found"),
@@ -218,6 +230,7 @@ RECORDS: dict[str, Report] = {
             Field("sure", ("确定", "certain")), Field("entry", ("销毁依据登记", "cut by entry")),
         ),
         _read_rows,
+        says("person", "first_day", "last_day"),
     ),
     "rights": Report(
         ("权限和密钥", "Rights and keys"),
@@ -240,6 +253,7 @@ RECORDS: dict[str, Report] = {
             Field("person", NAMES["person"]), Field("reason", ("理由", "reason")),
         ),
         _relaw_rows,
+        lambda data: {**of_pack(data), **says("since", "unit")(data)},
     ),
     "batches": Report(
         ("导入批次", "Import batches"),

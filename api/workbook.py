@@ -27,6 +27,8 @@ Cell = str | int | Decimal
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula; in a text file ' stands before it."""
 _IN_MEMORY = 8 << 20
+_TITLE = 31
+"""As many characters has the name of a sheet at most."""
 
 
 class Sheet(NamedTuple):
@@ -76,7 +78,7 @@ def write(out: Path, sheets: Iterable[Sheet]) -> None:
         bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True})
         amount = book.add_format({"num_format": "#,##0.00"})
         for title, headings, rows, top in sheets:
-            sheet = book.add_worksheet(title)
+            sheet = book.add_worksheet(title[:_TITLE])
             sheet.set_column(0, len(headings) - 1, 18, wrapped)
             if top:
                 sheet.write_string(0, 0, top, bold)

@@ -104,7 +104,7 @@ def read_file(file: Path) -> "Pack":
     from domain.refusals import BadInput
 
     try:
-        return read_pack(file.read_text("utf-8"), "pack")
+        return read_pack(file.read_text("utf-8-sig"), "pack")
     except OSError as fault:
         why = type(fault).__name__
         raise Failure(f"读不到文件({why})", f"the file cannot be read ({why})") from fault

@@ -42,6 +42,8 @@ HEADINGS: dict[str, tuple[str, ...]] = {
 
 _NAMED = ("name", "birth_date")
 _TOGETHER = 500
+_SHOWN = 20
+"""Rows of a list that are named where more are at fault."""
 UNMATCHED = Reason(
     "unknown-person", "账本中找不到此人", "the ledger has no such person",
     "核对编号、身份证号;仅凭姓名须同时有出生日期",
@@ -62,6 +64,16 @@ MAYBE_KNOWN = Reason(
     "确为同一人的先登记其编号或身份证号", "if it is the same person, enter the number first",
 )  # fmt: skip
 
+NAMESAKE = Reason(
+    "namesake", "账本中有同名同出生日期而身份证号不同的人,本行按新人登记",
+    "the ledger has somebody of this name and birth date under another ID number; the row opens a"
+    " record of somebody new",
+    "确为同一人(更正身份证号)的,先登记人员信息变更再导入;确为两人的,无须处理",
+    "if it is the same person, enter the new ID number first and import then; if they are two,"
+    " there is nothing to do",
+    rejects=False,
+)  # fmt: skip
+
 
 class Named(NamedTuple):
     """What a row says of who is meant; any of it may be absent."""
@@ -75,13 +87,14 @@ class Named(NamedTuple):
 
 class Match(NamedTuple):
     """The person and by what (`by` a field of Named), or why nobody is taken; `meant` are then all
-    whom the row may mean.
+    whom the row may mean. `namesake`: of this name and birth date is somebody, who is not meant.
     """
 
     person: str | None
     by: str | None
     fault: Reason | None = None
     meant: tuple[str, ...] = ()
+    namesake: bool = False
 
     @property
     def people(self) -> tuple[str, ...]:
@@ -188,9 +201,9 @@ class Matcher:
         if row.number is None and row.id_number is None and same:
             one = next(iter(same)) if len(same) == 1 else None
             return Match(one, "name" if one else None, None if one else AMBIGUOUS, (*same,))
-        if same and row.id_number is not None:
-            same = same - self._with_id_number(same)
-        return Match(None, None, MAYBE_KNOWN if same else UNMATCHED, (*same,))
+        may_be = same - self._with_id_number(same) if same and row.id_number is not None else same
+        fault = MAYBE_KNOWN if may_be else UNMATCHED
+        return Match(None, None, fault, (*may_be,), namesake=same > may_be)
 
     def contradicting(self, rows: Sequence[Named], people: Sequence[str]) -> list[str | None]:
         """Of each row the first field, if any, that is other than what the ledger has of the
@@ -271,29 +284,34 @@ def persons_listed(
     """The persons of a list: a workbook or CSV with one of the `HEADINGS` that tell persons apart;
     and what of the file was not read, in Chinese and English. `tab`: the sheet to read.
 
-    Raises BadInput naming the row, for whom nobody or several are found, for one named twice, and
-    where an identifier is not that person's.
+    Raises BadInput naming the rows for whom nobody or several are found, those of one named twice,
+    and those where an identifier is not that person's.
     """
     wanted = {heading_of(h): key for key, names in HEADINGS.items() for h in names}
     table = read(path, wanted, tab, least=1)
     keys = [wanted.get(heading) for heading in table.headings]
     rows = [(row.number, _named(keys, row, table.epoch)) for row in table.rows]
     persons: dict[str, int] = {}
+    faults: list[tuple[int, str, str]] = []
     matches = matcher.match([named for _, named in rows])
     for (number, _), found in zip(rows, matches, strict=True):
         if found.fault is not None or found.person is None:
             fault = found.fault or UNMATCHED
-            raise _at(number, fault.en, fault.zh)
-        if (earlier := persons.setdefault(found.person, number)) != number:
-            raise _at(number, f"the person of row {earlier}", f"与第 {earlier} 行为同一人")
+            faults.append((number, fault.en, fault.zh))
+        elif (earlier := persons.setdefault(found.person, number)) != number:
+            faults.append((number, f"the person of row {earlier}", f"与第 {earlier} 行为同一人"))
+    if faults:
+        raise _refused(faults)
     against = matcher.contradicting([named for _, named in rows], list(persons))
     for (number, _), field in zip(rows, against, strict=True):
         if field is not None:
             heading = table.headings[keys.index(field)]
-            raise _at(
-                number, f"{heading} contradicts the person that the row otherwise names",
-                f"“{heading}”与本行所指人员在账本中的记载不符",
+            faults.append(
+                (number, f"{heading} contradicts the person that the row otherwise names",
+                 f"“{heading}”与本行所指人员在账本中的记载不符")
             )  # fmt: skip
+    if faults:
+        raise _refused(faults)
     return list(persons), [*table.left_out()]
 
 
@@ -302,7 +320,7 @@ def _named(keys: Sequence[str | None], row: Row, epoch: date) -> Named:
     try:
         born = day_of(said.get("born"), epoch=epoch)
     except UnreadableError:
-        raise _at(row.number, "no such birth date", "出生日期不存在") from None
+        raise _refused([(row.number, "no such birth date", "出生日期不存在")]) from None
     return Named(
         person=folded(said.get("person")) or None,
         number=identifier_of(said.get("number")) or None,
@@ -312,5 +330,11 @@ def _named(keys: Sequence[str | None], row: Row, epoch: date) -> Named:
     )
 
 
-def _at(row: int, en: str, zh: str) -> BadInput:
-    return BadInput(f"row {row}: {en}", zh=f"第 {row} 行:{zh}", field="to")
+def _refused(faults: Sequence[tuple[int, str, str]]) -> BadInput:
+    """What is wrong with a list: row, and why in English and Chinese; of many the first."""
+    en = [f"row {row}: {why}" for row, why, _ in faults[:_SHOWN]]
+    zh = [f"第 {row} 行:{why}" for row, _, why in faults[:_SHOWN]]
+    if (rest := len(faults) - _SHOWN) > 0:
+        en.append(f"{rest} more")
+        zh.append(f"另有 {rest} 行")
+    return BadInput("; ".join(en), zh=";".join(zh), field="to")

@@ -15,7 +15,7 @@ from api.columns import Label
 from api.intake.checking import Fault, Reason
 from api.intake.differences import Difference, details, differences, entered, fault_of
 from api.intake.known import entered_otherwise
-from api.intake.matching import STANDINGS, UNMATCHED, Line, Matcher, Named, Standing
+from api.intake.matching import NAMESAKE, STANDINGS, UNMATCHED, Line, Matcher, Named, Standing
 from api.intake.plan import Plan
 from api.intake.rows import NAMESPACE, Draft, Made
 from api.intake.shelf import Keys
@@ -141,6 +141,8 @@ class Comparison:
                 self._conflict(draft, where, match.fault)
             elif match.person is None:
                 self._tell("new", where, "新增", "new")
+                if match.namesake:
+                    plan.warnings.add(Fault(*where[:2], None, "", False, NAMESAKE), 2)
             else:
                 changed = self._known(opening, where, held[match.person], as_of)
                 if changed is not None:

@@ -14,7 +14,7 @@ from uuid import uuid5
 from api.intake.batches import all_batches
 from api.intake.checking import Reason
 from api.intake.mapping import Numbering
-from api.intake.matching import UNMATCHED, Matcher, Named
+from api.intake.matching import NAMESAKE, UNMATCHED, Matcher, Named
 from api.intake.plan import Given, Plan
 from api.intake.reading import Table
 from api.intake.rows import NAMESPACE, Draft
@@ -47,7 +47,9 @@ NUMBER_GONE = Reason(
 
 
 class Meant(NamedTuple):
-    """The person of a row and what number the ledger has of them, or why nobody is taken."""
+    """The person of a row and what number the ledger has of them, or why nobody is taken; a fault
+    of somebody taken is only remarked upon.
+    """
 
     person: str | None = None
     number: str | None = None
@@ -91,7 +93,8 @@ class Numbers:
             elif match.fault is not None and match.fault.rule != UNMATCHED.rule:
                 found.append(Meant(fault=match.fault))
             else:
-                found.append(self._unknown(table, number, named))
+                new = self._unknown(table, number, named)
+                found.append(new._replace(fault=NAMESAKE) if match.namesake and new.person else new)
         return found
 
     def _unknown(self, table: Table, row: int, named: Named) -> Meant:

@@ -30,6 +30,12 @@ def read_pack(text: str, field: str = "text") -> Pack:
         pack = Pack.parse(text)
     except LawInvalid as invalid:
         raise BadInput(str(invalid), field=field, zh=f"规则包格式有误:{invalid}") from invalid
+    for place, scale in enumerate(pack.scales):
+        if min(scale.amounts.values(), default=0) < 0:
+            raise BadInput(
+                f"pack {pack.code}: scale.{place}.amounts: an amount is less than nothing",
+                field=field, zh=f"规则包 {pack.code} 第 {place + 1} 个薪酬标准有负数金额",
+            )  # fmt: skip
     for place, rule in enumerate(pack.rules):
         asked_as = kinds_by_id().get(rule.id, rule.kind)
         if rule.kind != asked_as:

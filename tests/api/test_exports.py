@@ -186,6 +186,41 @@ def test_every_report_is_written_with_as_many_rows_as_it_has(filled, tmp_path):
     assert reports.keys() | elsewhere == exports.REPORTS.keys()
 
 
+OF_WHAT = {
+    "pay": (answers.pay, WHEN), "record": (answers.record, WHEN),
+    "beliefs": (answers_axes.beliefs, WHEN), "rectangles": (answers_axes.rectangles, WHEN),
+    "reads": (who_read,),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_WHAT)
+def test_a_report_about_a_person_says_so_even_where_no_row_does(filled, tmp_path, name):
+    person = answer_of(filled, answers.roster, WHEN)["data"]["lines"][0]["person"]
+    question, *rest = OF_WHAT[name]
+    report = made(filled, name, answer_of(filled, question, person, *rest))._replace(rows=[])
+
+    exports.save(report, tmp_path / "a.csv", lang="zh")
+    exports.save(report, tmp_path / "a.jsonl", lang="zh")
+
+    assert person in (tmp_path / "a.csv").read_text("utf-8-sig").splitlines()[0]
+    assert person in json.dumps(json.loads((tmp_path / "a.jsonl").read_text())["asked"])
+
+
+def test_what_is_compared_says_both_pairs(filled):
+    early = answers.When(date(2020, 1, 1), 300)
+    asked = (answers_axes.compare, "unit:320500", early, WHEN)
+    report = made(filled, "compare", answer_of(filled, *asked))
+    assert "unit=320500 before=2020-01-01 before_recorded=300" in exports.title_of(report, "en")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_report_has_a_name_that_a_sheet_can_have(filled, tmp_path, lang):
+    report = made(filled)
+    for name in exports.REPORTS:
+        exports.save(report._replace(report=name), tmp_path / f"{name}.xlsx", lang=lang)
+        assert len(sheet_rows(tmp_path / f"{name}.xlsx")) == 2 + len(report.rows)
+
+
 @pytest.mark.parametrize("name", ["a.xlsx", "a.csv", "gb.csv"])
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_an_exported_roster_imported_into_an_empty_ledger_is_the_same_roster(

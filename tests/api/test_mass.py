@@ -125,7 +125,7 @@ def test_a_roster_is_moved_on_one_order_as_one_batch(office: Office, three: list
     ("to", "act_", "field"),
     [
         ({"unit": "south"}, TO_SOUTH, "to/recorded"),
-        ({"persons": ["a", "a"]}, TO_SOUTH, "to/persons"),
+        ({"persons": ["a", "b", "a"]}, TO_SOUTH, "to/persons/2"),
         ({"persons": ["a"], "unit": "south"}, TO_SOUTH, "to/persons"),
         ({"persons": []}, TO_SOUTH, "to"),
         ({"persons": ["a"]}, {**TO_SOUTH, "person": "b"}, "act/person"),

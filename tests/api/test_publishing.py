@@ -12,6 +12,7 @@ from python_calamine import load_workbook
 
 from api import answers_axes
 from api.app import create_app
+from api.cli.relaw import read_file
 from api.publishing import pay_of, publish, publish_law
 from api.settings import Bureau, Settings
 from api.times import When
@@ -25,6 +26,7 @@ from domain.acts.units import UnitEstablished
 from domain.events import Actor, Proposal
 from domain.law import load_packs
 from domain.ledger import Request
+from domain.refusals import BadInput, ImpossibleDate
 from tests.api.conftest import STATED, serving
 from tests.api.desk import run
 
@@ -160,6 +162,25 @@ def test_a_scale_of_a_day_to_come_owes_nothing_before_it(office):
     assert (data["last_month"], data["to_pay"], data["a_month"]) == ("2025-01", 300_00, 300_00)
 
 
+def test_no_scale_pays_less_than_nothing():
+    text = raised().text.replace("trainee = 270000", "trainee = -5")
+    assert "-5" in text
+    with pytest.raises(BadInput, match="less than nothing"):
+        read_pack(text)
+
+
+def test_a_pack_that_an_editor_marked_with_its_encoding_is_read(tmp_path):
+    marked = tmp_path / "new.toml"
+    marked.write_text(raised().text, "utf-8-sig")
+    assert read_file(marked).digest == raised().digest
+
+
+def test_a_last_month_that_is_none_is_named(office):
+    with pytest.raises(ImpossibleDate) as refused:
+        pay_of(office, raised(), NOW, last_month="2026-13")
+    assert refused.value.field == "last_month"
+
+
 def test_a_pack_that_prices_as_the_published_one_changes_nothing(office):
     old = load_packs()["320500"]
     same = read_pack(old.text + "\n# the same\n")
@@ -188,6 +209,9 @@ def test_a_clerk_lists_exports_and_publishes(tmp_path):
             assert rows[1] == ["人员", "编号", "单位", "层级", "自", "至", "原月薪(元)", "新月薪(元)",
                                "月差额(元)", "累计差额(元)"]  # fmt: skip
             assert [row[8] for row in rows[2:]] == [100.0] * 4
+            assert (
+                f"pack=320500 version=1 digest={raised().digest} last_month=2024-06" in rows[0][0]
+            )
             assert bureau.ledger.log.head() == head
 
             assert run(folder, *asked, "--enter").code == 0

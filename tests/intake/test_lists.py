@@ -45,3 +45,20 @@ def test_one_identifier_of_somebody_else_refuses_the_row(
     assert "第 3 行" in said
     assert heading in said
     assert not any(value in said for value in ("王五", "3205"))
+
+
+def test_every_row_at_fault_is_named_at_once(bureau: Bureau, tmp_path: Path) -> None:
+    staffed(bureau)
+
+    with pytest.raises(BadInput) as refused:
+        listed(
+            bureau, tmp_path, "Fa,,a", "F9,,x", "Fb,,b", "Fa,,a", *[f"G{n},," for n in range(30)]
+        )
+
+    said = f"{refused.value.detail_zh}"
+    assert "第 3 行:账本中找不到此人;第 5 行:与第 2 行为同一人;第 6 行" in said
+    assert said.endswith(";另有 12 行")
+
+    with pytest.raises(BadInput) as refused:
+        listed(bureau, tmp_path, "Fa,,王五", "Fb,,李四")
+    assert f"{refused.value.detail_zh}".count("“姓名”") == 2

@@ -316,6 +316,7 @@ def test_nobody_is_merged_and_nobody_doubled_on_a_guess(
 
     if rule is None:  # of one name and birth date, but with an ID number of his own
         assert lists(plan)["new"] == ["F9"]
+        assert [f.reason.rule for f in plan.warnings] == ["namesake"]
     else:
         assert [f.reason.rule for f in plan.rejected] == [rule]
         assert lists(plan)["conflict"] == [number]

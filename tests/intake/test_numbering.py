@@ -251,6 +251,18 @@ def test_an_id_number_that_is_changed_later_finds_the_same_person(bureau, tmp_pa
     assert [(line.standing, line.number) for line in plan.lines] == [("unchanged", "FJ00001")]
 
 
+def test_an_id_number_that_only_the_sheet_has_changed_opens_no_record_unremarked(bureau, tmp_path):
+    entered(bureau, planned(bureau, tmp_path, [row("甲"), row("乙")]))
+
+    plan = planned(bureau, tmp_path, [row("甲", number=IDS["戊"]), row("乙"), row("丙")], JULY)
+
+    told = [(line.standing, line.row) for line in plan.lines if line.standing != "gone"]
+    assert told == [("new", 3), ("new", 5), ("unchanged", 4)]
+    assert [(f.row, f.reason.rule, f.reason.rejects) for f in plan.warnings] == [
+        (3, "namesake", False)
+    ]
+
+
 def test_nothing_public_is_made_of_what_is_private(bureau, tmp_path):
     plan = planned(bureau, tmp_path, [row("甲"), row("己")])
     other = planned(
