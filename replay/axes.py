@@ -72,7 +72,8 @@ def rectangles(basis: Basis, asked: AskedOf) -> Iterator[Line]:
     words = basis.events(edges)
     for strand, fact, start, end in found:
         yield {
-            **_of_strand(basis, asked["subject"], strand), **_as_told(basis, fact), "known_from": start,
+            **_of_strand(basis, asked["subject"], strand), **_as_told(basis, fact),
+            "known_from": start,
             "known_to": None if end == FOREVER else end, **cited.get(start, {}),
             "closed_by": words.get(end),
         }  # fmt: skip
