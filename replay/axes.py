@@ -1,8 +1,8 @@
 """Both times of one subject: what was said of a day, over which positions, and what two pairs
 differ in, with the entries that made it so.
 
-Owns these lines; it travels inside the checker of an evidence bundle and needs Python alone.
-Invariant: a version is what one fact said from a position on until an entry made it another.
+Owns these lines; it travels inside the checker of an evidence bundle and needs Python
+alone. Invariant: a version is what one fact said from a position on until an entry made it another.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -55,8 +55,8 @@ def beliefs(basis: Basis, asked: AskedOf) -> Iterator[Line]:
     cited = basis.cited(position for *_, position in found)
     for strand, fact, position in found:
         yield {
-            **_named(basis, asked["subject"], strand), "day": basis.effective,
-            "known_from": position, **_told(basis, fact), **cited.get(position, {}),
+            **_of_strand(basis, asked["subject"], strand), "day": basis.effective,
+            "known_from": position, **_as_told(basis, fact), **cited.get(position, {}),
         }  # fmt: skip
 
 
@@ -72,7 +72,8 @@ def rectangles(basis: Basis, asked: AskedOf) -> Iterator[Line]:
     words = basis.events(edges)
     for strand, fact, start, end in found:
         yield {
-            **_named(basis, asked["subject"], strand), **_told(basis, fact), "known_from": start,
+            **_of_strand(basis, asked["subject"], strand), **_as_told(basis, fact),
+            "known_from": start,
             "known_to": None if end == FOREVER else end, **cited.get(start, {}),
             "closed_by": words.get(end),
         }  # fmt: skip
@@ -87,7 +88,7 @@ def differences(basis: Basis, asked: AskedOf) -> Iterator[Line]:
     for strand, made, sides in _differing(basis, versions, before):
         tags = [one["subjects"] for one in basis.cited(made).values()]
         yield {
-            **_named(basis, subject.partition(":")[2], strand), "how": "changed",
+            **_of_strand(basis, subject.partition(":")[2], strand), "how": "changed",
             "before": sides[0], "after": sides[1], "entries": " ".join(map(str, made)),
             "subjects": " ".join(tags),
         }  # fmt: skip
@@ -166,7 +167,8 @@ def _differing(
         between = sorted((before.recorded, basis.recorded))
         made = _made_by(own, answers[0], [*answers[1], *over], between)
         sides = [
-            [_told(basis, fact) for fact in answer] or ("not-recorded" if end is None else "ended")
+            [_as_told(basis, fact) for fact in answer]
+            or ("not-recorded" if end is None else "ended")
             for answer, end in zip(answers, ended, strict=True)
         ]
         yield strand, made, sides
@@ -241,13 +243,13 @@ def _by_strand(basis: Basis, versions: Iterable[Version]) -> dict[Strand, list[V
     return dict(sorted(found.items()))
 
 
-def _named(basis: Basis, subject: str, strand: Strand) -> Line:
+def _of_strand(basis: Basis, subject: str, strand: Strand) -> Line:
     declared = basis.declared["facets"][strand[0]]
     what = Both(declared["zh"], declared["en"])
     return {"subject": subject, "facet": strand[0], "what": what, "slot": strand[1] or None}
 
 
-def _told(basis: Basis, fact: Held | None) -> Line:
+def _as_told(basis: Basis, fact: Held | None) -> Line:
     if fact is None:
         return dict.fromkeys(("value", "since", "last_day"))
     value, last = basis.replays.opened(fact.value), last_day(fact.until)

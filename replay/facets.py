@@ -1,7 +1,7 @@
 """The record of a person or a unit as its file has it: facets, what is over, spells, reviews.
 
-Owns these lines; it travels inside the checker of an evidence bundle and needs Python alone.
-Invariant: a line names the entry that it rests on, or says that nothing is recorded.
+Owns these lines; it travels inside the checker of an evidence bundle and needs Python
+alone. Invariant: a line names the entry that it rests on, or says that nothing is recorded.
 """
 
 from collections.abc import Iterator, Mapping

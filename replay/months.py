@@ -1,7 +1,7 @@
 """Figures on the last day of each month, made of the entries of a bundle.
 
-Owns these lines; it travels inside the checker of an evidence bundle and needs Python alone.
-Invariant: a month in which the unit was not recorded counts None, never 0.
+Owns these lines; it travels inside the checker of an evidence bundle and needs Python
+alone. Invariant: a month in which the unit was not recorded counts None, never 0.
 """
 
 from collections import Counter
