@@ -215,7 +215,7 @@ def journal(
     )
     entries, following = _journal.search(bureau.ledger, wanted)
     data = {
-        "types": types, "tags": tags, "after": wanted.after, "late": late,
+        "types": types, "tagged": tags, "after": wanted.after, "late": late,
         "corrections": corrections, "entries": [_journal.shown(e) for e in entries],
         "next": following,
     }  # fmt: skip

@@ -107,8 +107,8 @@ def _entry_rows(_: Bureau, answer: Answer) -> Iterator[Row]:
 
 def _searched(data: Row) -> Row:
     """What the entries of a journal were searched for; `until` is told where it is not all."""
-    said = {name: data[name] for name in ("types", "tags", "after", "late")}
-    return {**said, "corrections": data["corrections"] or None}
+    said = {name: data[name] for name in ("types", "after", "late")}
+    return {**said, "tags": data["tagged"], "corrections": data["corrections"] or None}
 
 
 def _of_months(data: Row) -> Row:

@@ -123,6 +123,11 @@ def test_reads_are_cut_off_by_whoever_may_act_as_the_owner(
         assert connection.execute(query).fetchall() == [(False,)]
     assert run(folder, app, "seal").code == 0
     verified = run(folder, app, "verify")
+    assert verified.code == 18, verified
+    assert "reads_cut_index(bigint,bigint,bigint) bears" in " ".join(verified.out.split())
+    with psycopg.connect(boss, autocommit=True) as connection:
+        connection.execute("DROP FUNCTION derived.reads_cut_index(bigint, bigint, bigint)")
+    verified = run(folder, app, "verify")
     assert verified.code == 0, verified
     assert "their hashes are left" in " ".join(verified.out.split())
     assert "There is nothing left to cut" in words(run(folder, app, "reads", "cut"))
