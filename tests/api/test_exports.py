@@ -210,7 +210,9 @@ def test_what_is_compared_says_both_pairs(filled):
     early = answers.When(date(2020, 1, 1), 300)
     asked = (answers_axes.compare, "unit:320500", early, WHEN)
     report = made(filled, "compare", answer_of(filled, *asked))
-    assert "subject=unit%3A320500 before=2020-01-01 before_recorded=300" in exports.title_of(report, "en")
+    assert "subject=unit%3A320500 before=2020-01-01 before_recorded=300" in exports.title_of(
+        report, "en"
+    )
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
