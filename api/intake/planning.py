@@ -6,6 +6,7 @@ what is made of several rows rests on drafts alone, so that nothing is said of a
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from uuid import uuid5
@@ -24,9 +25,9 @@ from domain.acts.units import UnitEstablished
 from domain.events import REGISTRY
 from domain.refusals import BadInput, MissingField
 
-_DATED = re.compile(
-    r"截[至止](?:到|日期)?:?\s?(\d{4}\s?[-./年]\s?\d{1,2}\s?[-./月]\s?\d{1,2}(?:\s?日)?|\d{8}(?!\d))"
-)
+_DAY = r"(\d{4}\s?[-./年]\s?\d{1,2}\s?[-./月]\s?\d{1,2}(?:\s?日)?|\d{8}(?!\d))"
+_DATED = re.compile(r"截[至止](?:到|日期)?:?\s?" + _DAY)
+_SOME_DAY = re.compile(r"(?<!\d)" + _DAY)
 
 
 _LOCKS = ("~$", ".~")
@@ -76,6 +77,19 @@ def sources(paths: Iterable[Path], mapping: Mapping) -> list[tuple[Path, Sheet]]
 def _one_at_a_time(event: str) -> bool:
     """Whether two acts of a type can tell otherwise of one day: rewards lie beside each other."""
     return any(not writes.facet.many for writes in REGISTRY[event].writes)
+
+
+def _undated(table: Table) -> MissingField:
+    """Another date in the title may be that of printing: it is offered, not taken."""
+    said = ["2021-08-01"]
+    with suppress(UnreadableError):
+        days = map(day_of, _SOME_DAY.findall(table.title))
+        said = [str(one.day) for one in days if one] or said
+    return MissingField(
+        f"{table.file}: no title gives the date of this sheet; say it: --dated {said[0]}",
+        field="dated",
+        zh=f"{table.file}:标题中没有截至日期,请指明,如 --dated {said[0]}",
+    )
 
 
 class Planner:
@@ -134,11 +148,7 @@ class Planner:
             return day.day
         dated = sheet.dated or self._mapping.dated
         if dated is None and self._mapping.edition is None:
-            raise MissingField(
-                f"{table.file}: no title gives the date of this sheet; say it: --dated 2021-08-01",
-                field="dated",
-                zh=f"{table.file}:标题中没有截至日期,请指明,如 --dated 2021-08-01",
-            )  # fmt: skip
+            raise _undated(table)
         return dated
 
     def run(self) -> Plan:

@@ -9,9 +9,11 @@ import xlsxwriter
 
 import api.intake
 from api.intake import Importer
+from api.intake.mapping import load_mapping
 from api.intake.reading import read
 from domain.acts.openings import ContractOpened, RecordOpened
 from domain.acts.people import PersonRegistered
+from domain.refusals import MissingField
 from tests.intake.paths import ROSTERS
 from tests.intake.test_reading import open_document
 
@@ -174,6 +176,20 @@ def test_a_title_gives_the_date_in_every_usual_style(bureau, tmp_path, title):
     path.write_text(f"花名册({title})\n姓名,工号,用人单位\n甲,F1,指挥中心\n", "utf-8")
 
     assert Importer(bureau.ledger).plan([path], "roster-county").dates == [date(2024, 3, 31)]
+
+
+@pytest.mark.parametrize(
+    ("title", "offered"), [("2024年3月31日制", "2024-03-31"), ("", "2021-08-01")]
+)
+def test_another_date_of_a_title_is_offered_and_not_taken(bureau, tmp_path, title, offered):
+    path = tmp_path / "one.csv"
+    path.write_text(f"花名册({title})\n姓名,工号,用人单位\n甲,F1,指挥中心\n", "utf-8")
+    undated = load_mapping("roster-county").model_copy(update={"dated": None})
+
+    with pytest.raises(MissingField) as refused:
+        Importer(bureau.ledger).plan([path], undated)
+
+    assert f"--dated {offered}" in str(refused.value)
 
 
 @pytest.mark.parametrize(
