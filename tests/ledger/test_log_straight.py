@@ -204,7 +204,8 @@ def test_every_caller_gets_its_own_answer(callers):
 
 
 INTERRUPTED = """
-import threading, time
+import signal, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell has it ignored
 from contextlib import suppress
 from domain.ledger.groups import Groups
 
