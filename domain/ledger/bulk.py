@@ -79,12 +79,8 @@ class Bulk:
     def _refill(self, waiting: Iterator[Request]) -> bool:
         if not self._queue:
             self._queue.extend(islice(waiting, WAITING))
-            self._look_up()
+            self._known = entered_under(self._log, list(_ids(self._queue)))
         return bool(self._queue)
-
-    def _look_up(self) -> None:
-        """Which of what waits is in the log."""
-        self._known = entered_under(self._log, list(_ids(self._queue)))
 
     def _next_run(self) -> list[Request]:
         """The next requests that one reading can serve, up to one that it cannot."""
@@ -110,8 +106,8 @@ class Bulk:
         reading = self._reading
         if reading is None:
             reading = self._reading = Reading(self._log, self._log.head(), ahead=True)
-            self._look_up()  # it shows what others have entered of them since
-            if not _ids(run).isdisjoint(self._known):
+            if meanwhile := entered_under(self._log, list(_ids(run))):
+                self._known.update(meanwhile)  # others entered it; the reading shows it already
                 return
         decided, after = self._decide(run, reading)
         if not (yield from self._land()):
