@@ -14,6 +14,10 @@ _BEFORE_CHANGE = 2 + 8 + 16 + 32
 """How PostgreSQL keeps "before update, delete or truncate, once a statement"."""
 
 
+def _schema_of(log: str) -> str:
+    return f"(SELECT relnamespace FROM pg_class WHERE oid = '{log}entries'::regclass)"
+
+
 class Pages:
     """Reading some columns of what matches: a span whole, by tag and type, by tags that meet."""
 
@@ -142,7 +146,7 @@ class Statements:
 
     def _guard(self, log: str) -> None:
         """For verifying: what guards the tables, what stands before them, how functions read."""
-        here = f"(SELECT relnamespace FROM pg_class WHERE oid = '{log}entries'::regclass)"
+        here = _schema_of(log)
         self.unprotected = (
             f"SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p')"
             f" AND c.relnamespace = {here} AND (c.relname IN"
@@ -179,7 +183,7 @@ class Statements:
 
     def _beside(self, log: str) -> None:
         """For verifying: primary keys, indexes, and what else bears the log's names."""
-        here = f"(SELECT relnamespace FROM pg_class WHERE oid = '{log}entries'::regclass)"
+        here = _schema_of(log)
         self.unkeyed = (
             f"SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p')"
             f" AND c.relnamespace = {here} AND c.relname ~ '^{log}(entries(_[0-9]+)?|tags|event_ids"
